@@ -1,0 +1,38 @@
+/*
+ * cells - the shared pool of 128-byte cells that open chunks are made of.
+ *
+ *     | 124 bytes of payload | next: uint32 |      one cell, 64-byte aligned
+ *
+ * A cell is named by a 32-bit index (its offset in the heap's address range / 128: 512 GiB of
+ * reach), so a chain costs four bytes a link. Cells are ordinary objects of the 128-byte size
+ * class, tagged HEAP_CHUNKS: no growth copies, no growth slack, no holes of odd sizes (design: open
+ * chunks).
+ *
+ * Threads: all functions from any thread. Contents are the owner's business; `next` is atomic, so
+ * that a reader may walk a chain while its only writer links one more cell.
+ */
+#ifndef HEARTH_ALLOC_CELLS_H
+#define HEARTH_ALLOC_CELLS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+
+enum { CELL_BYTES = 128, CELL_PAYLOAD_BYTES = 124, CELL_NONE = 0 };
+
+struct cell {
+    _Atomic uint32_t words[CELL_PAYLOAD_BYTES / 4]; /* the payload, 31 words */
+    _Atomic uint32_t next;                          /* index of the next cell, or CELL_NONE */
+};
+
+/* A new cell, payload undefined, next = CELL_NONE. Returns its index, CELL_NONE at the limit. */
+MUST_USE uint32_t cells_alloc(void);
+
+/* The cell behind an index from cells_alloc; valid until freed. */
+struct cell *cells_at(uint32_t index);
+
+/* Give back the whole chain that starts at index (CELL_NONE: nothing); returns how many cells. */
+uint32_t cells_free_chain(uint32_t index);
+
+#endif

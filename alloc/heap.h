@@ -1,0 +1,94 @@
+/*
+ * heap - all memory of the process that is ours: give it, take it back, account for every byte.
+ *
+ *     thread cache (per thread, no lock)   alloc/cache
+ *       -> central list (per size class)   alloc/central
+ *         -> spans of 8 KiB pages          alloc/page_heap: best fit, split, coalesce
+ *           -> one reserved address range  alloc/os
+ *
+ * Small objects (up to HEAP_SMALL_MAX) are rounded up to a size class, larger ones to whole pages.
+ * The design follows Go's runtime (mheap, mcentral, mcache) and TCMalloc (Ghemawat, Menage); no
+ * span ever belongs to a thread, so that memory freed by one serves the others.
+ *
+ * Every allocation carries the tag of its owner; the same tag goes into heap_free. Exact sums by
+ * tag and by class are in alloc/memstats.h.
+ *
+ * The limit is hard: at it, allocation answers NULL, and every caller has an answer to that. Free
+ * objects are poisoned under AddressSanitizer.
+ *
+ * Threads: every function from any thread, no set-up needed.
+ */
+#ifndef HEARTH_ALLOC_HEAP_H
+#define HEARTH_ALLOC_HEAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+
+enum heap_tag {
+    HEAP_SERIES,   /* series records and their rings */
+    HEAP_LABELS,   /* symbols and label sets */
+    HEAP_INDEX,    /* postings, series maps */
+    HEAP_CHUNKS,   /* samples: cells, sealed chunks, late runs */
+    HEAP_QUERY,    /* arenas of queries, regex caches of ours */
+    HEAP_HTTP,     /* request bodies and replies */
+    HEAP_SNAPSHOT, /* buffers of the WAL and of snapshots */
+    HEAP_PROCESS,  /* set-up that lives as long as the process */
+    HEAP_TAG_COUNT
+};
+
+enum {
+    HEAP_PAGE_BYTES = 8192,
+    HEAP_SMALL_MAX = 32768,
+    HEAP_ALIGNMENT = 16 /* of every result of 16 bytes or more; smaller ones: 8 */
+};
+
+/* size bytes, contents undefined. Size 0 gives one static address that heap_free ignores.
+ * NULL at the limit (or when the address range is used up); nothing has changed then. */
+MUST_USE void *heap_alloc(size_t size, enum heap_tag tag);
+
+/* count * size bytes of zeros; NULL also when the product overflows. */
+MUST_USE void *heap_calloc(size_t count, size_t size, enum heap_tag tag);
+
+/* alignment is a power of two up to HEAP_PAGE_BYTES. */
+MUST_USE void *heap_alloc_aligned(size_t size, size_t alignment, enum heap_tag tag);
+
+/* Move to a new size, in place where class or pages allow; p may be NULL (then as heap_alloc).
+ * NULL at the limit: p is untouched and still owned by the caller. */
+MUST_USE void *heap_resize(void *p, size_t size, enum heap_tag tag);
+
+/* Give back; NULL is ignored. tag is the one it was allocated with. */
+void heap_free(void *p, enum heap_tag tag);
+
+/* The bytes the caller may use at p: the class or page size, at least what was asked. */
+size_t heap_usable_size(const void *p);
+
+/* The usable size an allocation of `size` would get: grow buffers to this. */
+size_t heap_good_size(size_t size);
+
+/* The hard limit for everything the process holds: our resident pages, our metadata, and what
+ * heap_set_other_bytes last said of memory that is not ours (libc, stacks). 0 (the start): none. */
+void heap_set_limit(uint64_t bytes);
+uint64_t heap_limit(void);
+void heap_set_other_bytes(uint64_t bytes);
+
+/* Bytes counted against the limit right now. Cheap: one atomic load. */
+uint64_t heap_used_bytes(void);
+
+/* Return free pages to the operating system, at most `bytes` of them; returns how many bytes went.
+ */
+uint64_t heap_scavenge(uint64_t bytes);
+
+/* Give the calling thread's cached objects back to the central lists. */
+void heap_flush_thread(void);
+
+/* For tests: let the next `count` allocations of this process succeed and fail every one after;
+ * UINT64_MAX (the start) switches it off. Counts calls of heap_alloc and its kin, in any thread. */
+void heap_fail_after(uint64_t count);
+
+/* Walk all spans, lists and caches of the calling thread; aborts on a broken invariant. */
+void heap_check(void);
+
+#endif

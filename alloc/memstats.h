@@ -1,0 +1,61 @@
+/*
+ * memstats - where every byte is: the fields of Go's runtime.MemStats with Go's meaning, and ours.
+ *
+ * Identities that hold at every read (tested at random moments):
+ *     heap_sys     = heap_inuse + heap_idle
+ *     heap_objects = mallocs - frees
+ *     sys          = heap_sys + mspan_sys + mcache_sys + gc_sys + other_sys
+ *     heap_alloc   = sum of tag_bytes
+ *     heap_alloc  <= heap_inuse
+ *
+ * heap_inuse - heap_alloc is what it is in Go: free slots in live spans and their carve tails.
+ * Objects that sit in thread caches count as free.
+ *
+ * Threads: any, at any time; nobody is stopped.
+ */
+#ifndef HEARTH_ALLOC_MEMSTATS_H
+#define HEARTH_ALLOC_MEMSTATS_H
+
+#include <stdint.h>
+
+#include "alloc/heap.h"
+
+enum { MEMSTATS_CLASSES_MAX = 96 };
+
+struct memstats_class {
+    uint32_t size_bytes; /* of an object; 0 in row 0: large objects, of any size */
+    uint64_t mallocs;    /* objects ever handed out */
+    uint64_t frees;
+    uint64_t spans;      /* live now */
+    uint64_t free_slots; /* in those spans, caches included */
+};
+
+struct memstats {
+    uint64_t heap_alloc;             /* bytes of live objects, at class or page size */
+    uint64_t total_alloc;            /* the same, of all objects ever */
+    uint64_t mallocs;                /* objects ever handed out */
+    uint64_t frees;                  /* objects ever taken back */
+    uint64_t heap_objects;           /* live */
+    uint64_t heap_sys;               /* bytes of pages ever used for spans */
+    uint64_t heap_inuse;             /* in spans with objects (whole spans), cached ones included */
+    uint64_t heap_idle;              /* in no span, resident or not */
+    uint64_t heap_released;          /* idle and given back to the system */
+    uint64_t mspan_inuse, mspan_sys; /* span records: used, mapped */
+    uint64_t mcache_inuse, mcache_sys; /* thread caches: of live threads, mapped */
+    uint64_t gc_sys;                   /* page map and summaries */
+    uint64_t other_sys;                /* the rest of our mappings */
+    uint64_t sys;                      /* all of it */
+    uint64_t scavenged_total;          /* bytes ever returned to the system */
+    uint64_t limit_refusals;           /* allocations refused at the limit */
+    uint64_t tag_bytes[HEAP_TAG_COUNT];
+    uint64_t tag_objects[HEAP_TAG_COUNT];
+    uint32_t class_count;
+    struct memstats_class classes[MEMSTATS_CLASSES_MAX];
+};
+
+void memstats_read(struct memstats *out);
+
+/* "series", "labels", ...: the label value on /metrics; static storage. */
+const char *heap_tag_name(enum heap_tag tag);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * vec - a growing array of one type on an arena.
+ *
+ *     struct numbers VEC_OF(double);
+ *     struct numbers n = {0};
+ *     double *slot = VEC_PUSH(&n, arena);     NULL when the arena refuses
+ *     if (!slot) return arena_error(arena, err);
+ *     *slot = 1.5;
+ *
+ * Items move when it grows; do not keep pointers to them across a push.
+ */
+#ifndef HEARTH_ALLOC_VEC_H
+#define HEARTH_ALLOC_VEC_H
+
+#include "alloc/arena.h"
+
+#define VEC_OF(type)                                                                               \
+    {                                                                                              \
+        type *items;                                                                               \
+        size_t count;                                                                              \
+        size_t capacity;                                                                           \
+    }
+
+/* Make room for one more; returns the array, moved perhaps, or NULL. Used through VEC_PUSH. */
+MUST_USE void *vec_grow(struct arena *a, void *items, size_t count, size_t *capacity,
+                        size_t item_bytes);
+
+/* A new item at the end, undefined; NULL when the arena refuses (the vector is unchanged). */
+#define VEC_PUSH(vec, arena)                                                                       \
+    (((vec)->count < (vec)->capacity ||                                                            \
+      ((vec)->items = vec_grow((arena), (vec)->items, (vec)->count, &(vec)->capacity,              \
+                               sizeof((vec)->items[0]))) != NULL)                                  \
+         ? &(vec)->items[(vec)->count++]                                                           \
+         : NULL)
+
+#endif

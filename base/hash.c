@@ -1,0 +1,10 @@
+/* hash - the one door to libxxhash. */
+#include "base/hash.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+uint64_t hash_bytes(const void *data, size_t size, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(size ? data : "", size, seed);
+}

@@ -1,0 +1,33 @@
+# Compiler and linker flags, for every target alike.
+add_compile_definitions(_GNU_SOURCE)
+add_compile_options(
+    -Wall -Wextra -Werror
+    # PromQL and the codecs promise bit-exact doubles.
+    -ffp-contract=off
+    -fno-omit-frame-pointer)
+set(hearth_c_warnings
+    -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes
+    -Wvla -Wundef -Wpointer-arith -Wwrite-strings -Wimplicit-fallthrough)
+foreach(flag ${hearth_c_warnings})
+    add_compile_options($<$<COMPILE_LANGUAGE:C>:${flag}>)
+endforeach()
+add_link_options(-Wl,--as-needed)
+
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+    add_compile_definitions(HEARTH_DEBUG=1)
+else()
+    add_compile_definitions(HEARTH_DEBUG=0)
+endif()
+
+if(HEARTH_SANITIZE)
+    add_compile_options(-fsanitize=${HEARTH_SANITIZE} -fno-sanitize-recover=all -O1)
+    add_link_options(-fsanitize=${HEARTH_SANITIZE})
+endif()
+if(HEARTH_FUZZ)
+    add_compile_options(-fsanitize=fuzzer-no-link)
+    add_link_options(-fsanitize=fuzzer-no-link)
+endif()
+if(HEARTH_COVERAGE)
+    add_compile_options(--coverage)
+    add_link_options(--coverage)
+endif()

@@ -1,0 +1,44 @@
+/*
+ * regex - anchored RE2 expressions, the language of =~ and !~ and of label_replace.
+ *
+ * The pattern is compiled as ^(?s:pattern)$: it must match the whole text, and . matches newlines
+ * (Prometheus 3.x). RE2 runs in linear time; its memory is capped (REGEX_BYTES_MAX) and lives in
+ * libc's heap, not ours.
+ *
+ * Threads: a compiled regex may be used by any number of threads.
+ */
+#ifndef HEARTH_MODEL_REGEX_H
+#define HEARTH_MODEL_REGEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "alloc/arena.h"
+#include "base/error.h"
+#include "base/str.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct regex;
+
+enum { REGEX_PATTERN_BYTES_MAX = 65536, REGEX_BYTES_MAX = 8 << 20, REGEX_GROUPS_MAX = 64 };
+
+/* ERR_INVALID with RE2's words; ERR_TOO_LARGE; ERR_NO_MEMORY. */
+MUST_USE enum status regex_create(struct str pattern, struct regex **out, struct error *err);
+void regex_destroy(struct regex *re);
+
+bool regex_matches(const struct regex *re, struct str text);
+
+/* Match text and expand the template: $1, ${1}, ${name}, $$, as Go's Regexp.Expand. Absent groups
+ * are empty. *matched says whether the text matched; *out (on the arena) is set only then. */
+MUST_USE enum status regex_expand(const struct regex *re, struct str text, struct str replacement,
+                                  struct arena *a, bool *matched, struct str *out,
+                                  struct error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
