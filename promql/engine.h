@@ -1,0 +1,72 @@
+/*
+ * engine - queries: text and time in, values out, within limits.
+ *
+ * A query is evaluated series by series over the whole step range at once: a selector's series is
+ * decoded once into columns, a range function slides over them, an aggregation folds the result
+ * straight into its group's row. Memory grows with groups and steps, not with series x steps,
+ * wherever the operator allows it.
+ *
+ * Limits: a deadline, a number of samples, the arena's ceiling, and a flag that cancels.
+ *
+ * Threads: engine_* may be called by any number of threads; a query belongs to one.
+ */
+#ifndef HEARTH_PROMQL_ENGINE_H
+#define HEARTH_PROMQL_ENGINE_H
+
+#include <stdatomic.h>
+
+#include "alloc/arena.h"
+#include "promql/value.h"
+#include "storage/querier.h"
+
+struct engine_options {
+    int64_t lookback_ms;         /* --query.lookback-delta, 5 min */
+    uint64_t samples_max;        /* --query.max-samples, 50,000,000 */
+    int64_t default_step_ms;     /* of subqueries without one, 1 min */
+    bool experimental_functions; /* off */
+};
+
+struct engine {
+    struct storage *db;
+    struct engine_options options;
+};
+
+struct engine_options engine_options_default(void);
+
+struct query_stats {
+    uint64_t samples_read; /* decoded from chunks */
+    uint64_t samples_peak; /* the most held at once */
+    int64_t parse_ns;
+    int64_t eval_ns;
+};
+
+struct query {
+    /* The question. */
+    struct str text;
+    int64_t start_ms; /* instant: the time; end_ms == start_ms, step_ms == 0 */
+    int64_t end_ms;
+    int64_t step_ms;
+    int64_t lookback_ms;          /* 0: the engine's */
+    int64_t deadline_ns;          /* on clock_mono_ns; 0: none */
+    const atomic_bool *cancelled; /* may be NULL */
+    struct arena *arena;
+    /* The answer. */
+    struct value value;
+    struct annotations annotations;
+    struct query_stats stats;
+    /* Kept until query_finish: the pinned readers, the regexes. */
+    struct querier *querier;
+    struct ast *tree;
+};
+
+/* Fill in the answer. Call query_finish whatever comes back, after the answer has been written out.
+ *
+ * ERR_INVALID    it does not parse ("invalid parameter \"query\": 1:5: parse error: ..."), or a
+ * range query whose expression is neither scalar nor vector ERR_TOO_LARGE  samples_max or the
+ * arena's ceiling ERR_TIMEOUT, ERR_CANCELLED, ERR_NO_MEMORY ERR_CONFLICT   execution errors:
+ * many-to-many matching, duplicate series ("vector cannot contain metrics with the same labelset"),
+ * bad label_replace regex: HTTP 422 "execution" */
+MUST_USE enum status query_run(const struct engine *engine, struct query *query, struct error *err);
+void query_finish(struct query *query);
+
+#endif

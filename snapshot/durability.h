@@ -1,0 +1,98 @@
+/*
+ * durability - what survives a crash: the data folder with its WAL and snapshots.
+ *
+ *     lock             held (fcntl) while a process uses the folder
+ *     wal/00000007     segments; a batch is one record (docs/formats.md)
+ *     windows/...      one file per window, written in time order
+ *     MANIFEST         names the complete set of window files and the first WAL segment to replay
+ *
+ * durability_open locks and prepares the folder; durability_recover loads the newest complete
+ * snapshot and replays the WAL behind it into storage; then durability_journal is storage's
+ * journal. durability_snapshot writes what changed, publishes a new manifest and removes files that
+ * no manifest needs. Every acknowledged batch is in the WAL or in the published snapshot, at any
+ * instant.
+ *
+ * Threads: log from any thread; snapshot from one at a time; sync from its own thread.
+ */
+#ifndef HEARTH_SNAPSHOT_DURABILITY_H
+#define HEARTH_SNAPSHOT_DURABILITY_H
+
+#include <stdatomic.h>
+
+#include "base/error.h"
+#include "base/histogram.h"
+#include "storage/storage.h"
+
+struct durability;
+
+enum wal_sync {
+    WAL_SYNC_INTERVAL, /* fsync every sync_interval_ms; acknowledged after write(2) */
+    WAL_SYNC_ALWAYS,   /* acknowledged after fsync, one for a group of waiting requests */
+    WAL_SYNC_NEVER
+};
+
+struct durability_options {
+    const char *path; /* of the data folder; created when missing */
+    enum wal_sync sync;
+    int64_t sync_interval_ms;
+    uint64_t segment_bytes; /* a new segment after so much; 128 MiB */
+};
+
+/* ERR_UNAVAILABLE  another process holds the folder
+ * ERR_IO           not a folder, not writable, full, ...: the text names path and reason
+ * ERR_UNSUPPORTED  a format of another version */
+MUST_USE enum status durability_open(const struct durability_options *options,
+                                     struct durability **out, struct error *err);
+
+/* Before anything is served. Damage is logged with file and offset, skipped where possible,
+ * counted. Also starts a new segment, so that logging can begin. ERR_IO, ERR_NO_MEMORY,
+ * ERR_UNSUPPORTED: the server must not start. */
+MUST_USE enum status durability_recover(struct durability *d, struct storage *db,
+                                        struct error *err);
+
+/* The journal for storage_set_journal. */
+struct journal durability_journal(struct durability *d);
+
+/* One round for the syncer thread (WAL_SYNC_INTERVAL): fsync what was written since the last. */
+void durability_sync(struct durability *d);
+
+/* Write changed windows and publish; then drop files that are not needed. Retention of expired
+ * windows happens here too. ERR_IO (disk full, ...): the previous snapshot stays valid. */
+MUST_USE enum status durability_snapshot(struct durability *d, struct storage *db,
+                                         struct error *err);
+
+/* Sync, close, unlock. No writer may be left. */
+void durability_close(struct durability *d);
+
+struct durability_stats {
+    uint64_t wal_records;
+    uint64_t wal_bytes;
+    uint64_t wal_segment;      /* current number */
+    uint64_t wal_segments;     /* on disk */
+    uint64_t wal_disk_bytes;   /* of all segments */
+    uint64_t wal_write_errors; /* write or fsync failed */
+    uint64_t wal_corruptions;  /* damaged records met by recovery */
+    uint64_t wal_truncations;  /* torn tails cut by recovery */
+    uint64_t snapshots;        /* published since start */
+    uint64_t snapshot_failures;
+    uint64_t snapshot_bytes; /* written since start */
+    uint64_t snapshot_disk_bytes;
+    int64_t snapshot_last_ms;   /* wall time of the last published; 0: none since start */
+    int64_t snapshot_last_ns;   /* how long it took */
+    int64_t recover_ns;         /* how long recovery took */
+    uint64_t recovered_samples; /* from snapshots and WAL together */
+    uint64_t recovered_series;
+    const struct histogram *fsync; /* durations; lives as long as d */
+};
+void durability_stats_read(const struct durability *d, struct durability_stats *out);
+
+/* What recovery is at, for status/walreplay: from any thread while durability_recover runs. */
+struct recovery_progress {
+    uint64_t first_segment;
+    uint64_t last_segment;
+    uint64_t current_segment;
+    bool done;
+};
+void durability_progress(const struct durability *d, struct recovery_progress *out);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * appender - one batch of samples: staged, applied, logged, acknowledged.
+ *
+ *     appender_begin -> appender_add ... -> appender_commit     (or appender_abort)
+ *
+ * Adding only stages: it finds or creates nothing. Commit groups the batch by shard, takes each
+ * shard's lock once, appends, unlocks, then hands what was accepted to the journal
+ * (storage/journal.h says why in this order). Good samples are kept whatever happens to bad ones.
+ *
+ * Samples may come in any order inside the retained windows: in order is the fast path, late ones
+ * go to the chunk's late run. Same time and same bits: a no-op that still counts as stored (and is
+ * logged again). Same time, other bits: refused.
+ *
+ * Threads: an appender belongs to one thread; any number of appenders at once.
+ * Ownership: labels and samples are viewed until commit; storage copies what it keeps.
+ */
+#ifndef HEARTH_STORAGE_APPENDER_H
+#define HEARTH_STORAGE_APPENDER_H
+
+#include "alloc/arena.h"
+#include "storage/storage.h"
+
+struct appender;
+
+/* What became of a batch. first_refused is for people: up to APPEND_EXAMPLES refusals with series,
+ * time and reason, one per line of the answer. */
+enum { APPEND_EXAMPLES = 5 };
+struct append_refusal {
+    enum sample_refusal reason;
+    struct labels labels; /* as given to appender_add */
+    struct sample sample;
+};
+struct append_result {
+    uint64_t stored;     /* new samples, in memory and (on OK) in the journal */
+    uint64_t duplicates; /* held already */
+    uint64_t refused[REFUSED_REASON_COUNT];
+    struct append_refusal examples[APPEND_EXAMPLES];
+    size_t example_count;
+};
+
+/* The arena lives at least until commit or abort. */
+MUST_USE enum status appender_begin(struct storage *db, struct arena *a, struct appender **out,
+                                    struct error *err);
+
+/* Stage samples of one series. labels: normalized (model/labels.h), with __name__ or not.
+ * ERR_NO_MEMORY, ERR_TOO_LARGE: the arena; abort then. */
+MUST_USE enum status appender_add(struct appender *app, struct labels labels,
+                                  const struct sample *samples, size_t count, struct error *err);
+
+/* Apply and log. The appender is finished whatever comes back; *result is always filled.
+ *
+ * OK               everything that could be stored is stored and logged; look at result->refused
+ * ERR_UNAVAILABLE, ERR_IO, ERR_NO_MEMORY
+ *                  the journal (or the arena) failed: nothing of it may be acknowledged. Samples
+ * may be visible; the same batch may be sent again. */
+MUST_USE enum status appender_commit(struct appender *app, struct append_result *result,
+                                     struct error *err);
+void appender_abort(struct appender *app);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * export - chunks out and in, as bytes, for whoever keeps them (snapshot/).
+ *
+ * Out: one window at a time, shard by shard, in bounded steps, while writers go on. A chunk image
+ * is the open bit stream up to the sample count published when it was read, with the late run
+ * merged in. In: through the same allocation as ingestion, from any thread, in any order; importing
+ * a chunk that overlaps samples already there merges them (same bits no-op, other bits: what is
+ * there stays).
+ *
+ * The encoding is tagged: bytes of an unknown tag are refused, never guessed.
+ */
+#ifndef HEARTH_STORAGE_EXPORT_H
+#define HEARTH_STORAGE_EXPORT_H
+
+#include "alloc/arena.h"
+#include "model/labels.h"
+#include "storage/storage.h"
+
+enum chunk_encoding {
+    CHUNK_XOR = 1, /* Gorilla deltas of deltas and XOR, storage/chunk.h */
+};
+
+struct chunk_image {
+    struct labels labels;
+    int64_t window;
+    uint8_t encoding; /* enum chunk_encoding */
+    uint32_t sample_count;
+    uint32_t size; /* bytes */
+    const uint8_t *bytes;
+    int64_t t_first_ms;
+    int64_t t_last_ms;
+};
+
+/* Windows that hold anything, oldest first, at most 66. version grows with every change of any
+ * chunk of the window: equal versions mean that nothing changed in between (within one process). */
+struct window_info {
+    int64_t window;
+    uint64_t version;
+    uint64_t chunks;
+};
+enum { STORAGE_WINDOWS_MAX = 64 + 2 };
+size_t export_windows(struct storage *db, struct window_info out[STORAGE_WINDOWS_MAX]);
+
+/* Iterate the chunks of one window. Everything that was applied before export_open is in it. */
+struct exporter;
+MUST_USE enum status export_open(struct storage *db, int64_t window, struct arena *a,
+                                 struct exporter **out, struct error *err);
+/* The next chunk; *image views memory that is valid until the next call. *more is false at the end.
+ * Does not hold a shard lock between calls, nor while the caller writes. */
+MUST_USE enum status export_next(struct exporter *e, struct chunk_image *image, bool *more,
+                                 struct error *err);
+void export_close(struct exporter *e);
+
+/* Put a chunk back. The bytes are decoded and checked before anything is stored.
+ *
+ * OK                 in
+ * ERR_OUT_OF_RANGE   its window is not retained any more (or not yet): nothing stored
+ * ERR_CORRUPT        bytes, count, times or window do not agree; nothing stored
+ * ERR_UNSUPPORTED    unknown encoding
+ * ERR_NO_MEMORY      the limit; nothing stored */
+MUST_USE enum status import_chunk(struct storage *db, const struct chunk_image *image,
+                                  struct error *err);
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * querier - reading: matchers and a time range to series, series to columns of samples.
+ *
+ *     querier_open -> querier_select -> series_read ... -> querier_close
+ *
+ * A querier pins the epoch: what it selected stays readable until it is closed, while writers,
+ * expiry and snapshots go on. It sees every sample acknowledged before it was opened, whole samples
+ * only, and perhaps some later ones. Times outside the retained windows (by the clock at open) are
+ * not seen.
+ *
+ * Threads: one querier belongs to one query; after select, series_read may run on several threads
+ * at once, each with its own columns. Ownership: views (labels, series) live until querier_close;
+ * arrays are on the arena.
+ */
+#ifndef HEARTH_STORAGE_QUERIER_H
+#define HEARTH_STORAGE_QUERIER_H
+
+#include "alloc/arena.h"
+#include "model/labels.h"
+#include "model/matcher.h"
+#include "storage/storage.h"
+
+struct querier;
+
+/* A selected series. Opaque but for the labels. */
+struct series_view {
+    struct labels labels;
+    void *series;
+};
+
+struct selection {
+    struct series_view *series; /* sorted by labels when asked for, else in no order */
+    size_t count;
+};
+
+/* Samples in ascending time: two parallel columns. Zero it, set arena, reuse it for many reads: the
+ * arrays grow on the arena and are kept. */
+struct columns {
+    int64_t *t_ms;
+    double *v;
+    size_t count;
+    size_t capacity;
+    struct arena *arena;
+};
+
+MUST_USE enum status querier_open(struct storage *db, struct arena *a, struct querier **out,
+                                  struct error *err);
+void querier_close(struct querier *q);
+
+/* Series that match all matchers and have a chunk that overlaps [t_min_ms, t_max_ms] (both
+ * inclusive). An empty matcher list selects every series. ERR_TOO_LARGE, ERR_NO_MEMORY from the
+ * arena. */
+struct select_request {
+    const struct matcher *matchers;
+    size_t matcher_count;
+    int64_t t_min_ms;
+    int64_t t_max_ms;
+    bool sorted;
+    size_t limit; /* stop after so many series; 0: all */
+};
+MUST_USE enum status querier_select(struct querier *q, const struct select_request *request,
+                                    struct selection *out, struct error *err);
+
+/* Samples of one series with t_min_ms <= t <= t_max_ms, stale markers included, replacing what the
+ * columns held. ERR_CORRUPT when a chunk does not decode (it names series and window). */
+MUST_USE enum status series_read(struct querier *q, const struct series_view *view,
+                                 int64_t t_min_ms, int64_t t_max_ms, struct columns *columns,
+                                 struct error *err);
+
+/* Distinct label names, or values of one name, sorted; of the series that match and overlap the
+ * range as in select. Without matchers, series are not touched beyond the ring of windows. */
+struct str_list {
+    struct str *items;
+    size_t count;
+};
+MUST_USE enum status querier_label_names(struct querier *q, const struct select_request *request,
+                                         struct str_list *out, struct error *err);
+MUST_USE enum status querier_label_values(struct querier *q, struct str name,
+                                          const struct select_request *request,
+                                          struct str_list *out, struct error *err);
+
+#endif

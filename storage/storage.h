@@ -1,0 +1,121 @@
+/*
+ * storage - what is held in RAM: 32 hours of every series, and how to find it.
+ *
+ *     label set -> series (32-bit id) -> ring of windows -> chunk -> cells
+ *
+ *     window = floor(t_ms / chunk_ms), aligned to UTC; the ring holds the current window and the
+ *     windows - 1 before it, plus one spare slot for samples up to future_ms ahead of the clock.
+ *
+ * "Current" follows the clock (base/clock.h), never the data. What is older than the oldest
+ * retained window is invisible at once, for reads and writes, and freed by storage_maintain in
+ * bounded rounds.
+ *
+ * Series are split by label-set hash over shards, one lock each. Readers take no lock while they
+ * decode: they enter an epoch, and what writers and expiry discard is freed when all readers that
+ * could see it have left.
+ *
+ * Threads: every function from any thread, except open and close.
+ * Does not: touch files (snapshot/), know HTTP, or evaluate anything.
+ */
+#ifndef HEARTH_STORAGE_STORAGE_H
+#define HEARTH_STORAGE_STORAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "storage/journal.h"
+
+struct storage;
+
+struct storage_options {
+    int64_t chunk_ms;       /* width of a window; 4 h = 14,400,000 */
+    uint32_t windows;       /* retained, the current one included; 8; at most 64 */
+    int64_t future_ms;      /* how far ahead of the clock a sample may be; 10 min */
+    uint32_t shards;        /* a power of two; 0: 4 x cores, at least 16 */
+    uint64_t max_series;    /* 0: no limit of its own */
+    struct journal journal; /* .log may be NULL: nothing is logged */
+};
+
+struct storage_options storage_options_default(void);
+
+/* ERR_INVALID names the option; ERR_NO_MEMORY. */
+MUST_USE enum status storage_open(const struct storage_options *options, struct storage **out,
+                                  struct error *err);
+/* Nobody may be using it any more. Frees everything. */
+void storage_close(struct storage *db);
+
+/* Set or replace the journal; before the first writer starts (recovery runs without one). */
+void storage_set_journal(struct storage *db, struct journal journal);
+
+/* One bounded round of background work: drop expired windows, forget series that hold nothing,
+ * merge late runs, free what no reader can see. Returns true when there is more to do at once. One
+ * thread at a time. */
+bool storage_maintain(struct storage *db);
+
+/* The window a time belongs to, and the retained range by the clock now:
+ * [oldest window's start, now + future_ms]. */
+struct storage_bounds {
+    int64_t oldest_ms;     /* first retained millisecond */
+    int64_t newest_ms;     /* last acceptable millisecond */
+    int64_t oldest_window; /* numbers of windows */
+    int64_t current_window;
+};
+struct storage_bounds storage_bounds(const struct storage *db);
+int64_t storage_window_of(const struct storage *db, int64_t t_ms);
+int64_t storage_window_start_ms(const struct storage *db, int64_t window);
+
+/* Why a sample was not stored; also the index of storage_stats.refused. */
+enum sample_refusal {
+    REFUSED_TOO_OLD,
+    REFUSED_TOO_NEW,
+    REFUSED_CONFLICT,   /* the same time with other bits is there already */
+    REFUSED_MAX_SERIES, /* storage_options.max_series */
+    REFUSED_NO_MEMORY,
+    REFUSED_REASON_COUNT
+};
+const char *sample_refusal_name(enum sample_refusal reason); /* "too_old", ... */
+
+struct storage_stats {
+    uint64_t series;           /* live now */
+    uint64_t series_created;   /* ever */
+    uint64_t series_forgotten; /* ever */
+    uint64_t chunks;           /* live now */
+    uint64_t chunks_created;
+    uint64_t chunks_expired;
+    uint64_t chunk_bytes; /* payload of live chunks, rounded to cells */
+    uint64_t samples;     /* held now, all windows (expired ones until dropped) */
+    uint64_t samples_appended;
+    uint64_t samples_late;      /* of those, accepted out of order */
+    uint64_t samples_duplicate; /* same time, same bits: no-ops */
+    uint64_t refused[REFUSED_REASON_COUNT];
+    uint64_t symbols;
+    uint64_t symbol_bytes;
+    uint64_t label_pairs; /* distinct name=value */
+    int64_t min_time_ms;  /* of the samples held; INT64_MAX when empty */
+    int64_t max_time_ms;  /* INT64_MIN when empty */
+};
+void storage_stats_read(const struct storage *db, struct storage_stats *out);
+
+/* The top `limit` by series count, for status/tsdb; arrays on the arena, largest first. */
+struct cardinality_row {
+    struct str name;
+    uint64_t value;
+};
+struct cardinality {
+    struct cardinality_row *by_metric; /* series per metric name */
+    size_t by_metric_count;
+    struct cardinality_row *by_label_values; /* distinct values per label name */
+    size_t by_label_values_count;
+    struct cardinality_row *by_label_bytes; /* bytes of the values per label name */
+    size_t by_label_bytes_count;
+    struct cardinality_row *by_pair; /* series per "name=value" */
+    size_t by_pair_count;
+};
+MUST_USE enum status storage_cardinality(struct storage *db, size_t limit, struct arena *a,
+                                         struct cardinality *out, struct error *err);
+
+/* Walk everything; aborts on a broken invariant. For tests; takes all shard locks in turn. */
+void storage_check(struct storage *db);
+
+#endif
