@@ -18,6 +18,7 @@
 #include "alloc/arena.h"
 #include "model/labels.h"
 #include "model/matcher.h"
+#include "storage/columns.h"
 #include "storage/storage.h"
 
 struct querier;
@@ -31,16 +32,6 @@ struct series_view {
 struct selection {
     struct series_view *series; /* sorted by labels when asked for, else in no order */
     size_t count;
-};
-
-/* Samples in ascending time: two parallel columns. Zero it, set arena, reuse it for many reads: the
- * arrays grow on the arena and are kept. */
-struct columns {
-    int64_t *t_ms;
-    double *v;
-    size_t count;
-    size_t capacity;
-    struct arena *arena;
 };
 
 MUST_USE enum status querier_open(struct storage *db, struct arena *a, struct querier **out,

@@ -1,0 +1,28 @@
+/*
+ * columns - samples of one series in ascending time, as two parallel arrays.
+ *
+ * Zero it, set the arena, reuse it for many reads: the arrays grow on the arena and are kept.
+ *
+ * Threads: one at a time.
+ */
+#ifndef HEARTH_STORAGE_COLUMNS_H
+#define HEARTH_STORAGE_COLUMNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "alloc/arena.h"
+
+struct columns {
+    int64_t *t_ms;
+    double *v;
+    size_t count;
+    size_t capacity;
+    struct arena *arena;
+};
+
+/* Room for `more` samples behind the present ones; false when the arena refuses. */
+MUST_USE bool columns_reserve(struct columns *c, size_t more);
+
+#endif
