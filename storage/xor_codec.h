@@ -30,6 +30,7 @@ struct xor_state {
     int64_t delta_ms;
     uint64_t v_bits;
     uint32_t count;   /* samples so far */
+    uint32_t bits;    /* of the stream so far */
     uint8_t leading;  /* zero bits before the window of meaningful bits; 0xFF: no window yet */
     uint8_t trailing; /* zero bits behind it */
 };

@@ -1,0 +1,225 @@
+/* chunk: appending, late samples, rewriting, images; then random walks against a sorted array. */
+#include "storage/chunk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "alloc/memstats.h"
+#include "base/bits.h"
+#include "base/clock.h"
+#include "tests/unit/suite.h"
+
+enum { ARENA_BYTES = 64 << 20 };
+
+static struct arena arena;
+
+static void setup(void)
+{
+    arena_init(&arena, HEAP_QUERY, ARENA_BYTES);
+}
+
+static void teardown(struct chunk *c)
+{
+    struct memstats stats;
+    if (c) chunk_check(c);
+    chunk_destroy(c);
+    arena_release(&arena);
+    memstats_read(&stats);
+    ck_assert_uint_eq(stats.tag_objects[HEAP_CHUNKS], 0);
+}
+
+static struct columns read_all(const struct chunk *c)
+{
+    struct columns columns = {.arena = &arena};
+    struct error err;
+    ck_assert_int_eq(chunk_read(c, INT64_MIN, INT64_MAX, &columns, &err), OK);
+    return columns;
+}
+
+START_TEST(samples_come_back_in_order)
+{
+    setup();
+    struct chunk *c = chunk_create(3);
+    for (int i = 0; i < 2000; i++)
+        ck_assert_int_eq(chunk_add(c, 1000 + i * 15000, i * 0.1), CHUNK_APPENDED);
+    struct columns columns = read_all(c);
+    ck_assert_uint_eq(columns.count, 2000);
+    for (int i = 0; i < 2000; i++) {
+        ck_assert_int_eq(columns.t_ms[i], 1000 + i * 15000);
+        ck_assert(columns.v[i] == i * 0.1);
+    }
+    ck_assert_uint_eq(chunk_sample_count(c), 2000);
+    teardown(c);
+}
+END_TEST
+
+START_TEST(late_samples_are_merged_duplicates_ignored_conflicts_refused)
+{
+    setup();
+    struct chunk *c = chunk_create(0);
+    ck_assert_int_eq(chunk_add(c, 100, 1), CHUNK_APPENDED);
+    ck_assert_int_eq(chunk_add(c, 300, 3), CHUNK_APPENDED);
+    ck_assert_int_eq(chunk_add(c, 300, 3), CHUNK_DUPLICATE);
+    ck_assert_int_eq(chunk_add(c, 300, 4), CHUNK_CONFLICT);
+    ck_assert_int_eq(chunk_add(c, 200, 2), CHUNK_LATE);
+    ck_assert_int_eq(chunk_add(c, 200, 2), CHUNK_DUPLICATE);
+    ck_assert_int_eq(chunk_add(c, 200, 2.5), CHUNK_CONFLICT);
+    ck_assert_int_eq(chunk_add(c, 100, 1), CHUNK_DUPLICATE);
+    ck_assert_int_eq(chunk_add(c, 100, 9), CHUNK_CONFLICT);
+    ck_assert_int_eq(chunk_add(c, 50, 0.5), CHUNK_LATE);
+    struct columns columns = read_all(c);
+    const int64_t expected[] = {50, 100, 200, 300};
+    ck_assert_uint_eq(columns.count, 4);
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(columns.t_ms[i], expected[i]);
+    struct chunk *fresh = chunk_rewrite(c, &arena);
+    ck_assert_ptr_nonnull(fresh);
+    chunk_check(fresh);
+    ck_assert_uint_eq(chunk_sample_count(fresh), 4);
+    chunk_destroy(c);
+    teardown(fresh);
+}
+END_TEST
+
+static void check_same(const struct chunk *a, const struct chunk *b)
+{
+    struct columns left = read_all(a);
+    struct columns right = read_all(b);
+    ck_assert_uint_eq(left.count, right.count);
+    for (size_t i = 0; i < left.count; i++) {
+        ck_assert_int_eq(left.t_ms[i], right.t_ms[i]);
+        ck_assert_uint_eq(bits_from_double(left.v[i]), bits_from_double(right.v[i]));
+    }
+}
+
+START_TEST(an_imported_image_continues_as_the_original)
+{
+    setup();
+    for (int count = 1; count < 300; count++) {
+        struct chunk *c = chunk_create(0);
+        struct chunk *copy = NULL;
+        struct chunk_image image = {.labels = {0}};
+        struct error err;
+        for (int i = 0; i < count; i++)
+            ck_assert_int_eq(chunk_add(c, i * 1000 + i % 7, i % 5 ? i : i * 0.3), CHUNK_APPENDED);
+        if (count % 3 == 0) ck_assert_int_eq(chunk_add(c, 500, -1), CHUNK_LATE);
+        ck_assert_int_eq(chunk_export(c, &arena, &image, &err), OK);
+        ck_assert_int_eq(chunk_import(&image, 0, 1000000, &copy, &err), OK);
+        chunk_check(copy);
+        ck_assert_int_eq(chunk_add(c, 900000, 1), CHUNK_APPENDED);
+        ck_assert_int_eq(chunk_add(copy, 900000, 1), CHUNK_APPENDED);
+        check_same(c, copy);
+        chunk_check(copy);
+        chunk_destroy(copy);
+        chunk_destroy(c);
+        arena_reset(&arena);
+    }
+    teardown(NULL);
+}
+END_TEST
+
+START_TEST(damaged_images_are_refused_or_harmless)
+{
+    setup();
+    struct chunk *c = chunk_create(0);
+    struct chunk_image image = {.labels = {0}};
+    struct error err;
+    for (int i = 0; i < 50; i++)
+        ck_assert_int_eq(chunk_add(c, i * 997, i * 1.7), CHUNK_APPENDED);
+    ck_assert_int_eq(chunk_export(c, &arena, &image, &err), OK);
+    uint8_t *bytes = (uint8_t *)image.bytes;
+    for (uint32_t i = 0; i < image.size; i++) {
+        struct chunk *copy = NULL;
+        bytes[i] ^= 0xA5;
+        if (chunk_import(&image, 0, 1000000, &copy, &err) == OK) chunk_check(copy);
+        chunk_destroy(copy);
+        bytes[i] ^= 0xA5;
+    }
+    struct chunk *copy = NULL;
+    struct chunk_image wrong = image;
+    wrong.encoding = 99;
+    ck_assert_int_eq(chunk_import(&wrong, 0, 1000000, &copy, &err), ERR_UNSUPPORTED);
+    wrong = image;
+    wrong.sample_count++;
+    ck_assert_int_eq(chunk_import(&wrong, 0, 1000000, &copy, &err), ERR_CORRUPT);
+    wrong = image;
+    wrong.size--;
+    ck_assert_int_eq(chunk_import(&wrong, 0, 1000000, &copy, &err), ERR_CORRUPT);
+    ck_assert_int_eq(chunk_import(&image, 0, image.t_last_ms - 1, &copy, &err), ERR_CORRUPT);
+    teardown(c);
+}
+END_TEST
+
+/* The model: value by time, in a flat array of times 0 .. TIMES-1. */
+enum { TIMES = 3000 };
+
+START_TEST(random_order_equals_the_model)
+{
+    unsigned seed = (unsigned)clock_mono_ns();
+    static double model[TIMES];
+    static bool present[TIMES];
+    printf("seed %u\n", seed);
+    srandom(seed);
+    setup();
+    struct chunk *c = chunk_create(0);
+    for (int step = 0; step < 6000; step++) {
+        int late = random() % 2;
+        int64_t t = late ? random() % TIMES : (step / 2) % TIMES;
+        double v = (double)(random() % 3);
+        enum chunk_outcome outcome = chunk_add(c, t, v);
+        if (present[t]) {
+            ck_assert_int_eq(outcome, model[t] == v ? CHUNK_DUPLICATE : CHUNK_CONFLICT);
+            continue;
+        }
+        ck_assert(outcome == CHUNK_APPENDED || outcome == CHUNK_LATE);
+        present[t] = true;
+        model[t] = v;
+        if (chunk_wants_rewrite(c)) {
+            struct chunk *fresh = chunk_rewrite(c, &arena);
+            ck_assert_ptr_nonnull(fresh);
+            chunk_destroy(c);
+            c = fresh;
+        }
+    }
+    struct columns columns = read_all(c);
+    size_t i = 0;
+    for (int64_t t = 0; t < TIMES; t++) {
+        if (!present[t]) continue;
+        ck_assert_int_eq(columns.t_ms[i], t);
+        ck_assert(columns.v[i++] == model[t]);
+    }
+    ck_assert_uint_eq(i, columns.count);
+    teardown(c);
+}
+END_TEST
+
+START_TEST(every_refused_allocation_leaves_the_chunk_whole)
+{
+    setup();
+    for (uint64_t allowed = 0; allowed < 40; allowed++) {
+        heap_fail_after(UINT64_MAX);
+        struct chunk *c = chunk_create(0);
+        uint32_t stored = 0;
+        heap_fail_after(allowed);
+        for (int i = 0; i < 500; i++) {
+            int64_t t = i % 3 == 2 ? i * 1000 - 1500 : i * 1000;
+            enum chunk_outcome outcome = chunk_add(c, t, i * 0.7);
+            stored += outcome != CHUNK_NO_MEMORY;
+        }
+        struct chunk *fresh = chunk_rewrite(c, &arena);
+        heap_fail_after(UINT64_MAX);
+        chunk_check(c);
+        ck_assert_uint_eq(chunk_sample_count(c), stored);
+        ck_assert_uint_eq(read_all(c).count, stored);
+        chunk_destroy(fresh);
+        chunk_destroy(c);
+        arena_reset(&arena);
+    }
+    teardown(NULL);
+}
+END_TEST
+
+SUITE(chunk, samples_come_back_in_order,
+      late_samples_are_merged_duplicates_ignored_conflicts_refused,
+      an_imported_image_continues_as_the_original, damaged_images_are_refused_or_harmless,
+      random_order_equals_the_model, every_refused_allocation_leaves_the_chunk_whole)
