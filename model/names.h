@@ -12,6 +12,8 @@
 #include "base/str.h"
 
 bool name_is_utf8(struct str text); /* valid UTF-8; the empty text is */
+/* Bytes of the UTF-8 character that text starts with; 0 when it starts with none, or is empty. */
+size_t name_character_size(const char *text, size_t size);
 bool name_is_legacy_metric(struct str name);
 bool name_is_legacy_label(struct str name);
 
