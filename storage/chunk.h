@@ -26,6 +26,7 @@
 #include <stdatomic.h>
 
 #include "storage/columns.h"
+#include "storage/epoch.h"
 #include "storage/export.h"
 #include "storage/xor_codec.h"
 
@@ -41,6 +42,7 @@ struct chunk {
     struct xor_state state;      /* of the encoder, after the last sample */
     int64_t t_first_ms;          /* of the stream; meaningless while empty */
     _Atomic int64_t late_min_ms; /* of the late run: INT64_MAX while it is empty */
+    struct epoch_node retired;   /* links discarded chunks; of whoever discards it */
 };
 
 enum chunk_outcome {
