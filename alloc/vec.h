@@ -12,6 +12,9 @@
 #ifndef HEARTH_ALLOC_VEC_H
 #define HEARTH_ALLOC_VEC_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "alloc/arena.h"
 
 #define VEC_OF(type)                                                                               \
@@ -21,15 +24,14 @@
         size_t capacity;                                                                           \
     }
 
-/* Make room for one more; returns the array, moved perhaps, or NULL. Used through VEC_PUSH. */
-MUST_USE void *vec_grow(struct arena *a, void *items, size_t count, size_t *capacity,
-                        size_t item_bytes);
+/* Make room for one more in a full vector. items_field is the address of the vector's items, which
+ * move; false, and everything as it was, when the arena refuses. Used through VEC_PUSH. */
+MUST_USE bool vec_grow(struct arena *a, void *items_field, size_t *capacity, size_t item_bytes);
 
 /* A new item at the end, undefined; NULL when the arena refuses (the vector is unchanged). */
 #define VEC_PUSH(vec, arena)                                                                       \
     (((vec)->count < (vec)->capacity ||                                                            \
-      ((vec)->items = vec_grow((arena), (vec)->items, (vec)->count, &(vec)->capacity,              \
-                               sizeof((vec)->items[0]))) != NULL)                                  \
+      vec_grow((arena), &(vec)->items, &(vec)->capacity, sizeof((vec)->items[0])))                 \
          ? &(vec)->items[(vec)->count++]                                                           \
          : NULL)
 

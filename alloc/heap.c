@@ -1,0 +1,350 @@
+/*
+ * heap - the doors: the path of every allocation, and the rare cases beside it.
+ *
+ * The fast path is one load of the thread's cache, one of the injection counter, a pop, and one
+ * plain increment of the tally. Everything else is behind an unlikely branch.
+ */
+#include "alloc/heap.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "alloc/cache.h"
+#include "alloc/central.h"
+#include "alloc/limit.h"
+#include "alloc/live.h"
+#include "alloc/page_heap.h"
+#include "alloc/page_map.h"
+#include "alloc/poison.h"
+#include "base/assert.h"
+#include "base/bits.h"
+#include "base/thread.h"
+
+/* Where all objects of no bytes are. As aligned as heap_alloc_aligned can be asked for. */
+static _Alignas(HEAP_PAGE_BYTES) uint8_t nothing[1];
+
+static _Atomic uint64_t allocs_left = UINT64_MAX; /* heap_fail_after */
+static struct thread_once ready = THREAD_ONCE_INIT;
+
+static void set_up(void)
+{
+    page_map_init();
+    central_init();
+    cache_init();
+}
+
+static inline bool injection_is_on(void)
+{
+    return atomic_load_explicit(&allocs_left, memory_order_relaxed) != UINT64_MAX;
+}
+
+/* Count one allocation; true when this one has to fail. */
+static bool injected_failure(void)
+{
+    uint64_t left = atomic_load_explicit(&allocs_left, memory_order_relaxed);
+    do {
+        if (left == UINT64_MAX) return false;
+        if (left == 0) return true;
+    } while (!atomic_compare_exchange_weak_explicit(&allocs_left, &left, left - 1,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    return false;
+}
+
+void heap_fail_after(uint64_t count)
+{
+    atomic_store_explicit(&allocs_left, count, memory_order_relaxed);
+}
+
+static struct cache *my_cache(void)
+{
+    if (LIKELY(cache_mine != NULL)) return cache_mine;
+    thread_once(&ready, set_up);
+    return cache_attach();
+}
+
+static void *refuse(void)
+{
+    limit_count_refusal();
+    return NULL;
+}
+
+/* Without a cache: one object straight from the central list. */
+static void *alloc_uncached(unsigned size_class, enum heap_tag tag)
+{
+    void *p;
+    if (central_take(size_class, &p, 1) == 0) return NULL;
+    tally_add(&tally_shared.rows[size_class].mallocs[tag], 1);
+    return p;
+}
+
+/* An object of a class for `size` bytes. */
+static void *alloc_small(unsigned size_class, size_t size, enum heap_tag tag)
+{
+    struct cache *cache = my_cache();
+    void *p;
+    if (UNLIKELY(!cache)) {
+        p = alloc_uncached(size_class, tag);
+        if (!p) return refuse();
+    } else {
+        struct cache_bin *bin = &cache->bins[size_class];
+        if (UNLIKELY(bin->top == bin->bottom) && !cache_refill(cache, size_class)) return refuse();
+        p = *--bin->top;
+        tally_bump(&cache->tally.rows[size_class].mallocs[tag]);
+    }
+    live_mark(p);
+    poison_show(p, size);
+    return p;
+}
+
+static uint64_t span_bytes(const struct span *span)
+{
+    return (uint64_t)span->pages << PAGE_SHIFT;
+}
+
+/* Whole pages; 0 when size does not fit any count of them. */
+static uint32_t pages_for(size_t size)
+{
+    size_t pages = (size >> PAGE_SHIFT) + (size % HEAP_PAGE_BYTES != 0);
+    return pages <= UINT32_MAX ? (uint32_t)pages : 0;
+}
+
+static void *alloc_large(size_t size, enum heap_tag tag, bool *zero)
+{
+    thread_once(&ready, set_up);
+    uint32_t pages = pages_for(size);
+    struct span *span = pages ? page_heap_alloc(pages, SIZE_CLASS_LARGE) : NULL;
+    if (!span) return refuse();
+    void *p = page_map_address(span->page);
+    *zero = span->known_zero;
+    poison_show(p, size);
+    tally_add(&tally_large.malloc_bytes[tag], span_bytes(span));
+    tally_add(&tally_shared.rows[SIZE_CLASS_LARGE].mallocs[tag], 1);
+    return p;
+}
+
+/* Everything but the injection. */
+static void *allocate(size_t size, enum heap_tag tag)
+{
+    bool zero;
+    if (size == 0) return nothing;
+    if (size <= HEAP_SMALL_MAX) return alloc_small(size_class_of(size), size, tag);
+    return alloc_large(size, tag, &zero);
+}
+
+static NO_INLINE void *alloc_slowly(size_t size, enum heap_tag tag)
+{
+    if (size && injected_failure()) return NULL;
+    return allocate(size, tag);
+}
+
+void *heap_alloc(size_t size, enum heap_tag tag)
+{
+    struct cache *cache = cache_mine;
+    /* size 0 wraps around and is large. */
+    if (UNLIKELY(!cache || size - 1 >= HEAP_SMALL_MAX || injection_is_on()))
+        return alloc_slowly(size, tag);
+    unsigned size_class = size_class_of(size);
+    struct cache_bin *bin = &cache->bins[size_class];
+    void **top = bin->top;
+    if (UNLIKELY(top == bin->bottom)) return alloc_small(size_class, size, tag);
+    void *p = *--top;
+    bin->top = top;
+    tally_bump(&cache->tally.rows[size_class].mallocs[tag]);
+    live_mark(p);
+    poison_show(p, size);
+    return p;
+}
+
+void *heap_calloc(size_t count, size_t size, enum heap_tag tag)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) return NULL;
+    if (bytes == 0) return nothing;
+    if (UNLIKELY(injection_is_on()) && injected_failure()) return NULL;
+    bool zero = false;
+    void *p = bytes <= HEAP_SMALL_MAX ? alloc_small(size_class_of(bytes), bytes, tag)
+                                      : alloc_large(bytes, tag, &zero);
+    if (p && !zero) memset(p, 0, bytes);
+    return p;
+}
+
+/* The smallest class that holds size and is a multiple of alignment; 0 when none is. */
+static unsigned aligned_class(size_t size, size_t alignment)
+{
+    if (size > HEAP_SMALL_MAX) return SIZE_CLASS_LARGE;
+    unsigned size_class = size_class_of(size);
+    while (size_class < SIZE_CLASS_COUNT && size_classes[size_class].bytes % alignment)
+        size_class++;
+    return size_class < SIZE_CLASS_COUNT ? size_class : SIZE_CLASS_LARGE;
+}
+
+void *heap_alloc_aligned(size_t size, size_t alignment, enum heap_tag tag)
+{
+    ASSERT(bits_is_power_of_two(alignment) && alignment <= HEAP_PAGE_BYTES);
+    if (size == 0) return nothing;
+    if (UNLIKELY(injection_is_on()) && injected_failure()) return NULL;
+    bool zero;
+    unsigned size_class = aligned_class(size, alignment);
+    if (size_class == SIZE_CLASS_LARGE) return alloc_large(size, tag, &zero);
+    return alloc_small(size_class, size, tag);
+}
+
+/* The span of a large object; aborts when p is not the start of one. */
+static struct span *large_span(const void *p)
+{
+    size_t offset = page_map_offset(p);
+    ASSERT(offset < page_map.reserved_bytes && offset % HEAP_PAGE_BYTES == 0);
+    struct span *span = page_map_span((uint32_t)(offset >> PAGE_SHIFT));
+    ASSERT(span->state == SPAN_LARGE && span->page == offset >> PAGE_SHIFT);
+    return span;
+}
+
+static void free_large(void *p, enum heap_tag tag)
+{
+    struct span *span = large_span(p);
+    tally_add(&tally_large.free_bytes[tag], span_bytes(span));
+    tally_add(&tally_shared.rows[SIZE_CLASS_LARGE].frees[tag], 1);
+    page_heap_free(span);
+}
+
+static NO_INLINE void free_slowly(void *p, enum heap_tag tag)
+{
+    if (!p || p == nothing) return;
+    size_t offset = page_map_offset(p);
+    ASSERT(offset < page_map.reserved_bytes); /* not from this heap */
+    unsigned size_class = page_map.classes[offset >> PAGE_SHIFT];
+    if (size_class == SIZE_CLASS_LARGE) {
+        free_large(p, tag);
+        return;
+    }
+    struct cache *cache = my_cache();
+    live_unmark(p);
+    poison_hide(p, size_classes[size_class].bytes);
+    if (!cache) {
+        tally_add(&tally_shared.rows[size_class].frees[tag], 1);
+        central_give(size_class, &p, 1);
+        return;
+    }
+    struct cache_bin *bin = &cache->bins[size_class];
+    tally_bump(&cache->tally.rows[size_class].frees[tag]);
+    if (bin->top == bin->ceiling) cache_spill(cache, size_class);
+    *bin->top++ = p;
+}
+
+void heap_free(void *p, enum heap_tag tag)
+{
+    struct cache *cache = cache_mine;
+    size_t offset;
+    if (UNLIKELY(!cache || (offset = page_map_offset(p)) >= page_map.reserved_bytes)) {
+        free_slowly(p, tag);
+        return;
+    }
+    unsigned size_class = page_map.classes[offset >> PAGE_SHIFT];
+    struct cache_bin *bin = &cache->bins[size_class];
+    void **top = bin->top;
+    /* Class 0 has an empty stack without room: large objects leave here too. */
+    if (UNLIKELY(top == bin->ceiling)) {
+        free_slowly(p, tag);
+        return;
+    }
+    live_unmark(p);
+    poison_hide(p, size_classes[size_class].bytes);
+    tally_bump(&cache->tally.rows[size_class].frees[tag]);
+    *top = p;
+    bin->top = top + 1;
+}
+
+static size_t usable_size(const void *p)
+{
+    if (!p || p == nothing) return 0;
+    size_t offset = page_map_offset(p);
+    ASSERT(offset < page_map.reserved_bytes);
+    unsigned size_class = page_map.classes[offset >> PAGE_SHIFT];
+    if (size_class != SIZE_CLASS_LARGE) return size_classes[size_class].bytes;
+    return span_bytes(large_span(p));
+}
+
+size_t heap_usable_size(const void *p)
+{
+    size_t size = usable_size(p);
+    poison_show(p, size); /* from here on the caller may use all of it */
+    return size;
+}
+
+size_t heap_good_size(size_t size)
+{
+    if (size == 0) return 0;
+    if (size <= HEAP_SMALL_MAX) return size_classes[size_class_of(size)].bytes;
+    return size <= SIZE_MAX - HEAP_PAGE_BYTES ? bits_align_up(size, HEAP_PAGE_BYTES) : size;
+}
+
+/* A large object to another count of pages, without moving it. */
+static bool resize_large(void *p, size_t size, enum heap_tag tag)
+{
+    struct span *span = large_span(p);
+    uint64_t before = span_bytes(span);
+    uint32_t pages = pages_for(size);
+    if (pages == span->pages) return true;
+    if (!pages) return false;
+    /* Counted before pages leave, after they came: see alloc/tally.h. */
+    uint64_t after = (uint64_t)pages << PAGE_SHIFT;
+    if (after > before) {
+        if (!page_heap_resize(span, pages)) return false;
+        tally_add(&tally_large.malloc_bytes[tag], after - before);
+        return true;
+    }
+    tally_add(&tally_large.free_bytes[tag], before - after);
+    if (page_heap_resize(span, pages)) return true;
+    tally_add(&tally_large.malloc_bytes[tag], before - after);
+    return true; /* it stays longer than it need be */
+}
+
+static bool resize_in_place(void *p, size_t before, size_t size, enum heap_tag tag)
+{
+    if (before > HEAP_SMALL_MAX) {
+        if (size <= HEAP_SMALL_MAX || !resize_large(p, size, tag)) return false;
+    } else if (heap_good_size(size) != before) {
+        return false;
+    }
+    poison_hide(p, usable_size(p));
+    poison_show(p, size);
+    return true;
+}
+
+void *heap_resize(void *p, size_t size, enum heap_tag tag)
+{
+    size_t before = usable_size(p);
+    if (before == 0) return heap_alloc(size, tag);
+    if (size == 0) {
+        heap_free(p, tag);
+        return nothing;
+    }
+    if (UNLIKELY(injection_is_on()) && injected_failure()) return NULL;
+    if (resize_in_place(p, before, size, tag)) return p;
+    void *moved = allocate(size, tag);
+    if (!moved) {
+        /* A smaller size needs no new memory. */
+        return size <= before ? p : NULL;
+    }
+    poison_show(p, before);
+    memcpy(moved, p, before < size ? before : size);
+    heap_free(p, tag);
+    return moved;
+}
+
+uint64_t heap_scavenge(uint64_t bytes)
+{
+    return page_heap_release(bytes);
+}
+
+void heap_flush_thread(void)
+{
+    if (cache_mine) cache_flush(cache_mine);
+}
+
+void heap_check(void)
+{
+    if (cache_mine) cache_check(cache_mine);
+    central_check();
+    page_heap_check();
+}

@@ -1,0 +1,152 @@
+/* memstats - sums over all tallies; the order of reading keeps the identities. */
+#include "alloc/memstats.h"
+
+#include <string.h>
+
+#include "alloc/cache.h"
+#include "alloc/central.h"
+#include "alloc/limit.h"
+#include "alloc/meta.h"
+#include "alloc/page_heap.h"
+#include "base/assert.h"
+
+_Static_assert((int)SIZE_CLASS_COUNT <= (int)MEMSTATS_CLASSES_MAX, "every class has a row");
+
+enum { ATTEMPTS_MAX = 16 };
+
+/* By class, then tag. */
+struct sums {
+    uint64_t mallocs[SIZE_CLASS_COUNT][HEAP_TAG_COUNT];
+    uint64_t frees[SIZE_CLASS_COUNT][HEAP_TAG_COUNT];
+    uint64_t large_malloc_bytes[HEAP_TAG_COUNT];
+    uint64_t large_free_bytes[HEAP_TAG_COUNT];
+};
+
+static void add_mallocs(struct sums *sums, const struct tally *tally)
+{
+    for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
+        for (unsigned t = 0; t < HEAP_TAG_COUNT; t++)
+            sums->mallocs[c][t] += tally_read(&tally->rows[c].mallocs[t]);
+}
+
+static void add_frees(struct sums *sums, const struct tally *tally)
+{
+    for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
+        for (unsigned t = 0; t < HEAP_TAG_COUNT; t++)
+            sums->frees[c][t] += tally_read(&tally->rows[c].frees[t]);
+}
+
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* All mallocs, then all frees. Objects given and taken back between the two readings would make
+ * frees the greater: they are left for the next reading. */
+static void read_sums(struct sums *sums)
+{
+    memset(sums, 0, sizeof(*sums));
+    for (unsigned t = 0; t < HEAP_TAG_COUNT; t++)
+        sums->large_malloc_bytes[t] = tally_read(&tally_large.malloc_bytes[t]);
+    add_mallocs(sums, &tally_shared);
+    for (const struct cache *cache = cache_first(); cache; cache = cache->next)
+        add_mallocs(sums, &cache->tally);
+
+    add_frees(sums, &tally_shared);
+    for (const struct cache *cache = cache_first(); cache; cache = cache->next)
+        add_frees(sums, &cache->tally);
+    for (unsigned t = 0; t < HEAP_TAG_COUNT; t++)
+        sums->large_free_bytes[t] =
+            lesser(tally_read(&tally_large.free_bytes[t]), sums->large_malloc_bytes[t]);
+    for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
+        for (unsigned t = 0; t < HEAP_TAG_COUNT; t++)
+            sums->frees[c][t] = lesser(sums->frees[c][t], sums->mallocs[c][t]);
+}
+
+static void fill_objects(struct memstats *out, const struct sums *sums)
+{
+    for (unsigned t = 0; t < HEAP_TAG_COUNT; t++) {
+        out->total_alloc += sums->large_malloc_bytes[t];
+        out->tag_bytes[t] += sums->large_malloc_bytes[t] - sums->large_free_bytes[t];
+    }
+    for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++) {
+        struct memstats_class *row = &out->classes[c];
+        uint64_t bytes = size_classes[c].bytes;
+        row->size_bytes = size_classes[c].bytes;
+        for (unsigned t = 0; t < HEAP_TAG_COUNT; t++) {
+            uint64_t live = sums->mallocs[c][t] - sums->frees[c][t];
+            out->tag_objects[t] += live;
+            out->tag_bytes[t] += live * bytes;
+            row->mallocs += sums->mallocs[c][t];
+            row->frees += sums->frees[c][t];
+        }
+        out->mallocs += row->mallocs;
+        out->frees += row->frees;
+        out->total_alloc += row->mallocs * bytes;
+    }
+    for (unsigned t = 0; t < HEAP_TAG_COUNT; t++)
+        out->heap_alloc += out->tag_bytes[t];
+    out->heap_objects = out->mallocs - out->frees;
+    out->class_count = SIZE_CLASS_COUNT;
+}
+
+static void fill_spans(struct memstats *out)
+{
+    for (unsigned c = 1; c < SIZE_CLASS_COUNT; c++) {
+        struct memstats_class *row = &out->classes[c];
+        uint64_t live = row->mallocs - row->frees;
+        row->spans = central_spans(c);
+        /* Read at another moment than the objects. */
+        uint64_t slots = row->spans * size_classes[c].slots;
+        row->free_slots = slots > live ? slots - live : 0;
+    }
+    out->classes[SIZE_CLASS_LARGE].spans =
+        out->classes[SIZE_CLASS_LARGE].mallocs - out->classes[SIZE_CLASS_LARGE].frees;
+}
+
+static void fill_system(struct memstats *out, const struct page_heap_stats *pages)
+{
+    struct meta_stats meta;
+    meta_stats(&meta);
+    out->heap_sys = pages->sys_bytes;
+    out->heap_inuse = pages->inuse_bytes;
+    out->heap_idle = pages->idle_bytes;
+    out->heap_released = pages->released_bytes;
+    out->scavenged_total = pages->released_total;
+    out->mspan_inuse = meta.inuse_bytes[META_SPAN];
+    out->mspan_sys = meta.carved_bytes[META_SPAN];
+    out->mcache_inuse = cache_inuse_bytes();
+    out->mcache_sys = meta.carved_bytes[META_CACHE];
+    out->gc_sys = pages->map_bytes;
+    out->other_sys = meta.committed_bytes - out->mspan_sys - out->mcache_sys;
+    out->sys = out->heap_sys + out->mspan_sys + out->mcache_sys + out->gc_sys + out->other_sys;
+    out->limit_refusals = limit_refusals();
+}
+
+void memstats_read(struct memstats *out)
+{
+    struct page_heap_stats pages;
+    struct sums sums;
+    /* Pages are read behind the objects. Spans that went back in between may leave fewer pages than
+     * the objects that were counted: read again. */
+    for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+        memset(out, 0, sizeof(*out));
+        read_sums(&sums);
+        fill_objects(out, &sums);
+        page_heap_stats(&pages);
+        if (out->heap_alloc <= pages.inuse_bytes) break;
+    }
+    fill_spans(out);
+    fill_system(out, &pages);
+}
+
+const char *heap_tag_name(enum heap_tag tag)
+{
+    static const char *const names[HEAP_TAG_COUNT] = {
+        [HEAP_SERIES] = "series",     [HEAP_LABELS] = "labels",   [HEAP_INDEX] = "index",
+        [HEAP_CHUNKS] = "chunks",     [HEAP_QUERY] = "query",     [HEAP_HTTP] = "http",
+        [HEAP_SNAPSHOT] = "snapshot", [HEAP_PROCESS] = "process",
+    };
+    ASSERT((unsigned)tag < HEAP_TAG_COUNT);
+    return names[tag];
+}

@@ -1,0 +1,94 @@
+/* meta - bump pointer and free lists under one lock. */
+#include "alloc/meta.h"
+
+#include <stdbool.h>
+
+#include "alloc/limit.h"
+#include "alloc/os.h"
+#include "base/assert.h"
+#include "base/bits.h"
+#include "base/lock.h"
+
+enum { COMMIT_STEP_BYTES = 64 << 10, LIST_COUNT = META_RECORD_MAX / META_GRANULE + 1 };
+
+struct free_record {
+    struct free_record *next;
+};
+
+static struct {
+    struct mutex lock;
+    struct os_range range;
+    size_t used_bytes;
+    struct free_record *free[LIST_COUNT]; /* by size in granules */
+    struct meta_stats stats;
+} meta = {.lock = MUTEX_INIT(LOCK_META)};
+
+uint8_t *meta_base;
+
+void meta_init(size_t bytes)
+{
+    ASSERT(os_range_reserve(&meta.range, bytes));
+    meta_base = meta.range.base;
+    meta.used_bytes = META_GRANULE; /* reference 0 is nobody */
+}
+
+static bool commit(size_t bytes)
+{
+    size_t committed = meta.range.committed_bytes;
+    if (bytes <= committed) return true;
+    size_t wanted = bits_align_up(bytes, COMMIT_STEP_BYTES);
+    if (wanted > meta.range.reserved_bytes) return false;
+    if (!limit_charge(wanted - committed)) return false;
+    if (!os_range_commit(&meta.range, wanted)) {
+        limit_uncharge(wanted - committed);
+        return false;
+    }
+    meta.stats.committed_bytes = wanted;
+    return true;
+}
+
+static void *carve(size_t bytes)
+{
+    size_t start = meta.used_bytes;
+    if (bytes > META_RECORD_MAX) start = bits_align_up(start, CACHE_LINE_BYTES);
+    if (!commit(start + bytes)) return NULL;
+    meta.used_bytes = start + bytes;
+    return meta_base + start;
+}
+
+void *meta_alloc(size_t bytes, enum meta_kind kind)
+{
+    bytes = bits_align_up(bytes, META_GRANULE);
+    struct free_record **list =
+        bytes <= META_RECORD_MAX ? &meta.free[bytes / META_GRANULE] : &meta.free[0];
+    mutex_lock(&meta.lock);
+    void *p = *list;
+    if (p) {
+        *list = (*list)->next;
+    } else {
+        p = carve(bytes);
+        if (p) meta.stats.carved_bytes[kind] += bytes;
+    }
+    if (p) meta.stats.inuse_bytes[kind] += bytes;
+    mutex_unlock(&meta.lock);
+    return p;
+}
+
+void meta_free(void *p, size_t bytes, enum meta_kind kind)
+{
+    bytes = bits_align_up(bytes, META_GRANULE);
+    DEBUG_ASSERT(bytes <= META_RECORD_MAX);
+    struct free_record *record = p;
+    mutex_lock(&meta.lock);
+    record->next = meta.free[bytes / META_GRANULE];
+    meta.free[bytes / META_GRANULE] = record;
+    meta.stats.inuse_bytes[kind] -= bytes;
+    mutex_unlock(&meta.lock);
+}
+
+void meta_stats(struct meta_stats *out)
+{
+    mutex_lock(&meta.lock);
+    *out = meta.stats;
+    mutex_unlock(&meta.lock);
+}

@@ -1,0 +1,39 @@
+/* os - mmap, mprotect, madvise. */
+#include "alloc/os.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "alloc/heap.h"
+#include "base/assert.h"
+
+bool os_range_reserve(struct os_range *range, size_t bytes)
+{
+    /* os_release promises zeros for whole heap pages only. */
+    ASSERT(HEAP_PAGE_BYTES % sysconf(_SC_PAGESIZE) == 0);
+    /* Aligned by hand: mmap aligns to the system's page, which may be smaller than ours. */
+    void *p = mmap(NULL, bytes + HEAP_PAGE_BYTES, PROT_NONE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) return false;
+    uintptr_t aligned = ((uintptr_t)p + HEAP_PAGE_BYTES - 1) & ~(uintptr_t)(HEAP_PAGE_BYTES - 1);
+    range->base = (uint8_t *)aligned;
+    range->reserved_bytes = bytes;
+    range->committed_bytes = 0;
+    return true;
+}
+
+bool os_range_commit(struct os_range *range, size_t bytes)
+{
+    if (bytes <= range->committed_bytes) return true;
+    if (bytes > range->reserved_bytes) return false;
+    if (mprotect(range->base + range->committed_bytes, bytes - range->committed_bytes,
+                 PROT_READ | PROT_WRITE) != 0)
+        return false;
+    range->committed_bytes = bytes;
+    return true;
+}
+
+bool os_release(void *p, size_t bytes)
+{
+    return madvise(p, bytes, MADV_DONTNEED) == 0;
+}

@@ -1,0 +1,35 @@
+/*
+ * os - address space and pages of the operating system; the only file that maps memory.
+ *
+ * A range is reserved once, without access rights and without a promise of memory (PROT_NONE), and
+ * made usable from its start on (os_range_commit). Usable pages cost nothing until touched, read as
+ * zero when fresh, and again after os_release.
+ *
+ * Threads: one at a time per range; os_release any thread.
+ */
+#ifndef HEARTH_ALLOC_OS_H
+#define HEARTH_ALLOC_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+
+struct os_range {
+    uint8_t *base; /* page-aligned; NULL before os_range_reserve */
+    size_t reserved_bytes;
+    size_t committed_bytes; /* usable, from base on */
+};
+
+/* Reserve bytes; false when the system refuses so much address space. */
+MUST_USE bool os_range_reserve(struct os_range *range, size_t bytes);
+
+/* Make the first `bytes` of the range usable; false past its end or when the system refuses. */
+MUST_USE bool os_range_commit(struct os_range *range, size_t bytes);
+
+/* Give the pages back: they leave the resident set now and are zero when touched next. p and bytes
+ * are multiples of the heap's page. False when the system refuses (locked memory). */
+MUST_USE bool os_release(void *p, size_t bytes);
+
+#endif

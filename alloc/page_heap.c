@@ -1,0 +1,332 @@
+/* page_heap - two trees of free runs over one growing range. */
+#include "alloc/page_heap.h"
+
+#include "alloc/limit.h"
+#include "alloc/meta.h"
+#include "alloc/page_map.h"
+#include "alloc/poison.h"
+#include "alloc/run_tree.h"
+#include "base/assert.h"
+#include "base/lock.h"
+
+enum {
+    GROW_PAGES = 512,        /* the range grows by 4 MiB at least */
+    RELEASE_PAGES_MAX = 512, /* per madvise, so that no run is out of reach for long */
+    ALLOC_ATTEMPTS_MAX = 8   /* others may take what we had released for ourselves */
+};
+
+static struct {
+    struct mutex lock;
+    struct run_tree idle;
+    struct run_tree released;
+    uint64_t sys_pages;
+    uint64_t inuse_pages;
+    uint64_t idle_pages; /* resident ones, those on the move included */
+    uint64_t released_pages;
+    uint64_t released_pages_total;
+} heap = {.lock = MUTEX_INIT(LOCK_PAGE_HEAP)};
+
+static uint64_t bytes_of(uint64_t pages)
+{
+    return pages << PAGE_SHIFT;
+}
+
+static struct run_tree *tree_of(enum span_state state)
+{
+    DEBUG_ASSERT(state == SPAN_IDLE || state == SPAN_RELEASED);
+    return state == SPAN_IDLE ? &heap.idle : &heap.released;
+}
+
+static struct span *record_create(unsigned size_class, uint32_t page, uint32_t pages)
+{
+    uint32_t bytes = span_record_bytes(size_class);
+    struct span *span = meta_alloc(bytes, META_SPAN);
+    if (!span) return NULL;
+    *span = (struct span){.page = page, .pages = pages, .record_bytes = (uint16_t)bytes};
+    span->size_class = (uint8_t)size_class;
+    return span;
+}
+
+static void record_destroy(struct span *span)
+{
+    meta_free(span, span->record_bytes, META_SPAN);
+}
+
+/* Join two free runs that touch; a lies before b, neither is in a tree. The smaller record stays.
+ */
+static struct span *join(struct span *a, struct span *b)
+{
+    struct span *kept = a->record_bytes <= b->record_bytes ? a : b;
+    uint32_t page = a->page;
+    uint32_t pages = a->pages + b->pages;
+    record_destroy(kept == a ? b : a);
+    kept->page = page;
+    kept->pages = pages;
+    return kept;
+}
+
+/* Put a run into the tree of its kind, joined with its neighbours of that kind. */
+static struct span *insert_run(struct span *run, enum span_state state)
+{
+    struct run_tree *tree = tree_of(state);
+    run->state = (uint8_t)state;
+    if (run->page > 1) {
+        struct span *before = page_map_span(run->page - 1);
+        if (before->state == state) {
+            run_tree_remove(tree, before);
+            run = join(before, run);
+        }
+    }
+    if (run->page + run->pages < page_map.pages) {
+        struct span *after = page_map_span(run->page + run->pages);
+        if (after->state == state) {
+            run_tree_remove(tree, after);
+            run = join(run, after);
+        }
+    }
+    run->state = (uint8_t)state;
+    page_map_set(run);
+    run_tree_insert(tree, run);
+    return run;
+}
+
+/* Take the first `pages` of a free run out of its tree; what is left goes back, under the same
+ * record. True when nothing was left: the record is then the caller's to give back. */
+static bool cut_front(struct span *run, uint32_t pages)
+{
+    struct run_tree *tree = tree_of((enum span_state)run->state);
+    run_tree_remove(tree, run);
+    if (run->pages == pages) return true;
+    run->page += pages;
+    run->pages -= pages;
+    page_map_set(run);
+    run_tree_insert(tree, run);
+    return false;
+}
+
+/* A longer range; the new pages are a released run of at least `pages`, which is returned. */
+static struct span *grow(uint32_t pages)
+{
+    uint32_t first = page_map.pages;
+    uint32_t more = pages > GROW_PAGES ? pages : GROW_PAGES;
+    uint32_t pages_max = (uint32_t)(page_map.reserved_bytes >> PAGE_SHIFT);
+    if (more > pages_max - first) more = pages_max - first;
+    if (more < pages) return NULL;
+    struct span *run = record_create(SIZE_CLASS_LARGE, first, more);
+    if (!run) return NULL;
+    if (!page_map_commit(first + more)) {
+        record_destroy(run);
+        return NULL;
+    }
+    heap.sys_pages += more;
+    heap.released_pages += more;
+    return insert_run(run, SPAN_RELEASED);
+}
+
+static void count_taken(enum span_state from, uint32_t pages)
+{
+    heap.inuse_pages += pages;
+    if (from == SPAN_IDLE)
+        heap.idle_pages -= pages;
+    else
+        heap.released_pages -= pages;
+}
+
+/* One attempt under the lock; NULL when limit or range stand against it. */
+static struct span *take(uint32_t pages, unsigned size_class)
+{
+    struct span *run = run_tree_best(&heap.idle, pages);
+    if (!run) run = run_tree_best(&heap.released, pages);
+    if (!run) run = grow(pages);
+    if (!run) return NULL;
+
+    enum span_state from = (enum span_state)run->state;
+    struct span *span = record_create(size_class, run->page, pages);
+    if (!span) return NULL;
+    if (from == SPAN_RELEASED && !limit_charge(bytes_of(pages))) {
+        record_destroy(span);
+        return NULL;
+    }
+    if (cut_front(run, pages)) record_destroy(run);
+    span->state = size_class == SIZE_CLASS_LARGE ? SPAN_LARGE : SPAN_SMALL;
+    span->known_zero = from == SPAN_RELEASED;
+    count_taken(from, pages);
+    page_map_set(span);
+    return span;
+}
+
+/* No trading of idle pages for what cannot succeed in any case. */
+static bool hopeless(uint32_t pages)
+{
+    uint64_t limit = heap_limit();
+    return pages >= page_map.reserved_bytes >> PAGE_SHIFT || (limit && bytes_of(pages) > limit);
+}
+
+struct span *page_heap_alloc(uint32_t pages, unsigned size_class)
+{
+    if (hopeless(pages)) return NULL;
+    for (int attempt = 0; attempt < ALLOC_ATTEMPTS_MAX; attempt++) {
+        mutex_lock(&heap.lock);
+        struct span *span = take(pages, size_class);
+        mutex_unlock(&heap.lock);
+        if (span) return span;
+        /* Idle runs that were too short for us are charged too: trade them in. A little more than
+         * we need, for the records. */
+        if (page_heap_release(bytes_of(pages + GROW_PAGES / 8)) == 0) return NULL;
+    }
+    return NULL;
+}
+
+void page_heap_free(struct span *span)
+{
+    uint32_t pages = span->pages;
+    poison_hide(page_map_address(span->page), bytes_of(pages));
+    mutex_lock(&heap.lock);
+    if (span->state == SPAN_SMALL) page_map_clear_classes(span);
+    heap.inuse_pages -= pages;
+    heap.idle_pages += pages;
+    insert_run(span, SPAN_IDLE);
+    mutex_unlock(&heap.lock);
+}
+
+static bool shrink(struct span *span, uint32_t pages)
+{
+    uint32_t less = span->pages - pages;
+    struct span *tail = record_create(SIZE_CLASS_LARGE, span->page + pages, less);
+    if (!tail) return false;
+    poison_hide(page_map_address(tail->page), bytes_of(less));
+    span->pages = pages;
+    page_map_set(span);
+    heap.inuse_pages -= less;
+    heap.idle_pages += less;
+    insert_run(tail, SPAN_IDLE);
+    return true;
+}
+
+static bool extend(struct span *span, uint32_t pages)
+{
+    uint32_t more = pages - span->pages;
+    uint32_t end = span->page + span->pages;
+    if (end >= page_map.pages) return false;
+    struct span *run = page_map_span(end);
+    enum span_state from = (enum span_state)run->state;
+    if ((from != SPAN_IDLE && from != SPAN_RELEASED) || run->pages < more) return false;
+    if (from == SPAN_RELEASED && !limit_charge(bytes_of(more))) return false;
+    if (cut_front(run, more)) record_destroy(run);
+    span->pages = pages;
+    count_taken(from, more);
+    page_map_set(span);
+    return true;
+}
+
+bool page_heap_resize(struct span *span, uint32_t pages)
+{
+    DEBUG_ASSERT(span->state == SPAN_LARGE && pages > 0);
+    bool done = true;
+    mutex_lock(&heap.lock);
+    if (pages < span->pages)
+        done = shrink(span, pages);
+    else if (pages > span->pages)
+        done = extend(span, pages);
+    mutex_unlock(&heap.lock);
+    return done;
+}
+
+/* Take the longest idle run, or `pages` of it, out of the tree. NULL when there is none. */
+static struct span *detach_idle(uint64_t pages)
+{
+    struct span *run = run_tree_longest(&heap.idle);
+    if (!run) return NULL;
+    struct span *part = NULL;
+    if (run->pages > pages) part = record_create(SIZE_CLASS_LARGE, run->page, (uint32_t)pages);
+    if (part)
+        cut_front(run, part->pages);
+    else
+        run_tree_remove(&heap.idle, part = run);
+    part->state = SPAN_MOVING;
+    page_map_set(part);
+    return part;
+}
+
+uint64_t page_heap_release(uint64_t bytes)
+{
+    uint64_t wanted = bytes >> PAGE_SHIFT;
+    uint64_t gone = 0;
+    bool willing = true;
+    mutex_lock(&heap.lock);
+    while (gone < wanted && willing) {
+        uint64_t step = wanted - gone;
+        struct span *run = detach_idle(step < RELEASE_PAGES_MAX ? step : RELEASE_PAGES_MAX);
+        if (!run) break;
+        uint32_t pages = run->pages;
+        mutex_unlock(&heap.lock);
+        willing = os_release(page_map_address(run->page), bytes_of(pages));
+        if (willing) limit_uncharge(bytes_of(pages));
+        mutex_lock(&heap.lock);
+        if (willing) {
+            gone += pages;
+            heap.idle_pages -= pages;
+            heap.released_pages += pages;
+            heap.released_pages_total += pages;
+        }
+        insert_run(run, willing ? SPAN_RELEASED : SPAN_IDLE);
+    }
+    mutex_unlock(&heap.lock);
+    return bytes_of(gone);
+}
+
+void page_heap_stats(struct page_heap_stats *out)
+{
+    mutex_lock(&heap.lock);
+    *out = (struct page_heap_stats){
+        .sys_bytes = bytes_of(heap.sys_pages),
+        .inuse_bytes = bytes_of(heap.inuse_pages),
+        .idle_bytes = bytes_of(heap.idle_pages + heap.released_pages),
+        .released_bytes = bytes_of(heap.released_pages),
+        .released_total = bytes_of(heap.released_pages_total),
+        .map_bytes = page_map_bytes(),
+    };
+    mutex_unlock(&heap.lock);
+}
+
+static void check_span(const struct span *span, uint32_t page)
+{
+    ASSERT(span->page == page && span->pages > 0);
+    ASSERT(page + span->pages <= page_map.pages);
+    ASSERT(page_map_span(page + span->pages - 1) == span);
+    unsigned size_class = span->state == SPAN_SMALL ? span->size_class : SIZE_CLASS_LARGE;
+    for (uint32_t i = 0; i < span->pages; i++)
+        ASSERT(page_map.classes[page + i] == size_class);
+    if (span->state != SPAN_SMALL) return;
+    ASSERT(size_class > 0 && size_class < SIZE_CLASS_COUNT);
+    ASSERT(span->pages == size_classes[size_class].pages);
+    for (uint32_t i = 0; i < span->pages; i++)
+        ASSERT(page_map_span(page + i) == span);
+}
+
+void page_heap_check(void)
+{
+    uint64_t pages[SPAN_LARGE + 1] = {0};
+    size_t runs[SPAN_LARGE + 1] = {0};
+    enum span_state before = SPAN_LARGE;
+    mutex_lock(&heap.lock);
+    for (uint32_t page = 1; page < page_map.pages;) {
+        const struct span *span = page_map_span(page);
+        ASSERT(span->state <= SPAN_LARGE);
+        check_span(span, page);
+        bool free = span->state == SPAN_IDLE || span->state == SPAN_RELEASED;
+        ASSERT(!free || span->state != before); /* neighbours of a kind are joined */
+        before = (enum span_state)span->state;
+        pages[before] += span->pages;
+        runs[before]++;
+        page += span->pages;
+    }
+    ASSERT(pages[SPAN_SMALL] + pages[SPAN_LARGE] == heap.inuse_pages);
+    ASSERT(pages[SPAN_IDLE] + pages[SPAN_MOVING] == heap.idle_pages);
+    ASSERT(pages[SPAN_RELEASED] == heap.released_pages);
+    ASSERT(heap.inuse_pages + heap.idle_pages + heap.released_pages == heap.sys_pages);
+    ASSERT(runs[SPAN_IDLE] == heap.idle.count && runs[SPAN_RELEASED] == heap.released.count);
+    run_tree_check(&heap.idle);
+    run_tree_check(&heap.released);
+    mutex_unlock(&heap.lock);
+}

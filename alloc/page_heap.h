@@ -1,0 +1,50 @@
+/*
+ * page_heap - runs of 8 KiB pages: best fit, split, coalesce, give back.
+ *
+ *     idle:     free and resident; taken first, because the kernel need not be asked
+ *     released: free and not resident, the never touched end of the range included; reads as zero
+ *
+ * Each kind has a tree (alloc/run_tree) and is coalesced only with its own kind, so that a run is
+ * resident as a whole or not at all. Taking released pages charges the limit; when the limit
+ * refuses, idle runs are given back first.
+ *
+ * Threads: any; LOCK_PAGE_HEAP. madvise is called outside the lock.
+ */
+#ifndef HEARTH_ALLOC_PAGE_HEAP_H
+#define HEARTH_ALLOC_PAGE_HEAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "alloc/span.h"
+#include "base/compiler.h"
+
+/* A span of `pages`: SPAN_LARGE for SIZE_CLASS_LARGE, else SPAN_SMALL with its bits undefined and
+ * in no list. NULL at the limit or the end of the range. */
+MUST_USE struct span *page_heap_alloc(uint32_t pages, unsigned size_class);
+
+/* The span becomes a free run; the record is gone for the caller. */
+void page_heap_free(struct span *span);
+
+/* Change the length of a SPAN_LARGE in place: to fewer pages, or into the free run behind it.
+ * False, nothing changed, when that is not possible. */
+MUST_USE bool page_heap_resize(struct span *span, uint32_t pages);
+
+/* Give idle pages back to the system, longest runs first, at most `bytes`; returns how many bytes
+ * went. (When the limit refuses even the record of a split, a whole run may go instead.) */
+uint64_t page_heap_release(uint64_t bytes);
+
+struct page_heap_stats {
+    uint64_t sys_bytes; /* = inuse + idle */
+    uint64_t inuse_bytes;
+    uint64_t idle_bytes; /* released ones included */
+    uint64_t released_bytes;
+    uint64_t released_total; /* ever given back */
+    uint64_t map_bytes;      /* of the page map */
+};
+void page_heap_stats(struct page_heap_stats *out);
+
+/* Walk all runs and both trees; aborts on a broken invariant. */
+void page_heap_check(void);
+
+#endif

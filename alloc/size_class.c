@@ -1,0 +1,69 @@
+/* size_class - the generated table and the proofs about it. */
+#include "alloc/size_class.h"
+
+enum {
+    SPAN_PAGES_MIN = 4,
+    SPAN_PAGES_MAX = 16,
+    TAIL_PARTS = 64,          /* the tail of a span is at most a 64th of it */
+    CACHED_BYTES_MAX = 65536, /* per class and thread */
+    CACHED_OBJECTS_MIN = 4,
+    CACHED_OBJECTS_MAX = 256,
+    WASTE_PARTS = 8 /* at most an eighth of a span is lost, past 128 bytes */
+};
+
+#define SUITS(bytes, pages, slots)                                                                 \
+    ((pages)*HEAP_PAGE_BYTES / (bytes) >= (slots) &&                                               \
+     (pages)*HEAP_PAGE_BYTES % (bytes)*TAIL_PARTS <= (pages)*HEAP_PAGE_BYTES)
+
+/* The fewest pages that hold `slots` objects with a small tail; 0 when no span does. */
+#define FEWEST_PAGES(b, n)                                                                         \
+    (SUITS(b, 4, n)    ? 4                                                                         \
+     : SUITS(b, 5, n)  ? 5                                                                         \
+     : SUITS(b, 6, n)  ? 6                                                                         \
+     : SUITS(b, 7, n)  ? 7                                                                         \
+     : SUITS(b, 8, n)  ? 8                                                                         \
+     : SUITS(b, 9, n)  ? 9                                                                         \
+     : SUITS(b, 10, n) ? 10                                                                        \
+     : SUITS(b, 11, n) ? 11                                                                        \
+     : SUITS(b, 12, n) ? 12                                                                        \
+     : SUITS(b, 13, n) ? 13                                                                        \
+     : SUITS(b, 14, n) ? 14                                                                        \
+     : SUITS(b, 15, n) ? 15                                                                        \
+     : SUITS(b, 16, n) ? 16                                                                        \
+                       : 0)
+
+/* Eight objects to a span, or four where sixteen pages cannot hold eight. */
+#define SPAN_PAGES(bytes) (FEWEST_PAGES(bytes, 8) ? FEWEST_PAGES(bytes, 8) : FEWEST_PAGES(bytes, 4))
+#define SPAN_SLOTS(bytes) (SPAN_PAGES(bytes) * HEAP_PAGE_BYTES / (bytes))
+
+#define CLAMP(v, low, high) ((v) < (low) ? (low) : (v) > (high) ? (high) : (v))
+
+#define ROW(size, before)                                                                          \
+    {.bytes = (size),                                                                              \
+     .slots = SPAN_SLOTS(size),                                                                    \
+     .pages = SPAN_PAGES(size),                                                                    \
+     .cached_max = CLAMP(CACHED_BYTES_MAX / (size), CACHED_OBJECTS_MIN, CACHED_OBJECTS_MAX),       \
+     .reciprocal = (uint32_t)(((UINT64_C(1) << 32) + (size)-1) / (size))},
+
+const struct size_class size_classes[SIZE_CLASS_COUNT] = {{0}, SIZE_CLASSES(ROW)};
+
+#define PROVE(size, before)                                                                        \
+    _Static_assert((before) < (size), "classes ascend");                                           \
+    _Static_assert((size) == 8 || (size) % HEAP_ALIGNMENT == 0, "objects are aligned");            \
+    _Static_assert(SPAN_PAGES(size) >= SPAN_PAGES_MIN && SPAN_PAGES(size) <= SPAN_PAGES_MAX,       \
+                   "every class has a span");                                                      \
+    _Static_assert(SPAN_SLOTS(size) <= SIZE_CLASS_SLOTS_MAX, "slots are bounded");                 \
+    _Static_assert((size) <= SIZE_CLASS_LINEAR_MAX ||                                              \
+                       (SPAN_PAGES(size) * HEAP_PAGE_BYTES - SPAN_SLOTS(size) * ((before) + 1)) *  \
+                               WASTE_PARTS <=                                                      \
+                           SPAN_PAGES(size) * HEAP_PAGE_BYTES,                                     \
+                   "the worst request wastes at most an eighth");
+
+SIZE_CLASSES(PROVE)
+
+#define ONE(size, before) +1
+_Static_assert(1 SIZE_CLASSES(ONE) == SIZE_CLASS_COUNT, "the count is the table's");
+#define LAST_IS(size, before) +((size) == HEAP_SMALL_MAX)
+_Static_assert((0 SIZE_CLASSES(LAST_IS)) == 1, "the table ends at HEAP_SMALL_MAX");
+#define IS_CELL(size, before) +((size) == 128 && (before) < 128 - 8)
+_Static_assert((0 SIZE_CLASSES(IS_CELL)) == 1, "128 bytes are a class of their own");

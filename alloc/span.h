@@ -1,0 +1,57 @@
+/*
+ * span - the record of a run of pages: objects of one class, one large object, or free.
+ *
+ *     page heap:  SPAN_IDLE      free, resident, in the tree of idle runs
+ *                 SPAN_RELEASED  free, given back or never touched: reads as zero
+ *                 SPAN_MOVING    between the two, madvise under way; nobody else touches it
+ *     users:      SPAN_SMALL     slots of one class; the bits say which of them are in the span
+ *                 SPAN_LARGE     one object
+ *
+ * A slot whose bit is clear is with a user or in a thread cache. The record lives in alloc/meta;
+ * the bits follow it directly, and in debug builds as many words again for alloc/live.h. Records of
+ * the other states have no bits, or keep unused ones from an earlier life (record_bytes tells).
+ *
+ * Threads: page, pages, state and the tree belong to LOCK_PAGE_HEAP; of a SPAN_SMALL, the list, the
+ * bits and the counts belong to its class's LOCK_CENTRAL. page, pages and size_class do not change
+ * while the span is in use, except by heap_resize of the owner of a large object.
+ */
+#ifndef HEARTH_ALLOC_SPAN_H
+#define HEARTH_ALLOC_SPAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "alloc/size_class.h"
+
+enum span_state { SPAN_IDLE, SPAN_RELEASED, SPAN_MOVING, SPAN_SMALL, SPAN_LARGE };
+
+enum { SPAN_WORD_BITS = 64, SPAN_WORD_BYTES = 8 };
+
+struct span {
+    uint32_t page; /* of the first, counted from the start of the heap's range */
+    uint32_t pages;
+    uint8_t state; /* enum span_state */
+    uint8_t size_class;
+    uint8_t list;          /* of its central: which one it is in */
+    uint8_t known_zero;    /* SPAN_LARGE: was taken from released pages */
+    uint16_t record_bytes; /* of this record, as asked from meta */
+    uint16_t first_word;   /* no bit is set in any word before it */
+    uint32_t free_slots;   /* set bits */
+    struct span *before;   /* neighbour in a list, or left child in a tree */
+    struct span *after;    /* neighbour in a list, or right child in a tree */
+    uint64_t bits[];       /* 1: the slot is in the span */
+};
+
+/* Words of bits for a class; 0 for SIZE_CLASS_LARGE. */
+static inline uint32_t span_words(unsigned size_class)
+{
+    return (size_classes[size_class].slots + SPAN_WORD_BITS - 1u) / SPAN_WORD_BITS;
+}
+
+static inline uint32_t span_record_bytes(unsigned size_class)
+{
+    enum { SETS = HEARTH_DEBUG ? 2 : 1 };
+    return (uint32_t)sizeof(struct span) + span_words(size_class) * SETS * SPAN_WORD_BYTES;
+}
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * tally - who was given how many objects, counted by the thread that gave them.
+ *
+ * Two counters per class and tag, both only ever grow; every sum of alloc/memstats.h follows from
+ * them. A tally has one writer, a thread: it adds with a plain load and store (tally_bump), and
+ * anybody may read. The tally of a thread that ended stays where it is and is carried on by the
+ * next thread that gets the cache around it, so that nothing is ever moved while it is read.
+ *
+ * tally_shared takes what has no cache: large objects, and threads that could not get one. It is
+ * written with read-modify-write atomics (tally_add).
+ *
+ * Readers that sum all mallocs first and all frees afterwards never see more live objects than
+ * there were at the moment between. An object is counted after it was taken from its span and
+ * counted free before it can get back there.
+ *
+ * Threads: as said.
+ */
+#ifndef HEARTH_ALLOC_TALLY_H
+#define HEARTH_ALLOC_TALLY_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "alloc/heap.h"
+#include "alloc/size_class.h"
+
+struct tally_row {
+    _Atomic uint64_t mallocs[HEAP_TAG_COUNT];
+    _Atomic uint64_t frees[HEAP_TAG_COUNT];
+};
+
+struct tally {
+    struct tally_row rows[SIZE_CLASS_COUNT]; /* row 0: large objects, in tally_shared only */
+};
+
+/* The bytes of large objects; growing one in place adds to mallocs, shrinking it to frees. */
+struct tally_large {
+    _Atomic uint64_t malloc_bytes[HEAP_TAG_COUNT];
+    _Atomic uint64_t free_bytes[HEAP_TAG_COUNT];
+};
+
+extern struct tally tally_shared;
+extern struct tally_large tally_large;
+
+/* By the owner only. */
+static inline void tally_bump(_Atomic uint64_t *counter)
+{
+    uint64_t n = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, n + 1, memory_order_release);
+}
+
+/* By anybody. */
+static inline void tally_add(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_fetch_add_explicit(counter, n, memory_order_release);
+}
+
+/* Acquire, so that what is read later was counted no earlier. */
+static inline uint64_t tally_read(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_acquire);
+}
+
+#endif
