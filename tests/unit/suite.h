@@ -1,7 +1,8 @@
 /*
  * suite - a Check program in one line: SUITE(chunk, first_test, second_test).
  *
- * Prints Check's own summary; CK_FORK=no runs the tests in this process (ThreadSanitizer, debuggers).
+ * Prints Check's own summary; CK_FORK=no runs the tests in this process (ThreadSanitizer,
+ * debuggers).
  */
 #ifndef HEARTH_TESTS_UNIT_SUITE_H
 #define HEARTH_TESTS_UNIT_SUITE_H

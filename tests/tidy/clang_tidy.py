@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Run clang-tidy over one folder's files, and remember which were clean.
+
+    clang_tidy.py <build folder> <folder>
+
+A file is looked at again only when its preprocessed text (comments kept: NOLINT is one), its flags,
+.clang-tidy or clang-tidy itself changed; the stamps are in <build folder>/clang-tidy.
+"""
+import hashlib
+import json
+import pathlib
+import shlex
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def sources(build, folder):
+    """(file, compile command, folder); generated code lies in the build folder and is left out."""
+    for entry in json.loads((build / "compile_commands.json").read_text()):
+        path = pathlib.Path(entry["file"])
+        ours = path.is_relative_to(ROOT / folder) and not path.is_relative_to(build)
+        if ours and path.suffix == ".c":
+            yield path, shlex.split(entry["command"]), entry["directory"]
+
+
+def preprocessed(command, directory):
+    words = [word for word in command if word not in ("ccache", "-c")]
+    target = words.index("-o")
+    del words[target : target + 2]
+    run = subprocess.run(
+        [words[0], "-E", "-CC", *words[1:]], cwd=directory, capture_output=True, check=True
+    )
+    return run.stdout
+
+
+def stamp_of(path, command, directory, tool):
+    digest = hashlib.sha256()
+    for part in (tool, (ROOT / ".clang-tidy").read_bytes(), " ".join(command).encode()):
+        digest.update(part + b"\0")
+    digest.update(preprocessed(command, directory))
+    return digest.hexdigest()
+
+
+def main():
+    build, folder = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2]
+    stamps = build / "clang-tidy"
+    stamps.mkdir(exist_ok=True)
+    tool = subprocess.run(["clang-tidy", "--version"], capture_output=True, check=True).stdout
+    failed, looked_at, known = [], 0, 0
+    for path, command, directory in sources(build, folder):
+        stamp = stamps / stamp_of(path, command, directory, tool)
+        if stamp.exists():
+            known += 1
+            continue
+        looked_at += 1
+        run = subprocess.run(
+            ["clang-tidy", "--quiet", "-p", build, path], capture_output=True, text=True
+        )
+        if run.returncode:
+            failed.append(path.relative_to(ROOT).as_posix())
+            print(run.stdout)
+        else:
+            stamp.touch()
+    print(f"clang-tidy {folder}: {looked_at} files looked at, {known} unchanged, failed: {failed}")
+    sys.exit(bool(failed))
+
+
+if __name__ == "__main__":
+    main()
