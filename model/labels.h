@@ -70,5 +70,10 @@ MUST_USE enum status labels_copy(struct labels set, struct arena *a, struct labe
 /* {__name__="up", job="node"} as Prometheus prints it in messages: up{job="node"}. */
 MUST_USE enum status labels_print(struct labels set, struct arena *a, struct str *out,
                                   struct error *err);
+/* The same into a fixed buffer, for error texts: no allocation, cut with "..." to fit room (at
+ * least 16 bytes), NUL-terminated. set may be unsorted and may hold bytes that are not UTF-8.
+ * Returns out.
+ */
+const char *labels_print_short(struct labels set, char *out, size_t room);
 
 #endif

@@ -2,22 +2,28 @@
  * labels_print - label sets as text for people: up{job="node"}.
  *
  * Two passes over the same code: the first only counts, the second writes into one exact
- * allocation. Quoting follows Go's strconv.Quote; characters from U+00A0 on are taken as printable.
+ * allocation; the short form has its room given and drops what does not fit. Quoting follows Go's
+ * strconv.Quote; characters from U+00A0 on are taken as printable.
  */
 #include <stdio.h>
 
 #include "model/labels.h"
 #include "model/names.h"
 
-/* Where text goes: nowhere while data is NULL, then only the size counts. */
+/* Where text goes: pieces that do not fit are dropped with everything behind them, but counted. */
 struct sink {
     char *data;
-    size_t size;
+    size_t room;
+    size_t kept; /* bytes written */
+    size_t size; /* bytes asked for */
 };
 
 static void put(struct sink *s, const char *data, size_t size)
 {
-    if (s->data && size > 0) memcpy(s->data + s->size, data, size);
+    if (s->kept == s->size && size > 0 && size <= s->room - s->kept) {
+        memcpy(s->data + s->kept, data, size);
+        s->kept += size;
+    }
     s->size += size;
 }
 
@@ -66,9 +72,17 @@ static void put_quoted(struct sink *s, struct str text)
     put(s, "\"", 1);
 }
 
+static struct str find_metric(struct labels set)
+{
+    for (size_t i = 0; i < set.count; i++) {
+        if (str_equal(set.items[i].name, LABEL_METRIC_NAME)) return set.items[i].value;
+    }
+    return STR("");
+}
+
 static void put_labels(struct sink *s, struct labels set)
 {
-    struct str metric = labels_get(set, LABEL_METRIC_NAME);
+    struct str metric = find_metric(set);
     bool bare_metric = name_is_legacy_metric(metric);
     bool first = true;
     if (bare_metric) put_str(s, metric);
@@ -95,12 +109,25 @@ static void put_labels(struct sink *s, struct labels set)
 
 enum status labels_print(struct labels set, struct arena *a, struct str *out, struct error *err)
 {
-    struct sink s = {.data = NULL, .size = 0};
+    struct sink s = {.data = NULL, .room = 0};
     put_labels(&s, set);
-    s.data = arena_alloc(a, s.size);
-    if (!s.data) return arena_error(a, err);
-    s.size = 0;
+    char *data = arena_alloc(a, s.size);
+    if (!data) return arena_error(a, err);
+    s = (struct sink){.data = data, .room = s.size};
     put_labels(&s, set);
-    *out = (struct str){.data = s.data, .size = s.size};
+    *out = (struct str){.data = data, .size = s.size};
     return OK;
+}
+
+const char *labels_print_short(struct labels set, char *out, size_t room)
+{
+    const struct str dots = STR("...");
+    struct sink s = {.data = out, .room = room - dots.size - 1};
+    put_labels(&s, set);
+    if (s.kept < s.size) {
+        memcpy(out + s.kept, dots.data, dots.size);
+        s.kept += dots.size;
+    }
+    out[s.kept] = '\0';
+    return out;
 }

@@ -199,6 +199,20 @@ START_TEST(printing_quotes_as_go_does)
 }
 END_TEST
 
+START_TEST(the_short_form_is_cut_between_characters)
+{
+    char out[24];
+    struct label items[] = {pair("job", "caf\xC3\xA9"), pair("__name__", "up")};
+    struct label broken[] = {pair("a", "\xFF")};
+    struct labels unsorted = {.items = items, .count = 2};
+    ck_assert_str_eq(labels_print_short(unsorted, out, sizeof(out)), "up{job=\"caf\xC3\xA9\"}");
+    ck_assert_str_eq(labels_print_short(unsorted, out, 18), "up{job=\"caf\xC3\xA9\"...");
+    ck_assert_str_eq(labels_print_short(unsorted, out, 17), "up{job=\"caf\xC3\xA9...");
+    ck_assert_str_eq(labels_print_short(unsorted, out, 16), "up{job=\"caf...");
+    ck_assert_str_eq(labels_print_short((struct labels){broken, 1}, out, 16), "{a=\"\\xff\"}");
+}
+END_TEST
+
 START_TEST(a_full_arena_is_an_error)
 {
     struct label items[] = {pair("a", "1")};
@@ -218,4 +232,5 @@ END_TEST
 SUITE(labels, normalising_sorts_and_drops_empty_values, bad_labels_are_refused_by_name,
       an_empty_twin_is_no_duplicate, long_sets_in_any_order_are_sorted, lookup_finds_what_is_there,
       order_is_by_pairs_then_by_length, hashes_follow_content, keep_drop_and_set_make_new_sets,
-      a_copy_owns_its_texts, printing_quotes_as_go_does, a_full_arena_is_an_error)
+      a_copy_owns_its_texts, printing_quotes_as_go_does, the_short_form_is_cut_between_characters,
+      a_full_arena_is_an_error)
