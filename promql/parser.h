@@ -6,7 +6,8 @@
  *
  *     1:5: parse error: unexpected end of input
  *
- * Depth is bounded (PARSE_DEPTH_MAX), so that no input can exhaust the stack.
+ * Depth is bounded: neither the parser's own recursion nor the tree goes deeper than AST_DEPTH_MAX,
+ * so that no input can exhaust the stack of the parser or of anyone who walks the tree.
  *
  * Threads: no state.
  */
@@ -16,10 +17,13 @@
 #include "alloc/arena.h"
 #include "promql/ast.h"
 
-enum { PARSE_DEPTH_MAX = 500, PARSE_TEXT_BYTES_MAX = 1 << 20 };
+enum { PARSE_TEXT_BYTES_MAX = 1 << 20 };
 
+/* What is off unless asked for, as behind Prometheus' feature flags. */
 struct parse_options {
     bool experimental_functions;
+    bool extended_range_selectors; /* anchored, smoothed */
+    bool fill_modifiers;           /* fill, fill_left, fill_right */
 };
 
 /* The tree lives on the arena. Regexes of its matchers live in libc's heap: release the tree with

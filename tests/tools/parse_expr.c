@@ -1,0 +1,80 @@
+/*
+ * parse_expr - the parser as a filter, for tests written in other languages.
+ *
+ * stdin: queries, each as "<flags> <bytes>\n" and so many bytes; flags are letters, or - for none:
+ * e experimental functions, r extended range selectors, f fill modifiers, s a match[] selector.
+ * stdout: one line per query: "ok <printed form>" or "error <words>"; newlines are written as \n.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "promql/parser.h"
+#include "promql/printer.h"
+
+enum { QUERY_BYTES_MAX = PARSE_TEXT_BYTES_MAX + 1 };
+
+static char query[QUERY_BYTES_MAX];
+
+static void write_line(const char *word, struct str text)
+{
+    printf("%s ", word);
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] == '\n')
+            fputs("\\n", stdout);
+        else
+            putchar(text.data[i]);
+    }
+    putchar('\n');
+}
+
+static enum status parse_and_print(struct str text, const char *flags, struct arena *a,
+                                   struct str *printed, struct error *err)
+{
+    struct parse_options options = {
+        .experimental_functions = strchr(flags, 'e') != NULL,
+        .extended_range_selectors = strchr(flags, 'r') != NULL,
+        .fill_modifiers = strchr(flags, 'f') != NULL,
+    };
+    struct ast *tree;
+    enum status st = parse_expr(text, &options, a, &tree, err);
+
+    if (st) return st;
+    st = ast_print(tree, a, printed, err);
+    ast_release(tree);
+    return st;
+}
+
+static enum status parse_as_selector(struct str text, struct arena *a, struct error *err)
+{
+    struct matcher *matchers;
+    size_t count;
+    enum status st = parse_selector(text, a, &matchers, &count, err);
+
+    for (size_t i = 0; !st && i < count; i++)
+        matcher_release(&matchers[i]);
+    return st;
+}
+
+int main(void)
+{
+    char flags[16];
+    size_t size;
+
+    while (scanf("%15s %zu", flags, &size) == 2 && getchar() == '\n') {
+        struct error err = {0};
+        struct arena a;
+        struct str printed = STR("");
+        enum status st;
+
+        if (size >= sizeof(query) || fread(query, 1, size, stdin) != size) return 2;
+        arena_init(&a, HEAP_QUERY, 64 << 20);
+        struct str text = {.data = query, .size = size};
+        if (strchr(flags, 's'))
+            st = parse_as_selector(text, &a, &err);
+        else
+            st = parse_and_print(text, flags, &a, &printed, &err);
+        write_line(st ? "error" : "ok", st ? str_from(err.text) : printed);
+        arena_release(&a);
+    }
+    return 0;
+}
