@@ -2,8 +2,11 @@
 #include "base/error.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/str.h"
 
 static const char *const names[STATUS_COUNT] = {
     [OK] = "ok",
@@ -26,15 +29,10 @@ const char *status_name(enum status st)
     return st < STATUS_COUNT ? names[st] : "unknown";
 }
 
-/* A text cut inside a UTF-8 sequence would make the JSON around it invalid: step back to its start.
- */
+/* A text cut inside a UTF-8 sequence would make the JSON around it invalid: drop its beginning. */
 static void cut_at_character(char *text, size_t length)
 {
-    if (length + 1 < ERROR_TEXT_BYTES) return;
-    size_t start = length;
-    while (start > 0 && ((unsigned char)text[start - 1] & 0xC0) == 0x80)
-        start--;
-    if (start > 0 && ((unsigned char)text[start - 1] & 0xC0) == 0xC0) text[start - 1] = '\0';
+    text[str_whole_characters(text, length)] = '\0';
 }
 
 static void format_text(char *text, const char *format, va_list args)
@@ -49,10 +47,11 @@ static void append_text(char *text, const char *more)
     size_t length = strlen(text);
     size_t room = ERROR_TEXT_BYTES - 1 - length;
     size_t bytes = strlen(more);
-    if (bytes > room) bytes = room;
+    bool cut = bytes > room;
+    if (cut) bytes = room;
     memmove(text + length, more, bytes);
     text[length + bytes] = '\0';
-    cut_at_character(text, length + bytes);
+    if (cut) cut_at_character(text, length + bytes);
 }
 
 enum status error_set(struct error *err, enum status st, const char *format, ...)

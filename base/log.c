@@ -46,9 +46,14 @@ bool log_enabled(enum log_level level)
     return (int)level >= atomic_load_explicit(&least_level, memory_order_relaxed);
 }
 
+static size_t room_left(const struct line *line)
+{
+    return sizeof(line->text) - 2 - line->size;
+}
+
 static void add_bytes(struct line *line, const char *bytes, size_t size)
 {
-    size_t room = sizeof(line->text) - 2 - line->size;
+    size_t room = room_left(line);
     if (size > room) size = room;
     memcpy(line->text + line->size, bytes, size);
     line->size += size;
@@ -99,6 +104,8 @@ static const char *value_end(const char *at)
     return *at ? at + 1 : at;
 }
 
+/* A field that does not fit whole is left out with all behind it: the line stays valid JSON. Fields
+ * cut by vsnprintf never fit, because the line holds more than they do. */
 static void add_fields_as_json(struct line *line, const char *fields)
 {
     while (*fields) {
@@ -109,6 +116,8 @@ static void add_fields_as_json(struct line *line, const char *fields)
         const char *end = value_end(value);
         size_t value_size = (size_t)(end - value);
         bool bare = *value == '"' || is_json_literal(value, value_size);
+        size_t field_size = strlen(",\"\":\"\"") + key_size + value_size;
+        if (field_size + strlen("}") > room_left(line)) return;
         add_text(line, ",\"");
         add_bytes(line, fields, key_size);
         add_text(line, bare ? "\":" : "\":\"");
@@ -180,6 +189,7 @@ const char *log_quote(struct log_text *buffer, struct str text)
             *out++ = (char)c;
         }
     }
+    out = buffer->data + str_whole_characters(buffer->data, (size_t)(out - buffer->data));
     *out++ = '"';
     *out = '\0';
     return buffer->data;

@@ -40,6 +40,20 @@ static inline bool str_starts_with(struct str s, struct str prefix)
            (prefix.size == 0 || memcmp(s.data, prefix.data, prefix.size) == 0);
 }
 
+/* The size without the bytes of a UTF-8 character that text ends in the middle of: for texts cut to
+ * fit. What is not UTF-8 is left as it is. */
+static inline size_t str_whole_characters(const char *text, size_t size)
+{
+    size_t trailing = 0;
+    while (trailing < 3 && trailing < size &&
+           ((unsigned char)text[size - 1 - trailing] & 0xC0) == 0x80)
+        trailing++;
+    if (trailing == size) return size;
+    unsigned char lead = (unsigned char)text[size - 1 - trailing];
+    size_t wanted = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : lead >= 0xC0 ? 1 : 0;
+    return trailing < wanted ? size - 1 - trailing : size;
+}
+
 /* For "%.*s": STR_ARG(s) is its two arguments. */
 #define STR_ARG(s) (int)((s).size > 200 ? 200 : (s).size), ((s).size ? (s).data : "")
 

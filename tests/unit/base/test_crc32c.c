@@ -11,7 +11,8 @@ START_TEST(known_vectors)
     uint8_t ones[32];
     uint8_t rising[32];
     memset(ones, 0xFF, sizeof(ones));
-    for (int i = 0; i < 32; i++) rising[i] = (uint8_t)i;
+    for (int i = 0; i < 32; i++)
+        rising[i] = (uint8_t)i;
     ck_assert_uint_eq(crc32c(0, zeros, 32), 0x8A9136AA);
     ck_assert_uint_eq(crc32c(0, ones, 32), 0x62A8AB43);
     ck_assert_uint_eq(crc32c(0, rising, 32), 0x46DD794E);
