@@ -82,6 +82,7 @@ static int64_t take_fraction_ms(struct reader *r)
     return ms;
 }
 
+/* Z, +hh:mm or -hh:mm, with the bounds Go's parser has. */
 static int64_t take_offset_s(struct reader *r)
 {
     if (take_if(r, 'Z')) return 0;
@@ -89,7 +90,7 @@ static int64_t take_offset_s(struct reader *r)
     if (!west) take(r, '+');
     int64_t offset = take_in_range(r, 0, 24) * INT64_C(3600);
     take(r, ':');
-    offset += take_in_range(r, 0, 59) * INT64_C(60);
+    offset += take_in_range(r, 0, 60) * INT64_C(60);
     return west ? -offset : offset;
 }
 
