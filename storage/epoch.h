@@ -1,10 +1,11 @@
 /*
  * epoch - when may memory that readers see without a lock be freed?
  *
- * A reader enters the current epoch and leaves it. A writer first takes an object out of every place
- * where readers find it, then retires it. An object retired in epoch e is freed once the epoch has
- * moved to e + 2: the step from e + 1 to e + 2 is only made when nobody is inside e any more, and
- * who enters later cannot find the object (Fraser, "Practical lock-freedom", 2004, 5.2.3).
+ * A reader enters the current epoch and leaves it. A writer first takes an object out of every
+ * place where readers find it, then retires it. An object retired in epoch e is freed once the
+ * epoch has moved to e + 2: the step from e + 1 to e + 2 is only made when nobody is inside e any
+ * more, and who enters later cannot find the object (Fraser, "Practical lock-freedom",
+ * 2004, 5.2.3).
  *
  *     epoch:          e - 1          e          e + 1
  *     readers:      must be 0    may be there  (not yet)     to step from e to e + 1
@@ -57,7 +58,7 @@ struct epoch {
     struct mutex lock; /* guards all below */
     struct epoch_list limbo[EPOCH_GENERATIONS][EPOCH_KIND_COUNT];
     struct epoch_list ready[EPOCH_KIND_COUNT];
-    size_t limbo_count;
+    size_t limbo_count[EPOCH_GENERATIONS];
     size_t ready_count;
 };
 

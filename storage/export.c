@@ -1,0 +1,113 @@
+/*
+ * export - walking the chunks of one window without any lock.
+ *
+ * The walk goes by local id through the directories; between two calls it holds no pointer, so it
+ * leaves and enters the epoch again at each, and a slow reader holds nothing back.
+ */
+#include "storage/export.h"
+
+#include "base/assert.h"
+#include "storage/state.h"
+
+struct exporter {
+    struct storage *db;
+    struct arena *arena;
+    struct arena_mark mark; /* where the images' memory starts */
+    struct epoch_pin pin;
+    int64_t window;
+    uint32_t shard;
+    uint32_t local;
+};
+
+/* Add what one shard has of a window to the list, which is in order of window. */
+static size_t merge_window(struct window_info *list, size_t count, struct window_info info)
+{
+    size_t at = count;
+    while (at > 0 && list[at - 1].window > info.window)
+        at--;
+    if (at > 0 && list[at - 1].window == info.window) {
+        list[at - 1].version += info.version;
+        list[at - 1].chunks += info.chunks;
+        return count;
+    }
+    ASSERT(count < STORAGE_WINDOWS_MAX);
+    memmove(&list[at + 1], &list[at], (count - at) * sizeof(*list));
+    list[at] = info;
+    return count + 1;
+}
+
+size_t export_windows(struct storage *db, struct window_info out[STORAGE_WINDOWS_MAX])
+{
+    struct storage_bounds bounds = storage_bounds(db);
+    int64_t newest_window = window_of(&db->grid, bounds.newest_ms);
+    size_t count = 0;
+    for (uint32_t n = 0; n < db->shard_count; n++) {
+        const struct shard *sh = &db->shards[n];
+        for (uint32_t slot = 0; slot < db->grid.slots; slot++) {
+            const struct shard_window *w = &sh->windows[slot];
+            struct window_info info = {
+                .version = atomic_load_explicit(&w->version, memory_order_acquire),
+                .chunks = atomic_load_explicit(&w->chunks, memory_order_relaxed),
+                .window = atomic_load_explicit(&w->window, memory_order_acquire),
+            };
+            if (info.chunks == 0) continue;
+            if (info.window < bounds.oldest_window || info.window > newest_window) continue;
+            count = merge_window(out, count, info);
+        }
+    }
+    return count;
+}
+
+enum status export_open(struct storage *db, int64_t window, struct arena *a, struct exporter **out,
+                        struct error *err)
+{
+    struct exporter *e = arena_calloc(a, 1, sizeof(*e));
+    if (!e) return arena_error(a, err);
+    e->db = db;
+    e->arena = a;
+    e->window = window;
+    e->mark = arena_mark(a);
+    *out = e;
+    return OK;
+}
+
+/* The next series that has a chunk of the window; NULL at the end. */
+static struct series *next_series(struct exporter *e, const struct chunk **chunk)
+{
+    uint32_t slot = window_slot(&e->db->grid, e->window);
+    for (; e->shard < e->db->shard_count; e->shard++, e->local = 0) {
+        const struct directory *d = &e->db->shards[e->shard].directory;
+        while (e->local < directory_high(d)) {
+            struct series *s = directory_get(d, e->local++);
+            *chunk = s ? series_chunk(s, slot) : NULL;
+            if (*chunk && (*chunk)->window == e->window) return s;
+        }
+    }
+    return NULL;
+}
+
+enum status export_next(struct exporter *e, struct chunk_image *image, bool *more,
+                        struct error *err)
+{
+    const struct chunk *c;
+    struct series *s;
+    epoch_leave(&e->pin);
+    arena_rewind(e->arena, e->mark);
+    e->pin = epoch_enter(&e->db->epoch);
+    while ((s = next_series(e, &c)) != NULL) {
+        struct label *labels = arena_alloc_array(e->arena, s->label_count, sizeof(*labels));
+        if (!labels) return arena_error(e->arena, err);
+        *image = (struct chunk_image){.labels = series_labels(s, labels)};
+        enum status st = chunk_export(c, e->arena, image, err);
+        if (st) return st;
+        *more = image->sample_count > 0;
+        if (*more) return OK;
+    }
+    *more = false;
+    return OK;
+}
+
+void export_close(struct exporter *e)
+{
+    if (e) epoch_leave(&e->pin);
+}

@@ -1,0 +1,137 @@
+/*
+ * import - putting a chunk back, alone or merged with what is there.
+ *
+ * A chunk that was exported had been acknowledged, so the limit on the number of series does not
+ * apply; the limit of memory does.
+ */
+#include "base/assert.h"
+#include "storage/export.h"
+#include "storage/state.h"
+
+static const uint64_t merge_bytes_max = UINT64_C(1) << 30;
+
+static enum status check_labels(struct labels labels, struct error *err)
+{
+    if (labels.count > SERIES_LABELS_MAX)
+        return error_set(err, ERR_CORRUPT, "series with %zu labels, at most %d are allowed",
+                         labels.count, SERIES_LABELS_MAX);
+    for (size_t i = 0; i < labels.count; i++) {
+        const struct label *label = &labels.items[i];
+        if (label->name.size == 0 || label->value.size == 0)
+            return error_set(err, ERR_CORRUPT, "label %zu has no name or no value", i);
+        if (i > 0 && str_compare(labels.items[i - 1].name, label->name) >= 0)
+            return error_set(err, ERR_CORRUPT, "label names are not in order at \"%.*s\"",
+                             STR_ARG(label->name));
+    }
+    return OK;
+}
+
+/* Both columns into one new chunk; where times are equal, what is there wins. NULL at the limit. */
+static struct chunk *merge_columns(int64_t window, const struct columns *there,
+                                   const struct columns *more)
+{
+    struct chunk *merged = chunk_create(window);
+    size_t i = 0;
+    size_t j = 0;
+    while (merged && (i < there->count || j < more->count)) {
+        bool take_there = j == more->count || (i < there->count && there->t_ms[i] <= more->t_ms[j]);
+        const struct columns *from = take_there ? there : more;
+        size_t at = take_there ? i : j;
+        if (take_there && j < more->count && there->t_ms[i] == more->t_ms[j]) j++;
+        if (take_there)
+            i++;
+        else
+            j++;
+        if (chunk_add(merged, from->t_ms[at], from->v[at]) != CHUNK_APPENDED) {
+            chunk_destroy(merged);
+            merged = NULL;
+        }
+    }
+    return merged;
+}
+
+/* One chunk of the samples of both. */
+static enum status merge_chunks(const struct chunk *there, const struct chunk *more,
+                                struct chunk **out, struct error *err)
+{
+    struct arena scratch;
+    arena_init(&scratch, HEAP_CHUNKS, merge_bytes_max);
+    struct columns a = {.arena = &scratch};
+    struct columns b = {.arena = &scratch};
+    enum status st = chunk_read(there, INT64_MIN, INT64_MAX, &a, err);
+    if (!st) st = chunk_read(more, INT64_MIN, INT64_MAX, &b, err);
+    if (!st) {
+        *out = merge_columns(there->window, &a, &b);
+        if (!*out) st = error_set(err, ERR_NO_MEMORY, "no memory for a chunk");
+    }
+    arena_release(&scratch);
+    return st;
+}
+
+/* Put the chunk into its series; on success it belongs to the series (or is gone, merged). */
+static enum status place_chunk(struct storage *db, struct shard *sh, struct series *s,
+                               const struct chunk_image *image, struct chunk *fresh,
+                               struct error *err)
+{
+    uint32_t slot = window_slot(&db->grid, image->window);
+    const struct chunk *there = series_chunk(s, slot);
+    if (!shard_enter_window(sh, image->window))
+        return error_set(err, ERR_OUT_OF_RANGE, "window %lld has been overtaken",
+                         (long long)image->window);
+    uint64_t before = 0;
+    if (there && there->window == image->window) {
+        struct chunk *merged;
+        enum status st = merge_chunks(there, fresh, &merged, err);
+        if (st) return st;
+        before = chunk_sample_count(there);
+        chunk_destroy(fresh);
+        fresh = merged;
+        shard_replace_chunk(sh, s, slot, fresh, false);
+    } else {
+        shard_replace_chunk(sh, s, slot, fresh, there != NULL);
+    }
+    counter_add(&sh->counters.samples_appended, chunk_sample_count(fresh) - before);
+    shard_touch_window(sh, slot, image->t_first_ms, image->t_last_ms);
+    return OK;
+}
+
+static enum status import_locked(struct storage *db, struct shard *sh, uint64_t hash,
+                                 const struct chunk_image *image, struct chunk *fresh,
+                                 struct error *err)
+{
+    struct series *s = shard_find(sh, hash, image->labels);
+    if (!s) {
+        s = shard_create_series(sh, hash, image->labels);
+        if (!s) return error_set(err, ERR_NO_MEMORY, "no memory for a series");
+        atomic_fetch_add_explicit(&db->series_live, 1, memory_order_relaxed);
+    }
+    enum status st = place_chunk(db, sh, s, image, fresh, err);
+    if (st && series_is_empty(s)) {
+        shard_forget_series(sh, s);
+        atomic_fetch_sub_explicit(&db->series_live, 1, memory_order_relaxed);
+    }
+    return st;
+}
+
+enum status import_chunk(struct storage *db, const struct chunk_image *image, struct error *err)
+{
+    struct storage_bounds bounds = storage_bounds(db);
+    struct chunk *fresh;
+    if (image->window < bounds.oldest_window ||
+        image->window > window_of(&db->grid, bounds.newest_ms))
+        return error_set(err, ERR_OUT_OF_RANGE, "window %lld is not retained",
+                         (long long)image->window);
+    enum status st = check_labels(image->labels, err);
+    if (st) return st;
+    st = chunk_import(image, window_start_ms(&db->grid, image->window),
+                      window_end_ms(&db->grid, image->window), &fresh, err);
+    if (st) return st;
+
+    uint64_t hash = labels_hash(image->labels);
+    struct shard *sh = storage_shard(db, hash);
+    rwlock_write_lock(&sh->lock);
+    st = import_locked(db, sh, hash, image, fresh, err);
+    rwlock_write_unlock(&sh->lock);
+    if (st) chunk_destroy(fresh);
+    return st;
+}

@@ -1,0 +1,42 @@
+/*
+ * matching - what a list of matchers means for this index.
+ *
+ * A matcher that does not match the empty value asks for one of some values of its label: a term
+ * that includes. One that does match it ({job=""}, {job!="x"}, {job=~".*"}) forbids the values it
+ * does not match: a term that excludes, and none at all when it matches everything. Terms hold
+ * symbols, so that a series is tested by comparing pointers; patterns have run once per distinct
+ * value by then, without any lock.
+ *
+ * Threads: a plan belongs to one query, inside its epoch; the plan does not know values that appear
+ * later, and series born after `newest_birth` are not part of the answer.
+ */
+#ifndef HEARTH_STORAGE_MATCHING_H
+#define HEARTH_STORAGE_MATCHING_H
+
+#include "model/matcher.h"
+#include "storage/series.h"
+#include "storage/state.h"
+
+struct match_term {
+    const struct symbol *name;
+    bool exclude;
+    bool any;               /* every value of the name; values is empty then */
+    struct symbol **values; /* on the arena, in order of address */
+    size_t count;
+};
+
+struct match_plan {
+    struct match_term *terms; /* on the arena; fewest values first, `any` last */
+    size_t count;
+    bool impossible; /* no series can match */
+    uint64_t newest_birth;
+};
+
+/* ERR_TOO_LARGE, ERR_NO_MEMORY from the arena. */
+MUST_USE enum status match_plan_build(struct storage *db, const struct matcher *matchers,
+                                      size_t count, struct arena *a, struct match_plan *out,
+                                      struct error *err);
+
+bool match_term_accepts(const struct match_term *term, const struct series *s);
+
+#endif

@@ -1,0 +1,48 @@
+/* querier - life of a querier, and reading one series. */
+#include "storage/querier.h"
+
+#include "base/assert.h"
+#include "storage/select.h"
+
+enum status querier_open(struct storage *db, struct arena *a, struct querier **out,
+                         struct error *err)
+{
+    struct querier *q = arena_alloc(a, sizeof(*q));
+    if (!q) return arena_error(a, err);
+    *q = (struct querier){.db = db, .arena = a, .pin = epoch_enter(&db->epoch)};
+    q->bounds = storage_bounds(db);
+    *out = q;
+    return OK;
+}
+
+void querier_close(struct querier *q)
+{
+    if (q) epoch_leave(&q->pin);
+}
+
+/* Name series and window in an error. */
+static enum status read_failed(const struct series_view *view, int64_t window, struct arena *a,
+                               struct error *err)
+{
+    struct str text;
+    if (labels_print(view->labels, a, &text, NULL)) text = STR("a series");
+    return error_wrap(err, "%.*s, window %lld: ", STR_ARG(text), (long long)window);
+}
+
+enum status series_read(struct querier *q, const struct series_view *view, int64_t t_min_ms,
+                        int64_t t_max_ms, struct columns *columns, struct error *err)
+{
+    const struct series *s = view->series;
+    struct select_range range = select_clamp(q, t_min_ms, t_max_ms);
+    columns->count = 0;
+    if (range.empty) return OK;
+    for (int64_t window = range.first_window; window <= range.last_window; window++) {
+        const struct chunk *c = series_chunk(s, window_slot(&q->db->grid, window));
+        if (!c || c->window != window) continue;
+        struct error why;
+        enum status st = chunk_read(c, range.t_min_ms, range.t_max_ms, columns, &why);
+        if (st == ERR_CORRUPT) (void)read_failed(view, window, columns->arena, &why);
+        if (st) return error_set(err, st, "%s", why.text);
+    }
+    return OK;
+}

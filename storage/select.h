@@ -1,0 +1,43 @@
+/*
+ * select - the series a request means, before anything is made of them.
+ *
+ * Per shard, under its read lock: the smallest set of ids that a term includes is taken (or all
+ * ids), narrowed by the sets of the other terms with one value, and copied. Everything else happens
+ * after the lock: ids to series, the ring against the time range, and terms of many values by
+ * looking at the series' own labels.
+ *
+ * Threads: one query; inside its epoch.
+ */
+#ifndef HEARTH_STORAGE_SELECT_H
+#define HEARTH_STORAGE_SELECT_H
+
+#include "alloc/vec.h"
+#include "storage/matching.h"
+#include "storage/querier.h"
+#include "storage/series.h"
+
+struct querier {
+    struct storage *db;
+    struct arena *arena;
+    struct epoch_pin pin;
+    struct storage_bounds bounds; /* by the clock at open */
+};
+
+/* The part of [t_min_ms, t_max_ms] that is retained, in times and windows. */
+struct select_range {
+    int64_t t_min_ms;
+    int64_t t_max_ms;
+    int64_t first_window;
+    int64_t last_window;
+    bool empty;
+};
+struct select_range select_clamp(const struct querier *q, int64_t t_min_ms, int64_t t_max_ms);
+
+struct series_list VEC_OF(struct series *);
+
+/* At most request->limit series, unless that is 0; in no order.
+ * ERR_TOO_LARGE, ERR_NO_MEMORY from the arena. */
+MUST_USE enum status select_series(struct querier *q, const struct select_request *request,
+                                   struct series_list *out, struct error *err);
+
+#endif

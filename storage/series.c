@@ -1,0 +1,90 @@
+/* series - life of the record, and comparing label sets through shared symbols. */
+#include "storage/series.h"
+
+#include "base/assert.h"
+
+struct series *series_create(struct symbols *symbols, struct labels labels, uint32_t hash,
+                             uint32_t slots)
+{
+    size_t bytes = sizeof(struct series) + slots * sizeof(struct chunk *) +
+                   labels.count * sizeof(struct symbol *);
+    DEBUG_ASSERT(labels.count <= SERIES_LABELS_MAX);
+    struct series *s = heap_calloc(1, bytes, HEAP_SERIES);
+    if (!s) return NULL;
+    s->hash = hash;
+    s->label_count = (uint16_t)labels.count;
+    s->slots = (uint16_t)slots;
+    if (!symbols_acquire(symbols, labels, series_symbols(s))) {
+        heap_free(s, HEAP_SERIES);
+        return NULL;
+    }
+    return s;
+}
+
+void series_destroy(struct series *s)
+{
+    heap_free(s, HEAP_SERIES);
+}
+
+bool series_has_labels(const struct series *s, struct labels labels)
+{
+    struct symbol *const *symbols = series_symbols(s);
+    if (s->label_count != labels.count) return false;
+    for (size_t i = 0; i < labels.count; i++) {
+        if (!str_equal(symbol_text(symbols[i]), labels.items[i].value)) return false;
+        if (!str_equal(symbol_text(symbols[i]->name), labels.items[i].name)) return false;
+    }
+    return true;
+}
+
+bool series_is_empty(const struct series *s)
+{
+    for (uint32_t slot = 0; slot < s->slots; slot++) {
+        if (series_chunk(s, slot)) return false;
+    }
+    return true;
+}
+
+bool series_overlaps(const struct series *s, int64_t first_window, int64_t last_window)
+{
+    for (uint32_t slot = 0; slot < s->slots; slot++) {
+        const struct chunk *c = series_chunk(s, slot);
+        if (c && c->window >= first_window && c->window <= last_window) return true;
+    }
+    return false;
+}
+
+struct symbol *series_find_symbol(const struct series *s, const struct symbol *name)
+{
+    struct symbol *const *symbols = series_symbols(s);
+    for (size_t i = 0; i < s->label_count; i++) {
+        if (symbols[i]->name == name) return symbols[i];
+    }
+    return NULL;
+}
+
+int series_compare(const struct series *a, const struct series *b)
+{
+    struct symbol *const *as = series_symbols(a);
+    struct symbol *const *bs = series_symbols(b);
+    size_t shared = a->label_count < b->label_count ? a->label_count : b->label_count;
+    for (size_t i = 0; i < shared; i++) {
+        if (as[i] == bs[i]) continue;
+        int order = as[i]->name == bs[i]->name
+                        ? 0
+                        : str_compare(symbol_text(as[i]->name), symbol_text(bs[i]->name));
+        if (order == 0) order = str_compare(symbol_text(as[i]), symbol_text(bs[i]));
+        /* One text may have had two symbols, when the last series that held it was forgotten and a
+         * new one came while the reader still sees the old. */
+        if (order) return order;
+    }
+    return (int)a->label_count - (int)b->label_count;
+}
+
+struct labels series_labels(const struct series *s, struct label *items)
+{
+    struct symbol *const *symbols = series_symbols(s);
+    for (size_t i = 0; i < s->label_count; i++)
+        items[i] = symbol_label(symbols[i]);
+    return (struct labels){.items = items, .count = s->label_count};
+}

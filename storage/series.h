@@ -1,0 +1,71 @@
+/*
+ * series - one label set and its chunks: a small struct reached by a 32-bit id.
+ *
+ *     | id, hash, defined_in | ring: slots chunk pointers | label_count value symbols |
+ *
+ *     id = local << shard_bits | shard
+ *
+ * The ring's slot of a window is window mod slots; a chunk says itself which window it is, so a
+ * slot that still holds an expired one is told apart.
+ *
+ * Threads: labels never change. Ring entries are stored with release under the shard's write lock
+ * and loaded with acquire by readers inside the epoch, without a lock.
+ */
+#ifndef HEARTH_STORAGE_SERIES_H
+#define HEARTH_STORAGE_SERIES_H
+
+#include "storage/chunk.h"
+#include "storage/symbols.h"
+
+enum { SERIES_LABELS_MAX = UINT16_MAX };
+
+struct series {
+    struct epoch_node retired; /* first: destroyed through it */
+    uint64_t birth;            /* running number of creation, over all shards */
+    uint32_t id;
+    uint32_t hash;               /* lower half of labels_hash */
+    _Atomic uint32_t defined_in; /* the journal's (storage/journal.h) */
+    uint16_t label_count;
+    uint16_t slots;
+    _Atomic(struct chunk *) ring[]; /* [slots], then the symbols */
+};
+
+static inline struct symbol **series_symbols(const struct series *s)
+{
+    return (struct symbol **)(uintptr_t)(s->ring + s->slots);
+}
+
+static inline struct chunk *series_chunk(const struct series *s, uint32_t slot)
+{
+    return atomic_load_explicit(&s->ring[slot], memory_order_acquire);
+}
+
+static inline void series_set_chunk(struct series *s, uint32_t slot, struct chunk *c)
+{
+    atomic_store_explicit(&s->ring[slot], c, memory_order_release);
+}
+
+/* An empty ring; the labels' symbols are acquired. NULL at the limit, nothing acquired. */
+MUST_USE struct series *series_create(struct symbols *symbols, struct labels labels, uint32_t hash,
+                                      uint32_t slots);
+/* Free a series; its chunks and symbols have been given back. */
+void series_destroy(struct series *s);
+
+bool series_has_labels(const struct series *s, struct labels labels);
+
+/* No chunk in any slot. */
+bool series_is_empty(const struct series *s);
+
+/* A chunk of a window in [first, last] is there. */
+bool series_overlaps(const struct series *s, int64_t first_window, int64_t last_window);
+
+/* The value symbol under this name; NULL when the series has no such label. */
+struct symbol *series_find_symbol(const struct series *s, const struct symbol *name);
+
+/* The order of label sets, as labels_compare. */
+int series_compare(const struct series *a, const struct series *b);
+
+/* The label set as views of the symbols, written to items[label_count]. */
+struct labels series_labels(const struct series *s, struct label *items);
+
+#endif

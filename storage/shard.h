@@ -1,0 +1,106 @@
+/*
+ * shard - one slice of the series, chosen by the hash of the label set, under one lock.
+ *
+ *     map        hash -> local ids        (find)
+ *     directory  local id -> series       (lock-free for readers)
+ *     postings   value symbol -> local ids
+ *     all        the local ids there are
+ *     windows    per slot of the rings: which window is in it, version, extent
+ *
+ * Threads: functions that change anything need the write lock, shard_find either; the directory,
+ * counters and windows are read without it.
+ */
+#ifndef HEARTH_STORAGE_SHARD_H
+#define HEARTH_STORAGE_SHARD_H
+
+#include "base/counter.h"
+#include "base/lock.h"
+#include "storage/directory.h"
+#include "storage/epoch.h"
+#include "storage/postings.h"
+#include "storage/series.h"
+#include "storage/series_map.h"
+#include "storage/symbols.h"
+#include "storage/window.h"
+
+/* What a shard holds of the window that is in one slot of its rings. Written under the write lock,
+ * version last, so that who reads a version finds at least the changes it counts. */
+struct shard_window {
+    _Atomic int64_t window;   /* INT64_MIN: none yet */
+    _Atomic uint64_t version; /* grows with every change; never reset */
+    _Atomic uint64_t chunks;
+    _Atomic int64_t t_min_ms; /* of all samples ever put into these chunks */
+    _Atomic int64_t t_max_ms;
+};
+
+struct shard_counters {
+    struct gauge series;
+    struct counter series_created;
+    struct counter series_forgotten;
+    struct gauge chunks;
+    struct counter chunks_created;
+    struct counter chunks_expired;
+    struct gauge chunk_bytes;
+    struct gauge samples;
+    struct counter samples_appended;
+    struct counter samples_late;
+    struct counter samples_duplicate;
+    struct counter refused[REFUSED_REASON_COUNT];
+};
+
+/* What all shards share; outlives them. */
+struct shard_common {
+    struct epoch *epoch;
+    struct symbols *symbols;
+    const struct window_grid *grid;
+    _Atomic uint64_t births; /* series ever created: the birth of the newest */
+    uint32_t shard_bits;
+};
+
+struct shard {
+    CACHE_ALIGNED struct rwlock lock;
+    struct shard_common *common;
+    uint32_t number;
+    struct series_map map;
+    struct directory directory;
+    struct postings postings;
+    struct posting all;
+    struct shard_window *windows; /* heap; [grid->slots] */
+    struct shard_counters counters;
+};
+
+/* false at the memory limit; nothing to release then. */
+MUST_USE bool shard_init(struct shard *sh, struct shard_common *common, uint32_t number);
+/* Nobody uses it any more: frees series and chunks (not symbols), retired ones aside. */
+void shard_release(struct shard *sh);
+
+/* NULL when there is none. hash is labels_hash(labels). */
+struct series *shard_find(const struct shard *sh, uint64_t hash, struct labels labels);
+/* A new series with an empty ring; the caller gives it a chunk or forgets it before it unlocks.
+ * NULL at the memory limit (or when ids ran out), nothing changed. */
+MUST_USE struct series *shard_create_series(struct shard *sh, uint64_t hash, struct labels labels);
+/* Out of every index, retired. Its ring is empty. */
+void shard_forget_series(struct shard *sh, struct series *s);
+/* For the epoch: free a retired series, and its id for reuse. Takes the lock. */
+void shard_destroy_retired(struct shard *sh, struct series *s);
+
+/* CHUNK_APPENDED and so on as chunk_add. SHARD_EXPIRED: the slot holds a newer window already. */
+enum { SHARD_EXPIRED = CHUNK_NO_MEMORY + 1 };
+/* Put one sample into the chunk of its window, which is created when missing; what is left of an
+ * older window in that slot is dropped. scratch: for rewriting a long late run. */
+int shard_add_sample(struct shard *sh, struct series *s, const struct sample *sample,
+                     struct arena *scratch);
+
+/* Make c the chunk of its window in place of what is in the slot, which is retired (NULL: the slot
+ * is emptied; expired says whether to count the old one as expired). */
+void shard_replace_chunk(struct shard *sh, struct series *s, uint32_t slot, struct chunk *c,
+                         bool expired);
+/* The slot may take chunks of this window: false when it holds a newer one. */
+bool shard_enter_window(struct shard *sh, int64_t window);
+/* Count a change of the window in this slot. */
+void shard_touch_window(struct shard *sh, uint32_t slot, int64_t t_min_ms, int64_t t_max_ms);
+
+/* Aborts on a broken invariant; the lock is held. */
+void shard_check(const struct shard *sh);
+
+#endif

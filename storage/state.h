@@ -1,0 +1,40 @@
+/*
+ * state - the inside of struct storage, for the files of this folder.
+ *
+ * Threads: options, grid and shards are fixed after storage_open; each part has its own rules.
+ */
+#ifndef HEARTH_STORAGE_STATE_H
+#define HEARTH_STORAGE_STATE_H
+
+#include "storage/shard.h"
+#include "storage/storage.h"
+
+/* Where the walk over all series is that drops expired windows. */
+struct sweep {
+    bool running;
+    int64_t oldest_window; /* chunks of older ones go */
+    uint32_t shard;
+    uint32_t local;
+};
+
+struct storage {
+    struct epoch epoch;
+    struct symbols symbols;
+    struct storage_options options;
+    struct window_grid grid;
+    struct shard_common common;
+    struct shard *shards; /* heap; [shard_count] */
+    uint32_t shard_count; /* a power of two */
+    _Atomic uint64_t series_live;
+    struct sweep sweep;            /* of storage_maintain alone */
+    _Atomic int64_t swept_window;  /* nothing older than this window is held any more */
+    struct arena maintain_scratch; /* of storage_maintain alone */
+};
+
+/* The lower half of the hash is the series map's. */
+static inline struct shard *storage_shard(struct storage *db, uint64_t hash)
+{
+    return &db->shards[hash >> 32 & (db->shard_count - 1)];
+}
+
+#endif

@@ -1,0 +1,219 @@
+/* storage - opening, closing, and numbers about it. */
+#include "storage/storage.h"
+
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/bits.h"
+#include "base/clock.h"
+#include "storage/state.h"
+
+enum {
+    WINDOWS_MAX = 64,
+    SLOTS_MAX = WINDOWS_MAX + 2,
+    SHARDS_MIN = 16,
+    SHARDS_MAX = 4096,
+    SHARDS_PER_CORE = 4
+};
+static const uint64_t maintain_scratch_bytes_max = 64u << 20;
+
+struct storage_options storage_options_default(void)
+{
+    return (struct storage_options){
+        .chunk_ms = 4 * 3600 * INT64_C(1000),
+        .windows = 8,
+        .future_ms = 10 * 60 * INT64_C(1000),
+    };
+}
+
+static uint32_t default_shards(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    uint32_t wanted = cores > 0 ? (uint32_t)cores * SHARDS_PER_CORE : SHARDS_MIN;
+    uint32_t shards = SHARDS_MIN;
+    while (shards < wanted && shards < SHARDS_MAX)
+        shards *= 2;
+    return shards;
+}
+
+static enum status check_options(const struct storage_options *o, struct error *err)
+{
+    if (o->chunk_ms <= 0) return error_set(err, ERR_INVALID, "chunk_ms must be positive");
+    if (o->windows < 1 || o->windows > WINDOWS_MAX)
+        return error_set(err, ERR_INVALID, "windows must be between 1 and %d", WINDOWS_MAX);
+    if (o->future_ms < 0) return error_set(err, ERR_INVALID, "future_ms must not be negative");
+    if (window_ahead(o->chunk_ms, o->future_ms) > SLOTS_MAX - (int64_t)o->windows)
+        return error_set(err, ERR_INVALID,
+                         "future_ms spans too many windows: at most %d with the retained ones",
+                         SLOTS_MAX);
+    if (o->shards != 0 && (!bits_is_power_of_two(o->shards) || o->shards > SHARDS_MAX))
+        return error_set(err, ERR_INVALID, "shards must be a power of two, at most %d", SHARDS_MAX);
+    return OK;
+}
+
+static void destroy_chunk(void *self, struct epoch_node *node)
+{
+    (void)self;
+    chunk_destroy((struct chunk *)((char *)node - offsetof(struct chunk, retired)));
+}
+
+static void destroy_series(void *self, struct epoch_node *node)
+{
+    struct storage *db = self;
+    struct series *s = (struct series *)node; /* the node is the first field */
+    shard_destroy_retired(&db->shards[s->id & (db->shard_count - 1)], s);
+}
+
+static epoch_destroy *const destroy_functions[EPOCH_KIND_COUNT] = {
+    [EPOCH_CHUNK] = destroy_chunk,
+    [EPOCH_SERIES] = destroy_series,
+    [EPOCH_SYMBOL] = symbols_destroy_retired,
+};
+
+static enum status open_shards(struct storage *db, struct error *err)
+{
+    db->shards =
+        heap_alloc_aligned(db->shard_count * sizeof(*db->shards), CACHE_LINE_BYTES, HEAP_PROCESS);
+    if (!db->shards) return error_set(err, ERR_NO_MEMORY, "no memory for the shards");
+    for (uint32_t i = 0; i < db->shard_count; i++) {
+        if (shard_init(&db->shards[i], &db->common, i)) continue;
+        while (i-- > 0)
+            shard_release(&db->shards[i]);
+        heap_free(db->shards, HEAP_PROCESS);
+        return error_set(err, ERR_NO_MEMORY, "no memory for the shards");
+    }
+    return OK;
+}
+
+enum status storage_open(const struct storage_options *options, struct storage **out,
+                         struct error *err)
+{
+    enum status st = check_options(options, err);
+    if (st) return st;
+    struct storage *db = heap_alloc_aligned(sizeof(*db), CACHE_LINE_BYTES, HEAP_PROCESS);
+    if (!db) return error_set(err, ERR_NO_MEMORY, "no memory for the storage");
+    *db = (struct storage){.options = *options};
+    db->shard_count = options->shards ? options->shards : default_shards();
+    db->grid = (struct window_grid){
+        .chunk_ms = options->chunk_ms,
+        .future_ms = options->future_ms,
+        .windows = options->windows,
+        .slots = options->windows + (uint32_t)window_ahead(options->chunk_ms, options->future_ms),
+    };
+    epoch_init(&db->epoch, destroy_functions, db);
+    symbols_init(&db->symbols, &db->epoch);
+    db->common = (struct shard_common){
+        .epoch = &db->epoch,
+        .symbols = &db->symbols,
+        .grid = &db->grid,
+        .shard_bits = (uint32_t)__builtin_ctz(db->shard_count),
+    };
+    st = open_shards(db, err);
+    if (st) {
+        symbols_release(&db->symbols);
+        epoch_release(&db->epoch);
+        heap_free(db, HEAP_PROCESS);
+        return st;
+    }
+    atomic_init(&db->swept_window, storage_bounds(db).oldest_window);
+    arena_init(&db->maintain_scratch, HEAP_CHUNKS, maintain_scratch_bytes_max);
+    *out = db;
+    return OK;
+}
+
+void storage_close(struct storage *db)
+{
+    if (!db) return;
+    epoch_release(&db->epoch); /* first: retired series give their ids back to the shards */
+    for (uint32_t i = 0; i < db->shard_count; i++)
+        shard_release(&db->shards[i]);
+    heap_free(db->shards, HEAP_PROCESS);
+    symbols_release(&db->symbols);
+    arena_release(&db->maintain_scratch);
+    heap_free(db, HEAP_PROCESS);
+}
+
+void storage_set_journal(struct storage *db, struct journal journal)
+{
+    db->options.journal = journal;
+}
+
+struct storage_bounds storage_bounds(const struct storage *db)
+{
+    return window_bounds(&db->grid, clock_wall_ms());
+}
+
+int64_t storage_window_of(const struct storage *db, int64_t t_ms)
+{
+    return window_of(&db->grid, t_ms);
+}
+
+int64_t storage_window_start_ms(const struct storage *db, int64_t window)
+{
+    return window_start_ms(&db->grid, window);
+}
+
+const char *sample_refusal_name(enum sample_refusal reason)
+{
+    static const char *const names[REFUSED_REASON_COUNT] = {
+        [REFUSED_TOO_OLD] = "too_old",     [REFUSED_TOO_NEW] = "too_new",
+        [REFUSED_CONFLICT] = "conflict",   [REFUSED_MAX_SERIES] = "max_series",
+        [REFUSED_NO_MEMORY] = "no_memory",
+    };
+    ASSERT(reason >= 0 && reason < REFUSED_REASON_COUNT);
+    return names[reason];
+}
+
+static void add_counters(const struct shard_counters *c, struct storage_stats *out)
+{
+    out->series += (uint64_t)gauge_read(&c->series);
+    out->series_created += counter_read(&c->series_created);
+    out->series_forgotten += counter_read(&c->series_forgotten);
+    out->chunks += (uint64_t)gauge_read(&c->chunks);
+    out->chunks_created += counter_read(&c->chunks_created);
+    out->chunks_expired += counter_read(&c->chunks_expired);
+    out->chunk_bytes += (uint64_t)gauge_read(&c->chunk_bytes);
+    out->samples += (uint64_t)gauge_read(&c->samples);
+    out->samples_appended += counter_read(&c->samples_appended);
+    out->samples_late += counter_read(&c->samples_late);
+    out->samples_duplicate += counter_read(&c->samples_duplicate);
+    for (size_t reason = 0; reason < REFUSED_REASON_COUNT; reason++)
+        out->refused[reason] += counter_read(&c->refused[reason]);
+}
+
+/* Windows that are not retained any more do not count, dropped or not. */
+static void add_extent(const struct shard *sh, int64_t oldest_window, struct storage_stats *out)
+{
+    for (uint32_t slot = 0; slot < sh->common->grid->slots; slot++) {
+        const struct shard_window *w = &sh->windows[slot];
+        if (atomic_load_explicit(&w->window, memory_order_acquire) < oldest_window) continue;
+        if (atomic_load_explicit(&w->chunks, memory_order_relaxed) == 0) continue;
+        int64_t t_min_ms = atomic_load_explicit(&w->t_min_ms, memory_order_relaxed);
+        int64_t t_max_ms = atomic_load_explicit(&w->t_max_ms, memory_order_relaxed);
+        if (t_min_ms < out->min_time_ms) out->min_time_ms = t_min_ms;
+        if (t_max_ms > out->max_time_ms) out->max_time_ms = t_max_ms;
+    }
+}
+
+void storage_stats_read(const struct storage *db, struct storage_stats *out)
+{
+    int64_t oldest_window = storage_bounds(db).oldest_window;
+    *out = (struct storage_stats){.min_time_ms = INT64_MAX, .max_time_ms = INT64_MIN};
+    for (uint32_t i = 0; i < db->shard_count; i++) {
+        add_counters(&db->shards[i].counters, out);
+        add_extent(&db->shards[i], oldest_window, out);
+    }
+    out->symbols = (uint64_t)gauge_read(&db->symbols.symbol_count);
+    out->symbol_bytes = (uint64_t)gauge_read(&db->symbols.text_bytes);
+    out->label_pairs = (uint64_t)gauge_read(&db->symbols.pair_count);
+}
+
+void storage_check(struct storage *db)
+{
+    for (uint32_t i = 0; i < db->shard_count; i++) {
+        rwlock_read_lock(&db->shards[i].lock);
+        shard_check(&db->shards[i]);
+        rwlock_read_unlock(&db->shards[i].lock);
+    }
+    symbols_check(&db->symbols);
+}

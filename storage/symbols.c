@@ -1,0 +1,409 @@
+/* symbols - interning, counting references, listing. */
+#include "storage/symbols.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/bits.h"
+#include "base/hash.h"
+
+enum { TABLE_CAPACITY_MIN = 16, LIST_CAPACITY_MIN = 2 };
+
+/* The same text under different names hashes differently; a name's own parent is NULL. */
+static uint32_t text_hash(const struct symbol *name, struct str text)
+{
+    return (uint32_t)hash_bytes(text.data, text.size, name ? name->hash : 0);
+}
+
+/* Upper bits choose the table, lower ones the place in it. */
+static struct symbol_table *table_of(struct symbols *s, uint32_t hash)
+{
+    return &s->tables[hash >> 26];
+}
+
+static bool table_resize(struct symbol_table *t, uint32_t capacity)
+{
+    struct symbol **items = heap_calloc(capacity, sizeof(*items) + sizeof(*t->hashes), HEAP_LABELS);
+    if (!items) return false;
+    uint32_t *hashes = (uint32_t *)(items + capacity);
+    for (uint32_t i = 0; i < t->capacity; i++) {
+        if (!t->items[i]) continue;
+        uint32_t at = t->hashes[i] & (capacity - 1);
+        while (items[at])
+            at = (at + 1) & (capacity - 1);
+        items[at] = t->items[i];
+        hashes[at] = t->hashes[i];
+    }
+    heap_free(t->items, HEAP_LABELS);
+    t->items = items;
+    t->hashes = hashes;
+    t->capacity = capacity;
+    return true;
+}
+
+/* Room for one more at a load of 3/4 at most. */
+static bool table_reserve(struct symbol_table *t)
+{
+    if ((t->count + 1) * 4 <= t->capacity * 3) return true;
+    return table_resize(t, t->capacity ? t->capacity * 2 : TABLE_CAPACITY_MIN);
+}
+
+static struct symbol *table_find(const struct symbol_table *t, const struct symbol *name,
+                                 struct str text, uint32_t hash)
+{
+    if (t->capacity == 0) return NULL;
+    uint32_t mask = t->capacity - 1;
+    for (uint32_t at = hash & mask; t->items[at]; at = (at + 1) & mask) {
+        struct symbol *item = t->items[at];
+        if (t->hashes[at] == hash && item->name == name && str_equal(symbol_text(item), text))
+            return item;
+    }
+    return NULL;
+}
+
+static void table_insert(struct symbol_table *t, struct symbol *item)
+{
+    uint32_t mask = t->capacity - 1;
+    uint32_t at = item->hash & mask;
+    while (t->items[at])
+        at = (at + 1) & mask;
+    t->items[at] = item;
+    t->hashes[at] = item->hash;
+    t->count++;
+}
+
+/* Close the gap: every later entry of the run that may move towards its home does (Knuth, 6.4 R).
+ */
+static void table_remove(struct symbol_table *t, const struct symbol *item)
+{
+    uint32_t mask = t->capacity - 1;
+    uint32_t gap = item->hash & mask;
+    while (t->items[gap] != item)
+        gap = (gap + 1) & mask;
+    for (uint32_t at = (gap + 1) & mask; t->items[at]; at = (at + 1) & mask) {
+        uint32_t from_home = (at - t->hashes[at]) & mask;
+        if (from_home < ((at - gap) & mask)) continue;
+        t->items[gap] = t->items[at];
+        t->hashes[gap] = t->hashes[at];
+        gap = at;
+    }
+    t->items[gap] = NULL;
+    t->count--;
+    if (t->count == 0) {
+        heap_free(t->items, HEAP_LABELS);
+        *t = (struct symbol_table){0};
+    } else if (t->capacity > TABLE_CAPACITY_MIN && t->count < t->capacity / 8) {
+        (void)table_resize(t, t->capacity / 2); /* refused: it stays large, and works */
+    }
+}
+
+/* Grow *items to hold count + 1 elements. */
+static bool list_reserve(void **items, uint32_t count, uint32_t *capacity, size_t item_bytes)
+{
+    if (count < *capacity) return true;
+    uint32_t wanted = *capacity ? *capacity * 2 : LIST_CAPACITY_MIN;
+    void *grown = heap_resize(*items, wanted * item_bytes, HEAP_LABELS);
+    if (!grown) return false;
+    *items = grown;
+    *capacity = wanted;
+    return true;
+}
+
+static void list_shrink(void **items, uint32_t count, uint32_t *capacity, size_t item_bytes)
+{
+    if (count == 0) {
+        heap_free(*items, HEAP_LABELS);
+        *items = NULL;
+        *capacity = 0;
+    } else if (*capacity > LIST_CAPACITY_MIN && count < *capacity / 4) {
+        void *shrunk = heap_resize(*items, *capacity / 2 * item_bytes, HEAP_LABELS);
+        if (!shrunk) return; /* it stays large, and works */
+        *items = shrunk;
+        *capacity /= 2;
+    }
+}
+
+static bool family_list_reserve(struct symbols *s)
+{
+    void *items = s->families;
+    bool ok = list_reserve(&items, s->family_count, &s->family_capacity, sizeof(*s->families));
+    s->families = items;
+    return ok;
+}
+
+static bool family_reserve(struct symbol_family *f)
+{
+    void *items = f->values;
+    bool ok = list_reserve(&items, f->count, &f->capacity, sizeof(struct symbol *));
+    f->values = items;
+    return ok;
+}
+
+/* Put a symbol on its list; the room was reserved. */
+static void list_add(struct symbols *s, struct symbol *item)
+{
+    if (!item->name) {
+        item->position = s->family_count;
+        s->families[s->family_count++] = (struct symbol_family){.name = item};
+        return;
+    }
+    struct symbol_family *f = &s->families[item->name->position];
+    item->position = f->count;
+    f->values[f->count++] = item;
+    f->value_bytes += item->size;
+    atomic_fetch_add_explicit(&item->name->refs, 1, memory_order_relaxed);
+    gauge_add(&s->pair_count, 1);
+}
+
+/* Take a symbol off its list; the last of the list takes its place. */
+static void list_remove(struct symbols *s, const struct symbol *item)
+{
+    void *items;
+    if (!item->name) {
+        struct symbol_family *last = &s->families[--s->family_count];
+        DEBUG_ASSERT(s->families[item->position].count == 0);
+        heap_free(s->families[item->position].values, HEAP_LABELS); /* reserved, never used */
+        s->families[item->position] = *last;
+        s->families[item->position].name->position = item->position;
+        items = s->families;
+        list_shrink(&items, s->family_count, &s->family_capacity, sizeof(*s->families));
+        s->families = items;
+        return;
+    }
+    struct symbol_family *f = &s->families[item->name->position];
+    struct symbol *last = f->values[--f->count];
+    f->values[item->position] = last;
+    last->position = item->position;
+    f->value_bytes -= item->size;
+    items = f->values;
+    list_shrink(&items, f->count, &f->capacity, sizeof(struct symbol *));
+    f->values = items;
+    gauge_add(&s->pair_count, -1);
+}
+
+/* A new symbol without references, in table and list. NULL at the limit, nothing changed. */
+static struct symbol *symbol_create(struct symbols *s, struct symbol *name, struct str text,
+                                    uint32_t hash)
+{
+    struct symbol_table *t = table_of(s, hash);
+    if (!table_reserve(t)) return NULL;
+    if (name ? !family_reserve(&s->families[name->position]) : !family_list_reserve(s)) return NULL;
+    struct symbol *item = heap_alloc(sizeof(*item) + text.size, HEAP_LABELS);
+    if (!item) return NULL;
+    *item = (struct symbol){.name = name, .hash = hash, .size = (uint32_t)text.size};
+    if (text.size) memcpy(item->text, text.data, text.size);
+    table_insert(t, item);
+    list_add(s, item);
+    gauge_add(&s->symbol_count, 1);
+    gauge_add(&s->text_bytes, (int64_t)text.size);
+    return item;
+}
+
+/* Nobody refers to it any more: out of table and list, and for a value perhaps its name with it. */
+static void symbol_forget(struct symbols *s, struct symbol *item)
+{
+    struct symbol *name = item->name;
+    table_remove(table_of(s, item->hash), item);
+    list_remove(s, item);
+    gauge_add(&s->symbol_count, -1);
+    gauge_add(&s->text_bytes, -(int64_t)item->size);
+    epoch_retire(s->epoch, EPOCH_SYMBOL, &item->retired);
+    if (name && atomic_fetch_sub_explicit(&name->refs, 1, memory_order_relaxed) == 1) {
+        table_remove(table_of(s, name->hash), name);
+        list_remove(s, name);
+        gauge_add(&s->symbol_count, -1);
+        gauge_add(&s->text_bytes, -(int64_t)name->size);
+        epoch_retire(s->epoch, EPOCH_SYMBOL, &name->retired);
+    }
+}
+
+static struct symbol *find_locked(struct symbols *s, struct symbol *name, struct str text)
+{
+    uint32_t hash = text_hash(name, text);
+    return table_find(table_of(s, hash), name, text, hash);
+}
+
+/* The value symbol of a label, with one more reference. */
+static struct symbol *acquire_locked(struct symbols *s, struct label label)
+{
+    uint32_t hash = text_hash(NULL, label.name);
+    struct symbol *name = table_find(table_of(s, hash), NULL, label.name, hash);
+    bool name_is_new = !name;
+    if (!name) name = symbol_create(s, NULL, label.name, hash);
+    if (!name) return NULL;
+
+    hash = text_hash(name, label.value);
+    struct symbol *value = table_find(table_of(s, hash), name, label.value, hash);
+    if (!value) value = symbol_create(s, name, label.value, hash);
+    if (value) {
+        atomic_fetch_add_explicit(&value->refs, 1, memory_order_relaxed);
+    } else if (name_is_new) {
+        symbol_forget(s, name);
+    }
+    return value;
+}
+
+static void drop_locked(struct symbols *s, struct symbol *const *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t before = atomic_fetch_sub_explicit(&items[i]->refs, 1, memory_order_relaxed);
+        DEBUG_ASSERT(before > 0);
+        if (before == 1) symbol_forget(s, items[i]);
+    }
+}
+
+bool symbols_acquire(struct symbols *s, struct labels set, struct symbol **out)
+{
+    size_t count = 0;
+    rwlock_write_lock(&s->lock);
+    for (; count < set.count; count++) {
+        out[count] = acquire_locked(s, set.items[count]);
+        if (!out[count]) break;
+    }
+    if (count < set.count) drop_locked(s, out, count);
+    rwlock_write_unlock(&s->lock);
+    return count == set.count;
+}
+
+void symbols_drop(struct symbols *s, struct symbol *const *items, size_t count)
+{
+    rwlock_write_lock(&s->lock);
+    drop_locked(s, items, count);
+    rwlock_write_unlock(&s->lock);
+}
+
+struct symbol *symbols_find_name(struct symbols *s, struct str name)
+{
+    rwlock_read_lock(&s->lock);
+    struct symbol *found = find_locked(s, NULL, name);
+    rwlock_read_unlock(&s->lock);
+    return found;
+}
+
+struct symbol *symbols_find_value(struct symbols *s, struct str name, struct str value)
+{
+    rwlock_read_lock(&s->lock);
+    struct symbol *found = find_locked(s, NULL, name);
+    if (found) found = find_locked(s, found, value);
+    rwlock_read_unlock(&s->lock);
+    return found;
+}
+
+enum status symbols_values(struct symbols *s, struct str name, struct arena *a,
+                           struct symbol_list *out, struct error *err)
+{
+    enum status st = OK;
+    *out = (struct symbol_list){0};
+    rwlock_read_lock(&s->lock);
+    struct symbol *found = find_locked(s, NULL, name);
+    if (found) {
+        const struct symbol_family *f = &s->families[found->position];
+        out->items = arena_alloc_array(a, f->count, sizeof(*out->items));
+        if (out->items) {
+            memcpy(out->items, f->values, f->count * sizeof(*out->items));
+            out->count = f->count;
+        } else {
+            st = arena_error(a, err);
+        }
+    }
+    rwlock_read_unlock(&s->lock);
+    return st;
+}
+
+enum status symbols_names(struct symbols *s, struct arena *a, struct symbol_list *out,
+                          struct error *err)
+{
+    enum status st = OK;
+    *out = (struct symbol_list){0};
+    rwlock_read_lock(&s->lock);
+    out->items = arena_alloc_array(a, s->family_count, sizeof(*out->items));
+    if (out->items) {
+        for (size_t i = 0; i < s->family_count; i++)
+            out->items[out->count++] = s->families[i].name;
+    } else {
+        st = arena_error(a, err);
+    }
+    rwlock_read_unlock(&s->lock);
+    return st;
+}
+
+enum status symbols_sizes(struct symbols *s, struct arena *a, struct symbol_family_sizes *out,
+                          struct error *err)
+{
+    enum status st = OK;
+    *out = (struct symbol_family_sizes){0};
+    rwlock_read_lock(&s->lock);
+    out->items = arena_alloc_array(a, s->family_count, sizeof(*out->items));
+    if (out->items) {
+        for (size_t i = 0; i < s->family_count; i++) {
+            const struct symbol_family *f = &s->families[i];
+            out->items[out->count++] = (struct symbol_family_size){
+                .name = f->name, .values = f->count, .value_bytes = f->value_bytes};
+        }
+    } else {
+        st = arena_error(a, err);
+    }
+    rwlock_read_unlock(&s->lock);
+    return st;
+}
+
+void symbols_init(struct symbols *s, struct epoch *epoch)
+{
+    *s = (struct symbols){.epoch = epoch};
+    rwlock_init(&s->lock, LOCK_SYMBOLS);
+}
+
+void symbols_release(struct symbols *s)
+{
+    for (size_t i = 0; i < s->family_count; i++) {
+        struct symbol_family *f = &s->families[i];
+        for (size_t v = 0; v < f->count; v++)
+            heap_free(f->values[v], HEAP_LABELS);
+        heap_free(f->values, HEAP_LABELS);
+        heap_free(f->name, HEAP_LABELS);
+    }
+    heap_free(s->families, HEAP_LABELS);
+    for (size_t i = 0; i < SYMBOL_TABLES; i++)
+        heap_free(s->tables[i].items, HEAP_LABELS);
+    rwlock_release(&s->lock);
+}
+
+void symbols_destroy_retired(void *self, struct epoch_node *node)
+{
+    (void)self;
+    heap_free(node, HEAP_LABELS); /* the node is the first field */
+}
+
+static void check_symbol(struct symbols *s, const struct symbol *item)
+{
+    const struct symbol_table *t = table_of(s, item->hash);
+    ASSERT(atomic_load_explicit(&item->refs, memory_order_relaxed) > 0);
+    ASSERT(item->hash == text_hash(item->name, symbol_text(item)));
+    ASSERT(table_find(t, item->name, symbol_text(item), item->hash) == item);
+}
+
+void symbols_check(struct symbols *s)
+{
+    uint64_t listed = 0;
+    uint64_t stored = 0;
+    rwlock_read_lock(&s->lock);
+    for (uint32_t i = 0; i < s->family_count; i++) {
+        const struct symbol_family *f = &s->families[i];
+        uint64_t bytes = 0;
+        ASSERT(f->name->position == i && !f->name->name);
+        ASSERT(atomic_load_explicit(&f->name->refs, memory_order_relaxed) == f->count);
+        check_symbol(s, f->name);
+        for (uint32_t v = 0; v < f->count; v++) {
+            ASSERT(f->values[v]->position == v && f->values[v]->name == f->name);
+            check_symbol(s, f->values[v]);
+            bytes += f->values[v]->size;
+        }
+        ASSERT(bytes == f->value_bytes);
+        listed += 1 + f->count;
+    }
+    for (size_t i = 0; i < SYMBOL_TABLES; i++)
+        stored += s->tables[i].count;
+    ASSERT(listed == stored);
+    ASSERT((uint64_t)gauge_read(&s->symbol_count) == stored);
+    rwlock_read_unlock(&s->lock);
+}

@@ -1,0 +1,223 @@
+/* appender - what becomes of samples, and what the journal is told. */
+#include "storage/appender.h"
+
+#include "tests/unit/storage/store.h"
+#include "tests/unit/suite.h"
+
+START_TEST(an_acknowledged_sample_is_read_back)
+{
+    struct store s;
+    store_open(&s);
+    struct labels up = store_labels(&s.arena, "__name__", "up", "job", "node", NULL);
+    struct append_result result = store_append(&s, up, STORE_NOW_MS, 1.5);
+    ck_assert_uint_eq(result.stored, 1);
+    struct querier *q = store_query(&s);
+    struct matcher m = store_matcher(MATCH_EQUAL, "__name__", "up");
+    struct selection selection = store_select(q, &m, 1);
+    ck_assert_uint_eq(selection.count, 1);
+    ck_assert(labels_equal(selection.series[0].labels, up));
+    struct columns columns = store_read(&s, q, &selection.series[0]);
+    ck_assert_uint_eq(columns.count, 1);
+    ck_assert_int_eq(columns.t_ms[0], STORE_NOW_MS);
+    ck_assert(columns.v[0] == 1.5);
+    querier_close(q);
+    store_close(&s);
+}
+END_TEST
+
+START_TEST(the_same_sample_twice_is_a_duplicate_and_another_value_a_conflict)
+{
+    struct store s;
+    store_open(&s);
+    struct labels up = store_labels(&s.arena, "__name__", "up", NULL);
+    ck_assert_uint_eq(store_append(&s, up, STORE_NOW_MS, 1).stored, 1);
+    ck_assert_uint_eq(store_append(&s, up, STORE_NOW_MS, 1).duplicates, 1);
+    struct append_result result = store_append(&s, up, STORE_NOW_MS, 2);
+    ck_assert_uint_eq(result.stored, 0);
+    ck_assert_uint_eq(result.refused[REFUSED_CONFLICT], 1);
+    ck_assert_uint_eq(result.example_count, 1);
+    ck_assert_int_eq(result.examples[0].reason, REFUSED_CONFLICT);
+    ck_assert(labels_equal(result.examples[0].labels, up));
+    store_close(&s);
+}
+END_TEST
+
+START_TEST(the_clock_decides_what_is_too_old_and_too_new)
+{
+    struct store s;
+    store_open(&s);
+    struct storage_bounds bounds = storage_bounds(s.db);
+    struct labels up = store_labels(&s.arena, "__name__", "up", NULL);
+    struct sample samples[] = {
+        {bounds.oldest_ms - 1, 1}, {bounds.oldest_ms, 2}, {bounds.newest_ms, 3},
+        {bounds.newest_ms + 1, 4}, {INT64_MIN, 5},        {INT64_MAX, 6},
+    };
+    struct append_result result = store_append_many(&s, up, samples, ARRAY_COUNT(samples));
+    ck_assert_uint_eq(result.stored, 2);
+    ck_assert_uint_eq(result.refused[REFUSED_TOO_OLD], 2);
+    ck_assert_uint_eq(result.refused[REFUSED_TOO_NEW], 2);
+    struct storage_stats stats;
+    storage_stats_read(s.db, &stats);
+    ck_assert_uint_eq(stats.samples, 2);
+    ck_assert_int_eq(stats.min_time_ms, bounds.oldest_ms);
+    ck_assert_int_eq(stats.max_time_ms, bounds.newest_ms);
+    store_close(&s);
+}
+END_TEST
+
+START_TEST(a_series_of_refused_samples_only_is_not_created)
+{
+    struct store s;
+    struct storage_stats stats;
+    store_open(&s);
+    struct labels up = store_labels(&s.arena, "__name__", "up", NULL);
+    ck_assert_uint_eq(store_append(&s, up, 0, 1).refused[REFUSED_TOO_OLD], 1);
+    storage_stats_read(s.db, &stats);
+    ck_assert_uint_eq(stats.series, 0);
+    ck_assert_uint_eq(stats.symbols, 0);
+    store_close(&s);
+}
+END_TEST
+
+START_TEST(more_series_than_allowed_are_refused_and_known_ones_go_on)
+{
+    struct store s;
+    struct storage_options options = storage_options_default();
+    options.max_series = 2;
+    store_open_with(&s, options);
+    struct labels a = store_labels(&s.arena, "__name__", "a", NULL);
+    struct labels b = store_labels(&s.arena, "__name__", "b", NULL);
+    struct labels c = store_labels(&s.arena, "__name__", "c", NULL);
+    ck_assert_uint_eq(store_append(&s, a, STORE_NOW_MS, 1).stored, 1);
+    ck_assert_uint_eq(store_append(&s, b, STORE_NOW_MS, 1).stored, 1);
+    ck_assert_uint_eq(store_append(&s, c, STORE_NOW_MS, 1).refused[REFUSED_MAX_SERIES], 1);
+    ck_assert_uint_eq(store_append(&s, a, STORE_NOW_MS + 1, 1).stored, 1);
+    store_close(&s);
+}
+END_TEST
+
+/* What a journal was told, flattened. */
+struct told {
+    size_t calls;
+    size_t series;
+    size_t samples;
+    double sum;
+    enum status answer;
+};
+
+static enum status tell(void *self, const struct journal_batch *batch, struct error *err)
+{
+    struct told *told = self;
+    told->calls++;
+    told->series += batch->series_count;
+    told->samples += batch->sample_count;
+    size_t samples = 0;
+    for (size_t i = 0; i < batch->series_count; i++) {
+        const struct journal_series *series = &batch->series[i];
+        samples += series->sample_count;
+        atomic_fetch_add(series->defined_in, 1);
+        for (size_t n = 0; n < series->sample_count; n++)
+            told->sum += series->samples[n].v;
+    }
+    ck_assert_uint_eq(samples, batch->sample_count);
+    return told->answer ? error_set(err, told->answer, "told so") : OK;
+}
+
+START_TEST(the_journal_is_told_accepted_and_duplicate_samples_and_no_others)
+{
+    struct store s;
+    struct told told = {0};
+    store_open(&s);
+    storage_set_journal(s.db, (struct journal){.self = &told, .log = tell});
+    struct labels up = store_labels(&s.arena, "__name__", "up", NULL);
+    store_append(&s, up, STORE_NOW_MS, 1);
+    struct sample samples[] = {
+        {STORE_NOW_MS, 1},     /* duplicate */
+        {0, 100},              /* too old */
+        {STORE_NOW_MS + 1, 2}, /* new */
+        {STORE_NOW_MS, 100},   /* conflict */
+        {STORE_NOW_MS + 2, 4}, /* new */
+    };
+    store_append_many(&s, up, samples, ARRAY_COUNT(samples));
+    ck_assert_uint_eq(told.calls, 2);
+    ck_assert_uint_eq(told.samples, 4);
+    ck_assert(told.sum == 1 + 1 + 2 + 4);
+    store_append(&s, up, 0, 1);
+    ck_assert_uint_eq(told.calls, 2);
+    store_close(&s);
+}
+END_TEST
+
+START_TEST(what_the_journal_refuses_is_not_acknowledged_and_can_be_sent_again)
+{
+    struct store s;
+    struct told told = {.answer = ERR_UNAVAILABLE};
+    struct append_result result;
+    struct appender *app;
+    struct error err;
+    store_open(&s);
+    storage_set_journal(s.db, (struct journal){.self = &told, .log = tell});
+    struct labels up = store_labels(&s.arena, "__name__", "up", NULL);
+    struct sample sample = {STORE_NOW_MS, 1};
+    ck_assert(appender_begin(s.db, &s.arena, &app, &err) == OK);
+    ck_assert(appender_add(app, up, &sample, 1, &err) == OK);
+    ck_assert_int_eq(appender_commit(app, &result, &err), ERR_UNAVAILABLE);
+    ck_assert_str_eq(err.text, "told so");
+    ck_assert_uint_eq(result.stored, 1);
+    told.answer = OK;
+    ck_assert_uint_eq(store_append(&s, up, STORE_NOW_MS, 1).duplicates, 1);
+    ck_assert_uint_eq(told.samples, 2);
+    store_close(&s);
+}
+END_TEST
+
+START_TEST(one_batch_may_name_a_series_twice_and_many_series)
+{
+    struct store s;
+    struct append_result result;
+    struct appender *app;
+    struct error err;
+    struct sample samples[500][2];
+    store_open(&s);
+    ck_assert(appender_begin(s.db, &s.arena, &app, &err) == OK);
+    for (int i = 0; i < 500; i++) {
+        struct str text = arena_printf(&s.arena, "%d", i % 250);
+        struct labels set = store_labels(&s.arena, "__name__", "m", "i", text.data, NULL);
+        samples[i][0] = (struct sample){STORE_NOW_MS + i, i};
+        samples[i][1] = (struct sample){STORE_NOW_MS + 1000 + i, i};
+        ck_assert(appender_add(app, set, samples[i], 2, &err) == OK);
+    }
+    ck_assert(appender_commit(app, &result, &err) == OK);
+    ck_assert_uint_eq(result.stored, 1000);
+    size_t count;
+    ck_assert_uint_eq(store_count(&s, &count), 250);
+    ck_assert_uint_eq(count, 1000);
+    store_close(&s);
+}
+END_TEST
+
+START_TEST(aborting_leaves_nothing)
+{
+    struct store s;
+    struct appender *app;
+    struct error err;
+    size_t count;
+    struct sample sample = {STORE_NOW_MS, 1};
+    store_open(&s);
+    struct labels up = store_labels(&s.arena, "__name__", "up", NULL);
+    ck_assert(appender_begin(s.db, &s.arena, &app, &err) == OK);
+    ck_assert(appender_add(app, up, &sample, 1, &err) == OK);
+    appender_abort(app);
+    ck_assert_uint_eq(store_count(&s, &count), 0);
+    store_close(&s);
+}
+END_TEST
+
+SUITE(appender, an_acknowledged_sample_is_read_back,
+      the_same_sample_twice_is_a_duplicate_and_another_value_a_conflict,
+      the_clock_decides_what_is_too_old_and_too_new,
+      a_series_of_refused_samples_only_is_not_created,
+      more_series_than_allowed_are_refused_and_known_ones_go_on,
+      the_journal_is_told_accepted_and_duplicate_samples_and_no_others,
+      what_the_journal_refuses_is_not_acknowledged_and_can_be_sent_again,
+      one_batch_may_name_a_series_twice_and_many_series, aborting_leaves_nothing)
