@@ -151,16 +151,21 @@ enum status report(const RE2 &engine, struct error *err)
                      STR_ARG(where));
 }
 
-enum status compile(struct str pattern, struct regex **out, struct error *err)
+/* Compile before + pattern + after; for the caller to delete. */
+enum status compile(const char *before, struct str pattern, const char *after, struct regex **out,
+                    struct error *err)
 {
+    if (pattern.size > REGEX_PATTERN_BYTES_MAX)
+        return error_set(err, ERR_TOO_LARGE,
+                         "regular expression of %zu bytes, at most %d are allowed", pattern.size,
+                         static_cast<int>(REGEX_PATTERN_BYTES_MAX));
     translator t(pattern);
     if (!t.run())
         return error_set(err, ERR_INVALID, "error parsing regexp: invalid escape sequence: `\\C`");
     RE2::Options options;
     options.set_log_errors(false);
     options.set_max_mem(REGEX_BYTES_MAX);
-    /* As Prometheus does it: a text wrapped around a text, so that a)(b compiles here as there. */
-    struct regex *re = new regex("^(?s:" + t.out + ")$", options);
+    struct regex *re = new regex(before + t.out + after, options);
     if (!re->engine.ok()) {
         enum status st = report(re->engine, err);
         delete re;
@@ -280,12 +285,20 @@ StringPiece piece_of(struct str text)
 
 enum status regex_create(struct str pattern, struct regex **out, struct error *err)
 {
-    if (pattern.size > REGEX_PATTERN_BYTES_MAX)
-        return error_set(err, ERR_TOO_LARGE,
-                         "regular expression of %zu bytes, at most %d are allowed", pattern.size,
-                         static_cast<int>(REGEX_PATTERN_BYTES_MAX));
     try {
-        return compile(pattern, out, err);
+        return compile("^(?s:", pattern, ")$", out, err);
+    } catch (const std::bad_alloc &) {
+        return error_set(err, ERR_NO_MEMORY, "no memory to compile a regular expression");
+    }
+}
+
+enum status regex_check(struct str pattern, struct error *err)
+{
+    try {
+        struct regex *re = nullptr;
+        enum status st = compile("", pattern, "", &re, err);
+        delete re;
+        return st;
     } catch (const std::bad_alloc &) {
         return error_set(err, ERR_NO_MEMORY, "no memory to compile a regular expression");
     }

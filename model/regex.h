@@ -27,6 +27,10 @@ enum { REGEX_PATTERN_BYTES_MAX = 65536, REGEX_BYTES_MAX = 8 << 20, REGEX_GROUPS_
 
 /* ERR_INVALID with RE2's words; ERR_TOO_LARGE; ERR_NO_MEMORY. */
 MUST_USE enum status regex_create(struct str pattern, struct regex **out, struct error *err);
+/* Is the pattern an expression by itself? The text that regex_create puts around it hides some
+ * mistakes, as it does in Prometheus' label_replace: a)(b passes there, but not here.
+ * Statuses as regex_create. */
+MUST_USE enum status regex_check(struct str pattern, struct error *err);
 void regex_destroy(struct regex *re);
 
 bool regex_matches(const struct regex *re, struct str text);

@@ -48,6 +48,18 @@ START_TEST(a_bad_expression_leaves_nothing_to_release)
 }
 END_TEST
 
+/* Within the parentheses that anchor it, a)(b would be an expression. */
+START_TEST(an_expression_must_be_one_by_itself)
+{
+    struct matcher m;
+    struct error err;
+    ck_assert_int_eq(matcher_init(&m, MATCH_REGEX, STR("job"), STR("a)(b"), &err), ERR_INVALID);
+    ck_assert_str_eq(err.text, "error parsing regexp: unexpected ): `a)(b`");
+    ck_assert_int_eq(matcher_init(&m, MATCH_REGEX, STR("job"), STR("[a"), &err), ERR_INVALID);
+    ck_assert_str_eq(err.text, "error parsing regexp: missing closing ]: `[a`");
+}
+END_TEST
+
 START_TEST(symbols)
 {
     ck_assert_str_eq(matcher_symbol(MATCH_EQUAL), "=");
@@ -58,4 +70,4 @@ START_TEST(symbols)
 END_TEST
 
 SUITE(matcher, equality_compares_whole_values, expressions_are_anchored,
-      a_bad_expression_leaves_nothing_to_release, symbols)
+      a_bad_expression_leaves_nothing_to_release, an_expression_must_be_one_by_itself, symbols)
