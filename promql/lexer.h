@@ -138,6 +138,7 @@ static inline bool token_is_aggregation(enum token_kind kind)
     return kind >= TOKEN_SUM && kind <= TOKEN_LIMIT_RATIO;
 }
 
+bool token_starts_expression(enum token_kind kind);
 /* May the word stand for a metric, although it is a keyword? */
 bool token_is_metric_name(enum token_kind kind);
 /* ... for a label in by (...), on (...) and their kin? */

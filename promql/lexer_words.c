@@ -136,6 +136,20 @@ bool token_is_label_name(enum token_kind kind)
     }
 }
 
+bool token_starts_expression(enum token_kind kind)
+{
+    switch (kind) {
+    case TOKEN_NUMBER:
+    case TOKEN_DURATION:
+    case TOKEN_STRING:
+    case TOKEN_LEFT_PAREN:
+    case TOKEN_LEFT_BRACE:
+    case TOKEN_ADD:
+    case TOKEN_SUB: return true;
+    default: return token_is_metric_name(kind);
+    }
+}
+
 /* Quoted, cut behind ten characters: what a message needs of a long literal. */
 static void describe_text(const char *what, struct str text, char out[TOKEN_WORDS_BYTES])
 {

@@ -69,6 +69,26 @@ static bool read_integer(struct str text, double *out)
     return true;
 }
 
+/* 12, 1.5, .5, 5., 1e-3: what a decimal looks like, whatever its size. */
+static bool is_decimal(struct str text)
+{
+    size_t at = 0;
+    size_t digits = 0;
+
+    for (; at < text.size && digit_value(text.data[at]) < 10; at++)
+        digits++;
+    if (at < text.size && text.data[at] == '.') at++;
+    for (; at < text.size && digit_value(text.data[at]) < 10; at++)
+        digits++;
+    if (digits == 0) return false;
+    if (at == text.size) return true;
+    if (lower(text.data[at++]) != 'e') return false;
+    if (at < text.size && (text.data[at] == '+' || text.data[at] == '-')) at++;
+    for (digits = 0; at < text.size && digit_value(text.data[at]) < 10; at++)
+        digits++;
+    return digits > 0 && at == text.size;
+}
+
 static enum status without_underscores(struct str text, struct arena *a, struct str *out,
                                        struct error *err)
 {
@@ -94,11 +114,12 @@ enum status literal_number(struct str text, struct arena *a, double *out, struct
             enum status st = without_underscores(text, a, &digits, err);
             if (st) return st;
         }
-        if (number_parse(digits, out)) {
-            bool is_word = lower(digits.data[0]) == 'i' || lower(digits.data[0]) == 'n';
-            if (is_word || isfinite(*out)) return OK;
-            why = "value out of range";
-        }
+        /* Hexadecimal floats need a p in Go, which the lexer lets nobody write. */
+        bool is_word = lower(digits.data[0]) == 'i' || lower(digits.data[0]) == 'n';
+        bool decimal = is_decimal(digits);
+        if ((is_word || decimal) && number_parse(digits, out) && (is_word || isfinite(*out)))
+            return OK;
+        if (decimal) why = "value out of range";
     }
     return error_set(err, ERR_INVALID,
                      "error parsing number: strconv.ParseFloat: parsing \"%.*s\": %s",

@@ -44,6 +44,12 @@ enum status parser_unexpected(struct parser *p, struct expectation expected)
                        expected.what ? ", expected " : "", expected.what ? expected.what : "");
 }
 
+enum status parser_look(struct parser *p)
+{
+    if (p->token.kind != TOKEN_ERROR) return OK;
+    return parser_unexpected(p, (struct expectation){0});
+}
+
 enum status parser_enter(struct parser *p)
 {
     if (p->depth == AST_DEPTH_MAX)

@@ -8,20 +8,6 @@
 
 struct ast_list VEC_OF(struct ast *);
 
-static bool starts_expression(enum token_kind kind)
-{
-    switch (kind) {
-    case TOKEN_NUMBER:
-    case TOKEN_DURATION:
-    case TOKEN_STRING:
-    case TOKEN_LEFT_PAREN:
-    case TOKEN_LEFT_BRACE:
-    case TOKEN_ADD:
-    case TOKEN_SUB: return true;
-    default: return token_is_metric_name(kind);
-    }
-}
-
 /* (a, b, c) */
 static enum status parse_arguments(struct parser *p, struct ast_list *args)
 {
@@ -35,8 +21,9 @@ static enum status parse_arguments(struct parser *p, struct ast_list *args)
         if (st) return st;
         if (p->token.kind != TOKEN_COMMA) break;
         struct token comma = parser_take(p);
-        if (p->token.kind == TOKEN_ERROR) return parser_unexpected(p, (struct expectation){0});
-        if (!starts_expression(p->token.kind))
+        st = parser_look(p);
+        if (st) return st;
+        if (!token_starts_expression(p->token.kind))
             return PARSER_FAIL(p, comma.start, "trailing commas not allowed in function call args");
     }
     return parser_expect(p, TOKEN_RIGHT_PAREN, (struct expectation){0});
@@ -118,7 +105,7 @@ enum status parse_aggregate(struct parser *p, struct token op, struct ast **out)
     p->aggregations++;
     if (grouped) st = parse_grouping(p, node);
     if (!st) st = parse_arguments(p, &args);
-    if (!st && !grouped && at_grouping(p)) st = parse_grouping(p, node);
+    if (!st && !grouped) st = at_grouping(p) ? parse_grouping(p, node) : parser_look(p);
     if (st) return st;
     p->aggregations--;
     node->position.end = p->consumed_end;

@@ -186,6 +186,7 @@ static enum status parse_operators(struct parser *p, struct expectation expected
         op = parser_take(p);
         st = parse_operation(p, expected,
                              precedence == PRECEDENCE_POWER ? precedence : precedence + 1, &rhs);
+        if (!st) st = parser_look(p);
         if (st) return st;
         bool zero = rhs->kind == AST_NUMBER && rhs->number.value == 0;
         if (zero && op.kind == TOKEN_DIV) return PARSER_FAIL(p, op.start, "division by zero");
@@ -226,7 +227,10 @@ enum status parse_offset_duration(struct parser *p, struct ast **out)
         (void)parser_take(p);
         goes_on = p->token.kind == TOKEN_ADD || p->token.kind == TOKEN_SUB;
     }
-    st = parse_operand(p, expected, out);
+    if (has_sign && (p->token.kind == TOKEN_NUMBER || p->token.kind == TOKEN_DURATION))
+        st = parse_number(p, out); /* its range is checked with the sign */
+    else
+        st = parse_operand(p, expected, out);
     if (!st && has_sign) st = apply_sign(p, first, out);
     if (!st && goes_on) st = parse_operators(p, expected, PRECEDENCE_NONE, out);
     return st;

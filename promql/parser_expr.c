@@ -71,7 +71,8 @@ static enum status parse_group(struct parser *p, struct vector_matching *matchin
         matching->cardinality = CARD_ONE_TO_MANY;
     else
         return OK;
-    return p->token.kind == TOKEN_LEFT_PAREN ? parse_label_names(p, &matching->include) : OK;
+    if (p->token.kind != TOKEN_LEFT_PAREN && token_starts_expression(p->token.kind)) return OK;
+    return parse_label_names(p, &matching->include);
 }
 
 /* The number of fill(-1), in its parentheses. */
@@ -157,6 +158,7 @@ static enum status parse_operation(struct parser *p, struct ast **lhs)
     /* What binds as strongly belongs to us, except to the right of ^. */
     st = parse_binary(p, precedence == PRECEDENCE_POWER ? precedence : precedence + 1,
                       &node->binary.rhs);
+    if (!st) st = parser_look(p);
     if (st) return st;
     node->position.end = node->binary.rhs->position.end;
     if ((node->binary.matching->fills_left || node->binary.matching->fills_right) &&

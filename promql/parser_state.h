@@ -59,6 +59,9 @@ MUST_USE enum status parser_expect(struct parser *p, enum token_kind kind,
                                    struct expectation expected);
 /* The next token does not belong here (or is an error of the lexer). */
 MUST_USE enum status parser_unexpected(struct parser *p, struct expectation expected);
+/* Raise an error of the lexer that waits in the next token: before an error that Prometheus, too,
+ * finds only after it has looked there. */
+MUST_USE enum status parser_look(struct parser *p);
 /* Fail at a byte of the query. */
 #define PARSER_FAIL(p, position, ...)                                                              \
     parse_error((p)->err, (p)->lexer.input, (position), __VA_ARGS__)

@@ -49,6 +49,7 @@ static enum status parse_positive_duration(struct parser *p, struct expectation 
     struct ast *duration;
     enum status st = parse_duration(p, expected, &duration);
 
+    if (!st) st = parser_look(p);
     if (st) return st;
     if (duration->kind != AST_NUMBER) {
         *out_expr = duration;

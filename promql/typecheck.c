@@ -6,6 +6,7 @@
 #include "promql/typecheck.h"
 
 #include "promql/functions.h"
+#include "promql/literal.h"
 #include "promql/parse_error.h"
 #include "promql/printer.h"
 
@@ -67,13 +68,14 @@ static enum status check_labels_apart(const struct checker *c, const struct ast 
     const struct vector_matching *matching = node->binary.matching;
 
     if (!matching->on) return OK;
+    char quoted[QUOTED_TEXT_BYTES];
     for (size_t i = 0; i < matching->written.count; i++) {
         struct str label = matching->written.items[i];
         for (size_t k = 0; k < matching->include.count; k++)
             if (str_equal(label, matching->include.items[k]))
                 return CHECK_FAIL(c, operator_position(c, node),
-                                  "label \"%.*s\" must not occur in ON and GROUP clause at once",
-                                  STR_ARG(label));
+                                  "label %s must not occur in ON and GROUP clause at once",
+                                  quote_text(label, quoted));
     }
     return OK;
 }
@@ -184,14 +186,15 @@ static enum status check_selector(const struct checker *c, struct ast *node)
 {
     const struct matcher *matchers = node->selector.matchers;
     size_t count = node->selector.matcher_count;
+    char quoted[QUOTED_TEXT_BYTES];
 
     node->type = VALUE_VECTOR;
     if (node->selector.name.size > 0) { /* the last matcher is that name */
         for (size_t i = 0; i + 1 < count; i++)
             if (str_equal(matchers[i].name, LABEL_METRIC_NAME))
-                return CHECK_FAIL(c, node->position.start,
-                                  "metric name must not be set twice: \"%.*s\" or \"%.*s\"",
-                                  STR_ARG(node->selector.name), STR_ARG(matchers[i].value));
+                return CHECK_FAIL(
+                    c, node->position.start, "metric name must not be set twice: \"%.*s\" or %s",
+                    STR_ARG(node->selector.name), quote_text(matchers[i].value, quoted));
         return OK;
     }
     for (size_t i = 0; i < count; i++)
