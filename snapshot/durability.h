@@ -1,23 +1,25 @@
 /*
  * durability - what survives a crash: the data folder with its WAL and snapshots.
  *
- *     lock             held (fcntl) while a process uses the folder
- *     wal/00000007     segments; a batch is one record (docs/formats.md)
- *     windows/...      one file per window, written in time order
- *     MANIFEST         names the complete set of window files and the first WAL segment to replay
+ *     lock                       held (flock) while a process uses the folder
+ *     HEARTH                     its identity
+ *     wal/00000007               segments; a batch is one record (docs/formats.md)
+ *     windows/123470-00000012    one file per window, written in time order
+ *     manifests/00000012         the complete set of window files and the first segment to replay
  *
  * durability_open locks and prepares the folder; durability_recover loads the newest complete
  * snapshot and replays the WAL behind it into storage; then durability_journal is storage's
  * journal. durability_snapshot writes what changed, publishes a new manifest and removes files that
- * no manifest needs. Every acknowledged batch is in the WAL or in the published snapshot, at any
- * instant.
+ * neither of the two newest manifests needs. Every acknowledged batch is in the WAL or in the
+ * published snapshot, at any instant.
  *
  * Threads: log from any thread; snapshot from one at a time; sync from its own thread.
  */
 #ifndef HEARTH_SNAPSHOT_DURABILITY_H
 #define HEARTH_SNAPSHOT_DURABILITY_H
 
-#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "base/histogram.h"
@@ -57,9 +59,18 @@ struct journal durability_journal(struct durability *d);
 void durability_sync(struct durability *d);
 
 /* Write changed windows and publish; then drop files that are not needed. Retention of expired
- * windows happens here too. ERR_IO (disk full, ...): the previous snapshot stays valid. */
+ * windows happens here too.
+ *
+ * OK                also when nothing had changed
+ * ERR_CONFLICT      another thread is taking one
+ * ERR_UNAVAILABLE   disk full; the previous snapshot stays valid
+ * ERR_IO, ERR_NO_MEMORY, ERR_CORRUPT   likewise */
 MUST_USE enum status durability_snapshot(struct durability *d, struct storage *db,
                                          struct error *err);
+
+/* True when an fsync failed: samples that are acknowledged may be in memory only. Take a snapshot
+ * now rather than at the interval. From any thread. */
+bool durability_wants_snapshot(const struct durability *d);
 
 /* Sync, close, unlock. No writer may be left. */
 void durability_close(struct durability *d);
@@ -73,9 +84,11 @@ struct durability_stats {
     uint64_t wal_write_errors; /* write or fsync failed */
     uint64_t wal_corruptions;  /* damaged records met by recovery */
     uint64_t wal_truncations;  /* torn tails cut by recovery */
+    uint64_t wal_lost_batches; /* gaps in the sequence met by recovery */
     uint64_t snapshots;        /* published since start */
     uint64_t snapshot_failures;
-    uint64_t snapshot_bytes; /* written since start */
+    uint64_t snapshot_corruptions; /* damaged places in window files and manifests */
+    uint64_t snapshot_bytes;       /* written since start */
     uint64_t snapshot_disk_bytes;
     int64_t snapshot_last_ms;   /* wall time of the last published; 0: none since start */
     int64_t snapshot_last_ns;   /* how long it took */

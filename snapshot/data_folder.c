@@ -1,0 +1,333 @@
+/*
+ * data_folder - see data_folder.h.
+ */
+#include "snapshot/data_folder.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "alloc/vec.h"
+#include "base/assert.h"
+#include "base/crc32c.h"
+#include "base/log.h"
+
+enum { NAME_BYTES = 64, CRC_BLOCK_BYTES = 256 << 10 };
+
+static const char *const subfolders[] = {
+    [DATA_SEGMENT] = "wal", [DATA_WINDOW] = "windows", [DATA_MANIFEST] = "manifests"};
+#define TEMPORARY_SUFFIX ".tmp"
+
+static void name_format(enum data_kind kind, struct data_name name, char out[NAME_BYTES])
+{
+    if (kind == DATA_WINDOW)
+        (void)snprintf(out, NAME_BYTES, "%" PRId64 "-%08" PRIu64, name.number, name.snapshot);
+    else
+        (void)snprintf(out, NAME_BYTES, "%08" PRId64, name.number);
+}
+
+/* Decimal digits at *at, which moves behind them; false without any or beyond int64. */
+static bool digits_parse(const char **at, int64_t *out)
+{
+    int64_t v = 0;
+    const char *p = *at;
+    for (; *p >= '0' && *p <= '9'; p++)
+        if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, *p - '0', &v))
+            return false;
+    if (p == *at) return false;
+    *at = p;
+    *out = v;
+    return true;
+}
+
+bool data_name_parse(const char *text, enum data_kind kind, struct data_name *out)
+{
+    struct data_name name = {0};
+    char again[NAME_BYTES];
+    const char *at = text;
+    bool negative = kind == DATA_WINDOW && *at == '-';
+    if (negative) at++;
+    if (!digits_parse(&at, &name.number)) return false;
+    if (negative) name.number = -name.number;
+    if (kind == DATA_WINDOW) {
+        int64_t snapshot;
+        if (*at++ != '-' || !digits_parse(&at, &snapshot)) return false;
+        name.snapshot = (uint64_t)snapshot;
+    }
+    name_format(kind, name, again);
+    if (strcmp(text, again) != 0) return false;
+    *out = name;
+    return true;
+}
+
+void data_folder_subfolder(const struct data_folder *folder, enum data_kind kind,
+                           struct file_path *out)
+{
+    ASSERT(file_path_join(out, folder->path, subfolders[kind], NULL) == OK);
+}
+
+void data_folder_path(const struct data_folder *folder, enum data_kind kind, struct data_name name,
+                      struct file_path *out)
+{
+    char text[NAME_BYTES];
+    struct file_path sub;
+    name_format(kind, name, text);
+    data_folder_subfolder(folder, kind, &sub);
+    ASSERT(file_path_join(out, sub.text, text, NULL) == OK);
+}
+
+void data_folder_temporary(const struct file_path *path, struct file_path *out)
+{
+    int size = snprintf(out->text, sizeof(out->text), "%s" TEMPORARY_SUFFIX, path->text);
+    ASSERT(size > 0 && (size_t)size < sizeof(out->text));
+}
+
+static int name_compare(const void *a, const void *b)
+{
+    const struct data_name *x = a;
+    const struct data_name *y = b;
+    if (x->number != y->number) return x->number < y->number ? -1 : 1;
+    return x->snapshot < y->snapshot ? -1 : x->snapshot > y->snapshot;
+}
+
+enum status data_folder_list(const struct data_folder *folder, enum data_kind kind, struct arena *a,
+                             struct data_names *out, struct error *err)
+{
+    struct file_path sub;
+    struct folder_names names;
+    *out = (struct data_names){0};
+    data_folder_subfolder(folder, kind, &sub);
+    enum status st = folder_list(sub.text, a, &names, err);
+    if (st) return st;
+    for (size_t i = 0; i < names.count; i++) {
+        struct data_name name;
+        if (!data_name_parse(names.items[i], kind, &name)) continue;
+        struct data_name *slot = VEC_PUSH(out, a);
+        if (!slot) return arena_error(a, err);
+        *slot = name;
+    }
+    if (out->count) qsort(out->items, out->count, sizeof(out->items[0]), name_compare);
+    return OK;
+}
+
+/* Remove what a crash left half-written: our names with the temporary suffix. */
+static enum status remove_temporaries(const struct data_folder *folder, enum data_kind kind,
+                                      struct arena *a, struct error *err)
+{
+    struct file_path sub;
+    struct folder_names names;
+    data_folder_subfolder(folder, kind, &sub);
+    enum status st = folder_list(sub.text, a, &names, err);
+    if (st) return st;
+    for (size_t i = 0; i < names.count; i++) {
+        char text[NAME_BYTES];
+        struct data_name name;
+        struct file_path path;
+        struct error refused;
+        size_t size = strlen(names.items[i]);
+        size_t suffix = sizeof(TEMPORARY_SUFFIX) - 1;
+        if (size <= suffix || size >= NAME_BYTES ||
+            strcmp(names.items[i] + size - suffix, TEMPORARY_SUFFIX) != 0)
+            continue;
+        memcpy(text, names.items[i], size - suffix);
+        text[size - suffix] = '\0';
+        if (!data_name_parse(text, kind, &name)) continue;
+        st = file_path_join(&path, sub.text, names.items[i], err);
+        if (st) return st;
+        if (file_remove(path.text, &refused))
+            log_warn("snapshot", "temporary file not removed", "reason=%s",
+                     LOG_TEXT(str_from(refused.text)));
+    }
+    return OK;
+}
+
+static void lock_write_pid(const struct file *lock)
+{
+    char text[24];
+    int size = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+    struct file_piece piece = {.data = text, .size = (size_t)size};
+    /* Only for people, so a full disk is no reason not to start. */
+    if (file_truncate(lock, 0, NULL) == OK) (void)!file_write(lock, 0, &piece, 1, NULL);
+}
+
+static enum status take_lock(struct data_folder *folder, struct error *err)
+{
+    struct file_path path;
+    enum status st = file_path_join(&path, folder->path, "lock", err);
+    if (st) return st;
+    st = file_open(&folder->lock, path.text, FILE_CHANGE, err);
+    if (st == ERR_NOT_FOUND) st = file_open(&folder->lock, path.text, FILE_OVERWRITE, err);
+    if (st) return st;
+    st = file_lock(&folder->lock, err);
+    if (st == OK) {
+        lock_write_pid(&folder->lock);
+        return OK;
+    }
+    if (st == ERR_UNAVAILABLE) {
+        char text[24] = "";
+        size_t got = 0;
+        if (file_read(&folder->lock, 0, text, sizeof(text) - 1, &got, NULL)) got = 0;
+        text[got] = '\0';
+        text[strspn(text, "0123456789")] = '\0';
+        st = error_set(err, st, "data folder %s is in use by another process (pid %s)",
+                       folder->path, text[0] ? text : "unknown");
+    }
+    file_close(&folder->lock);
+    return st;
+}
+
+/* Any file of ours with an intact head tells the identity. */
+static bool identity_from(const struct data_folder *folder, enum data_kind kind,
+                          enum head_kind head_kind, struct arena *a, struct identity *out)
+{
+    struct data_names names;
+    if (data_folder_list(folder, kind, a, &names, NULL)) return false;
+    for (size_t i = names.count; i > 0; i--) {
+        struct file_path path;
+        struct file f;
+        struct head head;
+        uint8_t bytes[HEAD_BYTES];
+        size_t got = 0;
+        data_folder_path(folder, kind, names.items[i - 1], &path);
+        if (file_open(&f, path.text, FILE_READ, NULL)) continue;
+        if (file_read(&f, 0, bytes, sizeof(bytes), &got, NULL)) got = 0;
+        file_close(&f);
+        if (head_decode(bytes, got, head_kind, &head, NULL)) continue;
+        *out = head.identity;
+        return true;
+    }
+    return false;
+}
+
+static enum status identity_make(struct data_folder *folder, const struct file_path *path,
+                                 struct arena *a, struct error *err)
+{
+    struct identity *identity = &folder->identity;
+    if (!identity_from(folder, DATA_MANIFEST, HEAD_MANIFEST, a, identity) &&
+        !identity_from(folder, DATA_SEGMENT, HEAD_SEGMENT, a, identity) &&
+        !identity_from(folder, DATA_WINDOW, HEAD_WINDOW, a, identity) &&
+        getrandom(identity->bytes, sizeof(identity->bytes), 0) != sizeof(identity->bytes))
+        return error_set(err, ERR_IO, "no random bytes for the identity of %s", folder->path);
+
+    struct file_path temporary;
+    struct file f;
+    uint8_t bytes[HEAD_BYTES];
+    struct head head = {.kind = HEAD_IDENTITY, .identity = *identity};
+    head_encode(&head, bytes);
+    data_folder_temporary(path, &temporary);
+    enum status st = file_open(&f, temporary.text, FILE_OVERWRITE, err);
+    if (st) return st;
+    struct file_piece piece = {.data = bytes, .size = sizeof(bytes)};
+    st = file_write(&f, 0, &piece, 1, err);
+    if (st) {
+        file_close(&f);
+        return st;
+    }
+    return data_file_publish(&f, path, folder->path, sizeof(bytes), crc32c(0, bytes, sizeof(bytes)),
+                             err);
+}
+
+static enum status identity_read(struct data_folder *folder, struct arena *a, struct error *err)
+{
+    struct file_path path;
+    struct file f;
+    struct head head;
+    uint8_t bytes[HEAD_BYTES];
+    size_t got = 0;
+    enum status st = file_path_join(&path, folder->path, "HEARTH", err);
+    if (st) return st;
+    st = file_open(&f, path.text, FILE_READ, err);
+    if (st == ERR_NOT_FOUND) return identity_make(folder, &path, a, err);
+    if (st) return st;
+    st = file_read(&f, 0, bytes, sizeof(bytes), &got, err);
+    file_close(&f);
+    if (st) return st;
+    st = head_decode(bytes, got, HEAD_IDENTITY, &head, err);
+    if (st == ERR_CORRUPT) {
+        log_warn("snapshot", "identity of the data folder is damaged and made anew", "file=%s",
+                 LOG_TEXT(str_from(path.text)));
+        return identity_make(folder, &path, a, err);
+    }
+    if (st) {
+        (void)error_wrap(err, "%s: ", path.text);
+        return st;
+    }
+    folder->identity = head.identity;
+    return OK;
+}
+
+enum status data_folder_open(struct data_folder *folder, const char *path, struct arena *a,
+                             struct error *err)
+{
+    struct error local;
+    if (!err) err = &local;
+    folder->lock.fd = -1;
+    int size = snprintf(folder->path, sizeof(folder->path), "%s", path);
+    if (size <= 0 || (size_t)size >= sizeof(folder->path))
+        return error_set(err, ERR_INVALID,
+                         "path of the data folder: 1 to %d bytes expected, got %d",
+                         DATA_FOLDER_PATH_BYTES - 1, size);
+    enum status st = folder_prepare(folder->path, err);
+    if (st == OK) st = take_lock(folder, err);
+    static const enum data_kind kinds[] = {DATA_SEGMENT, DATA_WINDOW, DATA_MANIFEST};
+    for (size_t i = 0; st == OK && i < ARRAY_COUNT(kinds); i++) {
+        struct file_path sub;
+        data_folder_subfolder(folder, kinds[i], &sub);
+        st = folder_prepare(sub.text, err);
+        if (st == OK) st = remove_temporaries(folder, kinds[i], a, err);
+    }
+    if (st == OK) st = identity_read(folder, a, err);
+    if (st == OK) st = folder_sync(folder->path, err);
+    if (st) data_folder_close(folder);
+    /* A missing parent or a full disk are one thing to the caller: it cannot be used. */
+    if (st == ERR_NOT_FOUND || st == ERR_CONFLICT) st = err->status = ERR_IO;
+    return st;
+}
+
+void data_folder_close(struct data_folder *folder)
+{
+    file_close(&folder->lock);
+}
+
+enum status data_file_crc(const struct file *f, uint64_t size, uint32_t *out, struct error *err)
+{
+    uint8_t *block = heap_alloc(CRC_BLOCK_BYTES, HEAP_SNAPSHOT);
+    if (!block) return error_set(err, ERR_NO_MEMORY, "no memory to check %s", f->path.text);
+    enum status st = OK;
+    uint32_t crc = 0;
+    for (uint64_t offset = 0; offset < size && st == OK;) {
+        size_t got = 0;
+        size_t want = size - offset < CRC_BLOCK_BYTES ? (size_t)(size - offset) : CRC_BLOCK_BYTES;
+        st = file_read(f, offset, block, want, &got, err);
+        if (st == OK && got < want)
+            st = error_set(err, ERR_CORRUPT, "%s ends at %" PRIu64 " of %" PRIu64 " bytes",
+                           f->path.text, offset + got, size);
+        crc = crc32c(crc, block, got);
+        offset += got;
+    }
+    heap_free(block, HEAP_SNAPSHOT);
+    *out = crc;
+    return st;
+}
+
+enum status data_file_publish(struct file *temporary, const struct file_path *path,
+                              const char *folder_path, uint64_t size, uint32_t crc,
+                              struct error *err)
+{
+    struct file_path old = temporary->path;
+    uint32_t read_back = 0;
+    enum status st = file_sync(temporary, err);
+    if (st == OK) st = data_file_crc(temporary, size, &read_back, err);
+    if (st == OK && read_back != crc)
+        st = error_set(err, ERR_IO, "%s does not read back as it was written", old.text);
+    file_close(temporary);
+    if (st == OK) st = file_rename(old.text, path->text, err);
+    if (st) {
+        (void)!file_remove(old.text, NULL);
+        return st;
+    }
+    return folder_sync(folder_path, err);
+}

@@ -1,0 +1,72 @@
+/*
+ * data_folder - the folder itself: its lock, its identity, and which names in it are ours.
+ *
+ *     lock   HEARTH   wal/00000007   windows/123470-00000012   manifests/00000012
+ *
+ * A name is ours only if it is exactly what we would write; everything else is never touched.
+ *
+ * Threads: constant after data_folder_open; any thread may make paths.
+ */
+#ifndef HEARTH_SNAPSHOT_DATA_FOLDER_H
+#define HEARTH_SNAPSHOT_DATA_FOLDER_H
+
+#include "snapshot/file.h"
+#include "snapshot/head.h"
+
+/* Room for our names behind it. */
+enum { DATA_FOLDER_PATH_BYTES = FILE_PATH_BYTES - 100 };
+
+struct data_folder {
+    char path[DATA_FOLDER_PATH_BYTES];
+    struct file lock;
+    struct identity identity;
+};
+
+/* Make it if it is missing, lock it, read or make the identity, remove our temporary files. The
+ * arena is for scratch.
+ *
+ * ERR_UNAVAILABLE   in use by another process; the text has its pid
+ * ERR_UNSUPPORTED   HEARTH is of another version
+ * ERR_IO, ERR_INVALID, ERR_NO_MEMORY */
+MUST_USE enum status data_folder_open(struct data_folder *folder, const char *path, struct arena *a,
+                                      struct error *err);
+void data_folder_close(struct data_folder *folder);
+
+/* A file we keep. Segments and manifests have number only; windows have both. */
+enum data_kind { DATA_SEGMENT, DATA_WINDOW, DATA_MANIFEST };
+struct data_name {
+    int64_t number;    /* segment, window, or snapshot of a manifest */
+    uint64_t snapshot; /* of a window file */
+};
+
+/* "path/wal" and so on: cannot fail, data_folder_open has checked the length. */
+void data_folder_subfolder(const struct data_folder *folder, enum data_kind kind,
+                           struct file_path *out);
+void data_folder_path(const struct data_folder *folder, enum data_kind kind, struct data_name name,
+                      struct file_path *out);
+void data_folder_temporary(const struct file_path *path, struct file_path *out);
+
+/* What the folder holds of one kind, ascending by number, then by snapshot; on the arena. */
+struct data_names {
+    struct data_name *items;
+    size_t count;
+    size_t capacity;
+};
+MUST_USE enum status data_folder_list(const struct data_folder *folder, enum data_kind kind,
+                                      struct arena *a, struct data_names *out, struct error *err);
+
+/* True and *out when the text is a name of that kind, exactly. */
+bool data_name_parse(const char *text, enum data_kind kind, struct data_name *out);
+
+/* Give complete bytes their final name, so that after a crash it stands for all of them or does not
+ * exist: sync the file, read it back against crc, rename it, sync the folder. The file is closed
+ * whatever happens; a refused one is removed. */
+MUST_USE enum status data_file_publish(struct file *temporary, const struct file_path *path,
+                                       const char *folder_path, uint64_t size, uint32_t crc,
+                                       struct error *err);
+
+/* The crc of a file's first size bytes; ERR_CORRUPT when it is shorter. */
+MUST_USE enum status data_file_crc(const struct file *f, uint64_t size, uint32_t *out,
+                                   struct error *err);
+
+#endif

@@ -1,0 +1,121 @@
+/*
+ * durability - the doors: open, journal, sync, snapshot, close, numbers. The work is in recover.c,
+ * wal.c and publish.c.
+ */
+#include "snapshot/durability.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "snapshot/durability_state.h"
+
+enum { SEGMENT_BYTES_DEFAULT = 128 << 20 };
+
+enum status durability_open(const struct durability_options *options, struct durability **out,
+                            struct error *err)
+{
+    struct arena arena;
+    struct durability *d = heap_calloc(1, sizeof(*d), HEAP_PROCESS);
+    if (!d) return error_set(err, ERR_NO_MEMORY, "no memory to open %s", options->path);
+    arena_init(&arena, HEAP_SNAPSHOT, UINT64_C(1) << 30);
+    enum status st = data_folder_open(&d->folder, options->path, &arena, err);
+    arena_release(&arena);
+    if (st) {
+        heap_free(d, HEAP_PROCESS);
+        return st;
+    }
+    d->options = *options;
+    d->options.path = d->folder.path;
+    if (!d->options.segment_bytes) d->options.segment_bytes = SEGMENT_BYTES_DEFAULT;
+    window_block_init(&d->scratch);
+    *out = d;
+    return OK;
+}
+
+void durability_close(struct durability *d)
+{
+    if (!d) return;
+    if (d->recovered) wal_close(&d->wal);
+    window_block_release(&d->scratch);
+    data_folder_close(&d->folder);
+    heap_free(d, HEAP_PROCESS);
+}
+
+static enum status journal_log(void *self, const struct journal_batch *batch, struct error *err)
+{
+    struct durability *d = self;
+    return wal_log(&d->wal, batch, err);
+}
+
+struct journal durability_journal(struct durability *d)
+{
+    return (struct journal){.self = d, .log = journal_log};
+}
+
+void durability_sync(struct durability *d)
+{
+    if (d->options.sync == WAL_SYNC_INTERVAL) wal_sync(&d->wal);
+}
+
+bool durability_wants_snapshot(const struct durability *d)
+{
+    return atomic_load(&d->wal.wants_snapshot);
+}
+
+enum status durability_snapshot(struct durability *d, struct storage *db, struct error *err)
+{
+    if (atomic_exchange(&d->snapshotting, true))
+        return error_set(err, ERR_CONFLICT, "a snapshot is being taken already");
+    int64_t start_ns = clock_mono_ns();
+    enum status st = publish_snapshot(d, db, err);
+    if (st) {
+        counter_add(&d->snapshot_failures, 1);
+    } else {
+        counter_add(&d->snapshots, 1);
+        gauge_set(&d->snapshot_last_ms, clock_wall_ms());
+        gauge_set(&d->snapshot_last_ns, clock_mono_ns() - start_ns);
+    }
+    atomic_store(&d->snapshotting, false);
+    return st;
+}
+
+static uint64_t read_gauge(const struct gauge *g)
+{
+    int64_t v = gauge_read(g);
+    return v > 0 ? (uint64_t)v : 0;
+}
+
+void durability_stats_read(const struct durability *d, struct durability_stats *out)
+{
+    *out = (struct durability_stats){
+        .wal_records = counter_read(&d->wal.records),
+        .wal_bytes = counter_read(&d->wal.bytes),
+        .wal_segment = atomic_load(&d->wal.number),
+        .wal_segments = read_gauge(&d->wal.segments),
+        .wal_disk_bytes = read_gauge(&d->wal.disk_bytes),
+        .wal_write_errors = counter_read(&d->wal.write_errors),
+        .wal_corruptions = counter_read(&d->wal_corruptions),
+        .wal_truncations = counter_read(&d->wal_truncations),
+        .wal_lost_batches = counter_read(&d->wal_lost_batches),
+        .snapshots = counter_read(&d->snapshots),
+        .snapshot_failures = counter_read(&d->snapshot_failures),
+        .snapshot_corruptions = counter_read(&d->snapshot_corruptions),
+        .snapshot_bytes = counter_read(&d->snapshot_bytes),
+        .snapshot_disk_bytes = read_gauge(&d->snapshot_disk_bytes),
+        .snapshot_last_ms = gauge_read(&d->snapshot_last_ms),
+        .snapshot_last_ns = gauge_read(&d->snapshot_last_ns),
+        .recover_ns = gauge_read(&d->recover_ns),
+        .recovered_samples = counter_read(&d->recovered_samples),
+        .recovered_series = counter_read(&d->recovered_series),
+        .fsync = &d->wal.fsync,
+    };
+}
+
+void durability_progress(const struct durability *d, struct recovery_progress *out)
+{
+    *out = (struct recovery_progress){
+        .first_segment = atomic_load(&d->progress_first),
+        .last_segment = atomic_load(&d->progress_last),
+        .current_segment = atomic_load(&d->progress_current),
+        .done = atomic_load(&d->progress_done),
+    };
+}

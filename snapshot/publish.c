@@ -1,0 +1,242 @@
+/*
+ * publish - from memory to files: one snapshot round, and what may be deleted after it.
+ *
+ *     close the segment -> write changed windows, oldest first -> manifest -> delete
+ *
+ * Nothing is deleted before the manifest that does not need it is on stable storage.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "snapshot/durability_state.h"
+#include "snapshot/retain.h"
+#include "snapshot/window_file.h"
+#include "storage/export.h"
+
+/* A manifest in the making, with the state of each entry. */
+struct draft {
+    struct manifest manifest;
+    struct entry_state states[MANIFEST_ENTRIES_MAX];
+    uint64_t written; /* windows */
+};
+
+static void draft_add(struct draft *draft, const struct window_entry *entry,
+                      struct entry_state state)
+{
+    struct manifest *m = &draft->manifest;
+    size_t at = m->count;
+    if (m->count == MANIFEST_ENTRIES_MAX) {
+        log_warn("snapshot", "too many windows, one is left out", "window=%" PRId64, entry->window);
+        return;
+    }
+    for (; at > 0 && m->entries[at - 1].window > entry->window; at--) {
+        m->entries[at] = m->entries[at - 1];
+        draft->states[at] = draft->states[at - 1];
+    }
+    m->entries[at] = *entry;
+    draft->states[at] = state;
+    m->count++;
+}
+
+/* The entry of the current manifest that is still exactly this window, or NULL. */
+static const struct window_entry *unchanged(const struct durability *d,
+                                            const struct window_info *info)
+{
+    for (size_t i = 0; i < d->current.count; i++)
+        if (d->current.entries[i].window == info->window &&
+            d->states[i].state == FILE_STATE_CURRENT && d->states[i].version == info->version)
+            return &d->current.entries[i];
+    return NULL;
+}
+
+static enum status add_window(struct durability *d, struct storage *db,
+                              const struct window_info *info, struct draft *draft,
+                              struct error *err)
+{
+    /* The version was read before the chunks will be: what changes meanwhile makes it stale. */
+    const struct entry_state state = {.state = FILE_STATE_CURRENT, .version = info->version};
+    const struct window_entry *kept = unchanged(d, info);
+    if (kept) {
+        draft_add(draft, kept, state);
+        return OK;
+    }
+    struct window_entry entry;
+    const struct window_span span = recover_span(db, info->window);
+    enum status st = window_file_write(&d->folder, db, &span, draft->manifest.snapshot, &d->scratch,
+                                       &entry, err);
+    if (st) return st;
+    draft->written++;
+    if (entry.chunks == 0) return OK;
+    counter_add(&d->snapshot_bytes, entry.size);
+    draft_add(draft, &entry, state);
+    return OK;
+}
+
+static enum status add_windows(struct durability *d, struct storage *db, struct draft *draft,
+                               struct error *err)
+{
+    struct window_info infos[STORAGE_WINDOWS_MAX];
+    size_t count = export_windows(db, infos);
+    int64_t oldest = storage_bounds(db).oldest_window;
+    for (size_t i = 0; i < count; i++) {
+        if (infos[i].window < oldest) continue;
+        enum status st = add_window(d, db, &infos[i], draft, err);
+        if (st) return st;
+    }
+    for (size_t i = 0; i < d->current.count; i++)
+        if (d->states[i].state == FILE_STATE_PENDING &&
+            !manifest_find(&draft->manifest, d->current.entries[i].window))
+            draft_add(draft, &d->current.entries[i], d->states[i]);
+    return OK;
+}
+
+/* ---- deleting ---- */
+
+static bool is_needed(const struct durability *d, enum data_kind kind, const struct data_name *name,
+                      const struct retain *r)
+{
+    switch (kind) {
+    case DATA_MANIFEST: return retain_manifest(r, (uint64_t)name->number);
+    case DATA_WINDOW: return retain_window(r, name->number, name->snapshot);
+    case DATA_SEGMENT:
+        return retain_segment(r, (uint64_t)name->number) ||
+               (uint64_t)name->number >= atomic_load(&d->wal.number);
+    }
+    return true;
+}
+
+static uint64_t size_at(const char *path)
+{
+    struct file f;
+    uint64_t size = 0;
+    if (file_open(&f, path, FILE_READ, NULL)) return 0;
+    if (file_size(&f, &size, NULL)) size = 0;
+    file_close(&f);
+    return size;
+}
+
+static void remove_one(struct durability *d, enum data_kind kind, struct data_name name)
+{
+    struct file_path path;
+    struct error refused;
+    data_folder_path(&d->folder, kind, name, &path);
+    uint64_t size = kind == DATA_SEGMENT ? size_at(path.text) : 0;
+    if (file_remove(path.text, &refused)) {
+        log_warn("snapshot", "file that is not needed stays", "reason=%s",
+                 LOG_TEXT(str_from(refused.text)));
+        return;
+    }
+    if (kind != DATA_SEGMENT) return;
+    gauge_add(&d->wal.segments, -1);
+    gauge_add(&d->wal.disk_bytes, -(int64_t)size);
+}
+
+/* Manifests go first: one that is left over must find all its files. */
+static void remove_unneeded(struct durability *d, const struct retain *r)
+{
+    static const enum data_kind kinds[] = {DATA_MANIFEST, DATA_WINDOW, DATA_SEGMENT};
+    for (size_t k = 0; k < ARRAY_COUNT(kinds); k++) {
+        struct arena arena;
+        struct data_names names;
+        struct error refused;
+        arena_init(&arena, HEAP_SNAPSHOT, UINT64_C(1) << 30);
+        if (data_folder_list(&d->folder, kinds[k], &arena, &names, &refused)) {
+            log_warn("snapshot", "files that are not needed stay", "reason=%s",
+                     LOG_TEXT(str_from(refused.text)));
+            names.count = 0;
+        }
+        for (size_t i = 0; i < names.count; i++)
+            if (!is_needed(d, kinds[k], &names.items[i], r))
+                remove_one(d, kinds[k], names.items[i]);
+        arena_release(&arena);
+    }
+}
+
+void publish_count_disk_bytes(struct durability *d)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < d->current.count; i++)
+        bytes += d->current.entries[i].size;
+    for (size_t i = 0; i < d->previous.count; i++) {
+        const struct window_entry *old = &d->previous.entries[i];
+        const struct window_entry *now = manifest_find(&d->current, old->window);
+        if (!now || now->snapshot != old->snapshot) bytes += old->size;
+    }
+    gauge_set(&d->snapshot_disk_bytes, (int64_t)bytes);
+}
+
+/* ---- the round ---- */
+
+static bool is_news(const struct durability *d, const struct draft *draft)
+{
+    return !d->current.snapshot || draft->written > 0 ||
+           draft->manifest.count != d->current.count ||
+           draft->manifest.first_segment != d->current.first_segment;
+}
+
+/* Leave no half snapshot behind. A manifest that was named but perhaps not durably needs its files,
+ * so it has to go first. On a full disk the older generation goes too: the newer one was read back
+ * when it was written, and the room is needed for the next. */
+static void clean_up(struct durability *d, const struct draft *draft, enum status why)
+{
+    struct file_path path;
+    data_folder_path(&d->folder, DATA_MANIFEST,
+                     (struct data_name){.number = (int64_t)draft->manifest.snapshot}, &path);
+    enum status st = file_remove(path.text, NULL);
+    if (st && st != ERR_NOT_FOUND) return;
+    const struct retain r = {.generations = {&d->current, &d->previous}};
+    if (why == ERR_UNAVAILABLE && d->current.snapshot && d->previous.snapshot) {
+        log_warn("snapshot", "disk full, the older snapshot is given up",
+                 "snapshot=%" PRIu64 " first_segment=%" PRIu64, d->previous.snapshot,
+                 d->current.first_segment);
+        d->previous = d->current;
+        publish_count_disk_bytes(d);
+    }
+    remove_unneeded(d, &r);
+}
+
+static enum status draft_and_write(struct durability *d, struct storage *db, struct draft *draft,
+                                   bool *news, struct error *err)
+{
+    uint64_t current_segment;
+    enum status st = recover_held(d, db, err);
+    if (st == OK) st = wal_rotate(&d->wal, &current_segment, err);
+    if (st) return st;
+    draft->manifest.chunk_ms = recover_span(db, 0).chunk_ms;
+    draft->manifest.first_segment = d->held ? d->held_first_segment : current_segment;
+    draft->manifest.written_ms = clock_wall_ms();
+    st = add_windows(d, db, draft, err);
+    if (st) return st;
+    *news = is_news(d, draft);
+    return *news ? manifest_write(&d->folder, &draft->manifest, err) : OK;
+}
+
+enum status publish_snapshot(struct durability *d, struct storage *db, struct error *err)
+{
+    bool news = false;
+    struct error local;
+    if (!err) err = &local;
+    struct draft *draft = heap_calloc(1, sizeof(*draft), HEAP_SNAPSHOT);
+    if (!draft) return error_set(err, ERR_NO_MEMORY, "no memory for a snapshot");
+    draft->manifest.snapshot = d->next_snapshot++;
+    bool wanted = atomic_exchange(&d->wal.wants_snapshot, false);
+    enum status st = draft_and_write(d, db, draft, &news, err);
+    if (st) {
+        if (wanted) atomic_store(&d->wal.wants_snapshot, true);
+        clean_up(d, draft, st);
+    } else if (news) {
+        d->previous = d->current;
+        d->current = draft->manifest;
+        memcpy(d->states, draft->states, sizeof(d->states));
+        const struct retain r = {.generations = {&d->current, &d->previous}};
+        remove_unneeded(d, &r);
+        publish_count_disk_bytes(d);
+        log_info("snapshot", "published",
+                 "snapshot=%" PRIu64 " windows=%zu written=%" PRIu64 " first_segment=%" PRIu64,
+                 d->current.snapshot, d->current.count, draft->written, d->current.first_segment);
+    }
+    heap_free(draft, HEAP_SNAPSHOT);
+    return st;
+}

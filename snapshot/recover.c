@@ -1,0 +1,349 @@
+/*
+ * recover - from files to memory: the newest manifest that verifies, its windows, the log behind
+ * it.
+ *
+ * Whatever is damaged in the newest generation is looked for in the older one: its file of the same
+ * window, and the log from where the older manifest says. Both only add what is missing.
+ */
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "snapshot/durability_state.h"
+#include "snapshot/wal_replay.h"
+#include "snapshot/window_file.h"
+#include "storage/export.h"
+
+struct window_span recover_span(const struct storage *db, int64_t window)
+{
+    int64_t start_ms = storage_window_start_ms(db, window);
+    return (struct window_span){.window = window,
+                                .start_ms = start_ms,
+                                .chunk_ms = storage_window_start_ms(db, window + 1) - start_ms};
+}
+
+/* ---- manifests ---- */
+
+/* The two newest that verify; next_snapshot is beyond every number in use. */
+static enum status read_manifests(struct durability *d, struct arena *a, struct error *err)
+{
+    struct data_names names;
+    struct data_names windows;
+    enum status st = data_folder_list(&d->folder, DATA_MANIFEST, a, &names, err);
+    if (st == OK) st = data_folder_list(&d->folder, DATA_WINDOW, a, &windows, err);
+    if (st) return st;
+    d->next_snapshot = 1;
+    for (size_t i = 0; i < windows.count; i++)
+        if (windows.items[i].snapshot >= d->next_snapshot)
+            d->next_snapshot = windows.items[i].snapshot + 1;
+
+    struct manifest *next = &d->current;
+    for (size_t i = names.count; i > 0 && next; i--) {
+        struct error why;
+        uint64_t number = (uint64_t)names.items[i - 1].number;
+        if (number >= d->next_snapshot) d->next_snapshot = number + 1;
+        st = manifest_read(&d->folder, number, next, &why);
+        if (st == OK) {
+            next = next == &d->current ? &d->previous : NULL;
+            continue;
+        }
+        next->snapshot = 0;
+        next->count = 0;
+        if (st == ERR_UNSUPPORTED || st == ERR_NO_MEMORY) return error_set(err, st, "%s", why.text);
+        counter_add(&d->snapshot_corruptions, 1);
+        log_warn("snapshot", "manifest set aside", "reason=%s", LOG_TEXT(str_from(why.text)));
+    }
+    return OK;
+}
+
+static enum status check_chunk_ms(const struct durability *d, const struct storage *db,
+                                  struct error *err)
+{
+    int64_t configured_ms = recover_span(db, 0).chunk_ms;
+    if (!d->current.snapshot || d->current.chunk_ms == configured_ms) return OK;
+    return error_set(err, ERR_UNSUPPORTED,
+                     "data folder %s holds windows of %" PRId64 " s, and %" PRId64
+                     " s are configured: start with the old chunk duration, or with another folder",
+                     d->folder.path, d->current.chunk_ms / 1000, configured_ms / 1000);
+}
+
+/* ---- windows ---- */
+
+static void note_state(struct durability *d, size_t index, const struct load_totals *before,
+                       const struct load_totals *after, bool whole)
+{
+    struct entry_state *state = &d->states[index];
+    if (after->too_new > before->too_new)
+        state->state = FILE_STATE_PENDING;
+    else if (whole && after->too_old == before->too_old)
+        state->state = FILE_STATE_CURRENT;
+    else
+        state->state = FILE_STATE_STALE;
+}
+
+/* Load the entries in `from` state. *first_segment is lowered when the older generation has to
+ * help. */
+static enum status load_entries(struct durability *d, struct window_loader *l, bool pending_only,
+                                uint64_t *first_segment, struct error *err)
+{
+    for (size_t i = 0; i < d->current.count; i++) {
+        const struct window_entry *entry = &d->current.entries[i];
+        const struct window_span span = recover_span(l->db, entry->window);
+        const struct load_totals before = l->totals;
+        bool whole;
+        if (pending_only && d->states[i].state != FILE_STATE_PENDING) continue;
+        enum status st = window_file_load(l, &span, entry->snapshot, &whole, err);
+        if (st) return st;
+        note_state(d, i, &before, &l->totals, whole);
+        if (whole) continue;
+
+        bool again;
+        const struct window_entry *older = manifest_find(&d->previous, entry->window);
+        if (d->previous.snapshot && older && older->snapshot != entry->snapshot) {
+            st = window_file_load(l, &span, older->snapshot, &again, err);
+            if (st) return st;
+        }
+        uint64_t older_first = d->previous.snapshot ? d->previous.first_segment : 0;
+        if (older_first < *first_segment) *first_segment = older_first;
+    }
+    return OK;
+}
+
+/* Without any manifest: everything that is there. */
+static enum status load_all(struct durability *d, struct window_loader *l, struct arena *a,
+                            struct error *err)
+{
+    struct data_names names;
+    enum status st = data_folder_list(&d->folder, DATA_WINDOW, a, &names, err);
+    if (st) return st;
+    if (names.count)
+        log_warn("snapshot", "no manifest verifies, every window file is loaded", "files=%zu",
+                 names.count);
+    for (size_t i = 0; i < names.count; i++) {
+        bool whole;
+        const struct window_span span = recover_span(l->db, names.items[i].number);
+        st = window_file_load(l, &span, names.items[i].snapshot, &whole, err);
+        if (st) return st;
+    }
+    return OK;
+}
+
+/* Files that are loaded whole need not be written again as long as storage's version stays. */
+static void note_versions(struct durability *d, struct storage *db)
+{
+    struct window_info infos[STORAGE_WINDOWS_MAX];
+    size_t count = export_windows(db, infos);
+    for (size_t i = 0; i < d->current.count; i++) {
+        if (d->states[i].state != FILE_STATE_CURRENT) continue;
+        d->states[i].state = FILE_STATE_STALE;
+        for (size_t k = 0; k < count; k++) {
+            if (infos[k].window != d->current.entries[i].window) continue;
+            d->states[i] =
+                (struct entry_state){.state = FILE_STATE_CURRENT, .version = infos[k].version};
+        }
+    }
+}
+
+static enum status load_windows(struct durability *d, struct storage *db, struct arena *a,
+                                uint64_t *first_segment, struct error *err)
+{
+    struct window_loader loader;
+    window_loader_init(&loader, &d->folder, db);
+    *first_segment = d->current.snapshot ? d->current.first_segment : 0;
+    enum status st = d->current.snapshot ? load_entries(d, &loader, false, first_segment, err)
+                                         : load_all(d, &loader, a, err);
+    if (st == OK) note_versions(d, db);
+    counter_add(&d->recovered_samples, loader.totals.samples);
+    counter_add(&d->snapshot_corruptions, loader.totals.corruptions);
+    if (st == OK)
+        log_info("snapshot", "windows loaded",
+                 "files=%zu chunks=%" PRIu64 " samples=%" PRIu64 " bytes=%" PRIu64
+                 " damaged=%" PRIu64 " too_old=%" PRIu64 " too_new=%" PRIu64,
+                 d->current.count, loader.totals.chunks, loader.totals.samples, loader.totals.bytes,
+                 loader.totals.corruptions, loader.totals.too_old, loader.totals.too_new);
+    window_loader_release(&loader);
+    return st;
+}
+
+/* ---- the log ---- */
+
+static void add_replay_totals(struct durability *d, const struct replay_totals *t)
+{
+    counter_add(&d->recovered_samples, t->samples);
+    counter_add(&d->wal_corruptions, t->corruptions);
+    counter_add(&d->wal_truncations, t->truncations);
+    counter_add(&d->wal_lost_batches, t->missing);
+    log_info("wal", "replayed",
+             "batches=%" PRIu64 " samples=%" PRIu64 " duplicates=%" PRIu64 " bytes=%" PRIu64
+             " damaged=%" PRIu64 " cut=%" PRIu64 " missing=%" PRIu64 " skipped=%" PRIu64
+             " orphans=%" PRIu64 " too_old=%" PRIu64 " too_new=%" PRIu64 " refused=%" PRIu64,
+             t->batches, t->samples, t->duplicates, t->bytes, t->corruptions, t->truncations,
+             t->missing, t->skipped, t->orphans, t->too_old, t->too_new, t->refused);
+}
+
+/* Keep what the clock has not reached: it may be the clock that is wrong. */
+static void note_held(struct durability *d, const struct replay_totals *t, uint64_t first,
+                      uint64_t last)
+{
+    d->held = t->too_new > 0;
+    d->held_until_ms = t->too_new_until_ms;
+    d->held_first_segment = first;
+    d->held_last_segment = last;
+    if (d->held)
+        log_warn("wal", "samples later than the clock are kept in the log until it gets there",
+                 "samples=%" PRIu64 " until_ms=%" PRId64, t->too_new, t->too_new_until_ms);
+}
+
+struct log_end {
+    uint64_t next_number;
+    uint64_t next_sequence;
+    uint64_t segments; /* on disk */
+    uint64_t bytes;
+};
+
+static uint64_t size_of(const struct durability *d, struct data_name name)
+{
+    struct file_path path;
+    struct file f;
+    uint64_t size = 0;
+    data_folder_path(&d->folder, DATA_SEGMENT, name, &path);
+    if (file_open(&f, path.text, FILE_READ, NULL)) return 0;
+    if (file_size(&f, &size, NULL)) size = 0;
+    file_close(&f);
+    return size;
+}
+
+static enum status replay_log(struct durability *d, struct storage *db, struct arena *a,
+                              uint64_t first_segment, struct log_end *end, struct error *err)
+{
+    struct wal_replay replay;
+    struct data_names names;
+    uint64_t first = 0;
+    uint64_t last = 0;
+    enum status st = data_folder_list(&d->folder, DATA_SEGMENT, a, &names, err);
+    if (st) return st;
+    wal_replay_init(&replay, &d->folder, db);
+    atomic_store(&d->progress_first, first_segment);
+    if (names.count) atomic_store(&d->progress_last, (uint64_t)names.items[names.count - 1].number);
+    for (size_t i = 0; i < names.count && st == OK; i++) {
+        uint64_t number = (uint64_t)names.items[i].number;
+        if (number >= first_segment) {
+            if (!first) first = number;
+            last = number;
+            atomic_store(&d->progress_current, number);
+            st = wal_replay_segment(&replay, number, i + 1 == names.count, err);
+        }
+        end->segments++;
+        end->bytes += size_of(d, names.items[i]);
+    }
+    end->next_number = names.count ? (uint64_t)names.items[names.count - 1].number + 1 : 1;
+    if (end->next_number < d->current.first_segment) end->next_number = d->current.first_segment;
+    end->next_sequence = replay.next_sequence ? replay.next_sequence : 1;
+    add_replay_totals(d, &replay.totals);
+    if (st == OK) note_held(d, &replay.totals, first, last);
+    wal_replay_release(&replay);
+    return st;
+}
+
+/* A full disk must not keep the server down: the log begins when there is room. */
+static enum status start_log(struct durability *d, const struct log_end *end, struct error *err)
+{
+    struct error why;
+    uint64_t current;
+    const struct wal_options options = {.folder = &d->folder,
+                                        .mode = d->options.sync,
+                                        .segment_bytes = d->options.segment_bytes,
+                                        .first_number = end->next_number,
+                                        .first_sequence = end->next_sequence};
+    wal_init(&d->wal, &options);
+    gauge_set(&d->wal.segments, (int64_t)end->segments);
+    gauge_set(&d->wal.disk_bytes, (int64_t)end->bytes);
+    d->recovered = true;
+    enum status st = wal_rotate(&d->wal, &current, &why);
+    if (st == ERR_UNAVAILABLE) {
+        log_warn("wal", "no new segment yet, writes wait for room on the disk", "reason=%s",
+                 LOG_TEXT(str_from(why.text)));
+        return OK;
+    }
+    return st ? error_set(err, st, "%s", why.text) : OK;
+}
+
+enum status durability_recover(struct durability *d, struct storage *db, struct error *err)
+{
+    struct arena arena;
+    struct error local;
+    struct storage_stats stats;
+    struct log_end end = {0};
+    uint64_t first_segment = 0;
+    int64_t start_ns = clock_mono_ns();
+    if (!err) err = &local;
+    arena_init(&arena, HEAP_SNAPSHOT, UINT64_C(1) << 30);
+    enum status st = read_manifests(d, &arena, err);
+    if (st == OK) st = check_chunk_ms(d, db, err);
+    if (st == OK) st = load_windows(d, db, &arena, &first_segment, err);
+    if (st == OK) st = replay_log(d, db, &arena, first_segment, &end, err);
+    if (st == OK) st = start_log(d, &end, err);
+    arena_release(&arena);
+    if (st) return st;
+
+    storage_stats_read(db, &stats);
+    counter_add(&d->recovered_series, stats.series);
+    publish_count_disk_bytes(d);
+    gauge_set(&d->recover_ns, clock_mono_ns() - start_ns);
+    atomic_store(&d->progress_done, true);
+    return OK;
+}
+
+/* ---- later ---- */
+
+static bool has_pending(const struct durability *d, const struct storage *db)
+{
+    int64_t reached = storage_window_of(db, storage_bounds(db).newest_ms);
+    for (size_t i = 0; i < d->current.count; i++)
+        if (d->states[i].state == FILE_STATE_PENDING && d->current.entries[i].window <= reached)
+            return true;
+    return false;
+}
+
+static enum status replay_held(struct durability *d, struct storage *db, struct error *err)
+{
+    struct wal_replay replay;
+    struct data_names names;
+    struct arena arena;
+    arena_init(&arena, HEAP_SNAPSHOT, UINT64_C(1) << 30);
+    enum status st = data_folder_list(&d->folder, DATA_SEGMENT, &arena, &names, err);
+    wal_replay_init(&replay, &d->folder, db);
+    for (size_t i = 0; st == OK && i < names.count; i++) {
+        uint64_t number = (uint64_t)names.items[i].number;
+        if (number < d->held_first_segment || number > d->held_last_segment) continue;
+        st = wal_replay_segment(&replay, number, false, err);
+    }
+    if (st == OK) {
+        counter_add(&d->recovered_samples, replay.totals.samples);
+        note_held(d, &replay.totals, d->held_first_segment, d->held_last_segment);
+    }
+    wal_replay_release(&replay);
+    arena_release(&arena);
+    return st;
+}
+
+enum status recover_held(struct durability *d, struct storage *db, struct error *err)
+{
+    enum status st = OK;
+    if (has_pending(d, db)) {
+        struct window_loader loader;
+        uint64_t first = 0;
+        window_loader_init(&loader, &d->folder, db);
+        st = load_entries(d, &loader, true, &first, err);
+        counter_add(&d->recovered_samples, loader.totals.samples);
+        counter_add(&d->snapshot_corruptions, loader.totals.corruptions);
+        window_loader_release(&loader);
+        /* Memory may have held other samples of that window already. */
+        for (size_t i = 0; i < d->current.count; i++)
+            if (d->states[i].state == FILE_STATE_CURRENT && d->states[i].version == 0)
+                d->states[i].state = FILE_STATE_STALE;
+    }
+    if (st == OK && d->held && storage_bounds(db).newest_ms >= d->held_until_ms)
+        st = replay_held(d, db, err);
+    return st;
+}

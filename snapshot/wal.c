@@ -1,0 +1,457 @@
+/*
+ * wal - see wal.h.
+ */
+#include "snapshot/wal.h"
+
+#include <inttypes.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "snapshot/record.h"
+#include "snapshot/wal_batch.h"
+
+enum waiter_state { WAITER_QUEUED, WAITER_TAKEN, WAITER_DONE };
+
+/* One wal_log call, on its stack. */
+struct wal_waiter {
+    const struct journal_batch *batch;
+    uint32_t ordinal; /* of the segment the record is encoded for */
+    struct buf record;
+    enum waiter_state state; /* under the lock, like next */
+    struct wal_waiter *next;
+    struct error error; /* status OK when it is in the file */
+};
+
+struct group {
+    struct wal_waiter *items[FILE_PIECES_MAX];
+    size_t count;
+};
+
+/* Records, their alignment and a buffer's growth. */
+enum { RECORD_BUFFER_MAX = 2 * RECORD_BATCH_MAX };
+
+void wal_init(struct wal *w, const struct wal_options *options)
+{
+    *w = (struct wal){.folder = options->folder,
+                      .mode = options->mode,
+                      .segment_bytes = options->segment_bytes,
+                      .segment = FILE_CLOSED,
+                      .next_number = options->first_number,
+                      .next_sequence = options->first_sequence};
+    mutex_init(&w->lock, LOCK_WAL);
+    cond_init(&w->changed);
+}
+
+/* ---- syncing ---- */
+
+static enum status timed_sync(struct wal *w, const struct file *f, struct error *err)
+{
+    int64_t start_ns = clock_mono_ns();
+    enum status st = file_sync(f, err);
+    histogram_observe_ns(&w->fsync, clock_mono_ns() - start_ns);
+    return st;
+}
+
+static void count_sync_failure(struct wal *w, const struct error *refused)
+{
+    counter_add(&w->write_errors, 1);
+    atomic_store(&w->wants_snapshot, true);
+    log_error("wal", "sync failed, a snapshot will take over", "reason=%s",
+              LOG_TEXT(str_from(refused->text)));
+}
+
+/* What one round has to bring to stable storage. */
+struct sync_round {
+    struct wal_retired retired[WAL_RETIRED_MAX];
+    size_t retired_count;
+    struct file current; /* a copy: nobody closes the descriptor while `syncing` is set */
+    bool current_dirty;
+    bool folder_dirty;
+    uint64_t target;
+    uint32_t ordinal;
+};
+
+/* Lock held. False when there is nothing to do. */
+static bool sync_round_take(struct wal *w, struct sync_round *r)
+{
+    r->current = w->segment;
+    r->target = w->written;
+    r->ordinal = atomic_load(&w->ordinal);
+    r->current_dirty = w->segment.fd >= 0 && !w->failed && w->written > w->synced;
+    r->folder_dirty = w->folder_unsynced;
+    r->retired_count = w->retired_count;
+    for (size_t i = 0; i < w->retired_count; i++)
+        r->retired[i] = w->retired[i];
+    if (!r->current_dirty && !r->folder_dirty && r->retired_count == 0) return false;
+    w->retired_count = 0;
+    w->folder_unsynced = false;
+    w->syncing = true;
+    return true;
+}
+
+/* The status is about the current segment and its name; older ones are only counted. */
+static enum status sync_now(struct wal *w, struct error *err)
+{
+    struct sync_round r;
+    struct error refused;
+    mutex_lock(&w->lock);
+    while (w->syncing)
+        cond_wait(&w->changed, &w->lock);
+    bool any = sync_round_take(w, &r);
+    mutex_unlock(&w->lock);
+    if (!any) return OK;
+
+    for (size_t i = 0; i < r.retired_count; i++) {
+        if (r.retired[i].sync && timed_sync(w, &r.retired[i].file, &refused))
+            count_sync_failure(w, &refused);
+        file_close(&r.retired[i].file);
+    }
+    enum status st = r.current_dirty ? timed_sync(w, &r.current, &refused) : OK;
+    if (st == OK && r.folder_dirty) {
+        struct file_path sub;
+        data_folder_subfolder(w->folder, DATA_SEGMENT, &sub);
+        st = folder_sync(sub.text, &refused);
+    }
+    if (st) {
+        count_sync_failure(w, &refused);
+        (void)error_set(err, ERR_UNAVAILABLE, "%s", refused.text);
+    }
+
+    mutex_lock(&w->lock);
+    w->syncing = false;
+    if (r.ordinal == atomic_load(&w->ordinal)) {
+        if (st) w->failed = true;
+        if (!st && r.target > w->synced) w->synced = r.target;
+    }
+    cond_broadcast(&w->changed);
+    mutex_unlock(&w->lock);
+    return st ? ERR_UNAVAILABLE : OK;
+}
+
+void wal_sync(struct wal *w)
+{
+    (void)!sync_now(w, NULL);
+}
+
+/* ---- segments; the caller owns the current one ---- */
+
+/* Put the current segment aside for the next sync to close. */
+static void retire(struct wal *w, bool sync)
+{
+    if (w->segment.fd < 0) return;
+    mutex_lock(&w->lock);
+    while (w->retired_count == WAL_RETIRED_MAX) {
+        mutex_unlock(&w->lock);
+        (void)!sync_now(w, NULL);
+        mutex_lock(&w->lock);
+    }
+    w->retired[w->retired_count++] =
+        (struct wal_retired){.file = w->segment, .sync = sync && w->mode != WAL_SYNC_NEVER};
+    w->segment.fd = -1;
+    mutex_unlock(&w->lock);
+    if (w->mode == WAL_SYNC_NEVER) (void)!sync_now(w, NULL); /* nobody else would close it */
+}
+
+/* Leave the current segment for good. One without a record is not worth a file. */
+static void abandon(struct wal *w)
+{
+    if (w->segment.fd < 0) return;
+    struct file_path path = w->segment.path;
+    bool empty = w->segment_records == 0;
+    mutex_lock(&w->lock);
+    bool sync = !empty && !w->failed;
+    mutex_unlock(&w->lock);
+    retire(w, sync);
+    if (empty && file_remove(path.text, NULL) == OK) {
+        gauge_add(&w->segments, -1);
+        gauge_add(&w->disk_bytes, -(int64_t)HEAD_BYTES);
+    }
+}
+
+static enum status create_file(struct wal *w, uint64_t *number, struct file *out, struct error *err)
+{
+    enum { ATTEMPTS = 64 };
+    enum status st = OK;
+    for (int i = 0; i < ATTEMPTS; i++) {
+        struct file_path path;
+        *number = w->next_number;
+        data_folder_path(w->folder, DATA_SEGMENT, (struct data_name){.number = (int64_t)*number},
+                         &path);
+        st = file_open(out, path.text, FILE_CREATE, err);
+        if (st != ERR_CONFLICT) return st;
+        w->next_number++; /* something of that name is there: never touch it */
+    }
+    return ERR_IO;
+}
+
+/* Begin the next segment; the old one is retired only when that has succeeded. */
+static enum status begin_segment(struct wal *w, struct error *err)
+{
+    struct file next;
+    uint64_t number;
+    uint8_t bytes[HEAD_BYTES];
+    enum status st = create_file(w, &number, &next, err);
+    if (st) return st;
+    struct head head = {.kind = HEAD_SEGMENT, .identity = w->folder->identity, .number = number};
+    head_encode(&head, bytes);
+    struct file_piece piece = {.data = bytes, .size = sizeof(bytes)};
+    st = file_write(&next, 0, &piece, 1, err);
+    if (st) {
+        file_close(&next);
+        (void)!file_remove(next.path.text, NULL);
+        return st;
+    }
+    gauge_add(&w->segments, 1);
+    gauge_add(&w->disk_bytes, HEAD_BYTES);
+    abandon(w);
+
+    mutex_lock(&w->lock);
+    ASSERT(atomic_load(&w->ordinal) < WAL_ORDINAL_MAX);
+    w->segment = next;
+    w->seed = head_seed(&head);
+    w->segment_records = 0;
+    w->next_number = number + 1;
+    w->written = HEAD_BYTES;
+    w->synced = 0;
+    w->failed = false;
+    w->folder_unsynced = w->mode != WAL_SYNC_NEVER;
+    atomic_fetch_add(&w->ordinal, 1);
+    atomic_store(&w->number, number);
+    mutex_unlock(&w->lock);
+    return OK;
+}
+
+/* A segment that takes the next record. */
+static enum status ensure_segment(struct wal *w, struct error *err)
+{
+    mutex_lock(&w->lock);
+    bool usable = w->segment.fd >= 0 && !w->failed;
+    bool full = w->segment_records > 0 && w->written >= w->segment_bytes;
+    mutex_unlock(&w->lock);
+    if (usable && !full) return OK;
+    enum status st = begin_segment(w, err);
+    return usable ? OK : st; /* one that is too long is better than none */
+}
+
+/* ---- writing ---- */
+
+static void complain(struct wal *w, const struct error *refused)
+{
+    counter_add(&w->write_errors, 1);
+    if (w->complained) return;
+    w->complained = true;
+    log_error("wal", "write refused, samples are not acknowledged until it works again",
+              "reason=%s", LOG_TEXT(str_from(refused->text)));
+}
+
+static void group_fail(struct group *g, const struct error *refused)
+{
+    for (size_t i = 0; i < g->count; i++)
+        if (!g->items[i]->error.status)
+            (void)error_set(&g->items[i]->error, ERR_UNAVAILABLE, "%s", refused->text);
+}
+
+/* Encode for the current segment and seal. Returns the bytes to write; those that cannot be encoded
+ * know why. */
+static size_t group_seal(struct wal *w, struct group *g, struct file_piece pieces[FILE_PIECES_MAX],
+                         uint64_t *bytes)
+{
+    uint32_t ordinal = atomic_load(&w->ordinal);
+    uint64_t sequence = w->next_sequence;
+    size_t count = 0;
+    *bytes = 0;
+    for (size_t i = 0; i < g->count; i++) {
+        struct wal_waiter *waiter = g->items[i];
+        if (waiter->ordinal != ordinal) {
+            buf_reset(&waiter->record);
+            waiter->ordinal = ordinal;
+            waiter->error.status =
+                wal_batch_encode(waiter->batch, ordinal, &waiter->record, &waiter->error);
+        }
+        if (waiter->error.status) continue;
+        record_seal(waiter->record.data, w->seed, sequence++);
+        pieces[count++] =
+            (struct file_piece){.data = waiter->record.data, .size = waiter->record.size};
+        *bytes += waiter->record.size;
+    }
+    return count;
+}
+
+/* After a refused write: make as if nothing of it had been written. */
+static void cut_off(struct wal *w, enum status why)
+{
+    struct error refused;
+    bool clean = file_truncate(&w->segment, w->written, &refused) == OK;
+    if (!clean)
+        log_warn("wal", "failed write not cut off", "reason=%s", LOG_TEXT(str_from(refused.text)));
+    if (!clean || why != ERR_UNAVAILABLE) abandon(w);
+}
+
+static void group_write(struct wal *w, struct group *g)
+{
+    struct error refused;
+    struct file_piece pieces[FILE_PIECES_MAX];
+    uint64_t bytes;
+    enum status st = ensure_segment(w, &refused);
+    if (st) {
+        complain(w, &refused);
+        group_fail(g, &refused);
+        return;
+    }
+    size_t count = group_seal(w, g, pieces, &bytes);
+    if (count == 0) return;
+    st = file_write(&w->segment, w->written, pieces, count, &refused);
+    if (st) {
+        complain(w, &refused);
+        cut_off(w, st);
+        group_fail(g, &refused);
+        return;
+    }
+    mutex_lock(&w->lock);
+    w->written += bytes;
+    mutex_unlock(&w->lock);
+    w->next_sequence += count;
+    w->segment_records += count;
+    gauge_add(&w->disk_bytes, (int64_t)bytes);
+    if (w->mode == WAL_SYNC_ALWAYS && sync_now(w, &refused)) {
+        group_fail(g, &refused);
+        return;
+    }
+    w->complained = false;
+    counter_add(&w->records, count);
+    counter_add(&w->bytes, bytes);
+}
+
+/* Lock held, nobody writes: write the front of the queue. */
+static void lead(struct wal *w)
+{
+    struct group g = {.count = 0};
+    w->writing = true;
+    while (w->first && g.count < FILE_PIECES_MAX) {
+        struct wal_waiter *waiter = w->first;
+        w->first = waiter->next;
+        waiter->state = WAITER_TAKEN;
+        g.items[g.count++] = waiter;
+    }
+    if (!w->first) w->last = NULL;
+    mutex_unlock(&w->lock);
+
+    group_write(w, &g);
+
+    mutex_lock(&w->lock);
+    for (size_t i = 0; i < g.count; i++)
+        g.items[i]->state = WAITER_DONE;
+    w->writing = false;
+    cond_broadcast(&w->changed);
+}
+
+/* Lock held. */
+static void enqueue(struct wal *w, struct wal_waiter *waiter)
+{
+    if (w->last)
+        w->last->next = waiter;
+    else
+        w->first = waiter;
+    w->last = waiter;
+}
+
+static void dequeue(struct wal *w, struct wal_waiter *waiter)
+{
+    struct wal_waiter *previous = NULL;
+    for (struct wal_waiter *at = w->first; at != waiter; at = at->next)
+        previous = at;
+    if (previous)
+        previous->next = waiter->next;
+    else
+        w->first = waiter->next;
+    if (w->last == waiter) w->last = previous;
+}
+
+static void commit(struct wal *w, struct wal_waiter *self)
+{
+    mutex_lock(&w->lock);
+    enqueue(w, self);
+    while (self->state != WAITER_DONE) {
+        if (self->state == WAITER_QUEUED && !w->writing) {
+            lead(w);
+        } else if (!cond_wait_for(&w->changed, &w->lock, WAL_WAIT_MS) &&
+                   self->state == WAITER_QUEUED && w->writing) {
+            dequeue(w, self);
+            (void)error_set(&self->error, ERR_UNAVAILABLE,
+                            "the disk has not finished a write for %d s", WAL_WAIT_MS / 1000);
+            break;
+        }
+    }
+    mutex_unlock(&w->lock);
+}
+
+static void buffer_take(struct wal *w, struct buf *out)
+{
+    mutex_lock(&w->lock);
+    bool reused = w->buffer_count > 0;
+    if (reused) *out = w->buffers[--w->buffer_count];
+    mutex_unlock(&w->lock);
+    if (reused)
+        buf_reset(out);
+    else
+        buf_init(out, HEAP_SNAPSHOT, RECORD_BUFFER_MAX);
+}
+
+static void buffer_give(struct wal *w, struct buf *b)
+{
+    bool kept = false;
+    if (b->capacity <= WAL_BUFFER_KEPT_MAX) {
+        mutex_lock(&w->lock);
+        kept = w->buffer_count < WAL_BUFFERS_MAX;
+        if (kept) w->buffers[w->buffer_count++] = *b;
+        mutex_unlock(&w->lock);
+    }
+    if (!kept) buf_release(b);
+}
+
+enum status wal_log(struct wal *w, const struct journal_batch *batch, struct error *err)
+{
+    struct wal_waiter self = {.batch = batch, .ordinal = atomic_load(&w->ordinal)};
+    buffer_take(w, &self.record);
+    enum status st = wal_batch_encode(batch, self.ordinal, &self.record, &self.error);
+    self.error.status = st;
+    if (!st) {
+        commit(w, &self);
+        st = self.error.status;
+    }
+    if (!st) wal_batch_note(batch, self.ordinal);
+    buffer_give(w, &self.record);
+    return st ? error_set(err, st, "%s", self.error.text) : OK;
+}
+
+enum status wal_rotate(struct wal *w, uint64_t *current, struct error *err)
+{
+    mutex_lock(&w->lock);
+    while (w->writing)
+        cond_wait(&w->changed, &w->lock);
+    w->writing = true;
+    bool fresh = w->segment.fd >= 0 && !w->failed && w->segment_records == 0;
+    mutex_unlock(&w->lock);
+
+    enum status st = fresh ? OK : begin_segment(w, err);
+    *current = atomic_load(&w->number);
+
+    mutex_lock(&w->lock);
+    w->writing = false;
+    cond_broadcast(&w->changed);
+    mutex_unlock(&w->lock);
+    return st;
+}
+
+void wal_close(struct wal *w)
+{
+    if (w->mode != WAL_SYNC_NEVER) (void)!sync_now(w, NULL);
+    for (size_t i = 0; i < w->retired_count; i++)
+        file_close(&w->retired[i].file);
+    file_close(&w->segment);
+    for (size_t i = 0; i < w->buffer_count; i++)
+        buf_release(&w->buffers[i]);
+    cond_release(&w->changed);
+    mutex_release(&w->lock);
+}

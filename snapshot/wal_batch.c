@@ -1,0 +1,269 @@
+/*
+ * wal_batch - see wal_batch.h.
+ */
+#include "snapshot/wal_batch.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "alloc/vec.h"
+#include "base/bits.h"
+#include "base/varint.h"
+#include "snapshot/record.h"
+
+enum { LABEL_SAME = 0, LABEL_VALUE = 1, LABEL_NEW = 2 };
+enum { ENTRY_MANY_SAMPLES = 1, ENTRY_LABELS = 2, ENTRY_FLAG_BITS = 2 };
+enum { SAMPLE_TIME = 0x10, SAMPLE_BYTES_MASK = 0x0F };
+enum { SAMPLE_BYTES_MAX = 1 + VARINT_BYTES_MAX + 8 };
+
+static uint32_t defined_in(const struct journal_series *series)
+{
+    return atomic_load_explicit(series->defined_in, memory_order_relaxed);
+}
+
+static bool needs_labels(const struct journal_series *series, uint32_t ordinal)
+{
+    return defined_in(series) != 2 * ordinal + 1;
+}
+
+void wal_batch_note(const struct journal_batch *batch, uint32_t ordinal)
+{
+    for (size_t i = 0; i < batch->series_count; i++) {
+        const struct journal_series *series = &batch->series[i];
+        uint32_t seen = defined_in(series);
+        if (seen == 2 * ordinal + 1) continue;
+        uint32_t next = seen == 2 * ordinal ? 2 * ordinal + 1 : 2 * ordinal;
+        atomic_store_explicit(series->defined_in, next, memory_order_relaxed);
+    }
+}
+
+static void put_varint(struct buf *out, uint64_t v)
+{
+    uint8_t *at = buf_reserve(out, VARINT_BYTES_MAX);
+    if (at) out->size += varint_encode(at, v);
+}
+
+static void put_text(struct buf *out, struct str text)
+{
+    put_varint(out, text.size);
+    buf_append_str(out, text);
+}
+
+static void put_labels(struct buf *out, struct labels previous, struct labels labels)
+{
+    put_varint(out, labels.count);
+    for (size_t i = 0; i < labels.count; i++) {
+        const struct label *label = &labels.items[i];
+        const struct label *old = i < previous.count ? &previous.items[i] : NULL;
+        bool same_name = old && str_equal(old->name, label->name);
+        if (same_name && str_equal(old->value, label->value)) {
+            buf_append_byte(out, LABEL_SAME);
+        } else if (same_name) {
+            buf_append_byte(out, LABEL_VALUE);
+            put_text(out, label->value);
+        } else {
+            buf_append_byte(out, LABEL_NEW);
+            put_text(out, label->name);
+            put_text(out, label->value);
+        }
+    }
+}
+
+/* at has room for SAMPLE_BYTES_MAX; returns the bytes written. */
+static size_t put_sample(uint8_t *at, const struct sample *sample, int64_t previous_ms)
+{
+    uint64_t bits = bits_from_double(sample->v);
+    int kept = bits ? 8 - __builtin_ctzll(bits) / 8 : 0;
+    size_t n = 1;
+    at[0] = (uint8_t)kept;
+    if (sample->t_ms != previous_ms) {
+        at[0] = (uint8_t)(at[0] | SAMPLE_TIME);
+        uint64_t delta = (uint64_t)sample->t_ms - (uint64_t)previous_ms;
+        n += varint_encode(at + n, bits_zigzag((int64_t)delta));
+    }
+    for (int i = 0; i < kept; i++)
+        at[n++] = (uint8_t)(bits >> (56 - 8 * i));
+    return n;
+}
+
+enum status wal_batch_encode(const struct journal_batch *batch, uint32_t ordinal, struct buf *out,
+                             struct error *err)
+{
+    size_t start = record_begin(out);
+    struct labels previous = {0};
+    uint32_t previous_id = 0;
+    int64_t previous_ms = 0;
+    for (size_t i = 0; i < batch->series_count && !out->refused; i++) {
+        const struct journal_series *series = &batch->series[i];
+        uint64_t delta = bits_zigzag((int64_t)series->id - previous_id);
+        bool labels = needs_labels(series, ordinal);
+        bool many = series->sample_count != 1;
+        put_varint(out, delta << ENTRY_FLAG_BITS | (labels ? ENTRY_LABELS : 0) |
+                            (many ? ENTRY_MANY_SAMPLES : 0));
+        previous_id = series->id;
+        if (labels) {
+            put_labels(out, previous, series->labels);
+            previous = series->labels;
+        }
+        if (many) put_varint(out, series->sample_count);
+        for (size_t s = 0; s < series->sample_count; s++) {
+            uint8_t *at = buf_reserve(out, SAMPLE_BYTES_MAX);
+            if (!at) break;
+            out->size += put_sample(at, &series->samples[s], previous_ms);
+            previous_ms = series->samples[s].t_ms;
+        }
+    }
+    if (!out->refused && out->size - start - RECORD_HEADER_BYTES > RECORD_BATCH_MAX)
+        return error_set(err, ERR_TOO_LARGE, "a batch of %zu bytes; at most %d are logged at once",
+                         out->size - start, RECORD_BATCH_MAX);
+    record_end(out, start, RECORD_BATCH);
+    return buf_status(out, err);
+}
+
+/* Decoding: a cursor over the payload; broken sticks, so that pieces check once. */
+struct cursor {
+    const uint8_t *at;
+    const uint8_t *end;
+    bool broken;
+};
+
+static uint64_t get_varint(struct cursor *c)
+{
+    uint64_t v = 0;
+    size_t n = varint_decode(c->at, c->end, &v);
+    if (n == 0) c->broken = true;
+    c->at += n;
+    return v;
+}
+
+static struct str get_text(struct cursor *c)
+{
+    uint64_t size = get_varint(c);
+    if (c->broken || size > (size_t)(c->end - c->at)) {
+        c->broken = true;
+        return (struct str){0};
+    }
+    struct str text = {.data = (const char *)c->at, .size = (size_t)size};
+    c->at += size;
+    return text;
+}
+
+static uint8_t get_byte(struct cursor *c)
+{
+    if (c->broken || c->at == c->end) {
+        c->broken = true;
+        return 0;
+    }
+    return *c->at++;
+}
+
+static enum status corrupt(const struct cursor *c, const uint8_t *payload, const char *what,
+                           struct error *err)
+{
+    return error_set(err, ERR_CORRUPT, "%s at byte %zu of the batch", what,
+                     (size_t)(c->at - payload));
+}
+
+static enum status get_labels(struct cursor *c, const uint8_t *payload, struct labels previous,
+                              struct arena *a, struct labels *out, struct error *err)
+{
+    uint64_t count = get_varint(c);
+    /* Each label takes at least a byte. */
+    if (c->broken || count > (size_t)(c->end - c->at))
+        return corrupt(c, payload, "bad count of labels", err);
+    struct label *items = arena_alloc_array(a, (size_t)count, sizeof(items[0]));
+    if (!items) return arena_error(a, err);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t kind = get_byte(c);
+        bool old = i < previous.count;
+        if (kind > LABEL_NEW || (kind != LABEL_NEW && !old)) c->broken = true;
+        if (c->broken) return corrupt(c, payload, "bad label", err);
+        items[i].name = kind == LABEL_NEW ? get_text(c) : previous.items[i].name;
+        items[i].value = kind == LABEL_SAME ? previous.items[i].value : get_text(c);
+        if (c->broken) return corrupt(c, payload, "bad label", err);
+    }
+    struct labels written = {.items = items, .count = (size_t)count};
+    struct error why;
+    if (labels_normalize(items, written.count, out, &why))
+        return error_set(err, ERR_CORRUPT, "%s", why.text);
+    if (out->count != written.count) return corrupt(c, payload, "empty label value", err);
+    return OK;
+}
+
+static bool get_sample(struct cursor *c, int64_t previous_ms, struct sample *out)
+{
+    uint8_t tag = get_byte(c);
+    unsigned kept = tag & SAMPLE_BYTES_MASK;
+    if (kept > 8 || (tag & ~(SAMPLE_TIME | SAMPLE_BYTES_MASK))) c->broken = true;
+    out->t_ms = previous_ms;
+    if (tag & SAMPLE_TIME) {
+        int64_t delta = bits_unzigzag(get_varint(c));
+        out->t_ms = (int64_t)((uint64_t)previous_ms + (uint64_t)delta);
+    }
+    if (c->broken || kept > (size_t)(c->end - c->at)) {
+        c->broken = true;
+        return false;
+    }
+    uint64_t bits = 0;
+    for (unsigned i = 0; i < kept; i++)
+        bits |= (uint64_t)*c->at++ << (56 - 8 * i);
+    out->v = bits_to_double(bits);
+    return true;
+}
+
+static enum status get_samples(struct cursor *c, const uint8_t *payload, uint64_t count,
+                               int64_t *previous_ms, struct arena *a, struct wal_series *series,
+                               struct error *err)
+{
+    /* Each sample takes at least a byte. */
+    if (c->broken || count > (size_t)(c->end - c->at))
+        return corrupt(c, payload, "bad count of samples", err);
+    struct sample *samples = arena_alloc_array(a, (size_t)count, sizeof(samples[0]));
+    if (!samples) return arena_error(a, err);
+    for (size_t i = 0; i < count; i++) {
+        if (!get_sample(c, *previous_ms, &samples[i]))
+            return corrupt(c, payload, "bad sample", err);
+        *previous_ms = samples[i].t_ms;
+    }
+    series->samples = samples;
+    series->sample_count = (size_t)count;
+    return OK;
+}
+
+struct series_vec VEC_OF(struct wal_series);
+
+enum status wal_batch_decode(const uint8_t *payload, size_t size, struct arena *a,
+                             struct wal_batch *out, struct error *err)
+{
+    struct cursor c = {.at = payload, .end = payload + size};
+    struct series_vec series = {0};
+    struct labels previous = {0};
+    uint32_t previous_id = 0;
+    int64_t previous_ms = 0;
+    *out = (struct wal_batch){0};
+    while (c.at < c.end) {
+        struct wal_series *entry = VEC_PUSH(&series, a);
+        if (!entry) return arena_error(a, err);
+        uint64_t head = get_varint(&c);
+        int64_t id;
+        if (__builtin_add_overflow(bits_unzigzag(head >> ENTRY_FLAG_BITS), (int64_t)previous_id,
+                                   &id) ||
+            id < 0 || id > UINT32_MAX)
+            return corrupt(&c, payload, "bad series id", err);
+        *entry = (struct wal_series){.id = (uint32_t)id, .defined = head & ENTRY_LABELS};
+        previous_id = entry->id;
+        enum status st = OK;
+        if (entry->defined) {
+            st = get_labels(&c, payload, previous, a, &entry->labels, err);
+            previous = entry->labels;
+        }
+        if (st) return st;
+        uint64_t count = head & ENTRY_MANY_SAMPLES ? get_varint(&c) : 1;
+        st = get_samples(&c, payload, count, &previous_ms, a, entry, err);
+        if (st) return st;
+        out->sample_count += entry->sample_count;
+    }
+    out->series = series.items;
+    out->series_count = series.count;
+    return OK;
+}

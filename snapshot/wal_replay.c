@@ -1,0 +1,224 @@
+/*
+ * wal_replay - see wal_replay.h.
+ */
+#include "snapshot/wal_replay.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "snapshot/record.h"
+#include "snapshot/wal_batch.h"
+#include "storage/appender.h"
+
+void wal_replay_init(struct wal_replay *r, const struct data_folder *folder, struct storage *db)
+{
+    *r = (struct wal_replay){.folder = folder, .db = db, .totals = {.too_new_until_ms = INT64_MIN}};
+    arena_init(&r->arena, HEAP_SNAPSHOT, UINT64_MAX);
+    buf_init(&r->buffer, HEAP_SNAPSHOT, 2 * (size_t)RECORD_BATCH_MAX);
+    definitions_init(&r->definitions);
+}
+
+void wal_replay_release(struct wal_replay *r)
+{
+    arena_release(&r->arena);
+    buf_release(&r->buffer);
+    definitions_release(&r->definitions);
+}
+
+static void report(struct wal_replay *r, const char *path, uint64_t offset, uint64_t bytes,
+                   const char *reason)
+{
+    r->totals.corruptions++;
+    log_warn("wal", "damage skipped", "file=%s offset=%" PRIu64 " bytes=%" PRIu64 " reason=%s",
+             LOG_TEXT(str_from(path)), offset, bytes, LOG_TEXT(str_from(reason)));
+}
+
+/* The time when a sample becomes acceptable is its own, to within future_ms. */
+static void note_too_new(struct wal_replay *r, const struct wal_batch *batch)
+{
+    int64_t newest_ms = storage_bounds(r->db).newest_ms;
+    for (size_t i = 0; i < batch->series_count; i++) {
+        const struct wal_series *series = &batch->series[i];
+        for (size_t s = 0; s < series->sample_count; s++) {
+            int64_t t_ms = series->samples[s].t_ms;
+            if (t_ms > newest_ms && t_ms > r->totals.too_new_until_ms)
+                r->totals.too_new_until_ms = t_ms;
+        }
+    }
+}
+
+static enum status add_result(struct wal_replay *r, const struct wal_batch *batch,
+                              const struct append_result *result, struct error *err)
+{
+    r->totals.batches++;
+    r->totals.samples += result->stored;
+    r->totals.duplicates += result->duplicates;
+    r->totals.too_old += result->refused[REFUSED_TOO_OLD];
+    r->totals.too_new += result->refused[REFUSED_TOO_NEW];
+    r->totals.refused += result->refused[REFUSED_CONFLICT] + result->refused[REFUSED_MAX_SERIES];
+    if (result->refused[REFUSED_TOO_NEW]) note_too_new(r, batch);
+    if (result->refused[REFUSED_NO_MEMORY])
+        return error_set(err, ERR_NO_MEMORY, "the memory limit was reached while replaying");
+    return OK;
+}
+
+/* All or nothing: the batch is staged whole before anything is applied. */
+static enum status apply(struct wal_replay *r, const struct wal_batch *batch, struct error *err)
+{
+    struct appender *app;
+    enum status st = OK;
+    for (size_t i = 0; i < batch->series_count && st == OK; i++)
+        if (batch->series[i].defined)
+            st =
+                definitions_set(&r->definitions, batch->series[i].id, batch->series[i].labels, err);
+    if (st == OK) st = appender_begin(r->db, &r->arena, &app, err);
+    if (st) return st;
+    for (size_t i = 0; i < batch->series_count && st == OK; i++) {
+        const struct wal_series *series = &batch->series[i];
+        struct labels labels = series->labels;
+        if (!series->defined)
+            st = definitions_get(&r->definitions, series->id, &r->arena, &labels, err);
+        if (st == ERR_NOT_FOUND) {
+            r->totals.orphans += series->sample_count;
+            st = OK;
+            continue;
+        }
+        if (st == OK) st = appender_add(app, labels, series->samples, series->sample_count, err);
+    }
+    if (st) {
+        appender_abort(app);
+        return st;
+    }
+    struct append_result result;
+    st = appender_commit(app, &result, err);
+    return st ? st : add_result(r, batch, &result, err);
+}
+
+static void note_sequence(struct wal_replay *r, const char *path, const struct record *record)
+{
+    if (r->next_sequence && record->sequence > r->next_sequence) {
+        uint64_t missing = record->sequence - r->next_sequence;
+        r->totals.missing += missing;
+        log_warn("wal", "batches are missing",
+                 "file=%s offset=%" PRIu64 " missing=%" PRIu64 " next=%" PRIu64,
+                 LOG_TEXT(str_from(path)), record->offset, missing, record->sequence);
+    }
+    if (record->sequence >= r->next_sequence) r->next_sequence = record->sequence + 1;
+}
+
+static enum status replay_record(struct wal_replay *r, const char *path,
+                                 const struct record *record, struct error *err)
+{
+    struct wal_batch batch;
+    struct error why;
+    note_sequence(r, path, record);
+    if (record->type != RECORD_BATCH) {
+        r->totals.skipped++;
+        log_warn("wal", "record of unknown type skipped", "file=%s offset=%" PRIu64 " type=%u",
+                 LOG_TEXT(str_from(path)), record->offset, record->type);
+        return OK;
+    }
+    arena_reset(&r->arena);
+    enum status st = wal_batch_decode(record->payload, record->size, &r->arena, &batch, &why);
+    if (st == ERR_CORRUPT) {
+        report(r, path, record->offset, record->size, why.text);
+        return OK;
+    }
+    if (st) return error_set(err, st, "%s", why.text);
+    return apply(r, &batch, err);
+}
+
+static void cut(struct wal_replay *r, const struct file *f, const struct record *tail)
+{
+    struct error refused;
+    r->totals.truncations++;
+    log_warn("wal", "torn tail cut off", "file=%s offset=%" PRIu64 " bytes=%" PRIu64,
+             LOG_TEXT(str_from(f->path.text)), tail->damaged_offset, tail->damaged_bytes);
+    if (file_truncate(f, tail->damaged_offset, &refused))
+        log_warn("wal", "torn tail stays", "reason=%s", LOG_TEXT(str_from(refused.text)));
+}
+
+static enum status scan(struct wal_replay *r, const struct file *f, uint64_t size, uint32_t seed,
+                        bool cut_tail, struct error *err)
+{
+    struct record_scan scan;
+    struct error why;
+    record_scan_open(&scan, f, size, HEAD_BYTES, seed, &r->buffer);
+    for (;;) {
+        struct record record;
+        bool more;
+        enum status st = record_next(&scan, &record, &more, &why);
+        if (st == ERR_IO) {
+            report(r, f->path.text, scan.at, size - scan.at, why.text);
+            return OK;
+        }
+        if (st) return error_set(err, st, "%s", why.text);
+        if (!more && record.damaged_bytes && cut_tail) {
+            cut(r, f, &record);
+            return OK;
+        }
+        if (record.damaged_bytes)
+            report(r, f->path.text, record.damaged_offset, record.damaged_bytes,
+                   "no intact record");
+        if (!more) return OK;
+        st = replay_record(r, f->path.text, &record, err);
+        if (st) return error_wrap(err, "%s: ", f->path.text);
+    }
+}
+
+/* The head the records were sealed with: the file's own when it is intact, else the one its name
+ * promises. False: it belongs to another folder. */
+static enum status segment_head(struct wal_replay *r, const struct file *f, uint64_t number,
+                                struct head *out, bool *ours, struct error *err)
+{
+    uint8_t bytes[HEAD_BYTES];
+    struct error why;
+    size_t got = 0;
+    struct head expected = {
+        .kind = HEAD_SEGMENT, .identity = r->folder->identity, .number = number};
+    *ours = true;
+    *out = expected;
+    enum status st = file_read(f, 0, bytes, sizeof(bytes), &got, &why);
+    if (st == OK && got == 0) return OK; /* made, and nothing written yet */
+    if (st == OK) st = head_decode(bytes, got, HEAD_SEGMENT, out, &why);
+    if (st == ERR_UNSUPPORTED) return error_set(err, st, "%s: %s", f->path.text, why.text);
+    if (st) {
+        report(r, f->path.text, 0, HEAD_BYTES, why.text);
+        *out = expected;
+        return OK;
+    }
+    *ours = memcmp(&out->identity, &expected.identity, sizeof(expected.identity)) == 0;
+    return OK;
+}
+
+enum status wal_replay_segment(struct wal_replay *r, uint64_t number, bool cut_tail,
+                               struct error *err)
+{
+    struct file_path path;
+    struct file f;
+    struct head head;
+    struct error why;
+    uint64_t size = 0;
+    bool ours;
+    data_folder_path(r->folder, DATA_SEGMENT, (struct data_name){.number = (int64_t)number}, &path);
+    cut_tail = cut_tail && file_open(&f, path.text, FILE_CHANGE, NULL) == OK;
+    enum status st = cut_tail ? OK : file_open(&f, path.text, FILE_READ, &why);
+    if (st) {
+        report(r, path.text, 0, 0, why.text);
+        return OK;
+    }
+    st = file_size(&f, &size, err);
+    if (st == OK) st = segment_head(r, &f, number, &head, &ours, err);
+    if (st == OK && !ours) {
+        r->totals.skipped++;
+        log_warn("wal", "segment of another data folder set aside", "file=%s",
+                 LOG_TEXT(str_from(path.text)));
+    } else if (st == OK) {
+        definitions_reset(&r->definitions);
+        r->totals.bytes += size;
+        st = scan(r, &f, size, head_seed(&head), cut_tail, err);
+    }
+    file_close(&f);
+    return st;
+}

@@ -1,0 +1,174 @@
+/*
+ * window_block - see window_block.h.
+ */
+#include "snapshot/window_block.h"
+
+#include <inttypes.h>
+
+#include "base/bits.h"
+#include "base/varint.h"
+#include "snapshot/record.h"
+
+void window_block_init(struct window_block *b)
+{
+    *b = (struct window_block){0};
+    text_table_init(&b->texts);
+    buf_init(&b->symbols, HEAP_SNAPSHOT, RECORD_PAYLOAD_MAX / 2);
+    buf_init(&b->chunks, HEAP_SNAPSHOT, RECORD_PAYLOAD_MAX / 2);
+}
+
+void window_block_release(struct window_block *b)
+{
+    text_table_release(&b->texts);
+    buf_release(&b->symbols);
+    buf_release(&b->chunks);
+}
+
+void window_block_reset(struct window_block *b)
+{
+    text_table_reset(&b->texts);
+    buf_reset(&b->symbols);
+    buf_reset(&b->chunks);
+    b->count = 0;
+}
+
+size_t window_block_bytes(const struct window_block *b)
+{
+    return b->symbols.size + b->chunks.size;
+}
+
+static void put_varint(struct buf *out, uint64_t v)
+{
+    uint8_t *at = buf_reserve(out, VARINT_BYTES_MAX);
+    if (at) out->size += varint_encode(at, v);
+}
+
+static enum status put_symbol(struct window_block *b, struct str text, struct error *err)
+{
+    uint32_t known = b->texts.count;
+    uint32_t number;
+    enum status st = text_table_intern(&b->texts, text, &number, err);
+    if (st) return st;
+    if (number == known) {
+        put_varint(&b->symbols, text.size);
+        buf_append_str(&b->symbols, text);
+    }
+    put_varint(&b->chunks, number);
+    return OK;
+}
+
+enum status window_block_add(struct window_block *b, const struct window_span *span,
+                             const struct chunk_image *image, struct error *err)
+{
+    put_varint(&b->chunks, image->labels.count);
+    for (size_t i = 0; i < image->labels.count; i++) {
+        enum status st = put_symbol(b, image->labels.items[i].name, err);
+        if (st == OK) st = put_symbol(b, image->labels.items[i].value, err);
+        if (st) return st;
+    }
+    buf_append_byte(&b->chunks, image->encoding);
+    put_varint(&b->chunks, image->sample_count);
+    put_varint(&b->chunks, bits_zigzag(image->t_first_ms - span->start_ms));
+    put_varint(&b->chunks, (uint64_t)image->t_last_ms - (uint64_t)image->t_first_ms);
+    put_varint(&b->chunks, image->size);
+    buf_append(&b->chunks, image->bytes, image->size);
+    b->count++;
+    enum status st = buf_status(&b->symbols, err);
+    return st ? st : buf_status(&b->chunks, err);
+}
+
+static enum status corrupt(const struct window_cursor *c, const char *what, struct error *err)
+{
+    return error_set(err, ERR_CORRUPT, "%s at byte %zu of the block", what,
+                     (size_t)(c->at - c->payload));
+}
+
+static bool get_varint(struct window_cursor *c, uint64_t *out)
+{
+    size_t n = varint_decode(c->at, c->end, out);
+    c->at += n;
+    return n > 0;
+}
+
+static size_t left(const struct window_cursor *c)
+{
+    return (size_t)(c->end - c->at);
+}
+
+enum status window_cursor_open(struct window_cursor *c, const uint8_t *payload, size_t size,
+                               const struct window_span *span, struct arena *a, struct error *err)
+{
+    uint64_t count;
+    *c = (struct window_cursor){
+        .payload = payload, .at = payload, .end = payload + size, .span = *span};
+    /* Each symbol takes at least a byte. */
+    if (!get_varint(c, &count) || count > left(c)) return corrupt(c, "bad count of symbols", err);
+    struct str *texts = arena_alloc_array(a, (size_t)count, sizeof(texts[0]));
+    if (!texts) return arena_error(a, err);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bytes;
+        if (!get_varint(c, &bytes) || bytes > left(c)) return corrupt(c, "bad symbol", err);
+        texts[i] = (struct str){.data = (const char *)c->at, .size = (size_t)bytes};
+        c->at += bytes;
+    }
+    c->texts = texts;
+    c->text_count = (size_t)count;
+    return OK;
+}
+
+static enum status get_labels(struct window_cursor *c, struct arena *a, struct label **items,
+                              size_t *count, struct error *err)
+{
+    uint64_t declared;
+    if (!get_varint(c, &declared) || declared > left(c) / 2)
+        return corrupt(c, "bad count of labels", err);
+    *items = arena_alloc_array(a, (size_t)declared, sizeof(**items));
+    if (!*items) return arena_error(a, err);
+    *count = (size_t)declared;
+    for (size_t i = 0; i < *count; i++) {
+        uint64_t name;
+        uint64_t value;
+        if (!get_varint(c, &name) || !get_varint(c, &value) || name >= c->text_count ||
+            value >= c->text_count)
+            return corrupt(c, "bad symbol number", err);
+        (*items)[i] = (struct label){.name = c->texts[name], .value = c->texts[value]};
+    }
+    return OK;
+}
+
+/* The bytes are read to the end before anything is judged, so that the next chunk can be found. */
+enum status window_cursor_next(struct window_cursor *c, struct arena *a, struct chunk_image *image,
+                               bool *more, struct error *err)
+{
+    struct label *items;
+    size_t count;
+    uint64_t samples;
+    uint64_t first;
+    uint64_t length_ms;
+    uint64_t size;
+    *more = c->at < c->end;
+    if (!*more) return OK;
+    enum status st = get_labels(c, a, &items, &count, err);
+    if (st) return st;
+    if (left(c) == 0) return corrupt(c, "cut chunk", err);
+    *image = (struct chunk_image){.window = c->span.window, .encoding = *c->at++};
+    if (!get_varint(c, &samples) || !get_varint(c, &first) || !get_varint(c, &length_ms) ||
+        !get_varint(c, &size) || size > left(c))
+        return corrupt(c, "bad chunk", err);
+    image->bytes = c->at;
+    image->size = (uint32_t)size;
+    c->at += size;
+
+    int64_t last_ms;
+    if (samples > UINT32_MAX || length_ms > INT64_MAX ||
+        __builtin_add_overflow(c->span.start_ms, bits_unzigzag(first), &image->t_first_ms) ||
+        __builtin_add_overflow(image->t_first_ms, (int64_t)length_ms, &last_ms))
+        return error_set(err, ERR_INVALID, "a chunk with %" PRIu64 " samples over %" PRIu64 " ms",
+                         samples, length_ms);
+    image->sample_count = (uint32_t)samples;
+    image->t_last_ms = last_ms;
+    struct error why;
+    if (labels_normalize(items, count, &image->labels, &why))
+        return error_set(err, ERR_INVALID, "%s", why.text);
+    return OK;
+}

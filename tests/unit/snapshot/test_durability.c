@@ -1,0 +1,450 @@
+/* durability: the whole way out and back, restarts, locks, versions, retention, clocks. */
+#include "snapshot/durability.h"
+
+#include <sys/wait.h>
+
+#include "base/crc32c.h"
+#include "base/endian.h"
+#include "snapshot/head.h"
+#include "tests/unit/snapshot/world.h"
+
+START_TEST(a_fresh_folder_works)
+{
+    struct world w;
+    world_init(&w);
+    world_open(&w);
+    ck_assert_uint_eq(world_check(&w, 0), 0);
+    world_write_all(&w, 0, 10);
+    ck_assert_uint_eq(world_check(&w, 0), 10);
+    ck_assert_uint_eq(world_stats(&w).wal_records, 10);
+    ck_assert_uint_eq(world_stats(&w).wal_segments, 1);
+    world_release(&w);
+}
+END_TEST
+
+START_TEST(the_log_alone_brings_everything_back)
+{
+    struct world w;
+    world_init(&w);
+    for (size_t round = 0; round < 4; round++) {
+        world_open(&w);
+        ck_assert_uint_eq(world_check(&w, 0), 25 * round);
+        world_write_all(&w, 25 * round, 25 * (round + 1));
+        world_close(&w);
+    }
+    world_open(&w);
+    ck_assert_uint_eq(world_check(&w, 0), 100);
+    ck_assert_uint_eq(world_stats(&w).recovered_samples, 100 * WORLD_SERIES);
+    ck_assert_uint_eq(world_stats(&w).recovered_series, WORLD_SERIES);
+    ck_assert_uint_eq(world_stats(&w).wal_corruptions, 0);
+    ck_assert_uint_eq(world_stats(&w).wal_lost_batches, 0);
+    world_release(&w);
+}
+END_TEST
+
+START_TEST(snapshots_and_log_together_bring_everything_back)
+{
+    struct world w;
+    world_init(&w);
+    world_open(&w);
+    for (size_t round = 0; round < 6; round++) {
+        world_write_all(&w, 40 * round, 40 * round + 30);
+        world_snapshot(&w);
+        world_write_all(&w, 40 * round + 30, 40 * (round + 1));
+        if (round % 2) {
+            world_close(&w);
+            world_open(&w);
+            ck_assert_uint_eq(world_check(&w, 0), 40 * (round + 1));
+            ck_assert_uint_eq(world_stats(&w).wal_lost_batches, 0);
+            ck_assert_uint_eq(world_stats(&w).snapshot_corruptions, 0);
+        }
+    }
+    world_release(&w);
+}
+END_TEST
+
+START_TEST(tiny_segments_repeat_the_labels)
+{
+    struct world w;
+    world_init(&w);
+    w.options.segment_bytes = 1;
+    world_open(&w);
+    world_write_all(&w, 0, 50);
+    ck_assert_uint_eq(world_stats(&w).wal_segments, 50);
+    world_close(&w);
+    world_open(&w);
+    ck_assert_uint_eq(world_check(&w, 0), 50);
+    world_release(&w);
+}
+END_TEST
+
+static size_t count_files(const struct world *w, const char *sub)
+{
+    char path[512];
+    size_t count = 0;
+    struct dirent *entry;
+    snprintf(path, sizeof(path), "%s/%s", w->path, sub);
+    DIR *folder = opendir(path);
+    ck_assert_ptr_nonnull(folder);
+    while ((entry = readdir(folder)))
+        count += entry->d_name[0] != '.';
+    closedir(folder);
+    return count;
+}
+
+START_TEST(two_generations_are_kept_and_older_files_go)
+{
+    struct world w;
+    world_init(&w);
+    world_open(&w);
+    for (size_t round = 0; round < 8; round++) {
+        world_write_all(&w, round, round + 1);
+        world_snapshot(&w);
+        ck_assert_uint_eq(count_files(&w, "manifests"), round == 0 ? 1 : 2);
+        ck_assert_uint_eq(count_files(&w, "windows"), round == 0 ? 1 : 2);
+        ck_assert_uint_le(count_files(&w, "wal"), 3);
+        ck_assert_uint_eq(count_files(&w, "wal"), world_stats(&w).wal_segments);
+    }
+    world_release(&w);
+}
+END_TEST
+
+START_TEST(an_unchanged_window_keeps_its_file)
+{
+    struct world w;
+    world_init(&w);
+    world_open(&w);
+    world_write_all(&w, 0, 10);
+    world_snapshot(&w);
+    uint64_t bytes = world_stats(&w).snapshot_bytes;
+    world_snapshot(&w);
+    ck_assert_uint_eq(world_stats(&w).snapshot_bytes, bytes);
+    ck_assert_uint_eq(count_files(&w, "manifests"), 1); /* there was nothing to publish */
+    world_close(&w);
+
+    world_open(&w);
+    world_snapshot(&w);
+    ck_assert_uint_eq(world_stats(&w).snapshot_bytes, 0); /* not even after a restart */
+    clock_advance(WORLD_CHUNK_MS);
+    world_write_all(&w, 70, 80); /* another window */
+    world_snapshot(&w);
+    ck_assert_uint_eq(count_files(&w, "windows"), 2);
+    world_release(&w);
+}
+END_TEST
+
+START_TEST(expired_windows_leave_the_folder)
+{
+    struct world w;
+    world_init(&w);
+    world_open(&w);
+    world_write_all(&w, 0, 10);
+    world_snapshot(&w);
+    clock_advance((int64_t)20 * WORLD_CHUNK_MS);
+    while (storage_maintain(w.db))
+        continue;
+    for (size_t k = 1200; k < 1204; k++) {
+        world_write_all(&w, k, k + 1);
+        world_snapshot(&w);
+    }
+    ck_assert_uint_eq(count_files(&w, "windows"), 2); /* two generations of the current one */
+    world_close(&w);
+    world_open(&w);
+    ck_assert_uint_eq(world_check(&w, 0), 4);
+    world_release(&w);
+}
+END_TEST
+
+START_TEST(a_snapshot_older_than_everything_retained_is_no_error)
+{
+    struct world w;
+    world_init(&w);
+    world_open(&w);
+    world_write_all(&w, 0, 10);
+    world_snapshot(&w);
+    world_write_all(&w, 10, 20);
+    world_close(&w);
+    clock_advance((int64_t)100 * WORLD_CHUNK_MS);
+    world_open(&w);
+    ck_assert_uint_eq(world_check(&w, 0), 0);
+    ck_assert_uint_eq(world_stats(&w).snapshot_corruptions + world_stats(&w).wal_corruptions, 0);
+    world_release(&w);
+}
+END_TEST
+
+START_TEST(a_clock_that_was_wrong_loses_nothing)
+{
+    struct world w;
+    world_init(&w);
+    world_open(&w);
+    world_write_all(&w, 0, 10);
+    world_snapshot(&w);
+    world_write_all(&w, 10, 20);
+    world_close(&w);
+
+    /* A day back, with a few snapshots that would have deleted what was not loaded. */
+    clock_freeze(WORLD_START_MS - INT64_C(86400000));
+    world_open(&w);
+    ck_assert_uint_eq(world_check(&w, WORLD_BATCHES_MAX), 0);
+    for (int i = 0; i < 4; i++)
+        world_snapshot(&w);
+    world_close(&w);
+    world_open(&w);
+    for (int i = 0; i < 4; i++)
+        world_snapshot(&w);
+
+    /* The clock comes right under way: the next round loads it. */
+    clock_freeze(WORLD_START_MS + 20000);
+    world_snapshot(&w);
+    ck_assert_uint_eq(world_check(&w, 0), 20);
+    world_snapshot(&w);
+    world_snapshot(&w);
+    world_close(&w);
+    world_open(&w);
+    ck_assert_uint_eq(world_check(&w, 0), 20);
+    world_release(&w);
+}
+END_TEST
+
+START_TEST(another_process_is_told_who_holds_the_folder)
+{
+    struct world w;
+    char expected[64];
+    world_init(&w);
+    world_open(&w);
+    snprintf(expected, sizeof(expected), "in use by another process (pid %ld)", (long)getpid());
+    pid_t child = fork();
+    if (child == 0) {
+        struct durability *d;
+        struct error err = {0};
+        enum status st = durability_open(&w.options, &d, &err);
+        _exit(st == ERR_UNAVAILABLE && strstr(err.text, expected) ? 0 : 1);
+    }
+    int result;
+    ck_assert_int_eq(waitpid(child, &result, 0), child);
+    ck_assert_int_eq(result, 0);
+    world_write_all(&w, 0, 3);
+    world_close(&w);
+    world_open(&w); /* free again */
+    ck_assert_uint_eq(world_check(&w, 0), 3);
+    world_release(&w);
+}
+END_TEST
+
+START_TEST(the_lock_ends_with_its_process)
+{
+    struct world w;
+    world_init(&w);
+    pid_t child = fork();
+    if (child == 0) {
+        struct error err;
+        _exit(world_start(&w, &err) == OK && world_write(&w, 0, &err) == OK ? 0 : 1);
+    }
+    int result;
+    ck_assert_int_eq(waitpid(child, &result, 0), child);
+    ck_assert_int_eq(result, 0);
+    w.tried[0] = w.acknowledged[0] = true;
+    world_open(&w);
+    ck_assert_uint_eq(world_check(&w, 0), 1);
+    world_release(&w);
+}
+END_TEST
+
+static void expect_refusal(const char *path, enum status expected, const char *words)
+{
+    struct durability *d = NULL;
+    struct error err = {0};
+    struct durability_options options = {.path = path};
+    ck_assert_int_eq(durability_open(&options, &d, &err), expected);
+    ck_assert_msg(strstr(err.text, words) != NULL, "%s", err.text);
+    ck_assert_ptr_null(strchr(err.text, '\n'));
+}
+
+START_TEST(unusable_paths_are_refused_with_one_line)
+{
+    struct world w;
+    char path[512];
+    char long_path[2048];
+    world_init(&w);
+    snprintf(path, sizeof(path), "%s/file", w.path);
+    world_write_file(path, (const uint8_t *)"x", 1);
+    expect_refusal(path, ERR_IO, "is not a folder");
+    snprintf(path, sizeof(path), "%s/missing/folder", w.path);
+    expect_refusal(path, ERR_IO, "No such file or directory");
+    memset(long_path, 'a', sizeof(long_path));
+    long_path[sizeof(long_path) - 1] = '\0';
+    expect_refusal(long_path, ERR_INVALID, "path");
+    expect_refusal("", ERR_INVALID, "path");
+    expect_refusal("/proc", ERR_IO, "/proc");
+    world_release(&w);
+}
+END_TEST
+
+START_TEST(files_of_others_are_left_alone)
+{
+    struct world w;
+    static const char *const names[] = {
+        "notes.txt",   "wal/7",           "wal/00000001.bak",   "wal/lost+found",   "windows/x-1",
+        "windows/1-1", "manifests/1.tmp", "manifests/0000000x", "wal/00000009x.tmp"};
+    char path[512];
+    world_init(&w);
+    world_open(&w);
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        snprintf(path, sizeof(path), "%s/%s", w.path, names[i]);
+        world_write_file(path, (const uint8_t *)"mine", 4);
+    }
+    snprintf(path, sizeof(path), "%s/wal/00000005.tmp", w.path);
+    world_write_file(path, (const uint8_t *)"half", 4);
+    world_write_all(&w, 0, 5);
+    for (size_t i = 0; i < 4; i++) {
+        world_snapshot(&w);
+        world_write_all(&w, 5 + i, 6 + i);
+    }
+    world_close(&w);
+    world_open(&w);
+    ck_assert_uint_eq(world_check(&w, 0), 9);
+    ck_assert_int_ne(access(path, F_OK), 0); /* a temporary of ours is gone */
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        snprintf(path, sizeof(path), "%s/%s", w.path, names[i]);
+        ck_assert_msg(access(path, F_OK) == 0, "%s", names[i]);
+    }
+    world_release(&w);
+}
+END_TEST
+
+static void reseal_head(uint8_t *bytes, uint32_t version)
+{
+    struct head head;
+    enum head_kind kinds[] = {HEAD_IDENTITY, HEAD_SEGMENT, HEAD_WINDOW, HEAD_MANIFEST};
+    for (size_t i = 0; i < ARRAY_COUNT(kinds); i++)
+        if (head_decode(bytes, HEAD_BYTES, kinds[i], &head, NULL) == OK) {
+            bytes[8] = (uint8_t)version;
+            uint32_t crc = crc32c(0, bytes, 56);
+            put_le32(bytes + 56, crc);
+        }
+}
+
+START_TEST(a_newer_version_stops_the_start_and_names_both)
+{
+    static const char *const names[] = {"HEARTH", "wal/00000002", "manifests/00000001",
+                                        "windows/28333333-00000001"};
+    struct world w;
+    world_init(&w);
+    world_open(&w);
+    world_write_all(&w, 0, 5);
+    world_snapshot(&w);
+    world_write_all(&w, 5, 10);
+    world_close(&w);
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        char path[512];
+        size_t size;
+        struct error err = {0};
+        snprintf(path, sizeof(path), "%s/%s", w.path, names[i]);
+        uint8_t *bytes = world_read_file(path, &size);
+        reseal_head(bytes, 7);
+        world_write_file(path, bytes, size);
+        ck_assert_msg(world_start(&w, &err) == ERR_UNSUPPORTED, "%s", names[i]);
+        ck_assert_ptr_nonnull(strstr(err.text, "version 7"));
+        ck_assert_ptr_nonnull(strstr(err.text, "version 1"));
+        ck_assert_ptr_nonnull(strstr(err.text, names[i]));
+        reseal_head(bytes, 1);
+        bytes[8] = 1;
+        put_le32(bytes + 56, crc32c(0, bytes, 56));
+        world_write_file(path, bytes, size);
+        free(bytes);
+    }
+    world_open(&w);
+    ck_assert_uint_eq(world_check(&w, 0), 10);
+    world_release(&w);
+}
+END_TEST
+
+START_TEST(another_width_of_windows_is_refused_clearly)
+{
+    struct world w;
+    struct error err = {0};
+    world_init(&w);
+    world_open(&w);
+    world_write_all(&w, 0, 5);
+    world_snapshot(&w);
+    world_close(&w);
+
+    struct storage_options options = storage_options_default();
+    options.chunk_ms = 2 * WORLD_CHUNK_MS;
+    ck_assert_int_eq(storage_open(&options, &w.db, &err), OK);
+    ck_assert_int_eq(durability_open(&w.options, &w.d, &err), OK);
+    ck_assert_int_eq(durability_recover(w.d, w.db, &err), ERR_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(err.text, "windows of 60 s, and 120 s are configured"));
+    world_release(&w);
+}
+END_TEST
+
+START_TEST(no_memory_while_recovering_is_a_clear_refusal)
+{
+    struct world w;
+    struct error err = {0};
+    world_init(&w);
+    world_open(&w);
+    world_write_all(&w, 0, 60);
+    world_snapshot(&w);
+    world_write_all(&w, 60, 120);
+    world_close(&w);
+    enum status st = ERR_NO_MEMORY;
+    for (uint64_t n = 0; st != OK; n++) {
+        struct storage_options options = storage_options_default();
+        options.chunk_ms = WORLD_CHUNK_MS;
+        options.shards = 2;
+        ck_assert_uint_lt(n, 100000);
+        ck_assert_int_eq(storage_open(&options, &w.db, &err), OK);
+        heap_fail_after(n);
+        w.d = NULL;
+        st = durability_open(&w.options, &w.d, &err);
+        if (st == OK) st = durability_recover(w.d, w.db, &err);
+        heap_fail_after(UINT64_MAX);
+        ck_assert_msg(st == OK || st == ERR_NO_MEMORY, "%s: %s", status_name(st), err.text);
+        if (st == OK) ck_assert_uint_eq(world_check(&w, 0), 120);
+        world_close(&w);
+    }
+    world_release(&w);
+}
+END_TEST
+
+START_TEST(a_restart_half_way_changes_nothing)
+{
+    enum { HOURS = 40, RESTART_HOUR = 20, PER_HOUR = 60, STEPS = HOURS * PER_HOUR };
+    struct world w;
+    world_init(&w);
+    world_open(&w);
+    /* An "hour" is 60 steps of a second, so a window is one of them and eight are retained. */
+    for (size_t k = 0; k < STEPS; k++) {
+        clock_freeze(world_time(k));
+        world_write_all(&w, k, k + 1);
+        if (k % 20 == 19) world_snapshot(&w);
+        while (storage_maintain(w.db))
+            continue;
+        if (k % PER_HOUR != PER_HOUR - 1) continue;
+        size_t expected = world_check(&w, 0);
+        size_t retained = k + 1;
+        int64_t oldest_ms = storage_bounds(w.db).oldest_ms;
+        if (oldest_ms > WORLD_START_MS)
+            retained -= (size_t)((oldest_ms - WORLD_START_MS + WORLD_STEP_MS - 1) / WORLD_STEP_MS);
+        ck_assert_uint_eq(expected, retained);
+        if (k / PER_HOUR != RESTART_HOUR) continue;
+        world_close(&w);
+        world_open(&w);
+        ck_assert_uint_eq(world_check(&w, 0), expected);
+    }
+    ck_assert_uint_le(count_files(&w, "windows"), 10);
+    world_release(&w);
+}
+END_TEST
+
+SUITE(durability, a_fresh_folder_works, the_log_alone_brings_everything_back,
+      snapshots_and_log_together_bring_everything_back, tiny_segments_repeat_the_labels,
+      two_generations_are_kept_and_older_files_go, an_unchanged_window_keeps_its_file,
+      expired_windows_leave_the_folder, a_snapshot_older_than_everything_retained_is_no_error,
+      a_clock_that_was_wrong_loses_nothing, another_process_is_told_who_holds_the_folder,
+      the_lock_ends_with_its_process, unusable_paths_are_refused_with_one_line,
+      files_of_others_are_left_alone, a_newer_version_stops_the_start_and_names_both,
+      another_width_of_windows_is_refused_clearly, no_memory_while_recovering_is_a_clear_refusal,
+      a_restart_half_way_changes_nothing)
