@@ -47,7 +47,7 @@ enum status form_unescape(struct str text, bool plus_is_space, struct arena *a, 
     for (size_t i = 0; i < size; i++) {
         char c = text.data[from++];
         if (c == '%') {
-            c = (char)(hex_digit(text.data[from]) << 4 | hex_digit(text.data[from + 1]));
+            c = (char)(hex_digit(text.data[from]) * 16 + hex_digit(text.data[from + 1]));
             from += 2;
         } else if (c == '+' && plus_is_space) {
             c = ' ';
