@@ -18,10 +18,10 @@ enum {
 };
 
 struct central {
-    struct mutex lock;
-    struct span *lists[LIST_COUNT]; /* doubly linked, any order */
-    _Atomic uint64_t spans;         /* in all lists; written under the lock */
-} CACHE_ALIGNED;
+    CACHE_ALIGNED struct mutex lock; /* classes do not share cache lines */
+    struct span *lists[LIST_COUNT];  /* doubly linked, any order */
+    _Atomic uint64_t spans;          /* in all lists; written under the lock */
+};
 
 static struct central centrals[SIZE_CLASS_COUNT];
 

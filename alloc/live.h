@@ -46,7 +46,8 @@ static inline void live_unmark(const void *p)
     uint32_t slot = page_map_slot(span, p);
     uint64_t bit = UINT64_C(1) << (slot % SPAN_WORD_BITS);
     size_t offset = page_map_offset(p) - ((size_t)span->page << PAGE_SHIFT);
-    ASSERT(slot * size_classes[span->size_class].bytes == offset); /* not the start of an object */
+    /* Else p is inside an object. */
+    ASSERT((size_t)slot * size_classes[span->size_class].bytes == offset);
     uint64_t before = atomic_fetch_and_explicit(live_word(span, slot), ~bit, memory_order_relaxed);
     ASSERT(before & bit); /* freed twice */
 }

@@ -43,12 +43,13 @@ enum {
      .slots = SPAN_SLOTS(size),                                                                    \
      .pages = SPAN_PAGES(size),                                                                    \
      .cached_max = CLAMP(CACHED_BYTES_MAX / (size), CACHED_OBJECTS_MIN, CACHED_OBJECTS_MAX),       \
-     .reciprocal = (uint32_t)(((UINT64_C(1) << 32) + (size)-1) / (size))},
+     .reciprocal = (uint32_t)(((UINT64_C(1) << 32) + (uint32_t)(size)-1) / (uint32_t)(size))},
 
 const struct size_class size_classes[SIZE_CLASS_COUNT] = {{0}, SIZE_CLASSES(ROW)};
 
 #define PROVE(size, before)                                                                        \
     _Static_assert((before) < (size), "classes ascend");                                           \
+    _Static_assert((size) != 128 || (before) <= 112, "cells have a class of their own");           \
     _Static_assert((size) == 8 || (size) % HEAP_ALIGNMENT == 0, "objects are aligned");            \
     _Static_assert(SPAN_PAGES(size) >= SPAN_PAGES_MIN && SPAN_PAGES(size) <= SPAN_PAGES_MAX,       \
                    "every class has a span");                                                      \
@@ -61,9 +62,7 @@ const struct size_class size_classes[SIZE_CLASS_COUNT] = {{0}, SIZE_CLASSES(ROW)
 
 SIZE_CLASSES(PROVE)
 
-#define ONE(size, before) +1
-_Static_assert(1 SIZE_CLASSES(ONE) == SIZE_CLASS_COUNT, "the count is the table's");
-#define LAST_IS(size, before) +((size) == HEAP_SMALL_MAX)
-_Static_assert((0 SIZE_CLASSES(LAST_IS)) == 1, "the table ends at HEAP_SMALL_MAX");
-#define IS_CELL(size, before) +((size) == 128 && (before) < 128 - 8)
-_Static_assert((0 SIZE_CLASSES(IS_CELL)) == 1, "128 bytes are a class of their own");
+#define SIZE_OF_ROW(size, before) (size),
+_Static_assert(sizeof((int[]){0, SIZE_CLASSES(SIZE_OF_ROW)}) == SIZE_CLASS_COUNT * sizeof(int),
+               "the count is the table's");
+_Static_assert(SIZE_CLASS_LAST_OCTAVE * 2 == HEAP_SMALL_MAX, "the table ends at HEAP_SMALL_MAX");

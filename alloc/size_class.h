@@ -26,6 +26,7 @@ enum {
     SIZE_CLASS_LARGE = 0,  /* whole pages, not a class */
     SIZE_CLASS_COUNT = 74, /* with class 0 */
     SIZE_CLASS_LINEAR_MAX = 128,
+    SIZE_CLASS_LAST_OCTAVE = 16384,
     SIZE_CLASS_SLOTS_MAX = 4096 /* objects in a span, of any class */
 };
 
@@ -57,7 +58,7 @@ enum {
     SIZE_CLASS_OCTAVE(ROW, 2048)                                                                   \
     SIZE_CLASS_OCTAVE(ROW, 4096)                                                                   \
     SIZE_CLASS_OCTAVE(ROW, 8192)                                                                   \
-    SIZE_CLASS_OCTAVE(ROW, 16384)
+    SIZE_CLASS_OCTAVE(ROW, SIZE_CLASS_LAST_OCTAVE)
 
 struct size_class {
     uint32_t bytes;      /* of an object */

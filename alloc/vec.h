@@ -19,7 +19,7 @@
 
 #define VEC_OF(type)                                                                               \
     {                                                                                              \
-        type *items;                                                                               \
+        type *items; /* NOLINT(bugprone-macro-parentheses): a type takes none */                   \
         size_t count;                                                                              \
         size_t capacity;                                                                           \
     }

@@ -1,0 +1,114 @@
+/* cache: stacks that widen, spill and flush; caches that outlive their threads. */
+#include "alloc/cache.h"
+
+#include "alloc/central.h"
+#include "alloc/heap.h"
+#include "base/thread.h"
+#include "tests/unit/suite.h"
+
+enum { CELL_CLASS = 9 };
+
+static struct cache *start(void)
+{
+    heap_free(heap_alloc(1, HEAP_PROCESS), HEAP_PROCESS);
+    heap_flush_thread();
+    ck_assert_ptr_nonnull(cache_mine);
+    return cache_mine;
+}
+
+static uint32_t held(const struct cache *cache, unsigned size_class)
+{
+    return (uint32_t)(cache->bins[size_class].top - cache->bins[size_class].bottom);
+}
+
+static uint32_t room(const struct cache *cache, unsigned size_class)
+{
+    return (uint32_t)(cache->bins[size_class].ceiling - cache->bins[size_class].bottom);
+}
+
+START_TEST(a_stack_widens_with_every_trip_up_to_its_maximum)
+{
+    enum { OBJECTS = 4096 };
+    static void *p[OBJECTS];
+    struct cache *cache = start();
+    uint32_t most = size_classes[CELL_CLASS].cached_max;
+    uint32_t before = room(cache, CELL_CLASS);
+    ck_assert_uint_lt(before, most);
+    for (int i = 0; i < OBJECTS; i++) {
+        p[i] = heap_alloc(128, HEAP_CHUNKS);
+        ck_assert_uint_ge(room(cache, CELL_CLASS), before);
+        ck_assert_uint_le(room(cache, CELL_CLASS), most);
+        before = room(cache, CELL_CLASS);
+    }
+    ck_assert_uint_eq(before, most);
+    for (int i = 0; i < OBJECTS; i++) {
+        heap_free(p[i], HEAP_CHUNKS);
+        ck_assert_uint_le(held(cache, CELL_CLASS), most);
+    }
+    cache_check(cache);
+    ck_assert_uint_gt(held(cache, CELL_CLASS), 0);
+    cache_flush(cache);
+    ck_assert_uint_eq(held(cache, CELL_CLASS), 0);
+    ck_assert_uint_eq(central_spans(CELL_CLASS), 0);
+}
+END_TEST
+
+START_TEST(the_object_freed_last_is_given_first)
+{
+    start();
+    void *a = heap_alloc(128, HEAP_CHUNKS);
+    void *b = heap_alloc(128, HEAP_CHUNKS);
+    heap_free(b, HEAP_CHUNKS);
+    heap_free(a, HEAP_CHUNKS);
+    ck_assert_ptr_eq(heap_alloc(128, HEAP_CHUNKS), a);
+    ck_assert_ptr_eq(heap_alloc(128, HEAP_CHUNKS), b);
+    heap_free(a, HEAP_CHUNKS);
+    heap_free(b, HEAP_CHUNKS);
+}
+END_TEST
+
+static void report_cache(void *arg)
+{
+    heap_free(heap_alloc(64, HEAP_HTTP), HEAP_HTTP);
+    *(struct cache **)arg = cache_mine;
+}
+
+START_TEST(the_cache_of_a_thread_that_ended_serves_the_next_one)
+{
+    struct cache *mine = start();
+    struct cache *first = NULL;
+    struct cache *second = NULL;
+    struct thread t;
+    uint64_t inuse = cache_inuse_bytes();
+    ck_assert_int_eq(thread_start(&t, "first", report_cache, &first, NULL), OK);
+    thread_join(&t);
+    ck_assert_int_eq(thread_start(&t, "second", report_cache, &second, NULL), OK);
+    thread_join(&t);
+    ck_assert_ptr_eq(first, second);
+    ck_assert_ptr_ne(first, mine);
+    ck_assert_uint_eq(held(first, size_class_of(64)), 0);
+    ck_assert_uint_eq(cache_inuse_bytes(), inuse);
+    /* Both are still in the list that memstats sums. */
+    int count = 0;
+    for (struct cache *cache = cache_first(); cache; cache = cache->next)
+        count++;
+    ck_assert_int_eq(count, 2);
+    ck_assert_uint_eq(tally_read(&first->tally.rows[size_class_of(64)].mallocs[HEAP_HTTP]), 2);
+}
+END_TEST
+
+START_TEST(at_the_limit_there_is_no_refill)
+{
+    struct cache *cache = start();
+    heap_set_limit(1);
+    ck_assert(!cache_refill(cache, CELL_CLASS));
+    ck_assert_uint_eq(held(cache, CELL_CLASS), 0);
+    heap_set_limit(0);
+    ck_assert(cache_refill(cache, CELL_CLASS));
+    ck_assert_uint_gt(held(cache, CELL_CLASS), 0);
+    cache_check(cache);
+}
+END_TEST
+
+SUITE(cache, a_stack_widens_with_every_trip_up_to_its_maximum, the_object_freed_last_is_given_first,
+      the_cache_of_a_thread_that_ended_serves_the_next_one, at_the_limit_there_is_no_refill)

@@ -1,0 +1,167 @@
+/* memstats: Go's meanings, and identities that hold at any moment under load. */
+#include "alloc/memstats.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/thread.h"
+#include "tests/unit/alloc/random.h"
+#include "tests/unit/suite.h"
+
+static void check_identities(const struct memstats *s)
+{
+    uint64_t tags = 0;
+    uint64_t mallocs = 0;
+    uint64_t frees = 0;
+    for (int t = 0; t < HEAP_TAG_COUNT; t++)
+        tags += s->tag_bytes[t];
+    for (uint32_t c = 0; c < s->class_count; c++) {
+        mallocs += s->classes[c].mallocs;
+        frees += s->classes[c].frees;
+        ck_assert_uint_le(s->classes[c].frees, s->classes[c].mallocs);
+    }
+    ck_assert_uint_eq(s->heap_sys, s->heap_inuse + s->heap_idle);
+    ck_assert_uint_eq(s->heap_objects, s->mallocs - s->frees);
+    ck_assert_uint_eq(s->sys,
+                      s->heap_sys + s->mspan_sys + s->mcache_sys + s->gc_sys + s->other_sys);
+    ck_assert_uint_eq(s->heap_alloc, tags);
+    ck_assert_uint_eq(s->mallocs, mallocs);
+    ck_assert_uint_eq(s->frees, frees);
+    ck_assert_uint_le(s->heap_alloc, s->heap_inuse);
+    ck_assert_uint_le(s->heap_released, s->heap_idle);
+    ck_assert_uint_le(s->heap_alloc, s->total_alloc);
+    ck_assert_uint_le(s->mspan_inuse, s->mspan_sys);
+    ck_assert_uint_le(s->mcache_inuse, s->mcache_sys);
+}
+
+START_TEST(sizes_are_those_of_classes_and_pages)
+{
+    static struct memstats start, s;
+    memstats_read(&start);
+    void *small = heap_alloc(100, HEAP_LABELS);
+    void *cell = heap_alloc(128, HEAP_CHUNKS);
+    void *large = heap_alloc(100000, HEAP_QUERY);
+    memstats_read(&s);
+    check_identities(&s);
+    ck_assert_uint_eq(s.tag_bytes[HEAP_LABELS], 112);
+    ck_assert_uint_eq(s.tag_bytes[HEAP_CHUNKS], 128);
+    ck_assert_uint_eq(s.tag_bytes[HEAP_QUERY], 13 * HEAP_PAGE_BYTES);
+    ck_assert_uint_eq(s.tag_objects[HEAP_LABELS], 1);
+    ck_assert_uint_eq(s.heap_objects, 3);
+    ck_assert_uint_eq(s.classes[0].mallocs, start.classes[0].mallocs + 1);
+    ck_assert_uint_eq(s.classes[0].size_bytes, 0);
+    heap_free(small, HEAP_LABELS);
+    heap_free(cell, HEAP_CHUNKS);
+    heap_free(large, HEAP_QUERY);
+    memstats_read(&s);
+    ck_assert_uint_eq(s.heap_alloc, 0);
+    ck_assert_uint_eq(s.mallocs, start.mallocs + 3);
+    ck_assert_uint_eq(s.frees, start.frees + 3);
+    ck_assert_uint_eq(s.total_alloc, start.total_alloc + 112 + 128 + 13 * HEAP_PAGE_BYTES);
+}
+END_TEST
+
+START_TEST(objects_in_thread_caches_are_free_but_in_use_for_spans)
+{
+    struct memstats s;
+    heap_flush_thread(); /* of what other tests in this process left */
+    heap_free(heap_alloc(128, HEAP_CHUNKS), HEAP_CHUNKS);
+    memstats_read(&s);
+    ck_assert_uint_eq(s.heap_alloc, 0);
+    ck_assert_uint_gt(s.heap_inuse, 0);
+    for (uint32_t c = 1; c < s.class_count; c++)
+        if (s.classes[c].spans) {
+            ck_assert_uint_eq(s.classes[c].size_bytes, 128);
+            ck_assert_uint_eq(s.classes[c].free_slots * 128, s.heap_inuse);
+        }
+    heap_flush_thread();
+    memstats_read(&s);
+    ck_assert_uint_eq(s.heap_inuse, 0);
+    ck_assert_uint_eq(s.heap_sys, s.heap_idle);
+}
+END_TEST
+
+START_TEST(every_tag_has_a_name)
+{
+    for (int t = 0; t < HEAP_TAG_COUNT; t++) {
+        ck_assert_uint_gt(strlen(heap_tag_name((enum heap_tag)t)), 0);
+        for (int u = 0; u < t; u++)
+            ck_assert_str_ne(heap_tag_name((enum heap_tag)t), heap_tag_name((enum heap_tag)u));
+    }
+    ck_assert_str_eq(heap_tag_name(HEAP_CHUNKS), "chunks");
+}
+END_TEST
+
+struct load {
+    struct random random;
+    atomic_bool *stop;
+};
+
+static void make_load(void *arg)
+{
+    enum { OBJECTS = 300 };
+    struct load *load = arg;
+    struct random *r = &load->random;
+    void *p[OBJECTS] = {0};
+    enum heap_tag tags[OBJECTS];
+    while (!atomic_load_explicit(load->stop, memory_order_relaxed)) {
+        size_t i = random_below(r, OBJECTS);
+        if (p[i]) {
+            heap_free(p[i], tags[i]);
+            p[i] = NULL;
+        } else {
+            tags[i] = (enum heap_tag)random_below(r, HEAP_TAG_COUNT);
+            p[i] = heap_alloc(random_size(r, random_below(r, 10) ? 2000 : 300000), tags[i]);
+        }
+        /* Everything back at once, now and then: spans come and go. */
+        if (random_below(r, 2000) != 0) continue;
+        for (i = 0; i < OBJECTS; i++)
+            heap_free(p[i], tags[i]), p[i] = NULL;
+        heap_flush_thread();
+    }
+    for (size_t i = 0; i < OBJECTS; i++)
+        if (p[i]) heap_free(p[i], tags[i]);
+}
+
+START_TEST(the_identities_hold_at_any_moment_of_load)
+{
+    enum { THREADS = 4, READS = 400 };
+    static struct memstats start, before, s;
+    memstats_read(&start);
+    struct thread threads[THREADS];
+    struct load loads[THREADS];
+    atomic_bool stop = false;
+    struct random r = random_start("memstats");
+    for (int i = 0; i < THREADS; i++) {
+        loads[i] = (struct load){.random.state = random_next(&r), .stop = &stop};
+        ck_assert_int_eq(thread_start(&threads[i], "load", make_load, &loads[i], NULL), OK);
+    }
+    for (int i = 0; i < READS; i++) {
+        memstats_read(&s);
+        check_identities(&s);
+        ck_assert_uint_ge(s.mallocs, before.mallocs);
+        ck_assert_uint_ge(s.frees, before.frees);
+        ck_assert_uint_ge(s.total_alloc, before.total_alloc);
+        before = s;
+        if (i % 10 == 0) heap_scavenge(1 << 20);
+        thread_sleep_ms((int64_t)random_below(&r, 3));
+    }
+    atomic_store(&stop, true);
+    for (int i = 0; i < THREADS; i++)
+        thread_join(&threads[i]);
+    memstats_read(&s);
+    check_identities(&s);
+    ck_assert_uint_eq(s.heap_alloc, 0);
+    ck_assert_uint_eq(s.heap_objects, 0);
+    ck_assert_uint_eq(s.mcache_inuse, start.mcache_inuse);
+    heap_flush_thread();
+    memstats_read(&s);
+    ck_assert_uint_eq(s.heap_inuse, 0);
+    heap_check();
+}
+END_TEST
+
+SUITE(memstats, sizes_are_those_of_classes_and_pages,
+      objects_in_thread_caches_are_free_but_in_use_for_spans, every_tag_has_a_name,
+      the_identities_hold_at_any_moment_of_load)

@@ -1,0 +1,50 @@
+/* os: ranges grow, released pages are zero. */
+#include "alloc/os.h"
+
+#include <string.h>
+
+#include "alloc/heap.h"
+#include "tests/unit/suite.h"
+
+START_TEST(a_range_becomes_usable_from_its_start_on)
+{
+    struct os_range range = {0};
+    ck_assert(os_range_reserve(&range, 1 << 30));
+    ck_assert_uint_eq((uintptr_t)range.base % HEAP_PAGE_BYTES, 0);
+    ck_assert_uint_eq(range.committed_bytes, 0);
+    ck_assert(os_range_commit(&range, 1 << 16));
+    memset(range.base, 1, 1 << 16);
+    ck_assert(os_range_commit(&range, 1 << 20));
+    ck_assert_int_eq(range.base[0], 1);
+    memset(range.base, 2, 1 << 20);
+    ck_assert(os_range_commit(&range, 1 << 10)); /* less than there is: nothing to do */
+    ck_assert_uint_eq(range.committed_bytes, 1 << 20);
+    ck_assert(!os_range_commit(&range, (1 << 30) + HEAP_PAGE_BYTES));
+    ck_assert_uint_eq(range.committed_bytes, 1 << 20);
+}
+END_TEST
+
+START_TEST(released_pages_are_zero_and_their_neighbours_are_not)
+{
+    struct os_range range = {0};
+    ck_assert(os_range_reserve(&range, 1 << 20));
+    ck_assert(os_range_commit(&range, 1 << 20));
+    memset(range.base, 7, 1 << 20);
+    ck_assert(os_release(range.base + HEAP_PAGE_BYTES, 2 * HEAP_PAGE_BYTES));
+    ck_assert_int_eq(range.base[HEAP_PAGE_BYTES - 1], 7);
+    for (int i = HEAP_PAGE_BYTES; i < 3 * HEAP_PAGE_BYTES; i++)
+        if (range.base[i]) ck_abort_msg("byte %d is not zero", i);
+    ck_assert_int_eq(range.base[3 * HEAP_PAGE_BYTES], 7);
+}
+END_TEST
+
+START_TEST(too_much_address_space_is_refused)
+{
+    struct os_range range = {0};
+    ck_assert(!os_range_reserve(&range, (size_t)1 << 60));
+    ck_assert_ptr_null(range.base);
+}
+END_TEST
+
+SUITE(os, a_range_becomes_usable_from_its_start_on,
+      released_pages_are_zero_and_their_neighbours_are_not, too_much_address_space_is_refused)

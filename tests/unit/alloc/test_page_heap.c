@@ -1,0 +1,162 @@
+/* page_heap: split, coalesce, resize in place, giving back, zeros. */
+#include "alloc/page_heap.h"
+
+#include <string.h>
+
+#include "alloc/heap.h"
+#include "alloc/page_map.h"
+#include "alloc/poison.h"
+#include "tests/unit/alloc/random.h"
+#include "tests/unit/suite.h"
+
+/* The first allocation sets everything up; then all pages are one released run. */
+static void start(void)
+{
+    heap_free(heap_alloc(1, HEAP_PROCESS), HEAP_PROCESS);
+    heap_flush_thread();
+    page_heap_release(UINT64_MAX);
+}
+
+static struct page_heap_stats stats(void)
+{
+    struct page_heap_stats s;
+    page_heap_stats(&s);
+    return s;
+}
+
+static uint8_t *bytes_of(const struct span *span)
+{
+    return page_map_address(span->page);
+}
+
+START_TEST(neighbours_become_one_run_in_any_order_of_freeing)
+{
+    static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                     {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    start();
+    for (int o = 0; o < 6; o++) {
+        struct span *spans[3];
+        for (int i = 0; i < 3; i++)
+            ck_assert_ptr_nonnull(spans[i] = page_heap_alloc(7, SIZE_CLASS_LARGE));
+        uint32_t lowest = spans[0]->page;
+        for (int i = 0; i < 3; i++)
+            page_heap_free(spans[orders[o][i]]);
+        page_heap_check();
+        struct span *whole = page_heap_alloc(21, SIZE_CLASS_LARGE);
+        ck_assert_uint_eq(whole->page, lowest);
+        page_heap_free(whole);
+        page_heap_check();
+    }
+}
+END_TEST
+
+START_TEST(resident_runs_are_taken_before_released_ones)
+{
+    start();
+    struct span *a = page_heap_alloc(100, SIZE_CLASS_LARGE);
+    uint32_t page = a->page;
+    page_heap_free(a);
+    uint64_t released = stats().released_bytes;
+    struct span *b = page_heap_alloc(3, SIZE_CLASS_LARGE);
+    ck_assert_uint_eq(b->page, page);
+    ck_assert_uint_eq(stats().released_bytes, released);
+    page_heap_free(b);
+}
+END_TEST
+
+START_TEST(released_pages_read_as_zero_and_are_known_to)
+{
+    start();
+    struct span *a = page_heap_alloc(64, SIZE_CLASS_LARGE);
+    poison_show(bytes_of(a), 64 * HEAP_PAGE_BYTES);
+    memset(bytes_of(a), 0xA5, 64 * HEAP_PAGE_BYTES);
+    page_heap_free(a);
+    struct span *dirty = page_heap_alloc(64, SIZE_CLASS_LARGE);
+    ck_assert(!dirty->known_zero);
+    page_heap_free(dirty);
+    while (page_heap_release(UINT64_MAX))
+        continue;
+    ck_assert_uint_eq(stats().released_bytes, stats().idle_bytes);
+    struct span *clean = page_heap_alloc(64, SIZE_CLASS_LARGE);
+    ck_assert(clean->known_zero);
+    poison_show(bytes_of(clean), 64 * HEAP_PAGE_BYTES);
+    for (size_t i = 0; i < 64 * HEAP_PAGE_BYTES; i++)
+        if (bytes_of(clean)[i]) ck_abort_msg("byte %zu is not zero", i);
+    page_heap_free(clean);
+    page_heap_check();
+}
+END_TEST
+
+START_TEST(no_more_is_given_back_than_asked)
+{
+    start();
+    page_heap_free(page_heap_alloc(1000, SIZE_CLASS_LARGE));
+    uint64_t used = heap_used_bytes();
+    ck_assert_uint_eq(page_heap_release(HEAP_PAGE_BYTES - 1), 0);
+    ck_assert_uint_eq(page_heap_release(10 * HEAP_PAGE_BYTES + 17), 10 * HEAP_PAGE_BYTES);
+    ck_assert_uint_eq(heap_used_bytes(), used - 10 * HEAP_PAGE_BYTES);
+    page_heap_check();
+    ck_assert_uint_eq(page_heap_release(UINT64_MAX), 990 * HEAP_PAGE_BYTES);
+    ck_assert_uint_eq(heap_used_bytes(), used - 1000 * HEAP_PAGE_BYTES);
+    page_heap_check();
+}
+END_TEST
+
+START_TEST(a_large_object_grows_into_the_free_run_behind_it)
+{
+    start();
+    struct span *whole = page_heap_alloc(60, SIZE_CLASS_LARGE);
+    uint32_t page = whole->page;
+    page_heap_free(whole);
+    struct span *a = page_heap_alloc(10, SIZE_CLASS_LARGE);
+    ck_assert_uint_eq(a->page, page);
+    ck_assert(page_heap_resize(a, 40));
+    ck_assert_uint_eq(a->pages, 40);
+    page_heap_check();
+    struct span *b = page_heap_alloc(20, SIZE_CLASS_LARGE);
+    ck_assert_uint_eq(b->page, page + 40);
+    ck_assert(!page_heap_resize(a, 41));
+    ck_assert(page_heap_resize(a, 5));
+    page_heap_check();
+    page_heap_free(a);
+    page_heap_free(b);
+    page_heap_check();
+}
+END_TEST
+
+START_TEST(any_history_leaves_consistent_runs)
+{
+    enum { SPANS = 200, STEPS = 20000 };
+    static struct span *spans[SPANS];
+    struct random r = random_start("page_heap");
+    start();
+    uint64_t inuse = stats().inuse_bytes;
+    for (int step = 0; step < STEPS; step++) {
+        uint32_t i = (uint32_t)random_below(&r, SPANS);
+        uint32_t pages = (uint32_t)random_size(&r, 300);
+        if (!spans[i]) {
+            ck_assert_ptr_nonnull(spans[i] = page_heap_alloc(pages, SIZE_CLASS_LARGE));
+            inuse += pages * (uint64_t)HEAP_PAGE_BYTES;
+        } else if (random_below(&r, 3) == 0) {
+            uint32_t before = spans[i]->pages;
+            if (page_heap_resize(spans[i], pages))
+                inuse += ((uint64_t)pages - before) * HEAP_PAGE_BYTES;
+        } else {
+            inuse -= spans[i]->pages * (uint64_t)HEAP_PAGE_BYTES;
+            page_heap_free(spans[i]);
+            spans[i] = NULL;
+        }
+        if (random_below(&r, 50) == 0) page_heap_release(random_size(&r, 4 << 20));
+        ck_assert_uint_eq(stats().inuse_bytes, inuse);
+        if (step % 100 == 0) page_heap_check();
+    }
+    for (int i = 0; i < SPANS; i++)
+        if (spans[i]) page_heap_free(spans[i]);
+    page_heap_check();
+}
+END_TEST
+
+SUITE(page_heap, neighbours_become_one_run_in_any_order_of_freeing,
+      resident_runs_are_taken_before_released_ones, released_pages_read_as_zero_and_are_known_to,
+      no_more_is_given_back_than_asked, a_large_object_grows_into_the_free_run_behind_it,
+      any_history_leaves_consistent_runs)
