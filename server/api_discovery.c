@@ -1,0 +1,150 @@
+/*
+ * api_discovery - what a Prometheus with rules, alerts and targets would list. We scrape nothing
+ * but ourselves and evaluate no rules, and say so in the shapes that clients expect.
+ */
+#include "model/duration.h"
+#include "server/api.h"
+#include "server/hearth.h"
+#include "server/params.h"
+#include "server/query_json.h"
+#include "server/time_text.h"
+
+static void answer_end(struct request *req, struct json *j)
+{
+    query_json_end(j, NULL);
+    reply_json_done(&req->reply);
+}
+
+static void write_empty_list(struct json *j, struct str key)
+{
+    json_key(j, key);
+    json_array_begin(j);
+    json_array_end(j);
+}
+
+static void write_empty_object(struct json *j, struct str key)
+{
+    json_key(j, key);
+    json_object_begin(j);
+    json_object_end(j);
+}
+
+static void write_text(struct json *j, struct str key, struct str text)
+{
+    json_key(j, key);
+    json_string(j, text);
+}
+
+/* Metadata in remote write is not kept. */
+void api_metadata(struct request *req)
+{
+    struct form form;
+    struct error err;
+    struct json j;
+    uint64_t limit;
+    enum status st = params_read(req, &form, &err);
+    if (!st) st = params_count(&form, "limit", 0, &limit, &err);
+    if (!st) st = params_count(&form, "limit_per_metric", 0, &limit, &err);
+    if (st) {
+        reply_error(&req->reply, st, &err);
+        return;
+    }
+    query_json_begin(&j, &req->reply.body);
+    json_object_begin(&j);
+    json_object_end(&j);
+    answer_end(req, &j);
+}
+
+void api_rules(struct request *req)
+{
+    struct json j;
+    query_json_begin(&j, &req->reply.body);
+    json_object_begin(&j);
+    write_empty_list(&j, STR("groups"));
+    json_object_end(&j);
+    answer_end(req, &j);
+}
+
+void api_alerts(struct request *req)
+{
+    struct json j;
+    query_json_begin(&j, &req->reply.body);
+    json_object_begin(&j);
+    write_empty_list(&j, STR("alerts"));
+    json_object_end(&j);
+    answer_end(req, &j);
+}
+
+void api_alertmanagers(struct request *req)
+{
+    struct json j;
+    query_json_begin(&j, &req->reply.body);
+    json_object_begin(&j);
+    write_empty_list(&j, STR("activeAlertmanagers"));
+    write_empty_list(&j, STR("droppedAlertmanagers"));
+    json_object_end(&j);
+    answer_end(req, &j);
+}
+
+/* The one target we have: ourselves. */
+static void write_self(struct request *req, struct json *j)
+{
+    struct hearth *h = req->app;
+    const char *address = http_address(h->http, 0);
+    struct str url = arena_printf(&req->mem, "http://%s/metrics", address);
+    int64_t last_ms = gauge_read(&h->self_scrape.last_ms);
+    char interval[DURATION_TEXT_BYTES];
+    size_t interval_size = duration_format(interval, h->config.self_scrape_ms);
+    char last[TIME_TEXT_BYTES];
+    size_t last_size = time_text_format(last, last_ms);
+    json_object_begin(j);
+    json_key(j, STR("discoveredLabels"));
+    json_object_begin(j);
+    write_text(j, STR("__address__"), str_from(address));
+    write_text(j, STR("__metrics_path__"), STR("/metrics"));
+    write_text(j, STR("__scheme__"), STR("http"));
+    write_text(j, STR("job"), STR("prometheus"));
+    json_object_end(j);
+    json_key(j, STR("labels"));
+    json_object_begin(j);
+    write_text(j, STR("instance"), str_from(address));
+    write_text(j, STR("job"), STR("prometheus"));
+    json_object_end(j);
+    write_text(j, STR("scrapePool"), STR("prometheus"));
+    write_text(j, STR("scrapeUrl"), url);
+    write_text(j, STR("globalUrl"), url);
+    write_text(j, STR("lastError"), STR(""));
+    write_text(j, STR("lastScrape"), (struct str){last, last_size});
+    json_key(j, STR("lastScrapeDuration"));
+    json_number(j, (double)gauge_read(&h->self_scrape.last_ns) / 1e9);
+    write_text(j, STR("health"), last_ms ? STR("up") : STR("unknown"));
+    write_text(j, STR("scrapeInterval"), (struct str){interval, interval_size});
+    write_text(j, STR("scrapeTimeout"), (struct str){interval, interval_size});
+    json_object_end(j);
+}
+
+void api_targets(struct request *req)
+{
+    struct form form;
+    struct error err;
+    struct json j;
+    enum status st = params_read(req, &form, &err);
+    if (st) {
+        reply_error(&req->reply, st, &err);
+        return;
+    }
+    struct str state = form_get(&form, STR("state"));
+    struct str scrape_pool = form_get(&form, STR("scrapePool"));
+    bool wanted = req->app->config.self_scrape_ms > 0 && !str_equal(state, STR("dropped")) &&
+                  (scrape_pool.size == 0 || str_equal(scrape_pool, STR("prometheus")));
+    query_json_begin(&j, &req->reply.body);
+    json_object_begin(&j);
+    json_key(&j, STR("activeTargets"));
+    json_array_begin(&j);
+    if (wanted) write_self(req, &j);
+    json_array_end(&j);
+    write_empty_list(&j, STR("droppedTargets"));
+    write_empty_object(&j, STR("droppedTargetCounts"));
+    json_object_end(&j);
+    answer_end(req, &j);
+}

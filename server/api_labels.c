@@ -1,0 +1,229 @@
+/*
+ * api_labels - which series, label names and label values there are.
+ *
+ * Several match[] selectors are one union: each is selected by itself, the results are sorted
+ * together and doubles dropped.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "model/names.h"
+#include "server/api.h"
+#include "server/hearth.h"
+#include "server/params.h"
+#include "server/query_json.h"
+#include "wire/api_time.h"
+
+static const struct str truncated_warning = {"results truncated due to limit", 30};
+
+/* One question about labels: parameters, pinned storage, and the memory of both. */
+struct lookup {
+    struct arena mem; /* HEAP_QUERY */
+    struct form form;
+    struct params_selectors selectors;
+    struct querier *querier;
+    int64_t start_ms;
+    int64_t end_ms;
+    uint64_t limit; /* 0: none */
+};
+
+static enum status lookup_open(struct request *req, struct lookup *l, struct error *err)
+{
+    *l = (struct lookup){0};
+    arena_init(&l->mem, HEAP_QUERY, req->app->query_arena_bytes);
+    enum status st = params_read(req, &l->form, err);
+    if (!st) st = params_count(&l->form, "limit", 0, &l->limit, err);
+    if (!st) st = params_time(&l->form, "start", API_TIME_MIN_MS, &l->start_ms, err);
+    if (!st) st = params_time(&l->form, "end", API_TIME_MAX_MS, &l->end_ms, err);
+    if (!st) st = params_selectors(&l->form, &l->mem, &l->selectors, err);
+    if (!st) st = querier_open(req->app->storage, &l->mem, &l->querier, err);
+    return st;
+}
+
+static void lookup_close(struct lookup *l)
+{
+    if (l->querier) querier_close(l->querier);
+    params_release_selectors(&l->selectors);
+    arena_release(&l->mem);
+}
+
+/* The request for one selector; without any, the one for everything. */
+static struct select_request request_for(const struct lookup *l, size_t index)
+{
+    struct select_request request = {
+        .t_min_ms = l->start_ms, .t_max_ms = l->end_ms, .sorted = true};
+    if (index < l->selectors.count) {
+        request.matchers = l->selectors.items[index].matchers;
+        request.matcher_count = l->selectors.items[index].count;
+    }
+    return request;
+}
+
+static enum status check_alive(const struct request *req, struct error *err)
+{
+    if (atomic_load(&req->task.cancelled))
+        return error_set(err, ERR_CANCELLED, "query was canceled in query execution");
+    return OK;
+}
+
+static int compare_strs(const void *a, const void *b)
+{
+    return str_compare(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* Collect one list per selector into a sorted one without doubles. */
+static enum status union_lists(struct request *req, struct lookup *l, struct str name,
+                               struct str_list *out, struct error *err)
+{
+    struct VEC_OF(struct str) all = {0};
+    size_t rounds = l->selectors.count ? l->selectors.count : 1;
+    for (size_t i = 0; i < rounds; i++) {
+        struct str_list list;
+        struct select_request request = request_for(l, i);
+        enum status st = name.size ? querier_label_values(l->querier, name, &request, &list, err)
+                                   : querier_label_names(l->querier, &request, &list, err);
+        if (!st) st = check_alive(req, err);
+        if (st) return st;
+        if (rounds == 1) {
+            *out = list;
+            return OK;
+        }
+        for (size_t k = 0; k < list.count; k++) {
+            struct str *slot = VEC_PUSH(&all, &l->mem);
+            if (!slot) return arena_error(&l->mem, err);
+            *slot = list.items[k];
+        }
+    }
+    if (all.count > 1) qsort(all.items, all.count, sizeof(all.items[0]), compare_strs);
+    size_t kept = 0;
+    for (size_t i = 0; i < all.count; i++)
+        if (kept == 0 || !str_equal(all.items[kept - 1], all.items[i]))
+            all.items[kept++] = all.items[i];
+    *out = (struct str_list){all.items, kept};
+    return OK;
+}
+
+static void end_envelope(struct request *req, struct json *j, bool truncated)
+{
+    struct str warning = truncated_warning;
+    struct annotations remarks = {.warnings = &warning, .warning_count = truncated};
+    query_json_end(j, &remarks);
+    reply_json_done(&req->reply);
+}
+
+static void write_list(struct request *req, const struct str_list *list, uint64_t limit)
+{
+    struct json j;
+    bool truncated = limit > 0 && list->count > limit;
+    size_t count = truncated ? (size_t)limit : list->count;
+    query_json_begin(&j, &req->reply.body);
+    json_array_begin(&j);
+    for (size_t i = 0; i < count; i++)
+        json_string(&j, list->items[i]);
+    json_array_end(&j);
+    end_envelope(req, &j, truncated);
+}
+
+/* Names when name is empty, else the values of name. */
+static void answer_list(struct request *req, struct str name)
+{
+    struct lookup l;
+    struct str_list list;
+    struct error err;
+    enum status st = lookup_open(req, &l, &err);
+    if (!st) st = union_lists(req, &l, name, &list, &err);
+    if (st)
+        reply_error(&req->reply, st, &err);
+    else
+        write_list(req, &list, l.limit);
+    lookup_close(&l);
+}
+
+void api_labels(struct request *req)
+{
+    answer_list(req, (struct str){0});
+}
+
+void api_label_values(struct request *req)
+{
+    struct error err;
+    struct str name;
+    enum status st = form_unescape(req->path_value, false, &req->mem, &name, &err);
+    if (st) {
+        reply_error(&req->reply, st, &err);
+        return;
+    }
+    char *plain = arena_alloc(&req->mem, name.size);
+    size_t plain_size = plain ? name_unescape(name, plain) : 0;
+    if (plain_size > 0) name = (struct str){plain, plain_size};
+    if (name.size == 0 || !name_is_utf8(name)) {
+        error_set(&err, ERR_INVALID, "invalid label name: \"%.*s\"", STR_ARG(name));
+        reply_error(&req->reply, ERR_INVALID, &err);
+        return;
+    }
+    answer_list(req, name);
+}
+
+static int compare_views(const void *a, const void *b)
+{
+    return labels_compare(((const struct series_view *)a)->labels,
+                          ((const struct series_view *)b)->labels);
+}
+
+static enum status union_series(struct request *req, struct lookup *l, struct selection *out,
+                                struct error *err)
+{
+    struct VEC_OF(struct series_view) all = {0};
+    for (size_t i = 0; i < l->selectors.count; i++) {
+        struct selection selection;
+        struct select_request request = request_for(l, i);
+        enum status st = querier_select(l->querier, &request, &selection, err);
+        if (!st) st = check_alive(req, err);
+        if (st) return st;
+        if (l->selectors.count == 1) {
+            *out = selection;
+            return OK;
+        }
+        for (size_t k = 0; k < selection.count; k++) {
+            struct series_view *slot = VEC_PUSH(&all, &l->mem);
+            if (!slot) return arena_error(&l->mem, err);
+            *slot = selection.series[k];
+        }
+    }
+    qsort(all.items, all.count, sizeof(all.items[0]), compare_views);
+    size_t kept = 0;
+    for (size_t i = 0; i < all.count; i++)
+        if (kept == 0 || !labels_equal(all.items[kept - 1].labels, all.items[i].labels))
+            all.items[kept++] = all.items[i];
+    *out = (struct selection){all.items, kept};
+    return OK;
+}
+
+static void write_series(struct request *req, const struct selection *selection, uint64_t limit)
+{
+    struct json j;
+    bool truncated = limit > 0 && selection->count > limit;
+    size_t count = truncated ? (size_t)limit : selection->count;
+    query_json_begin(&j, &req->reply.body);
+    json_array_begin(&j);
+    for (size_t i = 0; i < count; i++)
+        json_labels(&j, selection->series[i].labels);
+    json_array_end(&j);
+    end_envelope(req, &j, truncated);
+}
+
+void api_series(struct request *req)
+{
+    struct lookup l;
+    struct selection selection = {0};
+    struct error err;
+    enum status st = lookup_open(req, &l, &err);
+    if (!st && l.selectors.count == 0)
+        st = error_set(&err, ERR_INVALID, "no match[] parameter provided");
+    if (!st) st = union_series(req, &l, &selection, &err);
+    if (st)
+        reply_error(&req->reply, st, &err);
+    else
+        write_series(req, &selection, l.limit);
+    lookup_close(&l);
+}

@@ -1,0 +1,124 @@
+/* dispatch - what happens around every handler. */
+#include "server/dispatch.h"
+
+#include "base/clock.h"
+#include "server/hearth.h"
+#include "server/routes.h"
+
+static void add_cors(struct request *req)
+{
+    const char *allowed = req->app->config.cors_origin;
+    bool any = strcmp(allowed, ".*") == 0;
+    reply_add_header(&req->reply, "Vary", "Origin");
+    if (req->origin.size == 0) return;
+    if (!any && !str_equal(req->origin, str_from(allowed))) return;
+    reply_add_header(&req->reply, "Access-Control-Allow-Headers",
+                     "Accept, Authorization, Content-Type, Origin");
+    reply_add_header(&req->reply, "Access-Control-Allow-Methods", "GET, POST, OPTIONS");
+    reply_add_header(&req->reply, "Access-Control-Allow-Origin", any ? "*" : allowed);
+    reply_add_header(&req->reply, "Access-Control-Expose-Headers", "Date");
+}
+
+static void refuse_not_ready(struct request *req, bool stopping)
+{
+    reply_plain_error(&req->reply, 503, "Service Unavailable");
+    reply_add_header(&req->reply, "X-Prometheus-Stopping", stopping ? "true" : "false");
+    reply_add_header(&req->reply, "Retry-After", "5");
+    req->reply.close = stopping;
+}
+
+static void refuse_method(struct request *req)
+{
+    static const char fallback[] = "GET";
+    char allow[ROUTES_ALLOW_BYTES];
+    routes_allow(req->route, allow);
+    struct str kept = arena_copy(&req->mem, str_from(allow));
+    reply_plain_error(&req->reply, 405, "Method Not Allowed");
+    reply_add_header(&req->reply, "Allow", kept.data ? kept.data : fallback);
+}
+
+static void on_begin(struct request *req)
+{
+    int state = atomic_load(&req->app->state);
+    req->route = routes_find(req->path, &req->path_value);
+    bool early = req->route && (req->route->flags & ROUTE_WHEN_STARTING);
+    if (state == HEARTH_STOPPING || (state == HEARTH_STARTING && !early)) {
+        refuse_not_ready(req, state == HEARTH_STOPPING);
+        return;
+    }
+    if (!req->route) {
+        reply_plain_error(&req->reply, 404, "404 page not found");
+        return;
+    }
+    if (req->route->flags & ROUTE_API) add_cors(req);
+    if (req->route->methods & (unsigned)req->method) return;
+    if ((req->route->flags & ROUTE_API) && req->method == HTTP_OPTIONS)
+        reply_empty(&req->reply);
+    else
+        refuse_method(req);
+}
+
+static void handle(struct request *req)
+{
+    req->route->handle(req);
+    if (req->route->flags & ROUTE_API) reply_compress(&req->reply, req->accept_encoding);
+}
+
+static void run_task(struct query_task *task)
+{
+    struct request *req = task->owner;
+    struct error err;
+    switch (task->fate) {
+    case QUERY_RUNS: handle(req); return;
+    case QUERY_EXPIRED: error_set(&err, ERR_TIMEOUT, "query timed out in query queue"); break;
+    case QUERY_DROPPED: error_set(&err, ERR_CANCELLED, "query was canceled in query queue"); break;
+    }
+    reply_error(&req->reply, err.status, &err);
+}
+
+static void task_done(struct query_task *task)
+{
+    http_resume(task->owner);
+}
+
+static bool task_abandoned(struct query_task *task)
+{
+    return http_client_gone(task->owner);
+}
+
+static bool on_serve(struct request *req)
+{
+    if (!(req->route->flags & ROUTE_POOLED)) {
+        handle(req);
+        return true;
+    }
+    req->deadline_ns = req->start_ns + req->app->config.query_timeout_ms * 1000000;
+    req->task = (struct query_task){.owner = req,
+                                    .run = run_task,
+                                    .done = task_done,
+                                    .abandoned = task_abandoned,
+                                    .deadline_ns = req->deadline_ns};
+    http_park(req);
+    if (query_pool_submit(req->app->pool, &req->task)) return false;
+    reply_api_error(&req->reply, 503, "timeout", STR("too many queries are waiting"));
+    reply_add_header(&req->reply, "Retry-After", "5");
+    http_resume(req);
+    return false;
+}
+
+static void on_finish(struct request *req, bool sent)
+{
+    (void)sent;
+    struct traffic *traffic = &req->app->traffic;
+    if (!req->route) {
+        counter_add(&traffic->unrouted, 1);
+        return;
+    }
+    traffic_count(&traffic->routes[routes_index(req->route)], req->reply.code,
+                  clock_mono_ns() - req->start_ns, req->reply.sent_bytes);
+}
+
+struct http_callbacks dispatch_callbacks(void)
+{
+    return (struct http_callbacks){.begin = on_begin, .serve = on_serve, .finish = on_finish};
+}

@@ -1,0 +1,119 @@
+/* maintenance - three tickers. */
+#include "server/maintenance.h"
+
+#include <inttypes.h>
+
+#include "alloc/heap.h"
+#include "alloc/memstats.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "server/budget.h"
+#include "server/process.h"
+
+uint64_t maintenance_other_bytes(void)
+{
+    struct memstats stats;
+    uint64_t resident = process_resident_bytes();
+    memstats_read(&stats);
+    uint64_t ours = stats.sys - stats.heap_released;
+    return resident > ours ? resident - ours : 0;
+}
+
+/* Idle pages that were not needed lately: all but a share of what is in use, in steps. Under
+ * pressure nothing is kept. */
+static void scavenge(const struct memstats *stats, bool pressed)
+{
+    uint64_t idle = stats->heap_idle - stats->heap_released;
+    uint64_t keep = stats->heap_inuse / SCAVENGE_KEEP_DIVISOR;
+    if (keep < SCAVENGE_KEEP_MIN_BYTES) keep = SCAVENGE_KEEP_MIN_BYTES;
+    if (pressed) keep = 0;
+    if (idle <= keep) return;
+    uint64_t excess = idle - keep;
+    (void)heap_scavenge(excess < SCAVENGE_STEP_BYTES ? excess : SCAVENGE_STEP_BYTES);
+}
+
+static void measure_memory(struct maintenance *m)
+{
+    struct memstats stats;
+    uint64_t other = maintenance_other_bytes();
+    gauge_set(&m->other_bytes, (int64_t)other);
+    heap_set_other_bytes(other);
+    memstats_read(&stats);
+    uint64_t idle = stats.heap_idle - stats.heap_released;
+    bool was = atomic_load(&m->writes_refused);
+    bool refuse =
+        budget_refuses_writes(heap_used_bytes(), idle, m->options.memory_limit_bytes, was);
+    atomic_store(&m->writes_refused, refuse);
+    scavenge(&stats, refuse);
+    if (refuse && !was)
+        log_warn("memory", "near the limit, writes are refused",
+                 "used_bytes=%" PRIu64 " limit_bytes=%" PRIu64, heap_used_bytes(),
+                 m->options.memory_limit_bytes);
+    if (!refuse && was)
+        log_info("memory", "writes are accepted again",
+                 "used_bytes=%" PRIu64 " limit_bytes=%" PRIu64, heap_used_bytes(),
+                 m->options.memory_limit_bytes);
+}
+
+static int64_t maintain_round(void *arg)
+{
+    struct maintenance *m = arg;
+    bool more = true;
+    for (int i = 0; more && i < MAINTENANCE_ROUNDS_MAX; i++) {
+        int64_t before_ns = clock_mono_ns();
+        more = storage_maintain(m->options.storage);
+        histogram_observe_ns(&m->rounds, clock_mono_ns() - before_ns);
+    }
+    int64_t now_ns = clock_mono_ns();
+    if (now_ns - m->measured_ns >= MAINTENANCE_MEASURE_MS * INT64_C(1000000)) {
+        m->measured_ns = now_ns;
+        measure_memory(m);
+    }
+    return more ? 1 : MAINTENANCE_INTERVAL_MS;
+}
+
+static int64_t snapshot_round(void *arg)
+{
+    struct maintenance *m = arg;
+    struct error err;
+    /* The first call is at the start, when everything is on disk already. */
+    if (m->snapshot_due) {
+        enum status st = durability_snapshot(m->options.durability, m->options.storage, &err);
+        if (st)
+            log_error("snapshot", "snapshot failed, the previous one stays", "err=%s",
+                      LOG_TEXT(str_from(err.text)));
+    }
+    m->snapshot_due = true;
+    return m->options.snapshot_interval_ms;
+}
+
+static int64_t sync_round(void *arg)
+{
+    struct maintenance *m = arg;
+    durability_sync(m->options.durability);
+    return m->options.sync_interval_ms;
+}
+
+enum status maintenance_start(struct maintenance *m, const struct maintenance_options *options,
+                              struct error *err)
+{
+    m->options = *options;
+    enum status st = ticker_start(&m->maintain, "maintain", maintain_round, m, err);
+    if (!st) st = ticker_start(&m->snapshot, "snapshot", snapshot_round, m, err);
+    if (!st && options->sync_interval_ms > 0)
+        st = ticker_start(&m->sync, "wal-sync", sync_round, m, err);
+    if (st) maintenance_stop(m);
+    return st;
+}
+
+void maintenance_stop(struct maintenance *m)
+{
+    ticker_stop(&m->sync);
+    ticker_stop(&m->snapshot);
+    ticker_stop(&m->maintain);
+}
+
+bool maintenance_refuses_writes(const struct maintenance *m)
+{
+    return atomic_load_explicit(&m->writes_refused, memory_order_relaxed);
+}

@@ -1,0 +1,65 @@
+/*
+ * maintenance - the background threads: expiry and scavenging, snapshots, syncs.
+ *
+ *     maintain   every 100 ms: bounded rounds of storage_maintain; every second: measure memory
+ *                that is not ours, return idle pages, decide whether writes must wait
+ *     snapshot   every --snapshot.interval
+ *     wal-sync   every --wal.sync-interval, with --wal.sync=interval
+ *
+ * Threads: writes_refused from any thread; the rest from main.
+ */
+#ifndef HEARTH_SERVER_MAINTENANCE_H
+#define HEARTH_SERVER_MAINTENANCE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/counter.h"
+#include "base/histogram.h"
+#include "server/ticker.h"
+#include "snapshot/durability.h"
+#include "storage/storage.h"
+
+enum {
+    MAINTENANCE_INTERVAL_MS = 100,
+    MAINTENANCE_ROUNDS_MAX = 64, /* of storage_maintain in a row */
+    MAINTENANCE_MEASURE_MS = 1000
+};
+/* Idle pages beyond this share of what is used go back to the system, so much at a time. */
+enum { SCAVENGE_KEEP_DIVISOR = 16, SCAVENGE_KEEP_MIN_BYTES = 16 << 20 };
+enum { SCAVENGE_STEP_BYTES = 64 << 20 };
+
+struct maintenance_options {
+    struct storage *storage;
+    struct durability *durability;
+    uint64_t memory_limit_bytes;
+    int64_t snapshot_interval_ms;
+    int64_t sync_interval_ms; /* 0: no syncer */
+};
+
+struct maintenance {
+    struct maintenance_options options;
+    struct ticker maintain;
+    struct ticker snapshot;
+    struct ticker sync;
+    int64_t measured_ns; /* the maintain thread's own */
+    bool snapshot_due;   /* the snapshot thread's own */
+    atomic_bool writes_refused;
+    struct gauge other_bytes; /* resident memory that is not the heap's */
+    struct histogram rounds;  /* durations of storage_maintain */
+};
+
+/* m is zeroed. ERR_IO: no threads; what was started is stopped again. */
+MUST_USE enum status maintenance_start(struct maintenance *m,
+                                       const struct maintenance_options *options,
+                                       struct error *err);
+/* Does nothing when it was not started. */
+void maintenance_stop(struct maintenance *m);
+
+/* Should writes be answered with 503 now? */
+bool maintenance_refuses_writes(const struct maintenance *m);
+
+/* Resident memory beyond the heap's, measured now. */
+uint64_t maintenance_other_bytes(void);
+
+#endif

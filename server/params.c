@@ -1,0 +1,110 @@
+/* params - Go's FormValue and Prometheus' parse functions. */
+#include "server/params.h"
+
+#include <strings.h>
+
+#include "promql/parser.h"
+#include "wire/api_time.h"
+
+static bool is_urlencoded(struct str content_type)
+{
+    static const char urlencoded[] = "application/x-www-form-urlencoded";
+    size_t size = sizeof(urlencoded) - 1;
+    if (content_type.size < size || strncasecmp(content_type.data, urlencoded, size) != 0)
+        return false;
+    return content_type.size == size || content_type.data[size] == ';' ||
+           content_type.data[size] == ' ';
+}
+
+enum status params_read(struct request *req, struct form *form, struct error *err)
+{
+    *form = (struct form){0};
+    if (req->method == HTTP_POST && is_urlencoded(req->content_type)) {
+        enum status st = form_parse(form, req->body, &req->mem, err);
+        if (st) return error_wrap(err, "error parsing form values: ");
+    }
+    enum status st = form_parse(form, req->query, &req->mem, err);
+    if (st) return error_wrap(err, "error parsing form values: ");
+    return OK;
+}
+
+static enum status invalid(struct error *err, const char *name)
+{
+    return error_wrap(err, "invalid parameter \"%s\": ", name);
+}
+
+enum status params_required_time(const struct form *form, const char *name, int64_t *out_ms,
+                                 struct error *err)
+{
+    enum status st = api_time_parse(form_get(form, str_from(name)), out_ms, err);
+    return st ? invalid(err, name) : OK;
+}
+
+enum status params_time(const struct form *form, const char *name, int64_t fallback_ms,
+                        int64_t *out_ms, struct error *err)
+{
+    *out_ms = fallback_ms;
+    if (form_get(form, str_from(name)).size == 0) return OK;
+    return params_required_time(form, name, out_ms, err);
+}
+
+enum status params_duration(const struct form *form, const char *name, int64_t *out_ms,
+                            struct error *err)
+{
+    enum status st = api_duration_parse(form_get(form, str_from(name)), out_ms, err);
+    return st ? invalid(err, name) : OK;
+}
+
+enum status params_count(const struct form *form, const char *name, uint64_t fallback,
+                         uint64_t *out, struct error *err)
+{
+    struct str text = form_get(form, str_from(name));
+    uint64_t value = 0;
+    *out = fallback;
+    if (text.size == 0) return OK;
+    bool negative = text.data[0] == '-' && text.size > 1;
+    for (size_t i = negative; i < text.size; i++) {
+        unsigned digit = (unsigned char)text.data[i] - (unsigned)'0';
+        if (digit > 9) {
+            error_set(err, ERR_INVALID, "\"%.*s\" is not a whole number", STR_ARG(text));
+            return invalid(err, name);
+        }
+        if (__builtin_mul_overflow(value, UINT64_C(10), &value) ||
+            __builtin_add_overflow(value, (uint64_t)digit, &value) || value > INT64_MAX) {
+            error_set(err, ERR_INVALID, "\"%.*s\" is out of range", STR_ARG(text));
+            return invalid(err, name);
+        }
+    }
+    if (negative && value > 0) {
+        error_set(err, ERR_INVALID, "%s must be non-negative", name);
+        return invalid(err, name);
+    }
+    *out = value;
+    return OK;
+}
+
+enum status params_selectors(const struct form *form, struct arena *a, struct params_selectors *out,
+                             struct error *err)
+{
+    struct str *texts;
+    size_t count;
+    *out = (struct params_selectors){0};
+    enum status st = form_get_all(form, STR("match[]"), a, &texts, &count, err);
+    if (st || count == 0) return st;
+    out->items = arena_calloc(a, count, sizeof(out->items[0]));
+    if (!out->items) return arena_error(a, err);
+    for (size_t i = 0; i < count; i++) {
+        st = parse_selector(texts[i], a, &out->items[i].matchers, &out->items[i].count, err);
+        if (st) return st == ERR_INVALID ? invalid(err, "match[]") : st;
+        out->count++;
+    }
+    return OK;
+}
+
+void params_release_selectors(struct params_selectors *selectors)
+{
+    for (size_t i = 0; i < selectors->count; i++)
+        for (size_t m = 0; m < selectors->items[i].count; m++)
+            matcher_release(&selectors->items[i].matchers[m]);
+    selectors->count = 0;
+}

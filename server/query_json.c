@@ -1,0 +1,148 @@
+/* query_json - values to JSON. */
+#include "server/query_json.h"
+
+#include "base/assert.h"
+
+static const char truncated_text[] = "results truncated due to limit";
+
+void query_json_begin(struct json *j, struct buf *out)
+{
+    json_init(j, out);
+    json_object_begin(j);
+    json_key(j, STR("status"));
+    json_string(j, STR("success"));
+    json_key(j, STR("data"));
+}
+
+static void write_remarks(struct json *j, struct str key, const struct str *items, size_t count)
+{
+    if (count == 0) return;
+    json_key(j, key);
+    json_array_begin(j);
+    for (size_t i = 0; i < count && i < QUERY_JSON_REMARKS_MAX; i++)
+        json_string(j, items[i]);
+    json_array_end(j);
+}
+
+void query_json_end(struct json *j, const struct annotations *annotations)
+{
+    if (annotations) {
+        write_remarks(j, STR("warnings"), annotations->warnings, annotations->warning_count);
+        write_remarks(j, STR("infos"), annotations->infos, annotations->info_count);
+    }
+    json_object_end(j);
+    ASSERT(json_is_complete(j));
+}
+
+static void write_vector(struct json *j, const struct value *value, size_t count)
+{
+    json_array_begin(j);
+    for (size_t i = 0; i < count; i++) {
+        const struct series_points *s = &value->series[i];
+        json_object_begin(j);
+        json_key(j, STR("metric"));
+        json_labels(j, s->labels);
+        json_key(j, STR("value"));
+        json_point(j, s->points[0].t_ms, s->points[0].v);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+static void write_matrix(struct json *j, const struct value *value, size_t count)
+{
+    json_array_begin(j);
+    for (size_t i = 0; i < count; i++) {
+        const struct series_points *s = &value->series[i];
+        json_object_begin(j);
+        json_key(j, STR("metric"));
+        json_labels(j, s->labels);
+        json_key(j, STR("values"));
+        json_array_begin(j);
+        for (size_t p = 0; p < s->count; p++)
+            json_point(j, s->points[p].t_ms, s->points[p].v);
+        json_array_end(j);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+static void write_result(struct json *j, const struct value *value, size_t count)
+{
+    static const char *const types[] = {[VALUE_SCALAR] = "scalar",
+                                        [VALUE_STRING] = "string",
+                                        [VALUE_VECTOR] = "vector",
+                                        [VALUE_MATRIX] = "matrix"};
+    json_key(j, STR("resultType"));
+    json_string(j, str_from(types[value->type]));
+    json_key(j, STR("result"));
+    switch (value->type) {
+    case VALUE_SCALAR: json_point(j, value->t_ms, value->scalar); return;
+    case VALUE_STRING:
+        json_array_begin(j);
+        json_seconds(j, value->t_ms);
+        json_string(j, value->string);
+        json_array_end(j);
+        return;
+    case VALUE_VECTOR: write_vector(j, value, count); return;
+    case VALUE_MATRIX: write_matrix(j, value, count); return;
+    case VALUE_NONE: break;
+    }
+    UNREACHABLE();
+}
+
+static void write_seconds(struct json *j, const char *key, int64_t ns)
+{
+    json_key(j, str_from(key));
+    json_number(j, (double)ns / 1e9);
+}
+
+/* The names of Prometheus' statistics; what is not a phase of ours is 0. */
+static void write_stats(struct json *j, const struct query_stats *stats, int64_t queued_ns)
+{
+    json_key(j, STR("stats"));
+    json_object_begin(j);
+    json_key(j, STR("timings"));
+    json_object_begin(j);
+    write_seconds(j, "evalTotalTime", stats->parse_ns + stats->eval_ns);
+    write_seconds(j, "resultSortTime", 0);
+    write_seconds(j, "queryPreparationTime", stats->parse_ns);
+    write_seconds(j, "innerEvalTime", stats->eval_ns);
+    write_seconds(j, "execQueueTime", queued_ns);
+    write_seconds(j, "execTotalTime", queued_ns + stats->parse_ns + stats->eval_ns);
+    json_object_end(j);
+    json_key(j, STR("samples"));
+    json_object_begin(j);
+    json_key(j, STR("totalQueryableSamples"));
+    json_uint(j, stats->samples_read);
+    json_key(j, STR("peakSamples"));
+    json_uint(j, stats->samples_peak);
+    json_object_end(j);
+    json_object_end(j);
+}
+
+void query_json_write(struct buf *out, const struct query *query,
+                      const struct query_json_options *options)
+{
+    struct json j;
+    struct annotations annotations = query->annotations;
+    struct str remarks[QUERY_JSON_REMARKS_MAX];
+    const struct value *value = &query->value;
+    size_t count = value->series_count;
+    if (options->limit > 0 && count > options->limit) {
+        count = (size_t)options->limit;
+        size_t kept = annotations.warning_count;
+        if (kept >= QUERY_JSON_REMARKS_MAX) kept = QUERY_JSON_REMARKS_MAX - 1;
+        for (size_t i = 0; i < kept; i++)
+            remarks[i] = annotations.warnings[i];
+        remarks[kept] = str_from(truncated_text);
+        annotations.warnings = remarks;
+        annotations.warning_count = kept + 1;
+    }
+    query_json_begin(&j, out);
+    json_object_begin(&j);
+    write_result(&j, value, count);
+    if (options->stats == QUERY_JSON_STATS) write_stats(&j, &query->stats, options->queued_ns);
+    json_object_end(&j);
+    query_json_end(&j, &annotations);
+}

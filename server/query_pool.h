@@ -1,0 +1,73 @@
+/*
+ * query_pool - the threads that evaluate queries, and the bounded queue in front of them.
+ *
+ *     submit -> | queue, first in first out | -> a worker runs it -> done
+ *
+ * A watcher looks at all tasks every QUERY_WATCH_MS: a task whose client has gone is cancelled, and
+ * a queued one whose deadline has passed is answered at once instead of waiting for a worker.
+ *
+ * A task is embedded in what it belongs to; the pool allocates nothing per task. run() is called
+ * exactly once for every task that was submitted, with the reason in task->fate, and then done().
+ *
+ * Threads: submit, cancel and stats from any thread; open and close from one.
+ */
+#ifndef HEARTH_SERVER_QUERY_POOL_H
+#define HEARTH_SERVER_QUERY_POOL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/histogram.h"
+
+enum { QUERY_WATCH_MS = 100 };
+
+struct query_pool;
+
+enum query_fate {
+    QUERY_RUNS,    /* evaluate it */
+    QUERY_EXPIRED, /* the deadline passed in the queue */
+    QUERY_DROPPED  /* cancelled in the queue */
+};
+
+struct query_task {
+    /* Set by the caller before submit. */
+    void *owner;
+    void (*run)(struct query_task *task);  /* on a pool thread */
+    void (*done)(struct query_task *task); /* after run; the task may be gone when it returns */
+    bool (*abandoned)(struct query_task *task); /* has the client gone? must not block */
+    int64_t deadline_ns;                        /* on clock_mono_ns; 0: none */
+    /* Read by run. */
+    enum query_fate fate;
+    atomic_bool cancelled; /* becomes true while it runs, when it should stop */
+    int64_t queued_ns;     /* how long it waited */
+    /* The pool's own, under its lock. */
+    struct query_task *next;
+    struct query_task *previous;
+    int64_t submitted_ns;
+};
+
+/* ERR_NO_MEMORY, ERR_IO (no threads). */
+MUST_USE enum status query_pool_open(uint32_t threads, uint64_t queue_max, struct query_pool **out,
+                                     struct error *err);
+/* false: the queue is full, or the pool is closing; run and done are not called. */
+MUST_USE bool query_pool_submit(struct query_pool *pool, struct query_task *task);
+/* Ask every task to stop, queued and running. */
+void query_pool_cancel_all(struct query_pool *pool);
+/* Cancel, run down, join. */
+void query_pool_close(struct query_pool *pool);
+
+struct query_pool_stats {
+    uint64_t running;
+    uint64_t queued;
+    uint64_t threads;
+    uint64_t submitted; /* ever */
+    uint64_t rejected;  /* the queue was full */
+    uint64_t expired;   /* the deadline passed in the queue */
+    uint64_t cancelled; /* the client had gone, or the server stopped */
+    const struct histogram *queue_time;
+};
+void query_pool_stats_read(struct query_pool *pool, struct query_pool_stats *out);
+
+#endif

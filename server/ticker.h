@@ -1,0 +1,35 @@
+/*
+ * ticker - a thread that calls a function again and again until it is stopped.
+ *
+ * The function is called at once, then after as many milliseconds as it returns. Stopping waits
+ * for a call that is under way.
+ *
+ * Threads: start and stop from one thread.
+ */
+#ifndef HEARTH_SERVER_TICKER_H
+#define HEARTH_SERVER_TICKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/lock.h"
+#include "base/thread.h"
+
+struct ticker {
+    struct thread thread;
+    struct mutex lock; /* LOCK_SERVER: stopping */
+    struct cond wake;
+    bool stopping;
+    bool started;
+    int64_t (*round)(void *arg); /* returns the milliseconds until the next one */
+    void *arg;
+};
+
+/* t is zeroed. name: of the thread, at most 15 bytes. ERR_IO when there are no more threads. */
+MUST_USE enum status ticker_start(struct ticker *t, const char *name, int64_t (*round)(void *arg),
+                                  void *arg, struct error *err);
+/* Does nothing when it was not started. */
+void ticker_stop(struct ticker *t);
+
+#endif
