@@ -246,7 +246,7 @@ enum status appender_commit(struct appender *app, struct append_result *result, 
 {
     struct storage *db = app->db;
     struct commit c = {.app = app, .result = result, .bounds = storage_bounds(db)};
-    struct shard_order order;
+    struct shard_order order = {0};
     *result = (struct append_result){0};
     if (app->staged.count == 0) return OK;
     c.accepted = arena_alloc_array(app->arena, app->staged.count, sizeof(*c.accepted));
