@@ -139,15 +139,15 @@ static struct epoch_node *take(struct epoch *e, size_t max, enum epoch_kind *kin
 
 bool epoch_collect(struct epoch *e, size_t max)
 {
-    bool moved = false;
+    bool moved = false; /* one step a round: the next one waits for the readers of this */
     bool more = true;
     for (size_t done = 0; more && done < max;) {
+        size_t batch = max - done < COLLECT_BATCH ? max - done : COLLECT_BATCH;
         enum epoch_kind kind;
         size_t taken;
         mutex_lock(&e->lock);
+        struct epoch_node *node = take(e, batch, &kind, &taken);
         if (e->ready_count == 0 && !moved) moved = advance(e);
-        struct epoch_node *node =
-            take(e, max - done < COLLECT_BATCH ? max - done : COLLECT_BATCH, &kind, &taken);
         more = e->ready_count > 0;
         mutex_unlock(&e->lock);
         while (node) {

@@ -1,0 +1,184 @@
+/* symbols - interning, listing, forgetting, and every allocation failing in turn. */
+#include "storage/symbols.h"
+
+#include <stdio.h>
+
+#include "alloc/memstats.h"
+#include "base/hash.h"
+#include "tests/unit/suite.h"
+
+static epoch_destroy *const functions[EPOCH_KIND_COUNT] = {
+    [EPOCH_SYMBOL] = symbols_destroy_retired,
+};
+
+struct place {
+    struct epoch *epoch;
+    struct symbols symbols;
+    struct arena arena;
+};
+
+static void place_open(struct place *p)
+{
+    p->epoch = heap_alloc_aligned(sizeof(*p->epoch), CACHE_LINE_BYTES, HEAP_PROCESS);
+    ck_assert_ptr_nonnull(p->epoch);
+    epoch_init(p->epoch, functions, NULL);
+    symbols_init(&p->symbols, p->epoch);
+    arena_init(&p->arena, HEAP_QUERY, 1 << 24);
+}
+
+static void place_close(struct place *p)
+{
+    symbols_check(&p->symbols);
+    epoch_release(p->epoch);
+    symbols_release(&p->symbols);
+    heap_free(p->epoch, HEAP_PROCESS);
+    arena_release(&p->arena);
+}
+
+static uint64_t label_bytes(void)
+{
+    struct memstats stats;
+    memstats_read(&stats);
+    return stats.tag_bytes[HEAP_LABELS];
+}
+
+#define PAIR(n, v)                                                                                 \
+    {                                                                                              \
+        .name = STR(n), .value = STR(v)                                                            \
+    }
+
+START_TEST(equal_pairs_are_one_symbol_and_values_belong_to_their_name)
+{
+    struct place p;
+    struct label a[] = {PAIR("instance", "x"), PAIR("job", "x")};
+    struct label b[] = {PAIR("job", "x"), PAIR("zone", "x")};
+    struct symbol *as[2];
+    struct symbol *bs[2];
+    place_open(&p);
+    ck_assert(symbols_acquire(&p.symbols, (struct labels){a, 2}, as));
+    ck_assert(symbols_acquire(&p.symbols, (struct labels){b, 2}, bs));
+    ck_assert_ptr_eq(as[1], bs[0]);
+    ck_assert_ptr_ne(as[0], as[1]);
+    ck_assert(str_equal(symbol_label(as[0]).name, STR("instance")));
+    ck_assert_ptr_eq(symbols_find_value(&p.symbols, STR("job"), STR("x")), as[1]);
+    ck_assert_ptr_eq(symbols_find_name(&p.symbols, STR("job")), as[1]->name);
+    ck_assert_ptr_null(symbols_find_value(&p.symbols, STR("job"), STR("y")));
+    ck_assert_ptr_null(symbols_find_name(&p.symbols, STR("x")));
+    ck_assert_uint_eq(gauge_read(&p.symbols.pair_count), 3);
+    ck_assert_uint_eq(gauge_read(&p.symbols.symbol_count), 6);
+    place_close(&p);
+}
+END_TEST
+
+START_TEST(the_last_reference_takes_value_and_name_with_it)
+{
+    struct place p;
+    struct label a[] = {PAIR("job", "a")};
+    struct label b[] = {PAIR("job", "b")};
+    struct symbol *as[1];
+    struct symbol *bs[1];
+    uint64_t before = label_bytes();
+    place_open(&p);
+    ck_assert(symbols_acquire(&p.symbols, (struct labels){a, 1}, as));
+    ck_assert(symbols_acquire(&p.symbols, (struct labels){a, 1}, as));
+    ck_assert(symbols_acquire(&p.symbols, (struct labels){b, 1}, bs));
+    symbols_drop(&p.symbols, as, 1);
+    ck_assert_ptr_nonnull(symbols_find_value(&p.symbols, STR("job"), STR("a")));
+    symbols_drop(&p.symbols, as, 1);
+    ck_assert_ptr_null(symbols_find_value(&p.symbols, STR("job"), STR("a")));
+    ck_assert_ptr_nonnull(symbols_find_name(&p.symbols, STR("job")));
+    symbols_drop(&p.symbols, bs, 1);
+    ck_assert_ptr_null(symbols_find_name(&p.symbols, STR("job")));
+    while (epoch_collect(p.epoch, 100))
+        continue;
+    ck_assert_uint_eq(label_bytes(), before);
+    place_close(&p);
+}
+END_TEST
+
+START_TEST(names_and_values_are_listed)
+{
+    struct place p;
+    struct symbol_list list;
+    struct error err;
+    place_open(&p);
+    for (int i = 0; i < 100; i++) {
+        struct str text = arena_printf(&p.arena, "%d", i);
+        struct label items[] = {{STR("even"), i % 2 ? STR("no") : STR("yes")}, {STR("i"), text}};
+        struct symbol *out[2];
+        ck_assert(symbols_acquire(&p.symbols, (struct labels){items, 2}, out));
+    }
+    ck_assert(symbols_names(&p.symbols, &p.arena, &list, &err) == OK);
+    ck_assert_uint_eq(list.count, 2);
+    ck_assert(symbols_values(&p.symbols, STR("i"), &p.arena, &list, &err) == OK);
+    ck_assert_uint_eq(list.count, 100);
+    ck_assert(symbols_values(&p.symbols, STR("even"), &p.arena, &list, &err) == OK);
+    ck_assert_uint_eq(list.count, 2);
+    ck_assert(symbols_values(&p.symbols, STR("odd"), &p.arena, &list, &err) == OK);
+    ck_assert_uint_eq(list.count, 0);
+    struct symbol_family_sizes sizes;
+    ck_assert(symbols_sizes(&p.symbols, &p.arena, &sizes, &err) == OK);
+    ck_assert_uint_eq(sizes.count, 2);
+    ck_assert_uint_eq(sizes.items[0].values + sizes.items[1].values, 102);
+    ck_assert_uint_eq(sizes.items[0].value_bytes + sizes.items[1].value_bytes, 190 + 5);
+    place_close(&p);
+}
+END_TEST
+
+START_TEST(a_refused_allocation_changes_nothing)
+{
+    struct place p;
+    struct label items[] = {PAIR("a", "1"), PAIR("b", "2"), PAIR("c", "3")};
+    struct symbol *out[3];
+    bool done = false;
+    place_open(&p);
+    for (uint64_t n = 0; !done; n++) {
+        heap_fail_after(n);
+        done = symbols_acquire(&p.symbols, (struct labels){items, 3}, out);
+        heap_fail_after(UINT64_MAX);
+        symbols_check(&p.symbols);
+        ck_assert_uint_eq(gauge_read(&p.symbols.pair_count), done ? 3 : 0);
+        ck_assert_uint_eq(gauge_read(&p.symbols.symbol_count), done ? 6 : 0);
+    }
+    place_close(&p);
+}
+END_TEST
+
+START_TEST(a_random_walk_keeps_count)
+{
+    enum { VALUES = 2000, STEPS = 40000 };
+    struct place p;
+    struct symbol *held[VALUES] = {NULL};
+    uint32_t refs[VALUES] = {0};
+    uint64_t random = 1;
+    printf("seed 1\n");
+    place_open(&p);
+    for (int step = 0; step < STEPS; step++) {
+        random = hash_mix(random, 1);
+        size_t i = random % VALUES;
+        char text[32];
+        int size = snprintf(text, sizeof(text), "%zu", i / 10);
+        struct label item = {.name = {"names" + i % 5, 1}, .value = {text, (size_t)size}};
+        if (random >> 50 & 1) {
+            struct symbol *got;
+            ck_assert(symbols_acquire(&p.symbols, (struct labels){&item, 1}, &got));
+            ck_assert(!held[i] || held[i] == got);
+            held[i] = got;
+            refs[i]++;
+        } else if (refs[i] > 0) {
+            symbols_drop(&p.symbols, &held[i], 1);
+            refs[i]--;
+        }
+        /* Two numbers in ten share a pair: look it up only when this one holds it. */
+        if (refs[i])
+            ck_assert_ptr_eq(symbols_find_value(&p.symbols, item.name, item.value), held[i]);
+        if (!refs[i]) held[i] = NULL;
+        if (step % 4000 == 0) symbols_check(&p.symbols);
+    }
+    place_close(&p);
+}
+END_TEST
+
+SUITE(symbols, equal_pairs_are_one_symbol_and_values_belong_to_their_name,
+      the_last_reference_takes_value_and_name_with_it, names_and_values_are_listed,
+      a_refused_allocation_changes_nothing, a_random_walk_keeps_count)
