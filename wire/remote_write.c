@@ -136,18 +136,23 @@ static enum status check_sizes(struct labels set, struct error *err)
 static enum status check_labels(struct labels set, struct label *items, struct labels *out,
                                 struct error *err)
 {
-    enum { SERIES_TEXT_BYTES = 160 };
-    char series[SERIES_TEXT_BYTES];
-    if (set.count == 0) return error_set(err, ERR_INVALID, "series without labels");
-    /* Normalizing sorts in place: print first what was sent. */
-    labels_print_short(set, series, sizeof(series));
+    if (set.count == 0) return error_set(err, ERR_INVALID, "no labels");
     enum status st = check_sizes(set, err);
     if (st == OK) st = labels_normalize(items, set.count, out, err);
     if (st == OK && !labels_has(*out, LABEL_METRIC_NAME))
         st = error_set(err, ERR_INVALID, "no metric name");
-    if (st == OK) return OK;
-    *out = (struct labels){.items = NULL, .count = 0};
-    return error_wrap(err, "series %s: ", series);
+    return st;
+}
+
+/* Say which series the error is about, in the words it was sent in: normalizing has moved them. */
+static void name_series(struct remote_write *rw, const Prometheus__TimeSeries *series,
+                        struct label *items, struct error *err)
+{
+    enum { SERIES_TEXT_BYTES = 160 };
+    char text[SERIES_TEXT_BYTES];
+    rw->labels_at = items;
+    labels_print_short(take_labels(rw, series), text, sizeof(text));
+    error_wrap(err, "series %s: ", text);
 }
 
 bool remote_write_next(struct remote_write *rw, struct remote_series *out)
@@ -168,5 +173,9 @@ bool remote_write_next(struct remote_write *rw, struct remote_series *out)
     }
     struct label *items = rw->labels_at;
     out->status = check_labels(take_labels(rw, series), items, &out->labels, &out->error);
+    if (out->status) {
+        out->labels = (struct labels){.items = NULL, .count = 0};
+        name_series(rw, series, items, &out->error);
+    }
     return true;
 }

@@ -1,4 +1,4 @@
-/* labels: normalising, lookup, order, derived sets, printing. */
+/* labels: normalising, lookup, order, derived sets. */
 #include "model/labels.h"
 
 #include <stdio.h>
@@ -186,45 +186,16 @@ START_TEST(a_copy_owns_its_texts)
 }
 END_TEST
 
-START_TEST(printing_quotes_as_go_does)
-{
-    struct label bare[] = {pair("__name__", "up")};
-    struct label dotted[] = {pair("__name__", "my.metric"), pair("a", "1"), pair("b.c", "2")};
-    struct label hard[] = {pair("a", "\"\\\n\t\x01\x7F\xC3\xA9\xC2\x85")};
-    prints((struct labels){NULL, 0}, "{}");
-    prints(normal(bare, 1), "up");
-    prints(normal(dotted, 3), "{\"my.metric\", a=\"1\", \"b.c\"=\"2\"}");
-    prints(normal(hard, 1), "{a=\"\\\"\\\\\\n\\t\\x01\\x7f\xC3\xA9\\u0085\"}");
-    arena_release(&arena);
-}
-END_TEST
-
-START_TEST(the_short_form_is_cut_between_characters)
-{
-    char out[24];
-    struct label items[] = {pair("job", "caf\xC3\xA9"), pair("__name__", "up")};
-    struct label broken[] = {pair("a", "\xFF")};
-    struct labels unsorted = {.items = items, .count = 2};
-    ck_assert_str_eq(labels_print_short(unsorted, out, sizeof(out)), "up{job=\"caf\xC3\xA9\"}");
-    ck_assert_str_eq(labels_print_short(unsorted, out, 18), "up{job=\"caf\xC3\xA9\"...");
-    ck_assert_str_eq(labels_print_short(unsorted, out, 17), "up{job=\"caf\xC3\xA9...");
-    ck_assert_str_eq(labels_print_short(unsorted, out, 16), "up{job=\"caf...");
-    ck_assert_str_eq(labels_print_short((struct labels){broken, 1}, out, 16), "{a=\"\\xff\"}");
-}
-END_TEST
-
 START_TEST(a_full_arena_is_an_error)
 {
     struct label items[] = {pair("a", "1")};
     struct labels set = normal(items, 1);
     struct labels out;
-    struct str text;
     struct arena small;
     arena_init(&small, HEAP_QUERY, 0);
     ck_assert_int_eq(labels_copy(set, &small, &out, NULL), ERR_TOO_LARGE);
     ck_assert_int_eq(labels_set(set, STR("b"), STR("1"), &small, &out, NULL), ERR_TOO_LARGE);
     ck_assert_int_eq(labels_keep(set, NULL, 0, &small, &out, NULL), ERR_TOO_LARGE);
-    ck_assert_int_eq(labels_print(set, &small, &text, NULL), ERR_TOO_LARGE);
     arena_release(&small);
 }
 END_TEST
@@ -232,5 +203,4 @@ END_TEST
 SUITE(labels, normalising_sorts_and_drops_empty_values, bad_labels_are_refused_by_name,
       an_empty_twin_is_no_duplicate, long_sets_in_any_order_are_sorted, lookup_finds_what_is_there,
       order_is_by_pairs_then_by_length, hashes_follow_content, keep_drop_and_set_make_new_sets,
-      a_copy_owns_its_texts, printing_quotes_as_go_does, the_short_form_is_cut_between_characters,
-      a_full_arena_is_an_error)
+      a_copy_owns_its_texts, a_full_arena_is_an_error)

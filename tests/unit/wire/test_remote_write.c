@@ -153,7 +153,7 @@ START_TEST(the_golden_body_reads_as_it_was_written)
 
     ck_assert(remote_write_next(&rw, &s));
     ck_assert_int_eq(s.status, ERR_INVALID);
-    ck_assert_str_eq(s.error.text, "series without labels");
+    ck_assert_str_eq(s.error.text, "series {}: no labels");
     ck_assert(!remote_write_next(&rw, &s));
     ck_assert(!remote_write_next(&rw, &s));
     arena_release(&arena);
