@@ -223,7 +223,7 @@ def check_tree(root):
     for name, text in tree.files([*tree.floors, *TESTS], SOURCES):
         check_lines(tree, name, text)
         check_unfinished(tree, name, text)
-    for name, text in tree.files(TESTS, (".py", ".sh")):
+    for name, text in tree.files(["tests"], (".py", ".sh")):
         check_lines(tree, name, text)
     for name in tree.untested:
         if not (tree.root / name).exists():
