@@ -130,14 +130,18 @@ void cache_spill(struct cache *cache, unsigned size_class)
     bin->top -= gone;
 }
 
-void cache_flush(struct cache *cache)
+uint64_t cache_flush(struct cache *cache)
 {
+    uint64_t flushed = 0;
     for (unsigned i = 1; i < SIZE_CLASS_COUNT; i++) {
         struct cache_bin *bin = &cache->bins[i];
-        if (bin->top == bin->bottom) continue;
-        central_give(i, bin->bottom, (uint32_t)(bin->top - bin->bottom));
+        uint32_t count = (uint32_t)(bin->top - bin->bottom);
+        if (!count) continue;
+        central_give(i, bin->bottom, count);
         bin->top = bin->bottom;
+        flushed += count;
     }
+    return flushed;
 }
 
 struct cache *cache_first(void)

@@ -51,8 +51,8 @@ MUST_USE bool cache_refill(struct cache *cache, unsigned size_class);
 /* Make room on the full stack of a class. */
 void cache_spill(struct cache *cache, unsigned size_class);
 
-/* Give everything back to the central lists. */
-void cache_flush(struct cache *cache);
+/* Give everything back to the central lists; returns how many objects that were. */
+uint64_t cache_flush(struct cache *cache);
 
 /* Every cache there ever was; follow next. */
 struct cache *cache_first(void);

@@ -33,9 +33,10 @@ void central_init(void)
 
 static unsigned list_for(const struct span *span)
 {
-    uint32_t slots = size_classes[span->size_class].slots;
+    uint32_t quarter = size_classes[span->size_class].quarter;
     if (span->free_slots == 0) return FULL_LIST;
-    return (span->free_slots - 1) * PARTIAL_LISTS / slots;
+    return (span->free_slots > quarter) + (span->free_slots > 2 * quarter) +
+           (span->free_slots > 3 * quarter);
 }
 
 static void link_span(struct central *c, struct span *span, unsigned list)

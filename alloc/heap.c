@@ -62,6 +62,12 @@ static struct cache *my_cache(void)
     return cache_attach();
 }
 
+/* At the limit: what this thread keeps may free whole spans. True when it kept anything. */
+static bool flush_mine(void)
+{
+    return cache_mine && cache_flush(cache_mine) > 0;
+}
+
 static void *refuse(void)
 {
     limit_count_refusal();
@@ -87,11 +93,13 @@ static void *alloc_small(unsigned size_class, size_t size, enum heap_tag tag)
         if (!p) return refuse();
     } else {
         struct cache_bin *bin = &cache->bins[size_class];
-        if (UNLIKELY(bin->top == bin->bottom) && !cache_refill(cache, size_class)) return refuse();
+        if (UNLIKELY(bin->top == bin->bottom) && !cache_refill(cache, size_class) &&
+            !(flush_mine() && cache_refill(cache, size_class)))
+            return refuse();
         p = *--bin->top;
         tally_bump(&cache->tally.rows[size_class].mallocs[tag]);
     }
-    live_mark(p);
+    live_mark(p, tag);
     poison_show(p, size);
     return p;
 }
@@ -113,7 +121,9 @@ static void *alloc_large(size_t size, enum heap_tag tag, bool *zero)
     thread_once(&ready, set_up);
     uint32_t pages = pages_for(size);
     struct span *span = pages ? page_heap_alloc(pages, SIZE_CLASS_LARGE) : NULL;
+    if (!span && pages && flush_mine()) span = page_heap_alloc(pages, SIZE_CLASS_LARGE);
     if (!span) return refuse();
+    span->tag = (uint8_t)tag;
     void *p = page_map_address(span->page);
     *zero = span->known_zero;
     poison_show(p, size);
@@ -150,7 +160,7 @@ void *heap_alloc(size_t size, enum heap_tag tag)
     void *p = *--top;
     bin->top = top;
     tally_bump(&cache->tally.rows[size_class].mallocs[tag]);
-    live_mark(p);
+    live_mark(p, tag);
     poison_show(p, size);
     return p;
 }
@@ -189,7 +199,7 @@ void *heap_alloc_aligned(size_t size, size_t alignment, enum heap_tag tag)
     return alloc_small(size_class, size, tag);
 }
 
-/* The span of a large object; aborts when p is not the start of one. */
+/* The span of a large object; aborts when p is not the start of one (freed already, perhaps). */
 static struct span *large_span(const void *p)
 {
     size_t offset = page_map_offset(p);
@@ -202,6 +212,7 @@ static struct span *large_span(const void *p)
 static void free_large(void *p, enum heap_tag tag)
 {
     struct span *span = large_span(p);
+    DEBUG_ASSERT(span->tag == tag); /* else allocated under another tag */
     tally_add(&tally_large.free_bytes[tag], span_bytes(span));
     tally_add(&tally_shared.rows[SIZE_CLASS_LARGE].frees[tag], 1);
     page_heap_free(span);
@@ -218,7 +229,7 @@ static NO_INLINE void free_slowly(void *p, enum heap_tag tag)
         return;
     }
     struct cache *cache = my_cache();
-    live_unmark(p);
+    live_unmark(p, tag);
     poison_hide(p, size_classes[size_class].bytes);
     if (!cache) {
         tally_add(&tally_shared.rows[size_class].frees[tag], 1);
@@ -247,7 +258,7 @@ void heap_free(void *p, enum heap_tag tag)
         free_slowly(p, tag);
         return;
     }
-    live_unmark(p);
+    live_unmark(p, tag);
     poison_hide(p, size_classes[size_class].bytes);
     tally_bump(&cache->tally.rows[size_class].frees[tag]);
     *top = p;
@@ -282,6 +293,7 @@ size_t heap_good_size(size_t size)
 static bool resize_large(void *p, size_t size, enum heap_tag tag)
 {
     struct span *span = large_span(p);
+    DEBUG_ASSERT(span->tag == tag); /* else allocated under another tag */
     uint64_t before = span_bytes(span);
     uint32_t pages = pages_for(size);
     if (pages == span->pages) return true;

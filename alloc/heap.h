@@ -59,7 +59,8 @@ MUST_USE void *heap_alloc_aligned(size_t size, size_t alignment, enum heap_tag t
  * NULL at the limit: p is untouched and still owned by the caller. */
 MUST_USE void *heap_resize(void *p, size_t size, enum heap_tag tag);
 
-/* Give back; NULL is ignored. tag is the one it was allocated with. */
+/* Give back; NULL is ignored. tag is the one it was allocated with; debug builds abort when it is
+ * not, and on a second free. */
 void heap_free(void *p, enum heap_tag tag);
 
 /* The bytes the caller may use at p: the class or page size, at least what was asked. */

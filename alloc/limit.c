@@ -51,10 +51,9 @@ uint64_t heap_limit(void)
 
 void heap_set_other_bytes(uint64_t bytes)
 {
-    /* Added before it is taken away, so that a reader never sees the sum fall below zero. */
     uint64_t before = atomic_exchange_explicit(&other_bytes, bytes, memory_order_relaxed);
-    atomic_fetch_add_explicit(&used_bytes, bytes, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&used_bytes, before, memory_order_relaxed);
+    /* One step up or down, modulo 2^64: nobody sees both or neither counted. */
+    atomic_fetch_add_explicit(&used_bytes, bytes - before, memory_order_relaxed);
 }
 
 uint64_t heap_used_bytes(void)

@@ -1,6 +1,7 @@
 /* memstats - sums over all tallies; the order of reading keeps the identities. */
 #include "alloc/memstats.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "alloc/cache.h"
@@ -12,7 +13,7 @@
 
 _Static_assert((int)SIZE_CLASS_COUNT <= (int)MEMSTATS_CLASSES_MAX, "every class has a row");
 
-enum { ATTEMPTS_MAX = 16 };
+enum { ATTEMPTS_MAX = 8 };
 
 /* By class, then tag. */
 struct sums {
@@ -123,18 +124,29 @@ static void fill_system(struct memstats *out, const struct page_heap_stats *page
     out->limit_refusals = limit_refusals();
 }
 
+static void read_objects(struct memstats *out)
+{
+    struct sums sums;
+    memset(out, 0, sizeof(*out));
+    read_sums(&sums);
+    fill_objects(out, &sums);
+}
+
 void memstats_read(struct memstats *out)
 {
     struct page_heap_stats pages;
-    struct sums sums;
+    bool consistent = false;
     /* Pages are read behind the objects. Spans that went back in between may leave fewer pages than
-     * the objects that were counted: read again. */
-    for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-        memset(out, 0, sizeof(*out));
-        read_sums(&sums);
-        fill_objects(out, &sums);
+     * the objects that were counted: read again, and in the end hold the pages meanwhile. */
+    for (int attempt = 0; attempt < ATTEMPTS_MAX && !consistent; attempt++) {
+        read_objects(out);
         page_heap_stats(&pages);
-        if (out->heap_alloc <= pages.inuse_bytes) break;
+        consistent = out->heap_alloc <= pages.inuse_bytes;
+    }
+    if (!consistent) {
+        page_heap_hold(&pages);
+        read_objects(out);
+        page_heap_let_go();
     }
     fill_spans(out);
     fill_system(out, &pages);

@@ -15,7 +15,7 @@
 
 #include "base/compiler.h"
 
-enum { META_GRANULE = 16, META_RECORD_MAX = 2048 };
+enum { META_GRANULE = 16, META_RECORD_MAX = 8192 };
 
 enum meta_kind { META_SPAN, META_CACHE, META_KIND_COUNT };
 

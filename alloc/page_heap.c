@@ -275,7 +275,7 @@ uint64_t page_heap_release(uint64_t bytes)
     return bytes_of(gone);
 }
 
-void page_heap_stats(struct page_heap_stats *out)
+void page_heap_hold(struct page_heap_stats *out)
 {
     mutex_lock(&heap.lock);
     *out = (struct page_heap_stats){
@@ -286,7 +286,17 @@ void page_heap_stats(struct page_heap_stats *out)
         .released_total = bytes_of(heap.released_pages_total),
         .map_bytes = page_map_bytes(),
     };
+}
+
+void page_heap_let_go(void)
+{
     mutex_unlock(&heap.lock);
+}
+
+void page_heap_stats(struct page_heap_stats *out)
+{
+    page_heap_hold(out);
+    page_heap_let_go();
 }
 
 static void check_span(const struct span *span, uint32_t page)

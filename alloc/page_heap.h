@@ -44,6 +44,10 @@ struct page_heap_stats {
 };
 void page_heap_stats(struct page_heap_stats *out);
 
+/* The same, and no span comes or goes until page_heap_let_go. */
+void page_heap_hold(struct page_heap_stats *out);
+void page_heap_let_go(void);
+
 /* Walk all runs and both trees; aborts on a broken invariant. */
 void page_heap_check(void);
 

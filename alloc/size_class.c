@@ -43,6 +43,7 @@ enum {
      .slots = SPAN_SLOTS(size),                                                                    \
      .pages = SPAN_PAGES(size),                                                                    \
      .cached_max = CLAMP(CACHED_BYTES_MAX / (size), CACHED_OBJECTS_MIN, CACHED_OBJECTS_MAX),       \
+     .quarter = (SPAN_SLOTS(size) + 3) / 4,                                                        \
      .reciprocal = (uint32_t)(((UINT64_C(1) << 32) + (uint32_t)(size)-1) / (uint32_t)(size))},
 
 const struct size_class size_classes[SIZE_CLASS_COUNT] = {{0}, SIZE_CLASSES(ROW)};

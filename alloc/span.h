@@ -8,8 +8,8 @@
  *                 SPAN_LARGE     one object
  *
  * A slot whose bit is clear is with a user or in a thread cache. The record lives in alloc/meta;
- * the bits follow it directly, and in debug builds as many words again for alloc/live.h. Records of
- * the other states have no bits, or keep unused ones from an earlier life (record_bytes tells).
+ * the bits follow it directly, and in debug builds a byte per slot for alloc/live.h. Records of the
+ * other states have no bits, or keep unused ones from an earlier life (record_bytes tells).
  *
  * Threads: page, pages, state and the tree belong to LOCK_PAGE_HEAP; of a SPAN_SMALL, the list, the
  * bits and the counts belong to its class's LOCK_CENTRAL. page, pages and size_class do not change
@@ -34,6 +34,7 @@ struct span {
     uint8_t size_class;
     uint8_t list;          /* of its central: which one it is in */
     uint8_t known_zero;    /* SPAN_LARGE: was taken from released pages */
+    uint8_t tag;           /* SPAN_LARGE: of the owner */
     uint16_t record_bytes; /* of this record, as asked from meta */
     uint16_t first_word;   /* no bit is set in any word before it */
     uint32_t free_slots;   /* set bits */
@@ -50,8 +51,8 @@ static inline uint32_t span_words(unsigned size_class)
 
 static inline uint32_t span_record_bytes(unsigned size_class)
 {
-    enum { SETS = HEARTH_DEBUG ? 2 : 1 };
-    return (uint32_t)sizeof(struct span) + span_words(size_class) * SETS * SPAN_WORD_BYTES;
+    uint32_t live_bytes = HEARTH_DEBUG ? size_classes[size_class].slots : 0;
+    return (uint32_t)sizeof(struct span) + span_words(size_class) * SPAN_WORD_BYTES + live_bytes;
 }
 
 #endif
