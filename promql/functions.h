@@ -11,7 +11,7 @@
 
 enum { FUNCTION_ARGS_MAX = 5 };
 
-struct function_impl; /* promql/eval.h: how the engine calls it */
+struct function_impl; /* promql/func_impl.h: how the engine calls it */
 
 struct function {
     const char *name;

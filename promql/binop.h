@@ -1,0 +1,33 @@
+/*
+ * binop - binary operators: scalars, a vector with a scalar, two vectors by matching labels.
+ *
+ * Two vectors meet by the signature of their labels, on(...) or all but ignoring(...) and the name.
+ * The side that must be unique ("one") is kept; so is the other, as errors about duplicates must
+ * come even when a comparison filters all of them away. and, unless keep only one bitmap per
+ * signature and stream the left side.
+ */
+#ifndef HEARTH_PROMQL_BINOP_H
+#define HEARTH_PROMQL_BINOP_H
+
+#include "promql/eval.h"
+
+/* Two scalars; a comparison is 1 or 0. */
+double binop_scalar(enum ast_op op, double lhs, double rhs);
+
+/* One element: the value in *out, and whether it is kept (comparisons keep the left value). */
+bool binop_element(enum ast_op op, double lhs, double rhs, double *out);
+
+/* binop.c: a vector and a scalar, in either order. */
+MUST_USE enum status binop_vector_scalar(struct eval *ev, const struct ast *node,
+                                         const struct eval_range *range, struct rows **out,
+                                         struct error *err);
+/* binop_match.c: arithmetic and comparison of two vectors. */
+MUST_USE enum status binop_vectors(struct eval *ev, const struct ast *node,
+                                   const struct eval_range *range, struct rows **out,
+                                   struct error *err);
+/* binop_set.c: and, or, unless. */
+MUST_USE enum status binop_sets(struct eval *ev, const struct ast *node,
+                                const struct eval_range *range, struct rows **out,
+                                struct error *err);
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * eval - walking a prepared tree: vectors as sources of rows, scalars as one double per step.
+ *
+ *     eval_rows   vector   -> struct rows, pulled row by row
+ *     eval_scalar scalar   -> T doubles on the arena, the caller's to change
+ *     windows     matrix   -> promql/select.h
+ *
+ * All of it lives on the query's arena and dies with it. Scratch is per operator, not per row: the
+ * memory of a streaming query does not grow with its series.
+ *
+ * Threads: one query, one thread. Recursion follows the tree, at most AST_DEPTH_MAX deep.
+ */
+#ifndef HEARTH_PROMQL_EVAL_H
+#define HEARTH_PROMQL_EVAL_H
+
+#include "promql/annotations.h"
+#include "promql/engine.h"
+#include "promql/row.h"
+
+/* The steps of an evaluation: start_ms, start_ms + step_ms, ... */
+struct eval_range {
+    int64_t start_ms;
+    int64_t step_ms; /* at least 1 */
+    size_t steps;
+};
+
+static inline int64_t eval_step_ms(const struct eval_range *range, size_t i)
+{
+    return range->start_ms + (int64_t)i * range->step_ms;
+}
+
+struct eval {
+    const struct engine *engine;
+    struct query *query;
+    struct querier *querier;
+    struct arena *arena;
+    int64_t lookback_ms;
+    uint64_t samples_held;
+    uint64_t ticks; /* work since the last look at the clock */
+    struct annotation_set notes;
+};
+
+/* Count samples held in memory. ERR_TOO_LARGE beyond samples_max. */
+MUST_USE enum status eval_hold(struct eval *ev, uint64_t samples, struct error *err);
+void eval_drop(struct eval *ev, uint64_t samples);
+
+/* Some work was done: look at the deadline and the cancel flag now and then.
+ * ERR_TIMEOUT, ERR_CANCELLED */
+MUST_USE enum status eval_tick(struct eval *ev, uint64_t work, struct error *err);
+
+MUST_USE enum status eval_rows(struct eval *ev, const struct ast *node,
+                               const struct eval_range *range, struct rows **out,
+                               struct error *err);
+MUST_USE enum status eval_scalar(struct eval *ev, const struct ast *node,
+                                 const struct eval_range *range, double **out, struct error *err);
+/* The literal behind parentheses. */
+struct str eval_string(const struct ast *node);
+
+/* The node behind parentheses, and behind a step-invariant mark. */
+const struct ast *eval_unwrap_parens(const struct ast *node);
+const struct ast *eval_unwrap(const struct ast *node);
+
+MUST_USE enum status eval_warn(struct eval *ev, struct str text, const struct ast *node,
+                               struct error *err);
+MUST_USE enum status eval_info(struct eval *ev, struct str text, const struct ast *node,
+                               struct error *err);
+
+#endif

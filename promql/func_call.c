@@ -1,0 +1,221 @@
+/* func_call - the sources behind functions that work value by value or window by window. */
+#include "promql/func_impl.h"
+
+#include "promql/select.h"
+
+enum status func_scalar_args(struct eval *ev, const struct ast *call,
+                             const struct eval_range *range, double ***out, size_t *count,
+                             struct error *err)
+{
+    *count = 0;
+    *out = arena_calloc(ev->arena, call->call.arg_count + 1, sizeof(**out));
+    if (!*out) return arena_error(ev->arena, err);
+    for (size_t i = 0; i < call->call.arg_count; i++) {
+        if (call->call.args[i]->type != VALUE_SCALAR) continue;
+        enum status st = eval_scalar(ev, call->call.args[i], range, &(*out)[*count], err);
+        if (st) return st;
+        *count += 1;
+    }
+    return OK;
+}
+
+enum { MAP_ARGS_MAX = FUNCTION_ARGS_MAX };
+
+struct map_rows {
+    struct rows base;
+    struct rows *child;
+    const struct function_impl *impl;
+    double **args;
+    size_t arg_count;
+    struct label_scratch scratch;
+};
+
+static void map_row(const struct map_rows *m, struct row *row)
+{
+    double args[MAP_ARGS_MAX] = {0};
+    struct bit_walk walk = bit_walk(row->present, m->base.steps);
+    size_t i;
+    while (bit_walk_next(&walk, &i)) {
+        for (size_t k = 0; k < m->arg_count; k++)
+            args[k] = m->args[k][i];
+        if (!m->impl->map(row->v[i], args, m->arg_count, &row->v[i])) bit_clear(row->present, i);
+    }
+}
+
+static enum status map_next(struct rows *self, struct row **out, struct error *err)
+{
+    struct map_rows *m = (struct map_rows *)self;
+    for (;;) {
+        enum status st = m->child->next(m->child, out, err);
+        if (st || !*out) return st;
+        map_row(m, *out);
+        if (bits_any((*out)->present, self->steps))
+            return labels_unname((*out)->labels, self->stable ? NULL : &m->scratch, self->ev->arena,
+                                 &(*out)->labels, err);
+    }
+}
+
+/* vector(time()): what the functions of dates take when they are given nothing. */
+static enum status time_rows(struct eval *ev, const struct eval_range *range, struct rows **out,
+                             struct error *err)
+{
+    struct row_table table = {0};
+    struct row *row = VEC_PUSH(&table, ev->arena);
+    if (!row) return arena_error(ev->arena, err);
+    enum status st = row_alloc(row, range->steps, ev->arena, err);
+    if (st) return st;
+    for (size_t i = 0; i < range->steps; i++)
+        row->v[i] = (double)(eval_step_ms(range, i) / 1000);
+    bits_fill(row->present, range->steps);
+    return rows_from_table(ev, &table, range->steps, true, out, err);
+}
+
+static enum status map_child(struct eval *ev, const struct ast *call,
+                             const struct eval_range *range, struct rows **out, struct error *err)
+{
+    for (size_t i = 0; i < call->call.arg_count; i++)
+        if (call->call.args[i]->type == VALUE_VECTOR)
+            return eval_rows(ev, call->call.args[i], range, out, err);
+    return time_rows(ev, range, out, err);
+}
+
+enum status func_map_open(struct eval *ev, const struct ast *call, const struct eval_range *range,
+                          struct rows **out, struct error *err)
+{
+    struct map_rows *m = arena_calloc(ev->arena, 1, sizeof(*m));
+    if (!m) return arena_error(ev->arena, err);
+    enum status st = func_scalar_args(ev, call, range, &m->args, &m->arg_count, err);
+    if (!st) st = map_child(ev, call, range, &m->child, err);
+    if (st) return st;
+    m->base = *m->child;
+    m->base.next = map_next;
+    m->impl = call->call.function->impl;
+    *out = &m->base;
+    return m->base.unnamed_unique ? OK : rows_merge(&m->base, MERGE_DISJOINT, out, err);
+}
+
+struct range_rows {
+    struct rows base;
+    const struct function_impl *impl;
+    struct eval_range range;
+    struct windows windows;
+    struct range_call call;
+    double **args;
+    size_t arg_count;
+    size_t scratch_capacity;
+    struct str remarked; /* the last name a remark was made on */
+    struct label_scratch scratch;
+    struct row row;
+};
+
+/* Do values ever fall? (A NaN falls nowhere.) */
+static bool rises(const double *v, size_t count)
+{
+    bool falls = false;
+    for (size_t i = 1; i < count; i++)
+        falls |= v[i] < v[i - 1];
+    return !falls;
+}
+
+static bool ends_with(struct str text, struct str end)
+{
+    return text.size >= end.size && !memcmp(text.data + text.size - end.size, end.data, end.size);
+}
+
+static enum status remark_on_name(struct range_rows *r, struct error *err)
+{
+    struct str name = labels_get(r->windows.labels, LABEL_METRIC_NAME);
+    if (!name.size || str_equal(name, r->remarked)) return OK;
+    r->remarked = name;
+    if (ends_with(name, STR("_total")) || ends_with(name, STR("_sum")) ||
+        ends_with(name, STR("_count")) || ends_with(name, STR("_bucket")))
+        return OK;
+    struct arena *a = r->base.ev->arena;
+    struct str text = arena_printf(a,
+                                   "PromQL info: metric might not be a counter, name does not end "
+                                   "in _total/_sum/_count/_bucket: \"%.*s\"",
+                                   (int)name.size, name.data);
+    if (!text.data) return arena_error(a, err);
+    return eval_info(r->base.ev, text, r->call.node->call.args[0], err);
+}
+
+static enum status grow_scratch(struct range_rows *r, struct error *err)
+{
+    if (r->windows.count <= r->scratch_capacity) return OK;
+    size_t capacity = r->windows.count * 2;
+    r->call.scratch = arena_alloc_array(r->base.ev->arena, capacity, sizeof(double));
+    if (!r->call.scratch) return arena_error(r->base.ev->arena, err);
+    r->scratch_capacity = capacity;
+    return OK;
+}
+
+static enum status evaluate_windows(struct range_rows *r, struct error *err)
+{
+    double args[MAP_ARGS_MAX] = {0};
+    uint64_t work = 0;
+    bits_zero(r->row.present, r->base.steps);
+    r->call.rises = rises(r->windows.v, r->windows.count);
+    r->call.err = err;
+    enum status st = grow_scratch(r, err);
+    for (size_t i = 0; !st && i < r->base.steps; i++) {
+        struct window w;
+        if (!windows_at(&r->windows, i, &w)) continue;
+        for (size_t k = 0; k < r->arg_count; k++)
+            args[k] = r->args[k][i];
+        w.args = args;
+        work += w.count;
+        if (r->impl->range(&r->call, &w, &r->row.v[i])) bit_set(r->row.present, i);
+        st = r->call.failed;
+        if (!st && i % 64 == 63) {
+            st = eval_tick(r->base.ev, work, err);
+            work = 0;
+        }
+    }
+    return st ? st : eval_tick(r->base.ev, work, err);
+}
+
+static enum status range_next(struct rows *self, struct row **out, struct error *err)
+{
+    struct range_rows *r = (struct range_rows *)self;
+    *out = NULL;
+    for (;;) {
+        bool more;
+        enum status st = windows_next(&r->windows, &more, err);
+        if (st || !more) return st;
+        st = evaluate_windows(r, err);
+        if (st) return st;
+        if (!bits_any(r->row.present, self->steps)) continue;
+        r->row.labels = r->windows.labels;
+        if (r->impl->wants_counter) st = remark_on_name(r, err);
+        if (!st && !r->impl->keeps_name)
+            st =
+                labels_unname(r->windows.labels, &r->scratch, self->ev->arena, &r->row.labels, err);
+        *out = &r->row;
+        return st;
+    }
+}
+
+enum status func_range_open(struct eval *ev, const struct ast *call, const struct eval_range *range,
+                            struct rows **out, struct error *err)
+{
+    struct range_rows *r = arena_calloc(ev->arena, 1, sizeof(*r));
+    if (!r) return arena_error(ev->arena, err);
+    const struct ast *matrix = NULL;
+    for (size_t i = 0; i < call->call.arg_count && !matrix; i++)
+        if (call->call.args[i]->type == VALUE_MATRIX) matrix = eval_unwrap(call->call.args[i]);
+    *r = (struct range_rows){
+        .base = {.next = range_next, .ev = ev, .steps = range->steps},
+        .impl = call->call.function->impl,
+        .range = *range,
+        .call = {.ev = ev, .node = call},
+    };
+    enum status st = func_scalar_args(ev, call, range, &r->args, &r->arg_count, err);
+    if (!st) st = row_alloc(&r->row, range->steps, ev->arena, err);
+    if (!st) st = windows_open(ev, matrix, &r->range, &r->windows, err);
+    if (st) return st;
+    r->call.range_s = (double)r->windows.range_ms / 1000;
+    r->base.unnamed_unique = r->windows.unnamed_unique;
+    *out = &r->base;
+    if (r->impl->keeps_name || r->base.unnamed_unique) return OK;
+    return rows_merge(&r->base, MERGE_NONE, out, err);
+}

@@ -1,0 +1,186 @@
+/* func_sort - order for instant queries: by value, by labels. A range query's is by labels always.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "promql/func_impl.h"
+
+/* Values first, NaN last either way; equal ones in the order of their labels. */
+static int compare_values(const struct row *a, const struct row *b)
+{
+    double x = a->v[0];
+    double y = b->v[0];
+    if (isnan(x) || isnan(y)) return isnan(x) - isnan(y);
+    return (x > y) - (x < y);
+}
+
+static int compare_ascending(const void *a, const void *b)
+{
+    int order = compare_values(a, b);
+    return order ? order
+                 : labels_compare(((const struct row *)a)->labels, ((const struct row *)b)->labels);
+}
+
+static int compare_descending(const void *a, const void *b)
+{
+    const struct row *x = a;
+    const struct row *y = b;
+    bool nan = isnan(x->v[0]) || isnan(y->v[0]);
+    int order = nan ? compare_values(x, y) : compare_values(y, x);
+    return order ? order : labels_compare(x->labels, y->labels);
+}
+
+static enum status warn_sort(struct eval *ev, const struct ast *call,
+                             const struct eval_range *range, struct error *err)
+{
+    if (range->steps == 1) return OK;
+    return eval_warn(ev,
+                     STR("PromQL warning: sort is ineffective for range queries since results are "
+                         "always ordered by labels"),
+                     call, err);
+}
+
+static enum status sort_with(struct eval *ev, const struct ast *call,
+                             const struct eval_range *range,
+                             int (*compare)(const void *, const void *), struct rows **out,
+                             struct error *err)
+{
+    struct rows *child;
+    struct row_table table = {0};
+    enum status st = warn_sort(ev, call, range, err);
+    if (!st) st = eval_rows(ev, call->call.args[0], range, &child, err);
+    *out = child;
+    if (st || range->steps > 1) return st;
+    st = rows_collect(child, &table, err);
+    if (st) return st;
+    if (table.count) qsort(table.items, table.count, sizeof(table.items[0]), compare);
+    return rows_from_table(ev, &table, 1, child->unnamed_unique, out, err);
+}
+
+static enum status rows_sort(struct eval *ev, const struct ast *call,
+                             const struct eval_range *range, struct rows **out, struct error *err)
+{
+    return sort_with(ev, call, range, compare_ascending, out, err);
+}
+
+static enum status rows_sort_desc(struct eval *ev, const struct ast *call,
+                                  const struct eval_range *range, struct rows **out,
+                                  struct error *err)
+{
+    return sort_with(ev, call, range, compare_descending, out, err);
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* A run of digits without its leading zeros. */
+static struct str take_number(struct str text, size_t *at)
+{
+    while (*at + 1 < text.size && text.data[*at] == '0' && is_digit(text.data[*at + 1]))
+        (*at)++;
+    struct str digits = {.data = text.data + *at};
+    while (*at < text.size && is_digit(text.data[*at])) {
+        (*at)++;
+        digits.size++;
+    }
+    return digits;
+}
+
+/* Natural order: runs of digits compare as numbers, so that "9" comes before "10". */
+static int compare_natural(struct str a, struct str b)
+{
+    size_t i = 0;
+    size_t k = 0;
+    while (i < a.size && k < b.size) {
+        int order;
+        if (is_digit(a.data[i]) && is_digit(b.data[k])) {
+            struct str x = take_number(a, &i);
+            struct str y = take_number(b, &k);
+            order = (x.size > y.size) - (x.size < y.size);
+            if (!order) order = str_compare(x, y);
+        } else {
+            unsigned char x = (unsigned char)a.data[i++];
+            unsigned char y = (unsigned char)b.data[k++];
+            order = (x > y) - (x < y);
+        }
+        if (order) return order;
+    }
+    int order = (i < a.size) - (k < b.size);
+    return order ? order : str_compare(a, b);
+}
+
+/* A row beside the values it is sorted by; qsort passes no context. */
+struct label_key {
+    struct row row;
+    const struct str *values;
+    size_t count;
+    int sign;
+};
+
+static int compare_label_keys(const void *a, const void *b)
+{
+    const struct label_key *x = a;
+    const struct label_key *y = b;
+    for (size_t i = 0; i < x->count; i++) {
+        int order = compare_natural(x->values[i], y->values[i]);
+        if (order) return x->sign * order;
+    }
+    return x->sign * labels_compare(x->row.labels, y->row.labels);
+}
+
+static enum status sort_keys(struct eval *ev, const struct ast *call, struct row_table *table,
+                             int sign, struct error *err)
+{
+    size_t names = call->call.arg_count - 1;
+    struct label_key *keys = arena_alloc_array(ev->arena, table->count, sizeof(*keys));
+    if (!keys) return arena_error(ev->arena, err);
+    for (size_t i = 0; i < table->count; i++) {
+        struct str *values = arena_alloc_array(ev->arena, names, sizeof(*values));
+        if (!values) return arena_error(ev->arena, err);
+        for (size_t k = 0; k < names; k++)
+            values[k] = labels_get(table->items[i].labels, eval_string(call->call.args[k + 1]));
+        keys[i] = (struct label_key){
+            .row = table->items[i], .values = values, .count = names, .sign = sign};
+    }
+    qsort(keys, table->count, sizeof(*keys), compare_label_keys);
+    for (size_t i = 0; i < table->count; i++)
+        table->items[i] = keys[i].row;
+    return OK;
+}
+
+static enum status sort_by_label(struct eval *ev, const struct ast *call,
+                                 const struct eval_range *range, int sign, struct rows **out,
+                                 struct error *err)
+{
+    struct rows *child;
+    struct row_table table = {0};
+    enum status st = warn_sort(ev, call, range, err);
+    if (!st) st = eval_rows(ev, call->call.args[0], range, &child, err);
+    *out = child;
+    if (st || range->steps > 1) return st;
+    st = rows_collect(child, &table, err);
+    if (!st && table.count) st = sort_keys(ev, call, &table, sign, err);
+    return st ? st : rows_from_table(ev, &table, 1, child->unnamed_unique, out, err);
+}
+
+static enum status rows_sort_by_label(struct eval *ev, const struct ast *call,
+                                      const struct eval_range *range, struct rows **out,
+                                      struct error *err)
+{
+    return sort_by_label(ev, call, range, 1, out, err);
+}
+
+static enum status rows_sort_by_label_desc(struct eval *ev, const struct ast *call,
+                                           const struct eval_range *range, struct rows **out,
+                                           struct error *err)
+{
+    return sort_by_label(ev, call, range, -1, out, err);
+}
+
+const struct function_impl func_sort = {.kind = FUNCTION_ROWS, .rows = rows_sort};
+const struct function_impl func_sort_desc = {.kind = FUNCTION_ROWS, .rows = rows_sort_desc};
+const struct function_impl func_sort_by_label = {.kind = FUNCTION_ROWS, .rows = rows_sort_by_label};
+const struct function_impl func_sort_by_label_desc = {.kind = FUNCTION_ROWS,
+                                                      .rows = rows_sort_by_label_desc};

@@ -1,0 +1,284 @@
+/* select - reading series, looking back, sliding windows. */
+#include "promql/select.h"
+
+#include "base/bits.h"
+
+/* Do the series stay distinct without their names? Yes when they share one, and no __type__ or
+ * __unit__ is there that only their name's metadata would tell apart. */
+static bool is_unnamed_unique(const struct ast *selector, const struct selection *selection)
+{
+    bool one_name = false;
+    for (size_t i = 0; i < selector->selector.matcher_count; i++) {
+        const struct matcher *m = &selector->selector.matchers[i];
+        one_name = one_name || (m->type == MATCH_EQUAL && m->value.size &&
+                                str_equal(m->name, LABEL_METRIC_NAME));
+    }
+    for (size_t i = 0; one_name && i < selection->count; i++) {
+        struct labels labels = selection->series[i].labels;
+        if (labels_has(labels, STR("__type__")) || labels_has(labels, STR("__unit__")))
+            return false;
+    }
+    return one_name || selection->count < 2;
+}
+
+static enum status select_series(struct eval *ev, const struct ast *selector, int64_t t_min_ms,
+                                 int64_t t_max_ms, struct selection *out, struct error *err)
+{
+    struct select_request request = {
+        .matchers = selector->selector.matchers,
+        .matcher_count = selector->selector.matcher_count,
+        .t_min_ms = t_min_ms,
+        .t_max_ms = t_max_ms,
+    };
+    return querier_select(ev->querier, &request, out, err);
+}
+
+static enum status read_series(struct eval *ev, const struct series_view *view, int64_t t_min_ms,
+                               int64_t t_max_ms, struct columns *columns, struct error *err)
+{
+    enum { SERIES_WORK = 16 }; /* finding a series costs about as much as so many samples */
+    enum status st = series_read(ev->querier, view, t_min_ms, t_max_ms, columns, err);
+    if (st) return st;
+    ev->query->stats.samples_read += columns->count;
+    return eval_tick(ev, columns->count + SERIES_WORK, err);
+}
+
+/* Where the steps of a shifted selector look: from the first to the last reference time. */
+struct reference {
+    bool fixed;
+    int64_t first_ms;
+    int64_t last_ms;
+};
+
+static struct reference reference_of(const struct ast_time_shift *shift,
+                                     const struct eval_range *range)
+{
+    struct reference ref = {.fixed = shift->at != AT_NONE};
+    int64_t first = ref.fixed ? shift->at_ms : range->start_ms;
+    int64_t last = ref.fixed ? shift->at_ms : eval_step_ms(range, range->steps - 1);
+    ref.first_ms = bits_sub_clamped(first, shift->offset_ms);
+    ref.last_ms = bits_sub_clamped(last, shift->offset_ms);
+    return ref;
+}
+
+struct select_rows {
+    struct rows base;
+    struct eval_range range;
+    enum select_what what;
+    struct reference ref;
+    int64_t offset_ms;
+    struct selection selection;
+    size_t at;
+    struct columns columns;
+    struct label_scratch scratch;
+    struct row row;
+};
+
+/* Fill the row from the columns: at each step the last sample that is not older than the lookback,
+ * unless it is a stale marker. */
+static void look_back(struct select_rows *s)
+{
+    const struct columns *c = &s->columns;
+    int64_t lookback_ms = s->base.ev->lookback_ms;
+    size_t behind = 0; /* samples at or before the reference time */
+    size_t steps = s->ref.fixed ? 1 : s->range.steps;
+    for (size_t i = 0; i < steps; i++) {
+        int64_t ref_ms = s->ref.first_ms + (int64_t)i * s->range.step_ms;
+        while (behind < c->count && c->t_ms[behind] <= ref_ms)
+            behind++;
+        if (!behind) continue;
+        int64_t t_ms = c->t_ms[behind - 1];
+        if (t_ms <= ref_ms - lookback_ms || sample_is_stale(c->v[behind - 1])) continue;
+        s->row.v[i] = s->what == SELECT_TIMES ? (double)t_ms / 1000 : c->v[behind - 1];
+        bit_set(s->row.present, i);
+    }
+    if (s->ref.fixed && bit_get(s->row.present, 0)) {
+        bits_fill(s->row.present, s->range.steps);
+        for (size_t i = 1; i < s->range.steps; i++)
+            s->row.v[i] = s->row.v[0];
+    }
+}
+
+static enum status select_next(struct rows *self, struct row **out, struct error *err)
+{
+    struct select_rows *s = (struct select_rows *)self;
+    *out = NULL;
+    while (s->at < s->selection.count) {
+        const struct series_view *view = &s->selection.series[s->at++];
+        int64_t t_min_ms = bits_sub_clamped(s->ref.first_ms, self->ev->lookback_ms - 1);
+        enum status st = read_series(self->ev, view, t_min_ms, s->ref.last_ms, &s->columns, err);
+        if (st) return st;
+        if (!s->columns.count) continue;
+        bits_zero(s->row.present, self->steps);
+        look_back(s);
+        if (!bits_any(s->row.present, self->steps)) continue;
+        s->row.labels = view->labels;
+        if (s->what == SELECT_TIMES)
+            st = labels_unname(view->labels, &s->scratch, self->ev->arena, &s->row.labels, err);
+        *out = &s->row;
+        return st;
+    }
+    return OK;
+}
+
+enum status select_rows(struct eval *ev, const struct ast *node, const struct eval_range *range,
+                        enum select_what what, struct rows **out, struct error *err)
+{
+    struct select_rows *s = arena_calloc(ev->arena, 1, sizeof(*s));
+    if (!s) return arena_error(ev->arena, err);
+    *s = (struct select_rows){
+        .base = {.next = select_next, .ev = ev, .steps = range->steps},
+        .range = *range,
+        .what = what,
+        .ref = reference_of(&node->selector.shift, range),
+        .columns = {.arena = ev->arena},
+    };
+    enum status st = row_alloc(&s->row, range->steps, ev->arena, err);
+    int64_t t_min_ms = bits_sub_clamped(s->ref.first_ms, ev->lookback_ms - 1);
+    if (!st) st = select_series(ev, node, t_min_ms, s->ref.last_ms, &s->selection, err);
+    if (st) return st;
+    s->base.unnamed_unique = is_unnamed_unique(node, &s->selection);
+    *out = &s->base;
+    if (what == SELECT_TIMES && !s->base.unnamed_unique)
+        return rows_merge(&s->base, MERGE_DISJOINT, out, err);
+    return OK;
+}
+
+/* The steps of a subquery: multiples of its step, behind the left end of its first window. */
+static void subquery_steps(const struct ast *node, const struct reference *ref,
+                           int64_t default_step_ms, struct eval_range *out)
+{
+    int64_t step_ms = node->subquery.step_ms ? node->subquery.step_ms : default_step_ms;
+    int64_t open_ms = bits_sub_clamped(ref->first_ms, node->subquery.range_ms);
+    int64_t start_ms = (bits_floor_div(open_ms, step_ms) + 1) * step_ms;
+    *out = (struct eval_range){.start_ms = start_ms, .step_ms = step_ms};
+    if (start_ms <= ref->last_ms) out->steps = (size_t)((ref->last_ms - start_ms) / step_ms) + 1;
+}
+
+static enum status open_subquery(struct windows *w, const struct ast *node,
+                                 const struct reference *ref, struct error *err)
+{
+    struct eval *ev = w->ev;
+    w->range_ms = node->subquery.range_ms;
+    subquery_steps(node, ref, ev->engine->options.default_step_ms, &w->inner_range);
+    w->unnamed_unique = true;
+    if (!w->inner_range.steps) return OK;
+    enum status st = eval_rows(ev, node->subquery.expr, &w->inner_range, &w->inner, err);
+    if (st) return st;
+    w->unnamed_unique = w->inner->unnamed_unique;
+    w->stable = w->inner->stable;
+    return columns_reserve(&w->columns, w->inner_range.steps) ? OK : arena_error(ev->arena, err);
+}
+
+static enum status open_selector(struct windows *w, const struct ast *node,
+                                 const struct reference *ref, struct error *err)
+{
+    const struct ast *selector = node->matrix.selector;
+    w->range_ms = node->matrix.range_ms;
+    w->stable = true;
+    int64_t t_min_ms = bits_sub_clamped(ref->first_ms, w->range_ms - 1);
+    enum status st = select_series(w->ev, selector, t_min_ms, ref->last_ms, &w->selection, err);
+    if (!st) w->unnamed_unique = is_unnamed_unique(selector, &w->selection);
+    return st;
+}
+
+enum status windows_open(struct eval *ev, const struct ast *node, const struct eval_range *range,
+                         struct windows *out, struct error *err)
+{
+    bool subquery = node->kind == AST_SUBQUERY;
+    const struct ast_time_shift *shift =
+        subquery ? &node->subquery.shift : &node->matrix.selector->selector.shift;
+    struct reference ref = reference_of(shift, range);
+    *out = (struct windows){
+        .ev = ev,
+        .range = range,
+        .offset_ms = shift->offset_ms,
+        .fixed = ref.fixed,
+        .fixed_end_ms = ref.last_ms,
+        .columns = {.arena = ev->arena},
+    };
+    return subquery ? open_subquery(out, node, &ref, err) : open_selector(out, node, &ref, err);
+}
+
+static void drop_stale(struct columns *c)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        if (sample_is_stale(c->v[i])) continue;
+        c->t_ms[kept] = c->t_ms[i];
+        c->v[kept++] = c->v[i];
+    }
+    c->count = kept;
+}
+
+static enum status next_selected(struct windows *w, bool *more, struct error *err)
+{
+    *more = w->at < w->selection.count;
+    if (!*more) return OK;
+    const struct series_view *view = &w->selection.series[w->at++];
+    int64_t first_ms = w->fixed ? w->fixed_end_ms : w->range->start_ms - w->offset_ms;
+    int64_t last_ms =
+        w->fixed ? w->fixed_end_ms : eval_step_ms(w->range, w->range->steps - 1) - w->offset_ms;
+    int64_t t_min_ms = bits_sub_clamped(first_ms, w->range_ms - 1);
+    enum status st = read_series(w->ev, view, t_min_ms, last_ms, &w->columns, err);
+    if (st) return st;
+    drop_stale(&w->columns);
+    w->labels = view->labels;
+    return OK;
+}
+
+static enum status next_evaluated(struct windows *w, bool *more, struct error *err)
+{
+    struct row *row = NULL;
+    enum status st = w->inner ? w->inner->next(w->inner, &row, err) : OK;
+    *more = row != NULL;
+    if (st || !row) return st;
+    struct columns *c = &w->columns;
+    struct bit_walk walk = bit_walk(row->present, w->inner_range.steps);
+    size_t i;
+    c->count = 0;
+    while (bit_walk_next(&walk, &i)) {
+        c->t_ms[c->count] = eval_step_ms(&w->inner_range, i);
+        c->v[c->count++] = row->v[i];
+    }
+    w->labels = row->labels;
+    return eval_tick(w->ev, c->count, err);
+}
+
+enum status windows_next(struct windows *w, bool *more, struct error *err)
+{
+    eval_drop(w->ev, w->held);
+    w->held = 0;
+    do {
+        enum status st = w->inner || !w->selection.count ? next_evaluated(w, more, err)
+                                                         : next_selected(w, more, err);
+        if (st || !*more) return st;
+    } while (!w->columns.count);
+    w->t_ms = w->columns.t_ms;
+    w->v = w->columns.v;
+    w->count = w->columns.count;
+    w->low = 0;
+    w->high = 0;
+    w->held = w->count;
+    return eval_hold(w->ev, w->held, err);
+}
+
+bool windows_at(struct windows *w, size_t step, struct window *out)
+{
+    int64_t eval_ms = eval_step_ms(w->range, step);
+    int64_t end_ms = w->fixed ? w->fixed_end_ms : eval_ms - w->offset_ms;
+    int64_t start_ms = end_ms - w->range_ms;
+    while (w->high < w->count && w->t_ms[w->high] <= end_ms)
+        w->high++;
+    while (w->low < w->high && w->t_ms[w->low] <= start_ms)
+        w->low++;
+    *out = (struct window){
+        .t_ms = w->t_ms + w->low,
+        .v = w->v + w->low,
+        .count = w->high - w->low,
+        .start_ms = start_ms,
+        .end_ms = end_ms,
+        .eval_ms = eval_ms,
+    };
+    return out->count > 0;
+}
