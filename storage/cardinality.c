@@ -100,9 +100,9 @@ static enum status top_rows(struct top *top, enum row_text kind, struct arena *a
         size_t size = name_bytes + value_bytes + (kind == ROW_PAIR);
         char *text = arena_alloc(a, size);
         if (!text) return arena_error(a, err);
-        memcpy(text, name.data, name_bytes);
+        if (name_bytes) memcpy(text, name.data, name_bytes);
         if (kind == ROW_PAIR) text[name_bytes] = '=';
-        memcpy(text + size - value_bytes, value.data, value_bytes);
+        if (value_bytes) memcpy(text + size - value_bytes, value.data, value_bytes);
         (*rows)[i] = (struct cardinality_row){.name = {.data = text, .size = size},
                                               .value = top->items[i].value};
     }
