@@ -1,7 +1,9 @@
 """Fixtures of the end-to-end tests; when a test fails, the end of each server's log is shown."""
+import os
+
 import pytest
 
-from hearth import Hearth
+from hearth import BINARY, Hearth
 
 LOG_LINES_SHOWN = 60
 
@@ -41,3 +43,8 @@ def pytest_runtest_makereport(item, call):
         for program in getattr(item, "programs", []):
             tail = "\n".join(program.log.splitlines()[-LOG_LINES_SHOWN:])
             report.sections.append((f"log of {program.name} in {program.folder}", tail))
+
+
+def pytest_sessionstart(session):
+    if not os.path.exists(BINARY):
+        pytest.exit(f"{BINARY} is missing: ./dev build makes it, HEARTH_BINARY names another", 1)
