@@ -15,13 +15,20 @@ extern "C" {
 
 #include <re2/re2.h>
 
+#include "model/regex_shape.h"
+
 using re2::StringPiece;
 
 struct regex {
     RE2 engine;
+    struct regex_shape shape = {};
 
     regex(const std::string &pattern, const RE2::Options &options) : engine(pattern, options)
     {
+    }
+    ~regex()
+    {
+        regex_shape_release(&shape);
     }
 };
 
@@ -166,8 +173,9 @@ enum status compile(const char *before, struct str pattern, const char *after, s
     options.set_log_errors(false);
     options.set_max_mem(REGEX_BYTES_MAX);
     struct regex *re = new regex(before + t.out + after, options);
-    if (!re->engine.ok()) {
-        enum status st = report(re->engine, err);
+    enum status st =
+        re->engine.ok() ? regex_shape_init(&re->shape, pattern, err) : report(re->engine, err);
+    if (st != OK) {
         delete re;
         return st;
     }
@@ -311,7 +319,15 @@ void regex_destroy(struct regex *re)
 
 bool regex_matches(const struct regex *re, struct str text)
 {
+    if (re->shape.form != REGEX_OTHER) return regex_shape_matches(&re->shape, text);
     return RE2::PartialMatch(piece_of(text), re->engine);
+}
+
+const struct str *regex_literals(const struct regex *re, size_t *count)
+{
+    if (re->shape.form != REGEX_LITERALS) return nullptr;
+    *count = re->shape.count;
+    return re->shape.literals;
 }
 
 enum status regex_expand(const struct regex *re, struct str text, struct str replacement,

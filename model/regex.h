@@ -5,6 +5,8 @@
  * (Prometheus 3.x). RE2 runs in linear time; its memory is capped (REGEX_BYTES_MAX) and lives in
  * libc's heap, not ours.
  *
+ * Patterns that need no engine (model/regex_shape.h) are matched without it.
+ *
  * Threads: a compiled regex may be used by any number of threads.
  */
 #ifndef HEARTH_MODEL_REGEX_H
@@ -34,6 +36,10 @@ MUST_USE enum status regex_check(struct str pattern, struct error *err);
 void regex_destroy(struct regex *re);
 
 bool regex_matches(const struct regex *re, struct str text);
+
+/* The only texts that match, sorted, when the pattern is a literal or a list of them (a|b|c): an
+ * index can look them up. NULL for every other pattern. Owned by re. */
+const struct str *regex_literals(const struct regex *re, size_t *count);
 
 /* Match text and expand the template: $1, ${1}, ${name}, $$, as Go's Regexp.Expand. Absent groups
  * are empty. *matched says whether the text matched; *out (on the arena) is set only then. */

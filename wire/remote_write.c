@@ -9,7 +9,6 @@
  */
 #include "wire/remote_write.h"
 
-#include "base/varint.h"
 #include "wire/remote.pb-c.h"
 
 /* The arena, and whether it was what made unpacking fail. */

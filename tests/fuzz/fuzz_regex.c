@@ -1,11 +1,13 @@
 /* links: model */
 /*
- * "pattern\0text\0template": compile, match, expand. Matching and expanding must agree.
+ * "pattern\0text\0template": compile, match, expand. Matching, which may do without the engine, and
+ * expanding, which never does, must agree on every text that is UTF-8.
  */
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/assert.h"
+#include "model/names.h"
 #include "model/regex.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -40,7 +42,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     arena_init(&a, HEAP_QUERY, ARENA_BYTES);
     bool expected = regex_matches(re, text);
-    if (regex_expand(re, text, rest, &a, &matched, &out, &err) == OK) ASSERT(matched == expected);
+    if (regex_expand(re, text, rest, &a, &matched, &out, &err) == OK)
+        ASSERT(matched == expected || !name_is_utf8(text));
     arena_release(&a);
     regex_destroy(re);
     return 0;
