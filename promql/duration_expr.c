@@ -60,7 +60,7 @@ enum status duration_evaluate(const struct ast *expr, struct duration_context co
 static enum status resolve(const struct ast *expr, struct duration_context context,
                            bool may_be_negative, int64_t *out_ms, struct error *err)
 {
-    double seconds;
+    double seconds = 0;
     enum status st;
 
     if (!expr) return OK;

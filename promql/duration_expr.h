@@ -17,7 +17,8 @@ struct duration_context {
 /* In two parts, as Go's Duration.Seconds: the last bit of 4.018 depends on it. */
 static inline double seconds_from_ms(int64_t ms)
 {
-    return (double)(ms / 1000) + (double)(ms % 1000 * 1000000) / 1e9;
+    int64_t whole_s = ms / 1000;
+    return (double)whole_s + (double)(ms % 1000 * 1000000) / 1e9;
 }
 
 /* Fill in range_ms, step_ms and offset_ms of the whole tree where they were given by expressions.

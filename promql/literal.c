@@ -9,7 +9,8 @@
 
 static char lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+    if (c >= 'A' && c <= 'Z') return (char)(c + ('a' - 'A'));
+    return c;
 }
 
 /* The value of a hexadecimal digit; 16 for anything else. */
@@ -214,8 +215,9 @@ static size_t quote_byte(unsigned char c, char quote, char out[QUOTED_CHARACTER_
 {
     static const char letters[] = {['\a'] = 'a', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n',
                                    ['\r'] = 'r', ['\t'] = 't', ['\v'] = 'v'};
-    char letter = c < sizeof(letters) ? letters[c] : '\0';
+    char letter = '\0';
 
+    if (c < sizeof(letters)) letter = letters[c];
     if (c == '\\' || c == (unsigned char)quote) letter = (char)c;
     if (letter) {
         out[0] = '\\';

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "promql/parse_error.h"
 #include "promql/parser_state.h"
 #include "promql/typecheck.h"
@@ -142,12 +143,13 @@ enum status parse_selector(struct str text, struct arena *a, struct matcher **ma
                            size_t *count, struct error *err)
 {
     struct parser p;
-    struct ast *selector;
+    struct ast *selector = NULL;
     enum status st = begin(&p, text, a, err);
 
     if (st) return st;
     st = parse_only_selector(&p, &selector);
     if (st) return give_up(&p, st);
+    ASSERT(selector);
     *matchers = selector->selector.matchers;
     *count = selector->selector.matcher_count;
     return OK;

@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "promql/literal.h"
 #include "promql/parse_error.h"
 #include "promql/parser_state.h"
@@ -274,12 +275,14 @@ enum status parse_binary(struct parser *p, enum precedence weakest, struct ast *
         st = parse_primary(p, &expr);
         if (!st) st = parse_postfixes(p, &expr);
     }
+    ASSERT(st || expr);
     while (!st) {
         enum precedence precedence = precedence_of(p->token.kind);
         if (precedence == PRECEDENCE_NONE || precedence < weakest) break;
         st = parse_operation(p, &expr);
     }
     parser_leave(p);
+    ASSERT(st || expr);
     *out = expr;
     return st;
 }

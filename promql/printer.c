@@ -6,6 +6,7 @@
  */
 #include "promql/printer.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "alloc/buf.h"
@@ -37,7 +38,7 @@ static void print_number(struct buf *b, const struct ast *node)
     char text[NUMBER_TEXT_BYTES];
 
     if (node->number.is_duration)
-        print_duration_ms(b, (int64_t)(node->number.value * 1e9) / 1000000);
+        print_duration_ms(b, llround(node->number.value * 1e3));
     else
         buf_append(b, text, number_format_plain(text, node->number.value));
 }

@@ -6,6 +6,7 @@
  * stdout: one line per query: "ok <printed form>" or "error <words>"; newlines are written as \n.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "promql/parser.h"
@@ -55,26 +56,33 @@ static enum status parse_as_selector(struct str text, struct arena *a, struct er
     return st;
 }
 
+static void answer(struct str text, const char *flags)
+{
+    struct error err = {0};
+    struct arena a;
+    struct str printed = STR("");
+    enum status st;
+
+    arena_init(&a, HEAP_QUERY, 64 << 20);
+    if (strchr(flags, 's'))
+        st = parse_as_selector(text, &a, &err);
+    else
+        st = parse_and_print(text, flags, &a, &printed, &err);
+    write_line(st ? "error" : "ok", st ? str_from(err.text) : printed);
+    arena_release(&a);
+}
+
 int main(void)
 {
-    char flags[16];
-    size_t size;
+    char head[64];
 
-    while (scanf("%15s %zu", flags, &size) == 2 && getchar() == '\n') {
-        struct error err = {0};
-        struct arena a;
-        struct str printed = STR("");
-        enum status st;
-
+    while (fgets(head, sizeof(head), stdin)) {
+        char *space = strchr(head, ' ');
+        if (!space) return 2;
+        *space = '\0';
+        size_t size = strtoul(space + 1, NULL, 10);
         if (size >= sizeof(query) || fread(query, 1, size, stdin) != size) return 2;
-        arena_init(&a, HEAP_QUERY, 64 << 20);
-        struct str text = {.data = query, .size = size};
-        if (strchr(flags, 's'))
-            st = parse_as_selector(text, &a, &err);
-        else
-            st = parse_and_print(text, flags, &a, &printed, &err);
-        write_line(st ? "error" : "ok", st ? str_from(err.text) : printed);
-        arena_release(&a);
+        answer((struct str){.data = query, .size = size}, head);
     }
     return 0;
 }
