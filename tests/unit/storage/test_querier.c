@@ -266,9 +266,9 @@ static void check_samples(const struct naive_series *n, const struct select_requ
         const struct sample *sample = &n->samples[i];
         if (sample->t_ms < r->t_min_ms || sample->t_ms > r->t_max_ms) continue;
         if (!visible(b, sample->t_ms)) continue;
-        ck_assert_uint_lt(at, columns->count);
-        ck_assert_int_eq(columns->t_ms[at], sample->t_ms);
-        ck_assert(bits_from_double(columns->v[at]) == bits_from_double(sample->v));
+        EXPECT(at < columns->count);
+        EXPECT(columns->t_ms[at] == sample->t_ms);
+        EXPECT(bits_from_double(columns->v[at]) == bits_from_double(sample->v));
         at++;
     }
     ck_assert_uint_eq(at, columns->count);
@@ -279,32 +279,32 @@ static void check_values(struct querier *q, const struct select_request *r,
 {
     struct str_list list;
     struct error err;
-    ck_assert(querier_label_values(q, STR("i"), r, &list, &err) == OK);
+    EXPECT(querier_label_values(q, STR("i"), r, &list, &err) == OK);
     for (size_t i = 0; i < list.count; i++) {
         bool found = false;
-        if (i > 0) ck_assert_int_lt(str_compare(list.items[i - 1], list.items[i]), 0);
+        if (i > 0) EXPECT(str_compare(list.items[i - 1], list.items[i]) < 0);
         for (size_t s = 0; s < selection->count && !found; s++)
             found = str_equal(labels_get(selection->series[s].labels, STR("i")), list.items[i]);
-        ck_assert(found);
+        EXPECT(found);
     }
     for (size_t s = 0; s < selection->count; s++) {
         struct str value = labels_get(selection->series[s].labels, STR("i"));
         bool found = value.size == 0;
         for (size_t i = 0; i < list.count && !found; i++)
             found = str_equal(value, list.items[i]);
-        ck_assert(found);
+        EXPECT(found);
     }
-    ck_assert(querier_label_names(q, r, &list, &err) == OK);
+    EXPECT(querier_label_names(q, r, &list, &err) == OK);
     for (size_t s = 0; s < selection->count; s++) {
         struct labels labels = selection->series[s].labels;
         for (size_t l = 0; l < labels.count; l++) {
             bool found = false;
             for (size_t i = 0; i < list.count && !found; i++)
                 found = str_equal(labels.items[l].name, list.items[i]);
-            ck_assert(found);
+            EXPECT(found);
         }
     }
-    ck_assert(selection->count > 0 || list.count == 0);
+    EXPECT(selection->count > 0 || list.count == 0);
 }
 
 static void step_query(struct walk *w)
@@ -323,7 +323,7 @@ static void step_query(struct walk *w)
         matchers[i] = draw_matcher(w);
     struct querier *q = store_query(&w->store);
     struct selection selection;
-    ck_assert(querier_select(q, &r, &selection, &err) == OK);
+    EXPECT(querier_select(q, &r, &selection, &err) == OK);
     size_t expected = 0;
     for (size_t i = 0; i < WALK_SERIES; i++)
         expected += naive_selected(w, &w->series[i], &r, &b);
@@ -333,9 +333,9 @@ static void step_query(struct walk *w)
         const struct series_view *view = &selection.series[i];
         size_t n = 0;
         while (!labels_equal(w->series[n].labels, view->labels))
-            ck_assert_uint_lt(++n, WALK_SERIES);
-        ck_assert(naive_selected(w, &w->series[n], &r, &b));
-        ck_assert(series_read(q, view, r.t_min_ms, r.t_max_ms, &columns, &err) == OK);
+            EXPECT(++n < WALK_SERIES);
+        EXPECT(naive_selected(w, &w->series[n], &r, &b));
+        EXPECT(series_read(q, view, r.t_min_ms, r.t_max_ms, &columns, &err) == OK);
         check_samples(&w->series[n], &r, &b, &columns);
     }
     check_values(q, &r, &selection);

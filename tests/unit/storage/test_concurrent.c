@@ -1,0 +1,253 @@
+/*
+ * storage under everything at once: writers, queries, expiry, export and a clock that runs.
+ *
+ * A value says which time and series it belongs to, so a torn or misplaced sample shows. A writer
+ * publishes what was acknowledged; a querier opened after that must see it, or the clock has
+ * overtaken it.
+ */
+#include <stdio.h>
+
+#include "base/hash.h"
+#include "base/thread.h"
+#include "tests/unit/storage/store.h"
+#include "tests/unit/suite.h"
+
+enum { WRITERS = 2, READERS = 2, STEADY = 24, ROUNDS = 1500 };
+
+struct race {
+    struct store store;
+    struct storage *copy; /* what is exported is imported here */
+    struct labels labels[STEADY];
+    _Atomic int64_t acknowledged_ms[STEADY];
+    _Atomic uint32_t writers_left;
+    _Atomic uint32_t next_writer;
+    _Atomic uint64_t logged;
+};
+
+static double value_of(int64_t t_ms, int series)
+{
+    return (double)(t_ms - STORE_NOW_MS) * STEADY + series;
+}
+
+static int number_in(struct str text)
+{
+    int number = 0;
+    for (size_t i = 0; i < text.size; i++)
+        number = number * 10 + text.data[i] - '0';
+    return number;
+}
+
+static bool running(struct race *race)
+{
+    return atomic_load(&race->writers_left) > 0;
+}
+
+static enum status count_batch(void *self, const struct journal_batch *batch, struct error *err)
+{
+    struct race *race = self;
+    (void)err;
+    for (size_t i = 0; i < batch->series_count; i++)
+        atomic_store(batch->series[i].defined_in, 1); /* lives in the series: must still be there */
+    atomic_fetch_add(&race->logged, batch->sample_count);
+    return OK;
+}
+
+/* Its share of the steady series, now and a little earlier, and one series nobody sees again. */
+static void write_round(struct race *race, struct arena *a, int writer, int round)
+{
+    struct sample samples[STEADY][2];
+    struct append_result result;
+    struct appender *app;
+    struct error err;
+    int64_t now_ms = clock_wall_ms();
+    int64_t late_ms = now_ms - (int64_t)(hash_mix((uint64_t)round, 1) % 300);
+    EXPECT(appender_begin(race->store.db, a, &app, &err) == OK);
+    for (int i = writer; i < STEADY; i += WRITERS) {
+        samples[i][0] = (struct sample){now_ms, value_of(now_ms, i)};
+        samples[i][1] = (struct sample){late_ms, value_of(late_ms, i)};
+        EXPECT(appender_add(app, race->labels[i], samples[i], 2, &err) == OK);
+    }
+    struct str name = arena_printf(a, "%d-%d", writer, round);
+    struct labels passing = store_labels(a, "__name__", "passing", "i", name.data, NULL);
+    struct sample sample = {now_ms, 1};
+    EXPECT(appender_add(app, passing, &sample, 1, &err) == OK);
+    EXPECT(appender_commit(app, &result, &err) == OK);
+    ck_assert_uint_eq(result.refused[REFUSED_CONFLICT], 0);
+    if (result.refused[REFUSED_TOO_OLD] > 0) return; /* the clock ran past: nothing to promise */
+    for (int i = writer; i < STEADY; i += WRITERS)
+        atomic_store(&race->acknowledged_ms[i], now_ms);
+}
+
+static void write_samples(void *arg)
+{
+    struct race *race = arg;
+    struct arena a;
+    int writer = (int)atomic_fetch_add(&race->next_writer, 1);
+    arena_init(&a, HEAP_HTTP, 1 << 24);
+    for (int round = 0; round < ROUNDS; round++) {
+        write_round(race, &a, writer, round);
+        arena_reset(&a);
+    }
+    arena_release(&a);
+    heap_flush_thread();
+    atomic_fetch_sub(&race->writers_left, 1);
+}
+
+static void check_columns(const struct columns *columns, int series, int64_t oldest_ms)
+{
+    for (size_t i = 0; i < columns->count; i++) {
+        EXPECT(columns->t_ms[i] >= oldest_ms);
+        EXPECT(i == 0 || columns->t_ms[i - 1] < columns->t_ms[i]);
+        EXPECT(columns->v[i] == value_of(columns->t_ms[i], series));
+    }
+}
+
+static void read_round(struct race *race, struct arena *a, const struct matcher *steady)
+{
+    int64_t acknowledged_ms[STEADY];
+    bool seen[STEADY] = {false};
+    struct error err;
+    struct querier *q;
+    struct selection selection;
+    struct columns columns = {.arena = a};
+    struct select_request request = {.matchers = steady,
+                                     .matcher_count = 1,
+                                     .t_min_ms = INT64_MIN,
+                                     .t_max_ms = INT64_MAX,
+                                     .sorted = true};
+    for (int i = 0; i < STEADY; i++)
+        acknowledged_ms[i] = atomic_load(&race->acknowledged_ms[i]);
+    struct storage_bounds before = storage_bounds(race->store.db);
+    EXPECT(querier_open(race->store.db, a, &q, &err) == OK);
+    struct storage_bounds after = storage_bounds(race->store.db);
+    ck_assert_msg(querier_select(q, &request, &selection, &err) == OK, "%s", err.text);
+    for (size_t n = 0; n < selection.count; n++) {
+        int i = number_in(labels_get(selection.series[n].labels, STR("i")));
+        EXPECT(series_read(q, &selection.series[n], INT64_MIN, INT64_MAX, &columns, &err) == OK);
+        check_columns(&columns, i, before.oldest_ms);
+        seen[i] = columns.count > 0 && columns.t_ms[columns.count - 1] >= acknowledged_ms[i];
+    }
+    for (int i = 0; i < STEADY; i++)
+        EXPECT(seen[i] || acknowledged_ms[i] < after.oldest_ms);
+    querier_close(q);
+}
+
+static void read_lists(struct race *race, struct arena *a)
+{
+    struct select_request all = {.t_min_ms = INT64_MIN, .t_max_ms = INT64_MAX};
+    struct cardinality cardinality;
+    struct storage_stats stats;
+    struct str_list list;
+    struct error err;
+    struct querier *q;
+    ck_assert(querier_open(race->store.db, a, &q, &err) == OK);
+    ck_assert(querier_label_values(q, STR("i"), &all, &list, &err) == OK);
+    for (size_t i = 1; i < list.count; i++)
+        ck_assert(str_compare(list.items[i - 1], list.items[i]) < 0);
+    ck_assert(querier_label_names(q, &all, &list, &err) == OK);
+    ck_assert(list.count <= 2);
+    querier_close(q);
+    ck_assert(storage_cardinality(race->store.db, 5, a, &cardinality, &err) == OK);
+    storage_stats_read(race->store.db, &stats);
+}
+
+static void read_samples(void *arg)
+{
+    struct race *race = arg;
+    struct matcher steady = store_matcher(MATCH_EQUAL, "__name__", "steady");
+    struct arena a;
+    arena_init(&a, HEAP_QUERY, 1 << 26);
+    for (int round = 0; running(race); round++) {
+        read_round(race, &a, &steady);
+        if (round % 8 == 0) read_lists(race, &a);
+        arena_reset(&a);
+    }
+    arena_release(&a);
+    heap_flush_thread();
+}
+
+static void export_samples(void *arg)
+{
+    struct race *race = arg;
+    struct window_info windows[STORAGE_WINDOWS_MAX];
+    struct chunk_image image;
+    struct exporter *e;
+    struct error err;
+    struct arena a;
+    arena_init(&a, HEAP_SNAPSHOT, 1 << 26);
+    while (running(race)) {
+        size_t count = export_windows(race->store.db, windows);
+        for (size_t i = 0; i < count; i++) {
+            bool more;
+            ck_assert(export_open(race->store.db, windows[i].window, &a, &e, &err) == OK);
+            while (ck_assert(export_next(e, &image, &more, &err) == OK), more) {
+                enum status st = import_chunk(race->copy, &image, &err);
+                ck_assert_msg(st == OK || st == ERR_OUT_OF_RANGE, "%s", err.text);
+            }
+            export_close(e);
+            arena_reset(&a);
+        }
+    }
+    arena_release(&a);
+    heap_flush_thread();
+}
+
+static void maintain(void *arg)
+{
+    struct race *race = arg;
+    while (running(race)) {
+        clock_advance(6);
+        storage_maintain(race->store.db);
+        storage_maintain(race->copy);
+        thread_sleep_ms(1);
+    }
+    heap_flush_thread();
+}
+
+START_TEST(writers_readers_expiry_and_export_do_not_disturb_each_other)
+{
+    static void (*const roles[])(void *) = {write_samples, write_samples,  read_samples,
+                                            read_samples,  export_samples, maintain};
+    struct storage_options options = {.chunk_ms = 200, .windows = 4, .future_ms = 50, .shards = 4};
+    struct race *race = heap_calloc(1, sizeof(*race), HEAP_PROCESS);
+    struct thread threads[ARRAY_COUNT(roles)];
+    struct storage_stats stats;
+    struct error err;
+    struct arena names;
+    ck_assert_ptr_nonnull(race);
+    store_open_with(&race->store, options);
+    ck_assert(storage_open(&options, &race->copy, &err) == OK);
+    storage_set_journal(race->store.db, (struct journal){.self = race, .log = count_batch});
+    arena_init(&names, HEAP_PROCESS, 1 << 20);
+    for (int i = 0; i < STEADY; i++) {
+        race->labels[i] = store_labels(&names, "__name__", "steady", "i",
+                                       arena_printf(&names, "%d", i).data, NULL);
+        atomic_store(&race->acknowledged_ms[i], INT64_MIN);
+    }
+    atomic_store(&race->writers_left, WRITERS);
+    for (size_t i = 0; i < ARRAY_COUNT(roles); i++)
+        ck_assert(thread_start(&threads[i], "race", roles[i], race, &err) == OK);
+    for (size_t i = 0; i < ARRAY_COUNT(roles); i++)
+        thread_join(&threads[i]);
+
+    storage_stats_read(race->store.db, &stats);
+    ck_assert_uint_eq(atomic_load(&race->logged), stats.samples_appended + stats.samples_duplicate);
+    printf("appended %llu, late %llu, forgotten %llu, windows passed %lld\n",
+           (unsigned long long)stats.samples_appended, (unsigned long long)stats.samples_late,
+           (unsigned long long)stats.series_forgotten,
+           (long long)((clock_wall_ms() - STORE_NOW_MS) / options.chunk_ms));
+    clock_advance(INT64_C(1000) * options.chunk_ms);
+    store_settle(&race->store);
+    storage_stats_read(race->store.db, &stats);
+    ck_assert_uint_eq(stats.series, 0);
+    ck_assert_uint_eq(stats.samples, 0);
+    ck_assert_uint_eq(stats.symbols, 0);
+    storage_check(race->copy);
+    storage_close(race->copy);
+    arena_release(&names);
+    store_close(&race->store);
+    heap_free(race, HEAP_PROCESS);
+}
+END_TEST
+
+SUITE(concurrent, writers_readers_expiry_and_export_do_not_disturb_each_other)
