@@ -78,7 +78,7 @@ static enum status union_lists(struct request *req, struct lookup *l, struct str
     struct VEC_OF(struct str) all = {0};
     size_t rounds = l->selectors.count ? l->selectors.count : 1;
     for (size_t i = 0; i < rounds; i++) {
-        struct str_list list;
+        struct str_list list = {0};
         struct select_request request = request_for(l, i);
         enum status st = name.size ? querier_label_values(l->querier, name, &request, &list, err)
                                    : querier_label_names(l->querier, &request, &list, err);
@@ -128,7 +128,7 @@ static void write_list(struct request *req, const struct str_list *list, uint64_
 static void answer_list(struct request *req, struct str name)
 {
     struct lookup l;
-    struct str_list list;
+    struct str_list list = {0};
     struct error err;
     enum status st = lookup_open(req, &l, &err);
     if (!st) st = union_lists(req, &l, name, &list, &err);
@@ -175,7 +175,7 @@ static enum status union_series(struct request *req, struct lookup *l, struct se
 {
     struct VEC_OF(struct series_view) all = {0};
     for (size_t i = 0; i < l->selectors.count; i++) {
-        struct selection selection;
+        struct selection selection = {0};
         struct select_request request = request_for(l, i);
         enum status st = querier_select(l->querier, &request, &selection, err);
         if (!st) st = check_alive(req, err);

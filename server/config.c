@@ -380,7 +380,7 @@ enum status config_parse(struct config *config, int argc, const char *const *arg
     *config = (struct config){0};
     *action = CONFIG_RUN;
     for (int i = 1; i < argc; i++) {
-        struct argument argument;
+        struct argument argument = {0};
         if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0) {
             *action = CONFIG_SHOW_HELP;
             return OK;

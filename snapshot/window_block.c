@@ -140,8 +140,8 @@ static enum status get_labels(struct window_cursor *c, struct arena *a, struct l
 enum status window_cursor_next(struct window_cursor *c, struct arena *a, struct chunk_image *image,
                                bool *more, struct error *err)
 {
-    struct label *items;
-    size_t count;
+    struct label *items = NULL;
+    size_t count = 0;
     uint64_t samples;
     uint64_t first;
     uint64_t length_ms;
