@@ -93,6 +93,11 @@ static void evaluate(struct request *req, struct query *query,
     arena_init(&mem, HEAP_QUERY, h->query_arena_bytes);
     query->arena = &mem;
     enum status st = query_run(&h->engine, query, &err);
+    /* A text that is too long or too deep to parse is a bad query, not one that failed. */
+    if (st == ERR_TOO_LARGE && !query->tree) {
+        error_wrap(&err, "invalid parameter \"query\": ");
+        st = ERR_INVALID;
+    }
     count_query(&h->queries, query, st);
     if (st) {
         reply_error(&req->reply, st, &err);

@@ -113,7 +113,16 @@ void maintenance_stop(struct maintenance *m)
     ticker_stop(&m->maintain);
 }
 
-bool maintenance_refuses_writes(const struct maintenance *m)
+/* Far from the limit this is one atomic load. Near it every request looks at the exact numbers, so
+ * that a burst between two measurements does not eat what is left for queries. */
+bool maintenance_refuses_writes(struct maintenance *m)
 {
-    return atomic_load_explicit(&m->writes_refused, memory_order_relaxed);
+    uint64_t limit = m->options.memory_limit_bytes;
+    if (limit == 0) return false;
+    bool refusing = atomic_load_explicit(&m->writes_refused, memory_order_relaxed);
+    if (!refusing && heap_used_bytes() <= limit - budget_headroom(limit)) return false;
+    struct memstats stats;
+    memstats_read(&stats);
+    return budget_refuses_writes(heap_used_bytes(), stats.heap_idle - stats.heap_released, limit,
+                                 refusing);
 }

@@ -57,7 +57,7 @@ MUST_USE enum status maintenance_start(struct maintenance *m,
 void maintenance_stop(struct maintenance *m);
 
 /* Should writes be answered with 503 now? */
-bool maintenance_refuses_writes(const struct maintenance *m);
+bool maintenance_refuses_writes(struct maintenance *m);
 
 /* Resident memory beyond the heap's, measured now. */
 uint64_t maintenance_other_bytes(void);

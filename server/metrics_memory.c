@@ -142,6 +142,7 @@ static void write_classes(const struct metric_sink *sink, const struct memstats 
     for (size_t f = 0; f < ARRAY_COUNT(families); f++) {
         metric_family(sink, families[f].name, families[f].type, families[f].help);
         for (uint32_t c = 0; c < s->class_count; c++) {
+            if (s->classes[c].mallocs == 0) continue; /* never used: no series for it */
             int size = c == 0 ? snprintf(text, sizeof(text), "large")
                               : snprintf(text, sizeof(text), "%u", s->classes[c].size_bytes);
             metric_labeled(sink, "class", (struct str){text, (size_t)size},
@@ -181,7 +182,7 @@ static void write_owners(const struct hearth *h, const struct metric_sink *sink,
          (double)s->limit_refusals},
         {"hearth_memory_writes_refused", METRIC_GAUGE,
          "1 while writes are refused because memory is short.",
-         maintenance_refuses_writes(&h->maintenance) ? 1 : 0},
+         atomic_load(&h->maintenance.writes_refused) ? 1 : 0},
     };
     write_rows(sink, rows, ARRAY_COUNT(rows));
 }

@@ -2,6 +2,7 @@
 #include "server/query_json.h"
 
 #include "base/assert.h"
+#include "model/number.h"
 
 static const char truncated_text[] = "results truncated due to limit";
 
@@ -67,6 +68,23 @@ static void write_matrix(struct json *j, const struct value *value, size_t count
     json_array_end(j);
 }
 
+/* Scalars and strings are written by other code than series in Prometheus: the time has as many
+ * digits as it needs, a value never has an exponent. */
+static void write_lone_time(struct json *j, int64_t t_ms)
+{
+    json_number(j, (double)t_ms / 1000);
+}
+
+static void write_scalar(struct json *j, const struct value *value)
+{
+    char text[NUMBER_TEXT_BYTES];
+    size_t size = number_format_plain(text, value->scalar);
+    json_array_begin(j);
+    write_lone_time(j, value->t_ms);
+    json_string(j, (struct str){text, size});
+    json_array_end(j);
+}
+
 static void write_result(struct json *j, const struct value *value, size_t count)
 {
     static const char *const types[] = {[VALUE_SCALAR] = "scalar",
@@ -77,10 +95,10 @@ static void write_result(struct json *j, const struct value *value, size_t count
     json_string(j, str_from(types[value->type]));
     json_key(j, STR("result"));
     switch (value->type) {
-    case VALUE_SCALAR: json_point(j, value->t_ms, value->scalar); return;
+    case VALUE_SCALAR: write_scalar(j, value); return;
     case VALUE_STRING:
         json_array_begin(j);
-        json_seconds(j, value->t_ms);
+        write_lone_time(j, value->t_ms);
         json_string(j, value->string);
         json_array_end(j);
         return;

@@ -18,7 +18,7 @@ static void expect_json(const struct query *query, const struct query_json_optio
     buf_release(&out);
 }
 
-static struct label up_labels[] = {{STR("__name__"), STR("up")}, {STR("job"), STR("a\"b")}};
+static struct label up_labels[] = {{{"__name__", 8}, {"up", 2}}, {{"job", 3}, {"a\"b", 3}}};
 
 START_TEST(a_scalar_is_a_pair)
 {
@@ -29,8 +29,12 @@ START_TEST(a_scalar_is_a_pair)
     query.value.scalar = bits_to_double(NORMAL_NAN_BITS);
     query.value.t_ms = 1500;
     expect_json(&query, NULL,
-                "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[1.500,"
+                "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[1.5,"
                 "\"NaN\"]}}");
+    query.value.scalar = 1e21;
+    expect_json(&query, NULL,
+                "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[1.5,"
+                "\"1000000000000000000000\"]}}");
 }
 END_TEST
 
