@@ -37,7 +37,7 @@ static inline double bits_to_double(uint64_t bits)
 /* Zigzag: small magnitudes of either sign become small unsigned numbers. */
 static inline uint64_t bits_zigzag(int64_t v)
 {
-    return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
+    return ((uint64_t)v << 1) ^ -(uint64_t)(v < 0);
 }
 
 static inline int64_t bits_unzigzag(uint64_t v)
