@@ -12,14 +12,25 @@ bool os_range_reserve(struct os_range *range, size_t bytes)
     /* os_release promises zeros for whole heap pages only. */
     ASSERT(HEAP_PAGE_BYTES % sysconf(_SC_PAGESIZE) == 0);
     /* Aligned by hand: mmap aligns to the system's page, which may be smaller than ours. */
-    void *p = mmap(NULL, bytes + HEAP_PAGE_BYTES, PROT_NONE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    /* cppcheck-suppress invalidFunctionArg ; -1 is what MAP_ANONYMOUS asks for */
+    void *p = mmap(NULL, bytes + HEAP_PAGE_BYTES, PROT_NONE, flags, -1, 0);
     if (p == MAP_FAILED) return false;
     uintptr_t aligned = ((uintptr_t)p + HEAP_PAGE_BYTES - 1) & ~(uintptr_t)(HEAP_PAGE_BYTES - 1);
     range->base = (uint8_t *)aligned;
     range->reserved_bytes = bytes;
     range->committed_bytes = 0;
+    /* cppcheck-suppress memleak ; it lives as long as the process */
     return true;
+}
+
+void os_range_trim(struct os_range *range, size_t bytes)
+{
+    ASSERT(bytes <= range->reserved_bytes && bytes % HEAP_PAGE_BYTES == 0);
+    ASSERT(range->committed_bytes == 0);
+    /* The page lost to alignment stays; it costs nothing. */
+    if (munmap(range->base + bytes, range->reserved_bytes - bytes) == 0)
+        range->reserved_bytes = bytes;
 }
 
 bool os_range_commit(struct os_range *range, size_t bytes)

@@ -25,6 +25,9 @@ struct os_range {
 /* Reserve bytes; false when the system refuses so much address space. */
 MUST_USE bool os_range_reserve(struct os_range *range, size_t bytes);
 
+/* Keep only the first `bytes` of a range of which nothing is usable yet. */
+void os_range_trim(struct os_range *range, size_t bytes);
+
 /* Make the first `bytes` of the range usable; false past its end or when the system refuses. */
 MUST_USE bool os_range_commit(struct os_range *range, size_t bytes);
 

@@ -24,11 +24,10 @@ static void reserve(void)
     while (!os_range_reserve(&page_map.heap_range, bytes)) {
         /* Address space is rationed (ulimit -v). */
         bytes /= 2;
-        ASSERT(bytes >= RESERVE_BYTES_MIN);
+        ASSERT(bytes >= RESERVE_BYTES_MIN); /* else there is no room to work in */
     }
     /* When it is, use a quarter of what was granted and leave the rest to libc and the stacks. */
-    if (bytes < RESERVE_BYTES_MAX) bytes = bytes / 4 > RESERVE_BYTES_MIN ? bytes / 4 : bytes;
-    page_map.heap_range.reserved_bytes = bytes;
+    if (bytes < RESERVE_BYTES_MAX) os_range_trim(&page_map.heap_range, bytes / 4);
 }
 
 void page_map_init(void)

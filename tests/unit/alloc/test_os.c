@@ -38,6 +38,18 @@ START_TEST(released_pages_are_zero_and_their_neighbours_are_not)
 }
 END_TEST
 
+START_TEST(a_trimmed_range_ends_earlier)
+{
+    struct os_range range = {0};
+    ck_assert(os_range_reserve(&range, 1 << 20));
+    os_range_trim(&range, 1 << 18);
+    ck_assert_uint_eq(range.reserved_bytes, 1 << 18);
+    ck_assert(!os_range_commit(&range, (1 << 18) + HEAP_PAGE_BYTES));
+    ck_assert(os_range_commit(&range, 1 << 18));
+    memset(range.base, 3, 1 << 18);
+}
+END_TEST
+
 START_TEST(too_much_address_space_is_refused)
 {
     struct os_range range = {0};
@@ -47,4 +59,5 @@ START_TEST(too_much_address_space_is_refused)
 END_TEST
 
 SUITE(os, a_range_becomes_usable_from_its_start_on,
-      released_pages_are_zero_and_their_neighbours_are_not, too_much_address_space_is_refused)
+      released_pages_are_zero_and_their_neighbours_are_not, a_trimmed_range_ends_earlier,
+      too_much_address_space_is_refused)
