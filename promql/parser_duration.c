@@ -74,6 +74,7 @@ static enum status check_literal(struct parser *p, const struct ast *number, uin
     return PARSER_FAIL(p, position, "duration out of range");
 }
 
+/* lhs is NULL for a sign. */
 static enum status make_duration(struct parser *p, enum duration_op op, struct ast *lhs,
                                  struct ast *rhs, struct ast **out)
 {
@@ -85,7 +86,7 @@ static enum status make_duration(struct parser *p, enum duration_op op, struct a
     node->duration.op = op;
     node->duration.lhs = lhs;
     node->duration.rhs = rhs;
-    if (rhs) node->position.end = rhs->position.end;
+    node->position.end = rhs->position.end;
     st = parser_adopt(p, node, lhs);
     if (!st) st = parser_adopt(p, node, rhs);
     *out = node;

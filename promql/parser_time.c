@@ -12,6 +12,8 @@ static const char where_allowed[] =
     "modifier must be preceded by an instant vector selector or range vector selector or a "
     "subquery";
 
+static const double int64_bound = 9223372036854775808.0; /* the first one too large */
+
 /* The node whose offset and @ an expression has; NULL when it can have none. */
 static struct ast *find_shifted(struct ast *expr)
 {
@@ -37,7 +39,7 @@ static bool has_offset(const struct ast_time_shift *shift)
 static int64_t ms_from_seconds(double seconds)
 {
     double ns = round(seconds * 1e9);
-    if (ns >= 0x1p63) return INT64_MAX / 1000000;
+    if (ns >= int64_bound) return INT64_MAX / 1000000;
     return (int64_t)ns / 1000000;
 }
 
@@ -173,9 +175,9 @@ static enum status parse_timestamp(struct parser *p, const struct ast *expr, int
     st = parse_number(p, &number);
     if (st) return st;
     seconds = negative ? -number->number.value : number->number.value;
-    if (seconds < 0x1p63 && seconds > -0x1p63) {
+    if (fabs(seconds) < int64_bound) {
         double ms = round(seconds * 1000);
-        *out_ms = ms >= 0x1p63 ? INT64_MAX : ms < -0x1p63 ? INT64_MIN : (int64_t)ms;
+        *out_ms = ms >= int64_bound ? INT64_MAX : ms < -int64_bound ? INT64_MIN : (int64_t)ms;
         return OK;
     }
     special = isnan(seconds) ? "NaN" : !isinf(seconds) ? NULL : seconds > 0 ? "+Inf" : "-Inf";
