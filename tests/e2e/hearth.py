@@ -11,6 +11,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -30,6 +31,7 @@ WRITE_HEADERS = {
     "Content-Encoding": "snappy",
     "X-Prometheus-Remote-Write-Version": "0.1.0",
 }
+SANITIZER_REPORT = re.compile(r"(Address|Leak|Thread|Memory)Sanitizer|: runtime error: ")
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 _given_ports = set()
@@ -219,6 +221,12 @@ class Hearth(Program):
 
     def environment(self):
         return {**os.environ, **self.env}
+
+    def end(self):
+        """SIGTERM, so that leaks are looked for, and a look at what sanitizers said."""
+        code = self.stop() if self.process is not None else 0
+        assert not SANITIZER_REPORT.search(self.log), "a sanitizer found something"
+        assert code == 0, f"{self.name} ended with {code}"
 
     def get(self, path, params=None, **more):
         return get(self.port, path, params, **more)
