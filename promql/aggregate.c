@@ -18,7 +18,7 @@ enum status grouping_init(struct grouping *g, const struct ast *node, struct are
     const struct str_array *written = &node->aggregate.grouping;
     *g = (struct grouping){.without = node->aggregate.without};
     g->names = arena_alloc_array(a, written->count + 1, sizeof(g->names[0]));
-    if (!g->names) return arena_error(a, err);
+    if (!g->names) return no_room(a, err);
     if (written->count) memcpy(g->names, written->items, written->count * sizeof(g->names[0]));
     g->name_count = written->count;
     qsort(g->names, g->name_count, sizeof(g->names[0]), compare_names);
@@ -74,10 +74,12 @@ enum status grouping_find(struct grouping *g, struct labels set, struct arena *a
                                : labels_hash_with(set, g->names, g->name_count);
     size_t probe = 0;
     *is_new = false;
-    while ((*out = hash_index_next(&g->index, hash, &probe)) != HASH_INDEX_END)
+    while ((*out = hash_index_next(&g->index, hash, &probe)) != HASH_INDEX_END) {
+        DEBUG_ASSERT(*out < g->groups.count && g->groups.items);
         if (is_in_group(g, set, g->groups.items[*out])) return OK;
+    }
     struct labels *slot = VEC_PUSH(&g->groups, a);
-    if (!slot) return arena_error(a, err);
+    if (!slot) return no_room(a, err);
     *is_new = true;
     *out = g->groups.count - 1;
     enum status st = group_labels(g, set, a, slot, err);
@@ -175,10 +177,10 @@ static enum status fold_row(struct fold *f, const struct row *row, struct error 
     if (st) return st;
     if (is_new) {
         struct group *slot = VEC_PUSH(&f->groups, a);
-        if (!slot) return arena_error(a, err);
+        if (!slot) return no_room(a, err);
         slot->present = arena_calloc(a, row_words(f->steps), sizeof(uint64_t));
         slot->cells = arena_alloc_array(a, f->steps, sizeof(struct cell));
-        if (!slot->present || !slot->cells) return arena_error(a, err);
+        if (!slot->present || !slot->cells) return no_room(a, err);
     }
     struct group *group = &f->groups.items[number];
     struct bit_walk walk = bit_walk(row->present, f->steps);
@@ -201,10 +203,10 @@ static enum status fold_finish(struct fold *f, struct rows **out, struct error *
     for (size_t g = 0; g < f->groups.count; g++) {
         const struct group *group = &f->groups.items[g];
         struct row *row = VEC_PUSH(&table, a);
-        if (!row) return arena_error(a, err);
+        if (!row) return no_room(a, err);
         *row = (struct row){.labels = f->grouping.groups.items[g], .present = group->present};
         row->v = arena_alloc_array(a, f->steps, sizeof(double));
-        if (!row->v) return arena_error(a, err);
+        if (!row->v) return no_room(a, err);
         struct bit_walk walk = bit_walk(row->present, f->steps);
         size_t i;
         while (bit_walk_next(&walk, &i))

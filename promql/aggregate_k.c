@@ -123,11 +123,11 @@ static enum status choose_all(struct choice *c, struct error *err)
     struct arena *a = c->ev->arena;
     c->chosen = arena_alloc_array(a, c->rows.count, sizeof(c->chosen[0]));
     c->heap = arena_alloc_array(a, c->rows.count, sizeof(c->heap[0]));
-    if (!c->chosen || !c->heap) return arena_error(a, err);
+    if (!c->chosen || !c->heap) return no_room(a, err);
     for (size_t i = 0; i < c->rows.count; i++) {
         c->chosen[i] = arena_calloc(a, row_words(c->steps), sizeof(uint64_t));
         c->heap[i] = SIZE_MAX;
-        if (!c->chosen[i]) return arena_error(a, err);
+        if (!c->chosen[i]) return no_room(a, err);
     }
     for (size_t step = 0; step < c->steps; step++) {
         size_t k = limit_of(c, step);
@@ -147,7 +147,7 @@ static enum status group_rows(struct choice *c, struct error *err)
     size_t *number = arena_alloc_array(a, c->rows.count, sizeof(*number));
     enum status st = grouping_init(&grouping, c->node, a, err);
     if (st) return st;
-    if (!number) return arena_error(a, err);
+    if (!number) return no_room(a, err);
     for (size_t i = 0; i < c->rows.count; i++) {
         bool is_new;
         st = grouping_find(&grouping, c->rows.items[i].labels, a, &number[i], &is_new, err);
@@ -156,7 +156,7 @@ static enum status group_rows(struct choice *c, struct error *err)
     c->group_count = grouping.groups.count;
     c->first = arena_calloc(a, c->group_count + 2, sizeof(c->first[0]));
     c->order = arena_alloc_array(a, c->rows.count, sizeof(c->order[0]));
-    if (!c->first || !c->order) return arena_error(a, err);
+    if (!c->first || !c->order) return no_room(a, err);
     for (size_t i = 0; i < c->rows.count; i++)
         c->first[number[i] + 2]++;
     for (size_t g = 2; g < c->group_count + 2; g++)
@@ -175,7 +175,7 @@ static enum status finish(struct choice *c, bool unnamed_unique, struct rows **o
         size_t at = c->steps == 1 ? c->heap[i] : i;
         if (at == SIZE_MAX || !bits_any(c->chosen[at], c->steps)) continue;
         struct row *slot = VEC_PUSH(&table, c->ev->arena);
-        if (!slot) return arena_error(c->ev->arena, err);
+        if (!slot) return no_room(c->ev->arena, err);
         *slot = c->rows.items[at];
         slot->present = c->chosen[at];
     }
@@ -198,7 +198,7 @@ static enum status warn_ratio(struct choice *c, double ratio, double capped, str
                                    "PromQL warning: ratio value should be between -1 and 1, got "
                                    "%.*s, capping to %g",
                                    size, number, capped);
-    if (!text.data) return arena_error(c->ev->arena, err);
+    if (!text.data) return no_room(c->ev->arena, err);
     return eval_warn(c->ev, text, c->node->aggregate.param, err);
 }
 

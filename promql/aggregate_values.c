@@ -64,7 +64,7 @@ static enum status quantile_groups(struct quantiles *s, const double *q, struct 
     size_t *first = arena_alloc_array(a, groups, sizeof(*first));
     size_t *next = arena_alloc_array(a, s->rows.count, sizeof(*next));
     s->values = arena_alloc_array(a, s->rows.count, sizeof(s->values[0]));
-    if (!first || !next || !s->values) return arena_error(a, err);
+    if (!first || !next || !s->values) return no_room(a, err);
     for (size_t g = 0; g < groups; g++)
         first[g] = SIZE_MAX;
     for (size_t i = s->rows.count; i-- > 0;) {
@@ -74,7 +74,7 @@ static enum status quantile_groups(struct quantiles *s, const double *q, struct 
     struct row_table table = {0};
     for (size_t g = 0; g < groups; g++) {
         struct row *row = VEC_PUSH(&table, a);
-        if (!row) return arena_error(a, err);
+        if (!row) return no_room(a, err);
         enum status st = quantile_row(s, q, first[g], next, row, err);
         if (st) return st;
         row->labels = s->grouping.groups.items[g];
@@ -100,7 +100,7 @@ enum status aggregate_quantile_open(struct eval *ev, const struct ast *node,
     if (!st) st = warn_quantiles(ev, q, range->steps, position, err);
     if (st) return st;
     s.number = arena_alloc_array(ev->arena, s.rows.count, sizeof(s.number[0]));
-    if (!s.number) return arena_error(ev->arena, err);
+    if (!s.number) return no_room(ev->arena, err);
     for (size_t i = 0; i < s.rows.count && !st; i++) {
         bool is_new;
         st = grouping_find(&s.grouping, s.rows.items[i].labels, ev->arena, &s.number[i], &is_new,
@@ -141,7 +141,7 @@ static enum status find_value_group(struct count_values *c, struct labels labels
     struct labels set;
     bool is_new;
     text = arena_copy(a, text);
-    if (!text.data) return arena_error(a, err);
+    if (!text.data) return no_room(a, err);
     enum status st = labels_set(labels, c->label, text, a, &set, err);
     if (!st) st = grouping_find(&c->grouping, set, a, out, &is_new, err);
     if (st) return st;
@@ -150,7 +150,7 @@ static enum status find_value_group(struct count_values *c, struct labels labels
         return OK;
     }
     struct row *slot = VEC_PUSH(&c->table, a);
-    if (!slot) return arena_error(a, err);
+    if (!slot) return no_room(a, err);
     st = row_alloc(slot, c->steps, a, err);
     slot->labels = c->grouping.groups.items[*out];
     return st;

@@ -89,7 +89,7 @@ enum status binop_vector_scalar(struct eval *ev, const struct ast *node,
         st = eval_rows(ev, scalar_left ? node->binary.rhs : node->binary.lhs, range, &child, err);
     if (st) return st;
     struct scalar_rows *s = arena_calloc(ev->arena, 1, sizeof(*s));
-    if (!s) return arena_error(ev->arena, err);
+    if (!s) return no_room(ev->arena, err);
     s->base = *child;
     s->base.next = scalar_next;
     s->child = child;

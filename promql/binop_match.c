@@ -8,6 +8,7 @@
  */
 #include "promql/binop.h"
 
+#include "base/assert.h"
 #include "base/hash.h"
 #include "promql/signature.h"
 
@@ -40,7 +41,7 @@ struct match {
 static enum status bits_new(struct match *m, uint64_t **out, struct error *err)
 {
     *out = arena_calloc(m->ev->arena, row_words(m->steps) + 1, sizeof(uint64_t));
-    return *out ? OK : arena_error(m->ev->arena, err);
+    return *out ? OK : no_room(m->ev->arena, err);
 }
 
 static enum status find_both(struct match *m, struct error *err)
@@ -100,7 +101,7 @@ static enum status chain_one_side(struct match *m, struct error *err)
 {
     struct arena *a = m->ev->arena;
     m->chain = arena_alloc_array(a, m->one.count, sizeof(m->chain[0]));
-    if (!m->chain) return arena_error(a, err);
+    if (!m->chain) return no_room(a, err);
     for (size_t i = 0; i < m->one.count; i++) {
         const struct row *row = &m->one.items[i];
         size_t number;
@@ -108,7 +109,7 @@ static enum status chain_one_side(struct match *m, struct error *err)
         if (st) return st;
         if (number == m->heads.count) {
             int64_t *slot = VEC_PUSH(&m->heads, a);
-            if (!slot) return arena_error(a, err);
+            if (!slot) return no_room(a, err);
             *slot = NO_ROW;
         }
         for (int64_t j = m->heads.items[number]; j != NO_ROW; j = m->chain[j])
@@ -118,7 +119,7 @@ static enum status chain_one_side(struct match *m, struct error *err)
         m->heads.items[number] = (int64_t)i;
     }
     m->matched = arena_calloc(a, m->heads.count + 1, sizeof(m->matched[0]));
-    return m->matched ? OK : arena_error(a, err);
+    return m->matched ? OK : no_room(a, err);
 }
 
 static enum status result_labels(const struct match *m, const struct row *many,
@@ -150,7 +151,7 @@ static enum status result_find(struct match *m, struct labels labels, size_t sig
         if ((*out)->signature == signature && labels_equal((*out)->row.labels, labels)) return OK;
     }
     *out = VEC_PUSH(&m->results, m->ev->arena);
-    if (!*out) return arena_error(m->ev->arena, err);
+    if (!*out) return no_room(m->ev->arena, err);
     **out = (struct result){.signature = signature};
     enum status st = row_alloc(&(*out)->row, m->steps, m->ev->arena, err);
     if (!st) st = bits_new(m, &(*out)->tried, err);
@@ -164,11 +165,13 @@ static enum status claim(struct match *m, struct result *r, const uint64_t *step
                          struct error *err)
 {
     bool one_to_one = m->matching->cardinality == CARD_ONE_TO_ONE;
+    DEBUG_ASSERT(m->matched && r->tried);
     uint64_t **seen = one_to_one ? &m->matched[r->signature] : &r->tried;
     if (!*seen) {
         enum status st = bits_new(m, seen, err);
         if (st) return st;
     }
+    DEBUG_ASSERT(*seen);
     for (size_t w = 0; w < row_words(m->steps); w++) {
         if (!((*seen)[w] & steps[w])) {
             (*seen)[w] |= steps[w];
@@ -251,7 +254,7 @@ static enum status finish(struct match *m, struct rows **out, struct error *err)
     struct row_table table = {0};
     for (size_t i = 0; i < m->results.count; i++) {
         struct row *slot = VEC_PUSH(&table, m->ev->arena);
-        if (!slot) return arena_error(m->ev->arena, err);
+        if (!slot) return no_room(m->ev->arena, err);
         *slot = m->results.items[i].row;
     }
     eval_drop(m->ev, row_table_samples(&m->many, m->steps) + row_table_samples(&m->one, m->steps));
@@ -265,7 +268,7 @@ enum status binop_vectors(struct eval *ev, const struct ast *node, const struct 
 {
     const struct vector_matching *matching = node->binary.matching;
     struct match *m = arena_calloc(ev->arena, 1, sizeof(*m));
-    if (!m) return arena_error(ev->arena, err);
+    if (!m) return no_room(ev->arena, err);
     m->ev = ev;
     m->node = node;
     m->matching = matching;

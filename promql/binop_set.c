@@ -19,7 +19,7 @@ static enum status presence_add(struct presence *p, const struct row *row, struc
     if (number == p->bits.count) {
         uint64_t **slot = VEC_PUSH(&p->bits, a);
         if (slot) *slot = arena_calloc(a, row_words(p->steps), sizeof(uint64_t));
-        if (!slot || !*slot) return arena_error(a, err);
+        if (!slot || !*slot) return no_room(a, err);
     }
     bits_or(p->bits.items[number], row->present, p->steps);
     return OK;
@@ -62,7 +62,7 @@ static enum status open_and_unless(struct eval *ev, const struct ast *node, stru
                                    struct rows *right, struct rows **out, struct error *err)
 {
     struct set_rows *s = arena_calloc(ev->arena, 1, sizeof(*s));
-    if (!s) return arena_error(ev->arena, err);
+    if (!s) return no_room(ev->arena, err);
     s->base = *left;
     s->base.next = set_next;
     s->left = left;
@@ -109,7 +109,7 @@ static enum status open_or(struct eval *ev, const struct ast *node, struct rows 
                            struct rows *right, struct rows **out, struct error *err)
 {
     struct or_rows *o = arena_calloc(ev->arena, 1, sizeof(*o));
-    if (!o) return arena_error(ev->arena, err);
+    if (!o) return no_room(ev->arena, err);
     o->base = (struct rows){
         .next = or_next, .ev = ev, .steps = left->steps, .stable = left->stable && right->stable};
     o->left = left;

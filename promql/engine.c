@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "promql/duration_expr.h"
 #include "promql/eval.h"
@@ -14,9 +15,9 @@
 struct engine_options engine_options_default(void)
 {
     return (struct engine_options){
-        .lookback_ms = 5 * 60 * INT64_C(1000),
+        .lookback_ms = INT64_C(5) * 60 * 1000,
         .samples_max = 50000000,
-        .default_step_ms = 60 * INT64_C(1000),
+        .default_step_ms = INT64_C(60) * 1000,
     };
 }
 
@@ -26,10 +27,10 @@ static enum status points_new(struct eval *ev, struct series_list *list, struct 
                               size_t count, struct series_points **out, struct error *err)
 {
     struct series_points *slot = VEC_PUSH(list, ev->arena);
-    if (!slot) return arena_error(ev->arena, err);
+    if (!slot) return no_room(ev->arena, err);
     *slot = (struct series_points){.count = count};
     slot->points = arena_alloc_array(ev->arena, count, sizeof(slot->points[0]));
-    if (!slot->points) return arena_error(ev->arena, err);
+    if (!slot->points) return no_room(ev->arena, err);
     *out = slot;
     enum status st = labels_pin(labels, ev->arena, &slot->labels, err);
     return st ? st : eval_hold(ev, count, err);
@@ -42,12 +43,13 @@ static enum status answer_rows(struct eval *ev, const struct eval_range *range,
     enum status st = eval_rows(ev, ev->query->tree, range, &rows, err);
     while (!st) {
         struct row *row;
-        struct series_points *series;
+        struct series_points *series = NULL;
         st = rows->next(rows, &row, err);
         if (st || !row) break;
         size_t count = bits_count(row->present, range->steps);
         st = points_new(ev, list, row->labels, count, &series, err);
         if (st) break;
+        DEBUG_ASSERT(series);
         struct bit_walk walk = bit_walk(row->present, range->steps);
         size_t i;
         struct sample *at = series->points;
@@ -66,12 +68,14 @@ static enum status answer_windows(struct eval *ev, const struct eval_range *rang
     while (!st) {
         bool more;
         struct window w;
-        struct series_points *series;
+        struct series_points *series = NULL;
         st = windows_next(&windows, &more, err);
         if (st || !more) break;
         if (!windows_at(&windows, 0, &w)) continue;
         st = points_new(ev, list, windows.labels, w.count, &series, err);
-        for (size_t i = 0; !st && i < w.count; i++)
+        if (st) break;
+        DEBUG_ASSERT(series);
+        for (size_t i = 0; i < w.count; i++)
             series->points[i] = (struct sample){.t_ms = w.t_ms[i], .v = w.v[i]};
     }
     return st;
@@ -82,7 +86,7 @@ static enum status answer_scalars(struct eval *ev, const struct eval_range *rang
                                   struct series_list *list, struct error *err)
 {
     double *v;
-    struct series_points *series;
+    struct series_points *series = NULL;
     enum status st = eval_scalar(ev, ev->query->tree, range, &v, err);
     if (!st) st = points_new(ev, list, (struct labels){0}, range->steps, &series, err);
     for (size_t i = 0; !st && i < range->steps; i++)

@@ -99,7 +99,7 @@ static enum status repeat_open(struct eval *ev, const struct ast *node,
     once.steps = 1;
     if (range->steps == 1) return eval_rows(ev, node->inner, range, out, err);
     struct repeat_rows *r = arena_calloc(ev->arena, 1, sizeof(*r));
-    if (!r) return arena_error(ev->arena, err);
+    if (!r) return no_room(ev->arena, err);
     enum status st = eval_rows(ev, node->inner, &once, &r->child, err);
     if (!st) st = row_alloc(&r->row, range->steps, ev->arena, err);
     if (st) return st;
@@ -132,12 +132,11 @@ static enum status negate_next(struct rows *self, struct row **out, struct error
 static enum status negate_open(struct eval *ev, const struct ast *node,
                                const struct eval_range *range, struct rows **out, struct error *err)
 {
-    struct rows *child;
-    enum status st = eval_rows(ev, node->unary.expr, range, &child, err);
-    *out = child;
+    enum status st = eval_rows(ev, node->unary.expr, range, out, err);
     if (st || node->unary.op == OP_ADD) return st;
+    struct rows *child = *out;
     struct negate_rows *n = arena_calloc(ev->arena, 1, sizeof(*n));
-    if (!n) return arena_error(ev->arena, err);
+    if (!n) return no_room(ev->arena, err);
     n->base = *child;
     n->base.next = negate_next;
     n->child = child;
@@ -147,8 +146,8 @@ static enum status negate_open(struct eval *ev, const struct ast *node,
 
 static enum status no_implementation(const struct ast *node, struct error *err)
 {
-    return error_set(err, ERR_UNSUPPORTED, "function \"%s\" is not supported",
-                     node->call.function->name);
+    error_set(err, ERR_UNSUPPORTED, "function \"%s\" is not supported", node->call.function->name);
+    return ERR_UNSUPPORTED;
 }
 
 static enum status call_rows(struct eval *ev, const struct ast *node,
@@ -197,15 +196,16 @@ enum status eval_rows(struct eval *ev, const struct ast *node, const struct eval
 static enum status scalar_array(struct eval *ev, size_t steps, double **out, struct error *err)
 {
     *out = arena_alloc_array(ev->arena, steps, sizeof(double));
-    return *out ? OK : arena_error(ev->arena, err);
+    return *out ? OK : no_room(ev->arena, err);
 }
 
 static enum status binary_scalar(struct eval *ev, const struct ast *node,
                                  const struct eval_range *range, double **out, struct error *err)
 {
-    double *rhs;
+    double *rhs = NULL;
     enum status st = eval_scalar(ev, node->binary.lhs, range, out, err);
     if (!st) st = eval_scalar(ev, node->binary.rhs, range, &rhs, err);
+    DEBUG_ASSERT(st || (*out && rhs));
     for (size_t i = 0; !st && i < range->steps; i++)
         (*out)[i] = binop_scalar(node->binary.op, (*out)[i], rhs[i]);
     return st;
@@ -225,10 +225,11 @@ static enum status repeat_scalar(struct eval *ev, const struct ast *node,
                                  const struct eval_range *range, double **out, struct error *err)
 {
     struct eval_range once = *range;
-    double *one;
+    double *one = NULL;
     once.steps = 1;
     enum status st = eval_scalar(ev, node->inner, &once, &one, err);
     if (!st) st = scalar_array(ev, range->steps, out, err);
+    DEBUG_ASSERT(st || (*out && one));
     for (size_t i = 0; !st && i < range->steps; i++)
         (*out)[i] = one[0];
     return st;
@@ -241,11 +242,13 @@ enum status eval_scalar(struct eval *ev, const struct ast *node, const struct ev
     switch (node->kind) {
     case AST_NUMBER:
         st = scalar_array(ev, range->steps, out, err);
+        DEBUG_ASSERT(st || *out);
         for (size_t i = 0; !st && i < range->steps; i++)
             (*out)[i] = node->number.value;
         return st;
     case AST_UNARY:
         st = eval_scalar(ev, node->unary.expr, range, out, err);
+        DEBUG_ASSERT(st || *out);
         for (size_t i = 0; !st && node->unary.op == OP_SUB && i < range->steps; i++)
             (*out)[i] = -(*out)[i];
         return st;

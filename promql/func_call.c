@@ -1,6 +1,8 @@
 /* func_call - the sources behind functions that work value by value or window by window. */
 #include "promql/func_impl.h"
 
+#include <math.h>
+
 #include "promql/select.h"
 
 enum status func_scalar_args(struct eval *ev, const struct ast *call,
@@ -9,7 +11,7 @@ enum status func_scalar_args(struct eval *ev, const struct ast *call,
 {
     *count = 0;
     *out = arena_calloc(ev->arena, call->call.arg_count + 1, sizeof(**out));
-    if (!*out) return arena_error(ev->arena, err);
+    if (!*out) return no_room(ev->arena, err);
     for (size_t i = 0; i < call->call.arg_count; i++) {
         if (call->call.args[i]->type != VALUE_SCALAR) continue;
         enum status st = eval_scalar(ev, call->call.args[i], range, &(*out)[*count], err);
@@ -61,11 +63,11 @@ static enum status time_rows(struct eval *ev, const struct eval_range *range, st
 {
     struct row_table table = {0};
     struct row *row = VEC_PUSH(&table, ev->arena);
-    if (!row) return arena_error(ev->arena, err);
+    if (!row) return no_room(ev->arena, err);
     enum status st = row_alloc(row, range->steps, ev->arena, err);
     if (st) return st;
     for (size_t i = 0; i < range->steps; i++)
-        row->v[i] = (double)(eval_step_ms(range, i) / 1000);
+        row->v[i] = trunc((double)eval_step_ms(range, i) / 1000);
     bits_fill(row->present, range->steps);
     return rows_from_table(ev, &table, range->steps, true, out, err);
 }
@@ -83,7 +85,7 @@ enum status func_map_open(struct eval *ev, const struct ast *call, const struct 
                           struct rows **out, struct error *err)
 {
     struct map_rows *m = arena_calloc(ev->arena, 1, sizeof(*m));
-    if (!m) return arena_error(ev->arena, err);
+    if (!m) return no_room(ev->arena, err);
     enum status st = func_scalar_args(ev, call, range, &m->args, &m->arg_count, err);
     if (!st) st = map_child(ev, call, range, &m->child, err);
     if (st) return st;
@@ -135,7 +137,7 @@ static enum status remark_on_name(struct range_rows *r, struct error *err)
                                    "PromQL info: metric might not be a counter, name does not end "
                                    "in _total/_sum/_count/_bucket: \"%.*s\"",
                                    (int)name.size, name.data);
-    if (!text.data) return arena_error(a, err);
+    if (!text.data) return no_room(a, err);
     return eval_info(r->base.ev, text, r->call.node->call.args[0], err);
 }
 
@@ -144,7 +146,7 @@ static enum status grow_scratch(struct range_rows *r, struct error *err)
     if (r->windows.count <= r->scratch_capacity) return OK;
     size_t capacity = r->windows.count * 2;
     r->call.scratch = arena_alloc_array(r->base.ev->arena, capacity, sizeof(double));
-    if (!r->call.scratch) return arena_error(r->base.ev->arena, err);
+    if (!r->call.scratch) return no_room(r->base.ev->arena, err);
     r->scratch_capacity = capacity;
     return OK;
 }
@@ -199,7 +201,7 @@ enum status func_range_open(struct eval *ev, const struct ast *call, const struc
                             struct rows **out, struct error *err)
 {
     struct range_rows *r = arena_calloc(ev->arena, 1, sizeof(*r));
-    if (!r) return arena_error(ev->arena, err);
+    if (!r) return no_room(ev->arena, err);
     const struct ast *matrix = NULL;
     for (size_t i = 0; i < call->call.arg_count && !matrix; i++)
         if (call->call.args[i]->type == VALUE_MATRIX) matrix = eval_unwrap(call->call.args[i]);

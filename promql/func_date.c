@@ -82,7 +82,8 @@ static int week_day(int64_t days)
         (void)arg_count;                                                                           \
         struct date date = date_of(day_number(v));                                                 \
         (void)date;                                                                                \
-        *out = (double)(expression);                                                               \
+        int64_t part = (expression);                                                               \
+        *out = (double)part;                                                                       \
         return true;                                                                               \
     }                                                                                              \
     const struct function_impl func_##name = {                                                     \

@@ -6,6 +6,7 @@
  */
 #include <math.h>
 
+#include "base/assert.h"
 #include "model/number.h"
 #include "promql/func_impl.h"
 #include "promql/quantile.h"
@@ -42,7 +43,7 @@ static enum status warn_bucket_label(struct histograms *h, struct str le, struct
                                    "PromQL warning: bucket label \"le\" is missing or has a "
                                    "malformed value of \"%.*s\"",
                                    STR_ARG(le));
-    if (!text.data) return arena_error(h->ev->arena, err);
+    if (!text.data) return no_room(h->ev->arena, err);
     return eval_warn(h->ev, text, h->vector, err);
 }
 
@@ -57,12 +58,13 @@ static enum status find_group(struct histograms *h, struct labels set, size_t *o
     uint64_t hash = labels_hash(labels);
     size_t probe = 0;
     while ((*out = hash_index_next(&h->index, hash, &probe)) != HASH_INDEX_END) {
+        DEBUG_ASSERT(h->groups.items);
         if (!labels_equal(h->groups.items[*out].labels, labels)) continue;
         arena_rewind(a, mark);
         return OK;
     }
     struct histogram_group *slot = VEC_PUSH(&h->groups, a);
-    if (!slot) return arena_error(a, err);
+    if (!slot) return no_room(a, err);
     *slot = (struct histogram_group){.labels = labels, .first = SIZE_MAX, .last = SIZE_MAX};
     *out = h->groups.count - 1;
     return hash_index_add(&h->index, hash, *out, a, err);
@@ -79,7 +81,7 @@ static enum status take_row(struct histograms *h, const struct row *row, struct 
     enum status st = find_group(h, row->labels, &group, err);
     if (st) return st;
     struct histogram_row *slot = VEC_PUSH(&h->rows, a);
-    if (!slot) return arena_error(a, err);
+    if (!slot) return no_room(a, err);
     *slot = (struct histogram_row){.upper_bound = upper_bound, .next = SIZE_MAX};
     st = row_alloc(&slot->row, steps, a, err);
     if (st) return st;
@@ -112,7 +114,7 @@ static enum status histograms_open(struct histograms *h, struct eval *ev, const 
     }
     if (st) return st;
     h->scratch = arena_alloc_array(ev->arena, h->rows.count, sizeof(h->scratch[0]));
-    return h->scratch ? OK : arena_error(ev->arena, err);
+    return h->scratch ? OK : no_room(ev->arena, err);
 }
 
 /* The buckets of one histogram that are there at a step. */
@@ -198,7 +200,7 @@ static enum status rows_histogram_quantile(struct eval *ev, const struct ast *ca
     if (!st) st = histograms_open(&h, ev, call, call->call.args[1], range, err);
     for (size_t g = 0; !st && g < h.groups.count; g++) {
         struct row *row = VEC_PUSH(&table, ev->arena);
-        if (!row) return arena_error(ev->arena, err);
+        if (!row) return no_room(ev->arena, err);
         st = histogram_row_of(&h, g, q, NULL, row, err);
     }
     return st ? st : histogram_finish(&h, &table, out, err);
@@ -217,7 +219,7 @@ static enum status rows_histogram_fraction(struct eval *ev, const struct ast *ca
     if (!st) st = histograms_open(&h, ev, call, call->call.args[2], range, err);
     for (size_t g = 0; !st && g < h.groups.count; g++) {
         struct row *row = VEC_PUSH(&table, ev->arena);
-        if (!row) return arena_error(ev->arena, err);
+        if (!row) return no_room(ev->arena, err);
         st = histogram_row_of(&h, g, lower, upper, row, err);
     }
     return st ? st : histogram_finish(&h, &table, out, err);
@@ -239,10 +241,10 @@ static enum status add_quantile_rows(struct histograms *h, const double *q, stru
 {
     struct eval *ev = h->ev;
     struct str value = quantile_text(ev, q[0]);
-    if (!value.data) return arena_error(ev->arena, err);
+    if (!value.data) return no_room(ev->arena, err);
     for (size_t g = 0; g < h->groups.count; g++) {
         struct row *row = VEC_PUSH(table, ev->arena);
-        if (!row) return arena_error(ev->arena, err);
+        if (!row) return no_room(ev->arena, err);
         enum status st = histogram_row_of(h, g, q, NULL, row, err);
         if (!st) st = labels_set(row->labels, label, value, ev->arena, &row->labels, err);
         if (st) return st;

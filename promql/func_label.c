@@ -31,7 +31,7 @@ static enum status joined(const struct label_rows *l, struct labels set, struct 
     for (size_t i = 0; i < l->source_count; i++)
         size += labels_get(set, l->sources[i]).size + (i ? l->separator.size : 0);
     char *text = arena_alloc(l->base.ev->arena, size);
-    if (!text) return arena_error(l->base.ev->arena, err);
+    if (!text) return no_room(l->base.ev->arena, err);
     size_t at = 0;
     for (size_t i = 0; i < l->source_count; i++) {
         struct str value = labels_get(set, l->sources[i]);
@@ -85,7 +85,7 @@ static enum status rows_label_replace(struct eval *ev, const struct ast *call,
     struct str pattern = eval_string(args[4]);
     struct regex *regex;
     struct label_rows *l = arena_calloc(ev->arena, 1, sizeof(*l));
-    if (!l) return arena_error(ev->arena, err);
+    if (!l) return no_room(ev->arena, err);
     l->destination = eval_string(args[1]);
     l->replacement = eval_string(args[2]);
     l->source = eval_string(args[3]);
@@ -108,12 +108,12 @@ static enum status rows_label_join(struct eval *ev, const struct ast *call,
 {
     enum { SOURCES_AT = 3 };
     struct label_rows *l = arena_calloc(ev->arena, 1, sizeof(*l));
-    if (!l) return arena_error(ev->arena, err);
+    if (!l) return no_room(ev->arena, err);
     l->destination = eval_string(call->call.args[1]);
     l->separator = eval_string(call->call.args[2]);
     l->source_count = call->call.arg_count - SOURCES_AT;
     l->sources = arena_alloc_array(ev->arena, l->source_count, sizeof(l->sources[0]));
-    if (!l->sources) return arena_error(ev->arena, err);
+    if (!l->sources) return no_room(ev->arena, err);
     enum status st = OK;
     for (size_t i = 0; i < l->source_count && !st; i++) {
         l->sources[i] = eval_string(call->call.args[SOURCES_AT + i]);

@@ -45,12 +45,11 @@ static enum status sort_with(struct eval *ev, const struct ast *call,
                              int (*compare)(const void *, const void *), struct rows **out,
                              struct error *err)
 {
-    struct rows *child;
     struct row_table table = {0};
     enum status st = warn_sort(ev, call, range, err);
-    if (!st) st = eval_rows(ev, call->call.args[0], range, &child, err);
-    *out = child;
+    if (!st) st = eval_rows(ev, call->call.args[0], range, out, err);
     if (st || range->steps > 1) return st;
+    struct rows *child = *out;
     st = rows_collect(child, &table, err);
     if (st) return st;
     if (table.count) qsort(table.items, table.count, sizeof(table.items[0]), compare);
@@ -135,10 +134,10 @@ static enum status sort_keys(struct eval *ev, const struct ast *call, struct row
 {
     size_t names = call->call.arg_count - 1;
     struct label_key *keys = arena_alloc_array(ev->arena, table->count, sizeof(*keys));
-    if (!keys) return arena_error(ev->arena, err);
+    if (!keys) return no_room(ev->arena, err);
     for (size_t i = 0; i < table->count; i++) {
         struct str *values = arena_alloc_array(ev->arena, names, sizeof(*values));
-        if (!values) return arena_error(ev->arena, err);
+        if (!values) return no_room(ev->arena, err);
         for (size_t k = 0; k < names; k++)
             values[k] = labels_get(table->items[i].labels, eval_string(call->call.args[k + 1]));
         keys[i] = (struct label_key){
@@ -154,12 +153,11 @@ static enum status sort_by_label(struct eval *ev, const struct ast *call,
                                  const struct eval_range *range, int sign, struct rows **out,
                                  struct error *err)
 {
-    struct rows *child;
     struct row_table table = {0};
     enum status st = warn_sort(ev, call, range, err);
-    if (!st) st = eval_rows(ev, call->call.args[0], range, &child, err);
-    *out = child;
+    if (!st) st = eval_rows(ev, call->call.args[0], range, out, err);
     if (st || range->steps > 1) return st;
+    struct rows *child = *out;
     st = rows_collect(child, &table, err);
     if (!st && table.count) st = sort_keys(ev, call, &table, sign, err);
     return st ? st : rows_from_table(ev, &table, 1, child->unnamed_unique, out, err);

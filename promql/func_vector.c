@@ -35,7 +35,7 @@ static enum status absent_of(struct eval *ev, const struct ast *call, struct row
     size_t steps = child->steps;
     struct row_table table = {0};
     struct row *result = VEC_PUSH(&table, ev->arena);
-    if (!result) return arena_error(ev->arena, err);
+    if (!result) return no_room(ev->arena, err);
     enum status st = row_alloc(result, steps, ev->arena, err);
     while (!st) {
         struct row *row;
@@ -92,7 +92,7 @@ static enum status rows_absent_over_time(struct eval *ev, const struct ast *call
                                          struct error *err)
 {
     struct present_rows *p = arena_calloc(ev->arena, 1, sizeof(*p));
-    if (!p) return arena_error(ev->arena, err);
+    if (!p) return no_room(ev->arena, err);
     p->base = (struct rows){.next = present_next, .ev = ev, .steps = range->steps};
     p->range = *range;
     enum status st = row_alloc(&p->row, range->steps, ev->arena, err);
@@ -106,7 +106,7 @@ static enum status scalar_of(struct eval *ev, const struct ast *call,
 {
     struct rows *child;
     uint64_t *seen = arena_calloc(ev->arena, row_words(range->steps), sizeof(*seen));
-    if (!seen) return arena_error(ev->arena, err);
+    if (!seen) return no_room(ev->arena, err);
     for (size_t i = 0; i < range->steps; i++)
         out[i] = bits_to_double(NORMAL_NAN_BITS);
     enum status st = eval_rows(ev, call->call.args[0], range, &child, err);
@@ -129,7 +129,7 @@ static enum status rows_vector(struct eval *ev, const struct ast *call,
 {
     struct row_table table = {0};
     struct row *row = VEC_PUSH(&table, ev->arena);
-    if (!row) return arena_error(ev->arena, err);
+    if (!row) return no_room(ev->arena, err);
     enum status st = row_alloc(row, range->steps, ev->arena, err);
     if (!st) st = eval_scalar(ev, call->call.args[0], range, &row->v, err);
     if (st) return st;
@@ -167,7 +167,7 @@ static enum status rows_timestamp(struct eval *ev, const struct ast *call,
     enum status st = eval_rows(ev, call->call.args[0], range, &child, err);
     if (st) return st;
     struct time_rows *t = arena_calloc(ev->arena, 1, sizeof(*t));
-    if (!t) return arena_error(ev->arena, err);
+    if (!t) return no_room(ev->arena, err);
     t->base = *child;
     t->base.next = time_next;
     t->child = child;

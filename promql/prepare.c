@@ -49,7 +49,7 @@ static void prepare_shift(const struct preparation *p, struct ast_time_shift *sh
 static enum status wrap(const struct preparation *p, struct ast **slot, struct error *err)
 {
     struct ast *mark = arena_calloc(p->arena, 1, sizeof(*mark));
-    if (!mark) return arena_error(p->arena, err);
+    if (!mark) return no_room(p->arena, err);
     mark->kind = AST_STEP_INVARIANT;
     mark->type = (*slot)->type;
     mark->position = (*slot)->position;
@@ -85,7 +85,7 @@ static enum status prepare_subquery(const struct preparation *p, struct ast *nod
 static enum status prepare_children(const struct preparation *p, struct ast **slots[], size_t count,
                                     bool *all, struct error *err)
 {
-    struct invariance found[2];
+    struct invariance found[2] = {0};
     *all = true;
     for (size_t i = 0; i < count; i++) {
         enum status st = prepare_node(p, slots[i], &found[i], err);
@@ -119,7 +119,7 @@ static enum status prepare_call(const struct preparation *p, struct ast *node,
     }
     size_t count = node->call.arg_count;
     struct invariance *args = arena_calloc(p->arena, count + 1, sizeof(*args));
-    if (!args) return arena_error(p->arena, err);
+    if (!args) return no_room(p->arena, err);
     bool all = true;
     for (size_t i = 0; i < count; i++) {
         enum status st = prepare_node(p, &node->call.args[i], &args[i], err);

@@ -44,7 +44,7 @@ enum status row_alloc(struct row *row, size_t steps, struct arena *a, struct err
 {
     size_t words = row_words(steps);
     uint64_t *memory = arena_alloc_array(a, steps + words, sizeof(uint64_t));
-    if (!memory) return arena_error(a, err);
+    if (!memory) return no_room(a, err);
     *row = (struct row){.v = (double *)(void *)(memory + words), .present = memory};
     memset(memory, 0, words * sizeof(memory[0]));
     return OK;
@@ -68,7 +68,7 @@ enum status rows_collect(struct rows *rows, struct row_table *table, struct erro
         enum status st = rows->next(rows, &row, err);
         if (st || !row) return st;
         struct row *slot = VEC_PUSH(table, a);
-        if (!slot) return arena_error(a, err);
+        if (!slot) return no_room(a, err);
         *slot = *row;
         if (!rows->stable) st = row_copy(row, rows->steps, a, slot, err);
         if (!st) st = eval_hold(rows->ev, bits_count(slot->present, rows->steps), err);
@@ -106,7 +106,7 @@ enum status rows_from_table(struct eval *ev, const struct row_table *table, size
                             bool unnamed_unique, struct rows **out, struct error *err)
 {
     struct table_rows *t = arena_calloc(ev->arena, 1, sizeof(*t));
-    if (!t) return arena_error(ev->arena, err);
+    if (!t) return no_room(ev->arena, err);
     t->base = (struct rows){.next = table_next,
                             .ev = ev,
                             .steps = steps,
@@ -197,7 +197,7 @@ enum status hash_index_add(struct hash_index *ix, uint64_t hash, size_t item, st
         struct hash_index grown = {.capacity = ix->capacity ? ix->capacity * 2 : CAPACITY_MIN,
                                    .count = ix->count};
         grown.slots = arena_calloc(a, grown.capacity, sizeof(grown.slots[0]));
-        if (!grown.slots) return arena_error(a, err);
+        if (!grown.slots) return no_room(a, err);
         for (size_t i = 0; i < ix->capacity; i++)
             if (ix->slots[i].item_plus_one) hash_index_put(&grown, ix->slots[i]);
         *ix = grown;
@@ -236,7 +236,7 @@ enum status labels_unname(struct labels set, struct label_scratch *scratch, stru
         kept = scratch->items;
     } else {
         kept = arena_alloc_array(a, set.count, sizeof(*kept));
-        if (!kept) return arena_error(a, err);
+        if (!kept) return no_room(a, err);
         if (scratch) *scratch = (struct label_scratch){.items = kept, .capacity = set.count};
     }
     size_t count = 0;
@@ -249,7 +249,7 @@ enum status labels_unname(struct labels set, struct label_scratch *scratch, stru
 enum status labels_pin(struct labels set, struct arena *a, struct labels *out, struct error *err)
 {
     struct label *items = arena_alloc_array(a, set.count, sizeof(*items));
-    if (!items) return arena_error(a, err);
+    if (!items) return no_room(a, err);
     if (set.count) memcpy(items, set.items, set.count * sizeof(*items));
     *out = (struct labels){.items = items, .count = set.count};
     return OK;
@@ -289,7 +289,7 @@ enum status labels_text(struct labels set, struct arena *a, struct str *out, str
     for (size_t i = 0; i < set.count; i++)
         bound += 4 * (set.items[i].name.size + set.items[i].value.size) + 8;
     char *text = arena_alloc(a, bound);
-    if (!text) return arena_error(a, err);
+    if (!text) return no_room(a, err);
     size_t n = 0;
     text[n++] = '{';
     for (size_t i = 0; i < set.count; i++) {

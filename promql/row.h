@@ -98,6 +98,13 @@ static inline bool bit_walk_next(struct bit_walk *w, size_t *out)
     return true;
 }
 
+/* Why the arena refused: never OK, which arena_error cannot tell a static analyzer. */
+static inline enum status no_room(const struct arena *a, struct error *err)
+{
+    enum status st = arena_error(a, err);
+    return st ? st : ERR_NO_MEMORY;
+}
+
 /* Room for the values and bits of a row; bits are zero, labels empty. */
 MUST_USE enum status row_alloc(struct row *row, size_t steps, struct arena *a, struct error *err);
 

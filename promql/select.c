@@ -125,7 +125,7 @@ enum status select_rows(struct eval *ev, const struct ast *node, const struct ev
                         enum select_what what, struct rows **out, struct error *err)
 {
     struct select_rows *s = arena_calloc(ev->arena, 1, sizeof(*s));
-    if (!s) return arena_error(ev->arena, err);
+    if (!s) return no_room(ev->arena, err);
     *s = (struct select_rows){
         .base = {.next = select_next, .ev = ev, .steps = range->steps},
         .range = *range,
@@ -167,7 +167,7 @@ static enum status open_subquery(struct windows *w, const struct ast *node,
     if (st) return st;
     w->unnamed_unique = w->inner->unnamed_unique;
     w->stable = w->inner->stable;
-    return columns_reserve(&w->columns, w->inner_range.steps) ? OK : arena_error(ev->arena, err);
+    return columns_reserve(&w->columns, w->inner_range.steps) ? OK : no_room(ev->arena, err);
 }
 
 static enum status open_selector(struct windows *w, const struct ast *node,

@@ -59,7 +59,7 @@ enum status signature_number(struct signature_table *table, struct labels set, s
     *out = signature_find(table, hash, set);
     if (*out != HASH_INDEX_END) return OK;
     struct labels *slot = VEC_PUSH(&table->examples, a);
-    if (!slot) return arena_error(a, err);
+    if (!slot) return no_room(a, err);
     *out = table->examples.count - 1;
     enum status st = labels_pin(set, a, slot, err);
     return st ? st : hash_index_add(&table->index, hash, *out, a, err);

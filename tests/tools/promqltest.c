@@ -425,7 +425,7 @@ static bool tree_selects(const struct ast *node, const struct label_sets *sets)
 
 static bool contains(struct str text, const char *part)
 {
-    return memmem(text.data, text.size, part, strlen(part)) != NULL;
+    return text.size && memmem(text.data, text.size, part, strlen(part)) != NULL;
 }
 
 static enum skip_reason skip_unparsed(const struct test_case *c, const struct error *err)

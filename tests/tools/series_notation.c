@@ -17,7 +17,8 @@ struct reader {
 
 static char peek(const struct reader *r)
 {
-    return r->at < r->text.size ? r->text.data[r->at] : 0;
+    if (r->at >= r->text.size) return 0;
+    return r->text.data[r->at];
 }
 
 static bool take(struct reader *r, char c)
