@@ -11,6 +11,9 @@
 #include "base/assert.h"
 #include "storage/state.h"
 
+/* Places in the order of shards are 32 bits wide. */
+#define BATCH_SERIES_MAX UINT32_MAX
+
 struct staged {
     struct labels labels;
     const struct sample *samples;
@@ -54,6 +57,8 @@ enum status appender_add(struct appender *app, struct labels labels, const struc
     if (labels.count > SERIES_LABELS_MAX)
         return error_set(err, ERR_TOO_LARGE, "series with %zu labels, at most %d are allowed",
                          labels.count, SERIES_LABELS_MAX);
+    if (app->staged.count == BATCH_SERIES_MAX)
+        return error_set(err, ERR_TOO_LARGE, "more than %u series in one batch", BATCH_SERIES_MAX);
     struct staged *staged = VEC_PUSH(&app->staged, app->arena);
     if (!staged) return arena_error(app->arena, err);
     *staged = (struct staged){
@@ -205,15 +210,13 @@ static uint32_t shard_number(const struct storage *db, uint64_t hash)
     return (uint32_t)(hash >> 32) & (db->shard_count - 1);
 }
 
-static enum status order_by_shard(const struct appender *app, struct shard_order *order,
-                                  struct error *err)
+/* false when the arena refuses. */
+static bool order_by_shard(const struct appender *app, struct shard_order *order)
 {
     const struct storage *db = app->db;
-    if (app->staged.count > UINT32_MAX)
-        return error_set(err, ERR_TOO_LARGE, "more than 2^32 series in one batch");
     order->first = arena_calloc(app->arena, db->shard_count + 1, sizeof(*order->first));
     order->staged = arena_alloc_array(app->arena, app->staged.count, sizeof(*order->staged));
-    if (!order->first || !order->staged) return arena_error(app->arena, err);
+    if (!order->first || !order->staged) return false;
     for (size_t i = 0; i < app->staged.count; i++)
         order->first[shard_number(db, app->staged.items[i].hash) + 1]++;
     for (uint32_t n = 0; n < db->shard_count; n++)
@@ -223,7 +226,7 @@ static enum status order_by_shard(const struct appender *app, struct shard_order
     for (uint32_t n = db->shard_count; n > 0; n--) /* each has moved on to the next one's start */
         order->first[n] = order->first[n - 1];
     order->first[0] = 0;
-    return OK;
+    return true;
 }
 
 static enum status apply_all(struct commit *c, const struct shard_order *order, struct error *err)
@@ -246,17 +249,16 @@ enum status appender_commit(struct appender *app, struct append_result *result, 
 {
     struct storage *db = app->db;
     struct commit c = {.app = app, .result = result, .bounds = storage_bounds(db)};
-    struct shard_order order = {0};
+    struct shard_order order;
     *result = (struct append_result){0};
     if (app->staged.count == 0) return OK;
     c.accepted = arena_alloc_array(app->arena, app->staged.count, sizeof(*c.accepted));
     if (!c.accepted) return arena_error(app->arena, err);
     c.batch.series = c.accepted;
-    enum status st = order_by_shard(app, &order, err);
-    if (st) return st;
+    if (!order_by_shard(app, &order)) return arena_error(app->arena, err);
 
     struct epoch_pin pin = epoch_enter(&db->epoch);
-    st = apply_all(&c, &order, err);
+    enum status st = apply_all(&c, &order, err);
     if (!st && c.batch.sample_count > 0 && db->options.journal.log)
         st = db->options.journal.log(db->options.journal.self, &c.batch, err);
     epoch_leave(&pin);

@@ -146,7 +146,7 @@ static enum status rank_all(struct storage *db, struct tops *tops, struct arena 
     enum status st = symbols_sizes(&db->symbols, a, &sizes, err);
     for (size_t i = 0; i < sizes.count && !st; i++) {
         const struct symbol_family_size *size = &sizes.items[i];
-        struct ranked item = {.label = {.name = symbol_text(size->name)}, .value = size->values};
+        struct ranked item = {.label = {symbol_text(size->name), STR("")}, .value = size->values};
         top_add(&tops->values, item);
         item.value = size->value_bytes;
         top_add(&tops->bytes, item);

@@ -47,7 +47,7 @@ struct select_request {
     int64_t t_min_ms;
     int64_t t_max_ms;
     bool sorted;
-    size_t limit; /* stop after so many series; 0: all */
+    size_t limit; /* stop after so many series (names, values in lists); 0: all */
 };
 MUST_USE enum status querier_select(struct querier *q, const struct select_request *request,
                                     struct selection *out, struct error *err);

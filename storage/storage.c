@@ -20,9 +20,9 @@ static const uint64_t maintain_scratch_bytes_max = 64u << 20;
 struct storage_options storage_options_default(void)
 {
     return (struct storage_options){
-        .chunk_ms = 4 * 3600 * INT64_C(1000),
+        .chunk_ms = INT64_C(4) * 3600 * 1000,
         .windows = 8,
-        .future_ms = 10 * 60 * INT64_C(1000),
+        .future_ms = INT64_C(10) * 60 * 1000,
     };
 }
 

@@ -9,69 +9,6 @@
 #include "tests/unit/storage/store.h"
 #include "tests/unit/suite.h"
 
-static size_t count_matches(struct store *s, enum matcher_type type, const char *name,
-                            const char *value)
-{
-    struct matcher m = store_matcher(type, name, value);
-    struct querier *q = store_query(s);
-    size_t count = store_select(q, &m, 1).count;
-    querier_close(q);
-    matcher_release(&m);
-    return count;
-}
-
-START_TEST(absent_labels_have_the_empty_value)
-{
-    struct store s;
-    store_open(&s);
-    store_append(&s, store_labels(&s.arena, "__name__", "a", "job", "x", NULL), STORE_NOW_MS, 1);
-    store_append(&s, store_labels(&s.arena, "__name__", "b", "job", "y", NULL), STORE_NOW_MS, 1);
-    store_append(&s, store_labels(&s.arena, "__name__", "c", NULL), STORE_NOW_MS, 1);
-    store_append(&s, (struct labels){0}, STORE_NOW_MS, 1);
-    ck_assert_uint_eq(count_matches(&s, MATCH_EQUAL, "job", ""), 2);
-    ck_assert_uint_eq(count_matches(&s, MATCH_NOT_EQUAL, "job", ""), 2);
-    ck_assert_uint_eq(count_matches(&s, MATCH_NOT_EQUAL, "job", "x"), 3);
-    ck_assert_uint_eq(count_matches(&s, MATCH_REGEX, "job", ".*"), 4);
-    ck_assert_uint_eq(count_matches(&s, MATCH_REGEX, "job", ".+"), 2);
-    ck_assert_uint_eq(count_matches(&s, MATCH_REGEX, "job", "x|"), 3);
-    ck_assert_uint_eq(count_matches(&s, MATCH_REGEX, "job", "x|y"), 2);
-    ck_assert_uint_eq(count_matches(&s, MATCH_NOT_REGEX, "job", "x|"), 1);
-    ck_assert_uint_eq(count_matches(&s, MATCH_NOT_REGEX, "job", ".+"), 2);
-    ck_assert_uint_eq(count_matches(&s, MATCH_NOT_REGEX, "job", ".*"), 0);
-    ck_assert_uint_eq(count_matches(&s, MATCH_EQUAL, "zone", ""), 4);
-    ck_assert_uint_eq(count_matches(&s, MATCH_NOT_EQUAL, "zone", ""), 0);
-    ck_assert_uint_eq(count_matches(&s, MATCH_EQUAL, "zone", "z"), 0);
-    ck_assert_uint_eq(count_matches(&s, MATCH_NOT_EQUAL, "zone", "z"), 4);
-    ck_assert_uint_eq(count_matches(&s, MATCH_REGEX, "zone", "z.*"), 0);
-    store_close(&s);
-}
-END_TEST
-
-START_TEST(series_come_sorted_and_no_more_than_the_limit)
-{
-    struct store s;
-    struct error err;
-    store_open(&s);
-    for (int i = 0; i < 300; i++) {
-        struct str text = arena_printf(&s.arena, "%d", i * 7919 % 1000);
-        store_append(&s, store_labels(&s.arena, "__name__", "m", "i", text.data, NULL),
-                     STORE_NOW_MS, 1);
-    }
-    store_append(&s, store_labels(&s.arena, "__name__", "m", NULL), STORE_NOW_MS, 1);
-    struct querier *q = store_query(&s);
-    struct selection selection = store_select(q, NULL, 0);
-    ck_assert_uint_eq(selection.count, 301);
-    for (size_t i = 1; i < selection.count; i++)
-        ck_assert_int_lt(labels_compare(selection.series[i - 1].labels, selection.series[i].labels),
-                         0);
-    struct select_request request = {.t_min_ms = INT64_MIN, .t_max_ms = INT64_MAX, .limit = 10};
-    ck_assert(querier_select(q, &request, &selection, &err) == OK);
-    ck_assert_uint_eq(selection.count, 10);
-    querier_close(q);
-    store_close(&s);
-}
-END_TEST
-
 START_TEST(what_is_not_retained_any_more_is_invisible_at_once)
 {
     struct store s;
@@ -390,6 +327,6 @@ START_TEST(a_random_walk_agrees_with_a_naive_store)
 }
 END_TEST
 
-SUITE(querier, absent_labels_have_the_empty_value, series_come_sorted_and_no_more_than_the_limit,
-      what_is_not_retained_any_more_is_invisible_at_once, an_open_querier_keeps_what_it_selected,
-      a_full_arena_is_a_clear_error, a_random_walk_agrees_with_a_naive_store)
+SUITE(querier, what_is_not_retained_any_more_is_invisible_at_once,
+      an_open_querier_keeps_what_it_selected, a_full_arena_is_a_clear_error,
+      a_random_walk_agrees_with_a_naive_store)

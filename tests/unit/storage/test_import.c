@@ -1,0 +1,130 @@
+/* import - chunks come back, alone or merged; what does not fit leaves nothing. */
+#include "tests/unit/storage/transfer.h"
+#include "tests/unit/suite.h"
+
+START_TEST(importing_over_other_samples_merges_and_what_is_there_wins)
+{
+    struct store s;
+    struct error err;
+    size_t samples;
+    store_open(&s);
+    struct labels labels = store_labels(&s.arena, "__name__", "m", NULL);
+    for (int i = 0; i < 10; i++)
+        store_append(&s, labels, STORE_NOW_MS + i * 10, i);
+    struct store o = {.db = open_other()};
+    arena_init(&o.arena, HEAP_QUERY, 1 << 24);
+    for (int i = 5; i < 15; i++)
+        store_append(&o, labels, STORE_NOW_MS + i * 10, i == 7 ? 700 : i);
+    store_append(&o, labels, STORE_NOW_MS - 5, -1);
+    copy_all(s.db, o.db);
+    ck_assert_uint_eq(store_count(&o, &samples), 1);
+    ck_assert_uint_eq(samples, 16);
+    struct querier *q = store_query(&o);
+    struct selection selection = store_select(q, NULL, 0);
+    struct columns columns = {.arena = &o.arena};
+    ck_assert(series_read(q, &selection.series[0], STORE_NOW_MS + 70, STORE_NOW_MS + 70, &columns,
+                          &err) == OK);
+    ck_assert(columns.count == 1 && columns.v[0] == 700);
+    querier_close(q);
+    arena_release(&o.arena);
+    storage_check(o.db);
+    storage_close(o.db);
+    store_close(&s);
+}
+END_TEST
+
+/* One good image, viewing the arena of the store. */
+static struct chunk_image good_image(struct store *s, struct exporter **e)
+{
+    struct error err;
+    struct chunk_image image;
+    bool more;
+    store_append(s, store_labels(&s->arena, "__name__", "m", "x", "y", NULL), STORE_NOW_MS, 1);
+    int64_t window = storage_window_of(s->db, STORE_NOW_MS);
+    ck_assert(export_open(s->db, window, &s->arena, e, &err) == OK);
+    ck_assert(export_next(*e, &image, &more, &err) == OK && more);
+    return image;
+}
+
+START_TEST(images_that_do_not_fit_are_refused_and_leave_nothing)
+{
+    struct store s;
+    struct exporter *e;
+    struct error err;
+    struct storage_stats stats;
+    store_open(&s);
+    struct chunk_image good = good_image(&s, &e);
+    struct storage *other = open_other();
+    struct label bad_order[] = {good.labels.items[1], good.labels.items[0]};
+    struct label no_value[] = {{STR("a"), {"", 0}}};
+    struct chunk_image bad;
+
+    bad = good;
+    bad.window -= 8;
+    ck_assert_int_eq(import_chunk(other, &bad, &err), ERR_OUT_OF_RANGE);
+    bad.window = good.window + 1;
+    ck_assert_int_eq(import_chunk(other, &bad, &err), ERR_OUT_OF_RANGE);
+    bad.window = good.window - 1; /* retained, but the times are not in it */
+    ck_assert_int_eq(import_chunk(other, &bad, &err), ERR_CORRUPT);
+    bad = good;
+    bad.encoding = 77;
+    ck_assert_int_eq(import_chunk(other, &bad, &err), ERR_UNSUPPORTED);
+    bad = good;
+    bad.sample_count = 2;
+    ck_assert_int_eq(import_chunk(other, &bad, &err), ERR_CORRUPT);
+    bad = good;
+    bad.labels = (struct labels){bad_order, 2};
+    ck_assert_int_eq(import_chunk(other, &bad, &err), ERR_CORRUPT);
+    bad.labels = (struct labels){no_value, 1};
+    ck_assert_int_eq(import_chunk(other, &bad, &err), ERR_CORRUPT);
+    storage_stats_read(other, &stats);
+    ck_assert_uint_eq(stats.series, 0);
+    ck_assert_uint_eq(stats.symbols, 0);
+    ck_assert_int_eq(import_chunk(other, &good, &err), OK);
+    export_close(e);
+    storage_check(other);
+    storage_close(other);
+    store_close(&s);
+}
+END_TEST
+
+START_TEST(an_import_that_finds_no_memory_changes_nothing)
+{
+    struct store s;
+    struct exporter *e;
+    struct error err;
+    struct storage_stats stats;
+    store_open(&s);
+    struct chunk_image good = good_image(&s, &e);
+    struct storage *other = open_other();
+    struct store o = {.db = other};
+    for (int merged = 0; merged < 2; merged++) {
+        enum status st = ERR_NO_MEMORY;
+        for (uint64_t n = 0; st; n++) {
+            heap_fail_after(n);
+            st = import_chunk(other, &good, &err);
+            heap_fail_after(UINT64_MAX);
+            ck_assert(st == OK || st == ERR_NO_MEMORY);
+            storage_check(other);
+            storage_stats_read(other, &stats);
+            ck_assert_uint_eq(stats.samples, (st == OK) + 2 * merged);
+            ck_assert_uint_eq(stats.series, merged || st == OK);
+        }
+        if (merged) break;
+        clock_advance(32 * HOUR_MS); /* forget it, then put other samples where it goes */
+        store_settle(&o);
+        clock_freeze(STORE_NOW_MS);
+        storage_close(other);
+        o.db = other = open_other();
+        store_append(&o, good.labels, STORE_NOW_MS + 1, 1);
+        store_append(&o, good.labels, STORE_NOW_MS + 2, 1);
+    }
+    export_close(e);
+    storage_close(other);
+    store_close(&s);
+}
+END_TEST
+
+SUITE(import, importing_over_other_samples_merges_and_what_is_there_wins,
+      images_that_do_not_fit_are_refused_and_leave_nothing,
+      an_import_that_finds_no_memory_changes_nothing)

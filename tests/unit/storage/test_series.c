@@ -1,0 +1,130 @@
+/* series - label sets through shared symbols, and the ring. */
+#include "storage/series.h"
+
+#include "tests/unit/storage/store.h"
+#include "tests/unit/suite.h"
+
+static epoch_destroy *const functions[EPOCH_KIND_COUNT] = {
+    [EPOCH_SYMBOL] = symbols_destroy_retired,
+};
+
+enum { SLOTS = 9 };
+
+struct place {
+    struct epoch *epoch;
+    struct symbols symbols;
+    struct arena arena;
+};
+
+static void place_open(struct place *p)
+{
+    p->epoch = heap_alloc_aligned(sizeof(*p->epoch), CACHE_LINE_BYTES, HEAP_PROCESS);
+    ck_assert_ptr_nonnull(p->epoch);
+    epoch_init(p->epoch, functions, NULL);
+    symbols_init(&p->symbols, p->epoch);
+    arena_init(&p->arena, HEAP_QUERY, 1 << 24);
+}
+
+static void place_close(struct place *p)
+{
+    epoch_release(p->epoch);
+    symbols_release(&p->symbols);
+    heap_free(p->epoch, HEAP_PROCESS);
+    arena_release(&p->arena);
+}
+
+START_TEST(a_series_knows_its_labels_and_no_others)
+{
+    struct place p;
+    struct label items[4];
+    place_open(&p);
+    struct labels set = store_labels(&p.arena, "__name__", "up", "job", "node", NULL);
+    struct series *s = series_create(&p.symbols, set, 77, SLOTS);
+    ck_assert_ptr_nonnull(s);
+    ck_assert(series_has_labels(s, set));
+    ck_assert(labels_equal(series_labels(s, items), set));
+    ck_assert(!series_has_labels(s, store_labels(&p.arena, "__name__", "up", NULL)));
+    ck_assert(!series_has_labels(s, store_labels(&p.arena, "__name__", "up", "job", "nod", NULL)));
+    ck_assert(!series_has_labels(s, store_labels(&p.arena, "__name__", "up", "jab", "node", NULL)));
+    const struct symbol *job = symbols_find_name(&p.symbols, STR("job"));
+    ck_assert(str_equal(symbol_text(series_find_symbol(s, job)), STR("node")));
+    ck_assert_ptr_null(series_find_symbol(s, NULL));
+    series_destroy(s);
+    place_close(&p);
+}
+END_TEST
+
+START_TEST(series_are_ordered_as_their_label_sets)
+{
+    struct place p;
+    place_open(&p);
+    struct labels sets[] = {
+        (struct labels){0},
+        store_labels(&p.arena, "a", "1", NULL),
+        store_labels(&p.arena, "a", "1", "b", "1", NULL),
+        store_labels(&p.arena, "a", "1", "c", "0", NULL),
+        store_labels(&p.arena, "a", "10", NULL),
+        store_labels(&p.arena, "a", "2", "b", "0", NULL),
+        store_labels(&p.arena, "b", "0", NULL),
+    };
+    struct series *series[ARRAY_COUNT(sets)];
+    for (size_t i = 0; i < ARRAY_COUNT(sets); i++) {
+        series[i] = series_create(&p.symbols, sets[i], 0, SLOTS);
+        ck_assert_ptr_nonnull(series[i]);
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(sets); i++) {
+        for (size_t j = 0; j < ARRAY_COUNT(sets); j++) {
+            int order = series_compare(series[i], series[j]);
+            ck_assert_int_eq((order > 0) - (order < 0), (i > j) - (i < j));
+            int expected = labels_compare(sets[i], sets[j]);
+            ck_assert_int_eq((order > 0) - (order < 0), (expected > 0) - (expected < 0));
+        }
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(sets); i++)
+        series_destroy(series[i]);
+    place_close(&p);
+}
+END_TEST
+
+START_TEST(the_ring_tells_windows_apart)
+{
+    struct place p;
+    place_open(&p);
+    struct series *s = series_create(&p.symbols, (struct labels){0}, 0, SLOTS);
+    ck_assert_ptr_nonnull(s);
+    ck_assert(series_is_empty(s));
+    ck_assert(!series_overlaps(s, INT64_MIN, INT64_MAX));
+    struct chunk *c = chunk_create(100);
+    ck_assert_ptr_nonnull(c);
+    series_set_chunk(s, 1, c);
+    ck_assert(!series_is_empty(s));
+    ck_assert(series_overlaps(s, 100, 100));
+    ck_assert(series_overlaps(s, 90, 110));
+    ck_assert(!series_overlaps(s, 91, 99)); /* the same slot holds windows 91 and 109 too */
+    ck_assert(!series_overlaps(s, 101, 109));
+    ck_assert_ptr_eq(series_chunk(s, 1), c);
+    chunk_destroy(c);
+    series_destroy(s);
+    place_close(&p);
+}
+END_TEST
+
+START_TEST(a_refused_allocation_acquires_nothing)
+{
+    struct place p;
+    place_open(&p);
+    struct labels set = store_labels(&p.arena, "__name__", "up", "job", "node", NULL);
+    struct series *s = NULL;
+    for (uint64_t n = 0; !s; n++) {
+        heap_fail_after(n);
+        s = series_create(&p.symbols, set, 0, SLOTS);
+        heap_fail_after(UINT64_MAX);
+        ck_assert_uint_eq(gauge_read(&p.symbols.pair_count), s ? 2 : 0);
+    }
+    series_destroy(s);
+    place_close(&p);
+}
+END_TEST
+
+SUITE(series, a_series_knows_its_labels_and_no_others, series_are_ordered_as_their_label_sets,
+      the_ring_tells_windows_apart, a_refused_allocation_acquires_nothing)
