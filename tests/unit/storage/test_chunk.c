@@ -163,7 +163,7 @@ START_TEST(random_order_equals_the_model)
     setup();
     struct chunk *c = chunk_create(0);
     for (int step = 0; step < 6000; step++) {
-        int late = random() % 2;
+        int late = (int)(random() % 2);
         int64_t t = late ? random() % TIMES : (step / 2) % TIMES;
         double v = (double)(random() % 3);
         enum chunk_outcome outcome = chunk_add(c, t, v);
