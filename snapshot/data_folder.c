@@ -331,3 +331,15 @@ enum status data_file_publish(struct file *temporary, const struct file_path *pa
     }
     return folder_sync(folder_path, err);
 }
+
+void data_file_set_aside(const char *path)
+{
+    char aside[FILE_PATH_BYTES + sizeof(".unreadable")];
+    struct error refused;
+    (void)snprintf(aside, sizeof(aside), "%s.unreadable", path);
+    if (file_rename(path, aside, &refused))
+        log_error("snapshot", "unreadable file stays where it is", "reason=%s",
+                  LOG_TEXT(str_from(refused.text)));
+    else
+        log_error("snapshot", "unreadable file set aside", "file=%s", LOG_TEXT(str_from(aside)));
+}

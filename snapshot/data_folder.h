@@ -65,6 +65,10 @@ MUST_USE enum status data_file_publish(struct file *temporary, const struct file
                                        const char *folder_path, uint64_t size, uint32_t crc,
                                        struct error *err);
 
+/* Rename a file that the disk refuses to read to <name>.unreadable: from then on it is not ours, so
+ * it is not deleted, and people may still save it. A refusal is logged. */
+void data_file_set_aside(const char *path);
+
 /* The crc of a file's first size bytes; ERR_CORRUPT when it is shorter. */
 MUST_USE enum status data_file_crc(const struct file *f, uint64_t size, uint32_t *out,
                                    struct error *err);

@@ -43,6 +43,7 @@ static enum status read_manifests(struct durability *d, struct arena *a, struct 
         uint64_t number = (uint64_t)names.items[i - 1].number;
         if (number >= d->next_snapshot) d->next_snapshot = number + 1;
         st = manifest_read(&d->folder, number, next, &why);
+        if (st == ERR_IO) st = manifest_read(&d->folder, number, next, &why);
         if (st == OK) {
             next = next == &d->current ? &d->previous : NULL;
             continue;

@@ -16,7 +16,7 @@ enum waiter_state { WAITER_QUEUED, WAITER_TAKEN, WAITER_DONE };
 /* One wal_log call, on its stack. */
 struct wal_waiter {
     const struct journal_batch *batch;
-    uint32_t ordinal; /* of the segment the record is encoded for */
+    struct wal_place place; /* the record is encoded for */
     struct buf record;
     enum waiter_state state; /* under the lock, like next */
     struct wal_waiter *next;
@@ -76,9 +76,9 @@ struct sync_round {
 static bool sync_round_take(struct wal *w, struct sync_round *r)
 {
     r->current = w->segment;
-    r->target = w->written;
+    r->target = atomic_load(&w->written);
     r->ordinal = atomic_load(&w->ordinal);
-    r->current_dirty = w->segment.fd >= 0 && !w->failed && w->written > w->synced;
+    r->current_dirty = w->segment.fd >= 0 && !w->failed && r->target > w->synced;
     r->folder_dirty = w->folder_unsynced;
     r->retired_count = w->retired_count;
     for (size_t i = 0; i < w->retired_count; i++)
@@ -207,12 +207,12 @@ static enum status begin_segment(struct wal *w, struct error *err)
     abandon(w);
 
     mutex_lock(&w->lock);
-    ASSERT(atomic_load(&w->ordinal) < WAL_ORDINAL_MAX);
+    ASSERT(atomic_load(&w->ordinal) < UINT32_MAX);
     w->segment = next;
     w->seed = head_seed(&head);
     w->segment_records = 0;
     w->next_number = number + 1;
-    w->written = HEAD_BYTES;
+    atomic_store(&w->written, HEAD_BYTES);
     w->synced = 0;
     w->failed = false;
     w->folder_unsynced = w->mode != WAL_SYNC_NEVER;
@@ -227,7 +227,7 @@ static enum status ensure_segment(struct wal *w, struct error *err)
 {
     mutex_lock(&w->lock);
     bool usable = w->segment.fd >= 0 && !w->failed;
-    bool full = w->segment_records > 0 && w->written >= w->segment_bytes;
+    bool full = w->segment_records > 0 && atomic_load(&w->written) >= w->segment_bytes;
     mutex_unlock(&w->lock);
     if (usable && !full) return OK;
     enum status st = begin_segment(w, err);
@@ -252,22 +252,32 @@ static void group_fail(struct group *g, const struct error *refused)
             (void)error_set(&g->items[i]->error, ERR_UNAVAILABLE, "%s", refused->text);
 }
 
+/* Where the next record goes, or will soon: the log only grows. */
+static struct wal_place place_now(const struct wal *w)
+{
+    /* In this order: begin_segment sets them in the other one. */
+    uint32_t ordinal = atomic_load(&w->ordinal);
+    uint64_t unit = atomic_load(&w->written) / WAL_UNIT_BYTES;
+    return (struct wal_place){.ordinal = ordinal,
+                              .unit = unit < WAL_UNIT_MAX ? (uint32_t)unit : WAL_UNIT_MAX};
+}
+
 /* Encode for the current segment and seal. Returns the bytes to write; those that cannot be encoded
  * know why. */
 static size_t group_seal(struct wal *w, struct group *g, struct file_piece pieces[FILE_PIECES_MAX],
                          uint64_t *bytes)
 {
-    uint32_t ordinal = atomic_load(&w->ordinal);
+    const struct wal_place place = place_now(w);
     uint64_t sequence = w->next_sequence;
     size_t count = 0;
     *bytes = 0;
     for (size_t i = 0; i < g->count; i++) {
         struct wal_waiter *waiter = g->items[i];
-        if (waiter->ordinal != ordinal) {
+        if (waiter->place.ordinal != place.ordinal) {
             buf_reset(&waiter->record);
-            waiter->ordinal = ordinal;
+            waiter->place = place;
             waiter->error.status =
-                wal_batch_encode(waiter->batch, ordinal, &waiter->record, &waiter->error);
+                wal_batch_encode(waiter->batch, place, &waiter->record, &waiter->error);
         }
         if (waiter->error.status) continue;
         record_seal(waiter->record.data, w->seed, sequence++);
@@ -282,7 +292,7 @@ static size_t group_seal(struct wal *w, struct group *g, struct file_piece piece
 static void cut_off(struct wal *w, enum status why)
 {
     struct error refused;
-    bool clean = file_truncate(&w->segment, w->written, &refused) == OK;
+    bool clean = file_truncate(&w->segment, atomic_load(&w->written), &refused) == OK;
     if (!clean)
         log_warn("wal", "failed write not cut off", "reason=%s", LOG_TEXT(str_from(refused.text)));
     if (!clean || why != ERR_UNAVAILABLE) abandon(w);
@@ -301,7 +311,7 @@ static void group_write(struct wal *w, struct group *g)
     }
     size_t count = group_seal(w, g, pieces, &bytes);
     if (count == 0) return;
-    st = file_write(&w->segment, w->written, pieces, count, &refused);
+    st = file_write(&w->segment, atomic_load(&w->written), pieces, count, &refused);
     if (st) {
         complain(w, &refused);
         cut_off(w, st);
@@ -309,7 +319,7 @@ static void group_write(struct wal *w, struct group *g)
         return;
     }
     mutex_lock(&w->lock);
-    w->written += bytes;
+    atomic_fetch_add(&w->written, bytes);
     mutex_unlock(&w->lock);
     w->next_sequence += count;
     w->segment_records += count;
@@ -412,15 +422,15 @@ static void buffer_give(struct wal *w, struct buf *b)
 
 enum status wal_log(struct wal *w, const struct journal_batch *batch, struct error *err)
 {
-    struct wal_waiter self = {.batch = batch, .ordinal = atomic_load(&w->ordinal)};
+    struct wal_waiter self = {.batch = batch, .place = place_now(w)};
     buffer_take(w, &self.record);
-    enum status st = wal_batch_encode(batch, self.ordinal, &self.record, &self.error);
+    enum status st = wal_batch_encode(batch, self.place, &self.record, &self.error);
     self.error.status = st;
     if (!st) {
         commit(w, &self);
         st = self.error.status;
     }
-    if (!st) wal_batch_note(batch, self.ordinal);
+    if (!st) wal_batch_note(batch, self.place);
     buffer_give(w, &self.record);
     return st ? error_set(err, st, "%s", self.error.text) : OK;
 }

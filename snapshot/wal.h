@@ -9,7 +9,7 @@
  * happens before, in parallel.
  *
  * Segments: a new one when the current one is full, before each snapshot, and after a failure. A
- * record is only good in the segment it was encoded for (labels are written once or twice a
+ * record is only good in the segment it was encoded for (labels are written twice or so a
  * segment), so the leader encodes again what a change of segment overtook.
  *
  * Failures: a write that fails is cut off again. Disk full: the segment stays, every waiter is told
@@ -58,8 +58,7 @@ struct wal {
     bool syncing;
     bool failed; /* an fsync of the current segment failed: leave it */
     bool folder_unsynced;
-    uint64_t written; /* bytes of the current segment that are complete */
-    uint64_t synced;
+    uint64_t synced;                 /* bytes of the current segment */
     struct wal_waiter *first, *last; /* the queue */
     struct wal_retired retired[WAL_RETIRED_MAX];
     size_t retired_count;
@@ -74,6 +73,7 @@ struct wal {
     uint64_t next_sequence;
     bool complained; /* about the disk, once per outage */
 
+    _Atomic uint64_t written; /* bytes of the current segment that are complete */
     _Atomic uint32_t ordinal; /* of the current segment in this process; 0: none yet */
     _Atomic uint64_t number;  /* of the current segment */
     _Atomic bool wants_snapshot;

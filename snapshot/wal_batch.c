@@ -16,23 +16,44 @@ enum { ENTRY_MANY_SAMPLES = 1, ENTRY_LABELS = 2, ENTRY_FLAG_BITS = 2 };
 enum { SAMPLE_TIME = 0x10, SAMPLE_BYTES_MASK = 0x0F };
 enum { SAMPLE_BYTES_MAX = 1 + VARINT_BYTES_MAX + 8 };
 
-static uint32_t defined_in(const struct journal_series *series)
+/* What defined_in says. */
+enum { NOTE_COPIES_SHIFT = 11, NOTE_ORDINAL_SHIFT = 13, NOTE_COPIES_MASK = 3 };
+enum copies { COPIES_NONE, COPIES_ONE, COPIES_NEAR, COPIES_ENOUGH };
+enum { UNITS_APART = 2 }; /* more than one page, wherever in their units the copies start */
+
+struct note {
+    uint32_t ordinal;
+    enum copies copies;
+    uint32_t unit; /* of the first copy, or of the last of two near ones */
+};
+
+static struct note read_note(const struct journal_series *series)
 {
-    return atomic_load_explicit(series->defined_in, memory_order_relaxed);
+    uint32_t v = atomic_load_explicit(series->defined_in, memory_order_relaxed);
+    return (struct note){.ordinal = v >> NOTE_ORDINAL_SHIFT,
+                         .copies = (enum copies)(v >> NOTE_COPIES_SHIFT & NOTE_COPIES_MASK),
+                         .unit = v & WAL_UNIT_MAX};
 }
 
-static bool needs_labels(const struct journal_series *series, uint32_t ordinal)
+static bool needs_labels(const struct note *note, struct wal_place place)
 {
-    return defined_in(series) != 2 * ordinal + 1;
+    if (place.ordinal > WAL_ORDINAL_MAX || note->ordinal != place.ordinal) return true;
+    if (note->copies == COPIES_NEAR) return place.unit >= note->unit + UNITS_APART;
+    return note->copies != COPIES_ENOUGH;
 }
 
-void wal_batch_note(const struct journal_batch *batch, uint32_t ordinal)
+void wal_batch_note(const struct journal_batch *batch, struct wal_place place)
 {
+    if (place.ordinal > WAL_ORDINAL_MAX) return;
     for (size_t i = 0; i < batch->series_count; i++) {
         const struct journal_series *series = &batch->series[i];
-        uint32_t seen = defined_in(series);
-        if (seen == 2 * ordinal + 1) continue;
-        uint32_t next = seen == 2 * ordinal ? 2 * ordinal + 1 : 2 * ordinal;
+        struct note note = read_note(series);
+        if (!needs_labels(&note, place)) continue;
+        enum copies copies = COPIES_ONE;
+        if (note.ordinal == place.ordinal)
+            copies = place.unit >= note.unit + UNITS_APART ? COPIES_ENOUGH : COPIES_NEAR;
+        uint32_t next = place.ordinal << NOTE_ORDINAL_SHIFT |
+                        (uint32_t)copies << NOTE_COPIES_SHIFT | place.unit;
         atomic_store_explicit(series->defined_in, next, memory_order_relaxed);
     }
 }
@@ -86,8 +107,8 @@ static size_t put_sample(uint8_t *at, const struct sample *sample, int64_t previ
     return n;
 }
 
-enum status wal_batch_encode(const struct journal_batch *batch, uint32_t ordinal, struct buf *out,
-                             struct error *err)
+enum status wal_batch_encode(const struct journal_batch *batch, struct wal_place place,
+                             struct buf *out, struct error *err)
 {
     size_t start = record_begin(out);
     struct labels previous = {0};
@@ -96,7 +117,8 @@ enum status wal_batch_encode(const struct journal_batch *batch, uint32_t ordinal
     for (size_t i = 0; i < batch->series_count && !out->refused; i++) {
         const struct journal_series *series = &batch->series[i];
         uint64_t delta = bits_zigzag((int64_t)series->id - previous_id);
-        bool labels = needs_labels(series, ordinal);
+        const struct note note = read_note(series);
+        bool labels = needs_labels(&note, place);
         bool many = series->sample_count != 1;
         put_varint(out, delta << ENTRY_FLAG_BITS | (labels ? ENTRY_LABELS : 0) |
                             (many ? ENTRY_MANY_SAMPLES : 0));

@@ -2,10 +2,15 @@
  * wal_batch - one journal batch as the payload of a record, and back (docs/formats.md, "A
  * segment").
  *
- * Labels of a series are written the first two times it occurs in a segment. That is remembered in
- * the series itself (journal_series.defined_in): the segment's ordinal in this process, times two,
- * plus one when both copies are written. It is only noted after the record is in the file, so that
- * a failed or repeated write can at most write labels once too often.
+ * Labels of a series are written in its first two batches of a segment, and a third time when those
+ * two lie so close that one damaged page could take both. That is remembered in the series itself
+ * (journal_series.defined_in):
+ *
+ *     | ordinal of the segment in this process: 19 bits | copies: 2 | place in it, 8 KiB units: 11
+ * |
+ *
+ * It is only noted after the record is in the file, so a failed or repeated write can at most write
+ * labels once too often; and a note of another segment is no note.
  *
  * Threads: encoding and noting from any thread, also of the same series at once.
  */
@@ -16,16 +21,20 @@
 #include "alloc/buf.h"
 #include "storage/journal.h"
 
-/* Ordinals of segments start at 1. */
-enum { WAL_ORDINAL_MAX = INT32_MAX };
+/* Where a record goes. Ordinals start at 1; beyond the last one labels are written every time. */
+enum { WAL_ORDINAL_MAX = (1 << 19) - 1, WAL_UNIT_BYTES = 8192, WAL_UNIT_MAX = (1 << 11) - 1 };
+struct wal_place {
+    uint32_t ordinal;
+    uint32_t unit; /* offset / WAL_UNIT_BYTES, at most WAL_UNIT_MAX; may be too low, not too high */
+};
 
-/* Append the whole record (header not sealed) for the segment with this ordinal.
+/* Append the whole record (header not sealed).
  * ERR_NO_MEMORY; ERR_TOO_LARGE: more than RECORD_BATCH_MAX. */
-MUST_USE enum status wal_batch_encode(const struct journal_batch *batch, uint32_t ordinal,
+MUST_USE enum status wal_batch_encode(const struct journal_batch *batch, struct wal_place place,
                                       struct buf *out, struct error *err);
 
-/* The record that wal_batch_encode made for ordinal is in that segment. */
-void wal_batch_note(const struct journal_batch *batch, uint32_t ordinal);
+/* The record that wal_batch_encode made for this place is in the file. */
+void wal_batch_note(const struct journal_batch *batch, struct wal_place place);
 
 /* A decoded series: texts view the payload, arrays are on the arena. */
 struct wal_series {

@@ -149,10 +149,6 @@ static enum status scan(struct wal_replay *r, const struct file *f, uint64_t siz
         struct record record;
         bool more;
         enum status st = record_next(&scan, &record, &more, &why);
-        if (st == ERR_IO) {
-            report(r, f->path.text, scan.at, size - scan.at, why.text);
-            return OK;
-        }
         if (st) return error_set(err, st, "%s", why.text);
         if (!more && record.damaged_bytes && cut_tail) {
             cut(r, f, &record);
@@ -179,9 +175,9 @@ static enum status segment_head(struct wal_replay *r, const struct file *f, uint
         .kind = HEAD_SEGMENT, .identity = r->folder->identity, .number = number};
     *ours = true;
     *out = expected;
-    enum status st = file_read(f, 0, bytes, sizeof(bytes), &got, &why);
-    if (st == OK && got == 0) return OK; /* made, and nothing written yet */
-    if (st == OK) st = head_decode(bytes, got, HEAD_SEGMENT, out, &why);
+    enum status st = file_read(f, 0, bytes, sizeof(bytes), &got, err);
+    if (st || got == 0) return st; /* empty: made, and nothing written yet */
+    st = head_decode(bytes, got, HEAD_SEGMENT, out, &why);
     if (st == ERR_UNSUPPORTED) return error_set(err, st, "%s: %s", f->path.text, why.text);
     if (st) {
         report(r, f->path.text, 0, HEAD_BYTES, why.text);
@@ -192,33 +188,68 @@ static enum status segment_head(struct wal_replay *r, const struct file *f, uint
     return OK;
 }
 
-enum status wal_replay_segment(struct wal_replay *r, uint64_t number, bool cut_tail,
-                               struct error *err)
+/* ERR_IO when the disk refuses. */
+static enum status replay_file(struct wal_replay *r, const char *path, uint64_t number,
+                               bool cut_tail, struct error *err)
 {
-    struct file_path path;
     struct file f;
     struct head head;
-    struct error why;
     uint64_t size = 0;
-    bool ours;
-    data_folder_path(r->folder, DATA_SEGMENT, (struct data_name){.number = (int64_t)number}, &path);
-    cut_tail = cut_tail && file_open(&f, path.text, FILE_CHANGE, NULL) == OK;
-    enum status st = cut_tail ? OK : file_open(&f, path.text, FILE_READ, &why);
-    if (st) {
-        report(r, path.text, 0, 0, why.text);
-        return OK;
-    }
+    bool ours = true;
+    cut_tail = cut_tail && file_open(&f, path, FILE_CHANGE, NULL) == OK;
+    enum status st = cut_tail ? OK : file_open(&f, path, FILE_READ, err);
+    if (st) return st;
     st = file_size(&f, &size, err);
     if (st == OK) st = segment_head(r, &f, number, &head, &ours, err);
     if (st == OK && !ours) {
         r->totals.skipped++;
         log_warn("wal", "segment of another data folder set aside", "file=%s",
-                 LOG_TEXT(str_from(path.text)));
+                 LOG_TEXT(str_from(path)));
     } else if (st == OK) {
-        definitions_reset(&r->definitions);
         r->totals.bytes += size;
         st = scan(r, &f, size, head_seed(&head), cut_tail, err);
     }
     file_close(&f);
     return st;
+}
+
+/* Labels that damage took may stand again further on: with what is known now, everything is
+ * replayed once more. An id that was given to another series in between cannot mislead: the first
+ * series was forgotten because all its samples had expired, so they are refused. */
+static enum status replay_orphans(struct wal_replay *r, const char *path, uint64_t number,
+                                  const struct replay_totals *before, struct error *err)
+{
+    const struct replay_totals first = r->totals;
+    log_warn("wal", "labels are missing, the segment is replayed once more",
+             "file=%s samples=%" PRIu64, LOG_TEXT(str_from(path)), first.orphans - before->orphans);
+    enum status st = replay_file(r, path, number, false, err);
+    uint64_t samples = r->totals.samples;
+    uint64_t orphans = r->totals.orphans - first.orphans;
+    r->totals = first;
+    r->totals.samples = samples;
+    r->totals.orphans = before->orphans + orphans;
+    return st;
+}
+
+enum status wal_replay_segment(struct wal_replay *r, uint64_t number, bool cut_tail,
+                               struct error *err)
+{
+    struct file_path path;
+    struct error why;
+    const struct replay_totals before = r->totals;
+    data_folder_path(r->folder, DATA_SEGMENT, (struct data_name){.number = (int64_t)number}, &path);
+    definitions_reset(&r->definitions);
+    enum status st = replay_file(r, path.text, number, cut_tail, &why);
+    if (st == ERR_IO) { /* once more: what was applied already is only a duplicate */
+        r->totals = before;
+        st = replay_file(r, path.text, number, cut_tail, &why);
+    }
+    if (st == OK && r->totals.orphans > before.orphans)
+        st = replay_orphans(r, path.text, number, &before, &why);
+    if (st == ERR_IO || st == ERR_NOT_FOUND) {
+        report(r, path.text, 0, 0, why.text);
+        if (st == ERR_IO) data_file_set_aside(path.text);
+        return OK;
+    }
+    return st ? error_set(err, st, "%s", why.text) : OK;
 }

@@ -267,10 +267,6 @@ static enum status load_records(struct load *l, uint64_t size, uint32_t seed, st
     while (more) {
         struct record record;
         enum status st = record_next(&scan, &record, &more, &why);
-        if (st == ERR_IO) {
-            report(l, scan.at, size - scan.at, why.text);
-            return OK;
-        }
         if (st) return error_set(err, st, "%s", why.text);
         if (record.damaged_bytes)
             report(l, record.damaged_offset, record.damaged_bytes, "no intact record");
@@ -294,8 +290,9 @@ static enum status check_head(struct load *l, uint64_t snapshot, struct head *ou
                             .sequence = snapshot,
                             .chunk_ms = l->span.chunk_ms};
     *ours = true;
-    enum status st = file_read(l->file, 0, bytes, sizeof(bytes), &got, &why);
-    if (st == OK) st = head_decode(bytes, got, HEAD_WINDOW, out, &why);
+    enum status st = file_read(l->file, 0, bytes, sizeof(bytes), &got, err);
+    if (st) return st;
+    st = head_decode(bytes, got, HEAD_WINDOW, out, &why);
     if (st == ERR_UNSUPPORTED) return error_set(err, st, "%s", why.text);
     if (st) {
         report(l, 0, HEAD_BYTES, why.text);
@@ -311,32 +308,48 @@ static enum status check_head(struct load *l, uint64_t snapshot, struct head *ou
     return OK;
 }
 
+/* ERR_IO when the disk refuses. */
+static enum status load_file(struct load *l, struct file *f, const char *path, uint64_t snapshot,
+                             struct error *err)
+{
+    struct head head;
+    uint64_t size = 0;
+    bool ours = true;
+    enum status st = file_open(f, path, FILE_READ, err);
+    if (st) return st;
+    st = file_size(f, &size, err);
+    if (st == OK) st = check_head(l, snapshot, &head, &ours, err);
+    if (st == OK && !ours) report(l, 0, size, "it is another file under this name");
+    if (st == OK && ours) {
+        l->loader->totals.bytes += size;
+        st = load_records(l, size, head_seed(&head), err);
+    }
+    file_close(f);
+    return st;
+}
+
 enum status window_file_load(struct window_loader *loader, const struct window_span *span,
                              uint64_t snapshot, bool *whole, struct error *err)
 {
     struct file_path path;
     struct file f;
-    struct head head;
     struct error why;
-    uint64_t size = 0;
-    bool ours = true;
-    struct load l = {.loader = loader, .file = &f, .span = *span, .whole = true};
+    const struct load_totals before = loader->totals;
+    const struct load fresh = {.loader = loader, .file = &f, .span = *span, .whole = true};
+    struct load l = fresh;
     data_folder_path(loader->folder, DATA_WINDOW,
                      (struct data_name){.number = span->window, .snapshot = snapshot}, &path);
-    enum status st = file_open(&f, path.text, FILE_READ, &why);
-    if (st) {
+    enum status st = load_file(&l, &f, path.text, snapshot, &why);
+    if (st == ERR_IO) { /* once more: importing what is there already changes nothing */
+        loader->totals = before;
+        l = fresh;
+        st = load_file(&l, &f, path.text, snapshot, &why);
+    }
+    if (st == ERR_IO || st == ERR_NOT_FOUND) {
         report(&l, 0, 0, why.text);
-        *whole = false;
-        return OK;
+        if (st == ERR_IO) data_file_set_aside(path.text);
+        st = OK;
     }
-    st = file_size(&f, &size, &why);
-    if (st == OK) st = check_head(&l, snapshot, &head, &ours, &why);
-    if (st == OK && !ours) report(&l, 0, size, "it is another file under this name");
-    if (st == OK && ours) {
-        loader->totals.bytes += size;
-        st = load_records(&l, size, head_seed(&head), &why);
-    }
-    file_close(&f);
     *whole = l.whole;
     return st ? error_set(err, st, "%s: %s", path.text, why.text) : OK;
 }

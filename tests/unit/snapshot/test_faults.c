@@ -1,0 +1,374 @@
+/* What the operating system refuses: each operation in turn, once and for good; a process that ends
+ * at each operation; a power cut; a full disk that gets room again. The ledger is the judge. */
+#include <errno.h>
+#include <stdatomic.h>
+#include <sys/wait.h>
+
+#include "base/thread.h"
+#include "tests/unit/snapshot/world.h"
+
+enum fault_kind { FAULT_ONCE, FAULT_FROM_THEN_ON, FAULT_SHORT_WRITES, FAULT_END, FAULT_END_SHORT };
+
+static struct {
+    enum fault_kind kind;
+    _Atomic int64_t left; /* operations until it happens */
+    int errno_value;
+    uint64_t happened;
+} plan;
+
+static int decide(enum file_op op, const char *path)
+{
+    (void)path;
+    int64_t left = atomic_fetch_sub(&plan.left, 1);
+    if (plan.kind == FAULT_SHORT_WRITES)
+        return op == FILE_OP_WRITE && left % 2 ? FILE_FAULT_SHORT : 0;
+    if (left > 0) return 0;
+    switch (plan.kind) {
+    case FAULT_ONCE:
+        if (left < 0) return 0;
+        break;
+    case FAULT_END: _exit(0);
+    case FAULT_END_SHORT:
+        if (left == 0 && op == FILE_OP_WRITE) return FILE_FAULT_SHORT; /* and then the end */
+        _exit(0);
+    default: break;
+    }
+    plan.happened++;
+    return plan.errno_value;
+}
+
+static void plan_start(enum fault_kind kind, int64_t after, int errno_value)
+{
+    plan.kind = kind;
+    plan.happened = 0;
+    plan.errno_value = errno_value;
+    atomic_store(&plan.left, after);
+    file_set_faults(decide);
+}
+
+/* Told of each acknowledged batch; the parent of a process that ends keeps the ledger. */
+static int ledger_fd = -1;
+
+static void script_write(struct world *w, size_t from, size_t to)
+{
+    struct error err;
+    for (size_t k = from; k < to; k++)
+        if (world_write(w, k, &err) == OK && ledger_fd >= 0)
+            ck_assert_int_eq(write(ledger_fd, &k, sizeof(k)), sizeof(k));
+}
+
+static void script_session(struct world *w, size_t from)
+{
+    struct error err;
+    if (world_start(w, &err)) return; /* refused to start: nothing is acknowledged */
+    script_write(w, from, from + 3);
+    durability_sync(w->d);
+    (void)!durability_snapshot(w->d, w->db, &err);
+    script_write(w, from + 3, from + 6);
+    durability_sync(w->d);
+    script_write(w, from + 6, from + 7);
+    (void)!durability_snapshot(w->d, w->db, &err);
+    script_write(w, from + 7, from + 9);
+    world_close(w);
+}
+
+enum { SCRIPT_BATCHES = 18 };
+static void script(struct world *w)
+{
+    script_session(w, 0);
+    clock_freeze(WORLD_START_MS + 50000);
+    script_session(w, 9);
+}
+
+static void check_after(struct world *w, int64_t n)
+{
+    struct error err = {0};
+    file_set_faults(NULL);
+    ck_assert_msg(world_start(w, &err) == OK, "after operation %ld: %s", (long)n, err.text);
+    world_check(w, 0);
+    world_write_all(w, 100, 103);
+    world_snapshot(w);
+    world_close(w);
+    world_open(w);
+    world_check(w, 0);
+    world_release(w);
+}
+
+static void fail_each(enum fault_kind kind, int errno_value, enum wal_sync sync)
+{
+    for (int64_t n = 0;; n++) {
+        struct world w;
+        world_init(&w);
+        w.options.sync = sync;
+        w.options.segment_bytes = 200;
+        plan_start(kind, n, errno_value);
+        script(&w);
+        if (getenv("VERBOSE"))
+            fprintf(stderr, "---- kind %d errno %d sync %d n %ld\n", kind, errno_value, sync,
+                    (long)n);
+        bool happened = plan.happened > 0;
+        check_after(&w, n);
+        if (!happened) {
+            ck_assert_int_gt(n, 50);
+            break;
+        }
+    }
+}
+
+START_TEST(each_operation_fails_once)
+{
+    fail_each(FAULT_ONCE, EIO, WAL_SYNC_INTERVAL);
+    fail_each(FAULT_ONCE, EIO, WAL_SYNC_ALWAYS);
+    fail_each(FAULT_ONCE, ENOSPC, WAL_SYNC_NEVER);
+}
+END_TEST
+
+START_TEST(everything_fails_from_some_operation_on)
+{
+    fail_each(FAULT_FROM_THEN_ON, EIO, WAL_SYNC_ALWAYS);
+    fail_each(FAULT_FROM_THEN_ON, ENOSPC, WAL_SYNC_INTERVAL);
+}
+END_TEST
+
+START_TEST(short_writes_are_invisible)
+{
+    struct world w;
+    world_init(&w);
+    w.options.sync = WAL_SYNC_ALWAYS;
+    plan_start(FAULT_SHORT_WRITES, 1000000, 0);
+    script(&w);
+    for (size_t k = 0; k < SCRIPT_BATCHES; k++)
+        ck_assert(w.acknowledged[k]);
+    world_open(&w);
+    ck_assert_uint_eq(world_check(&w, 0), SCRIPT_BATCHES);
+    ck_assert_uint_eq(world_stats(&w).wal_corruptions + world_stats(&w).wal_truncations, 0);
+    file_set_faults(NULL);
+    world_release(&w);
+}
+END_TEST
+
+/* Run the script in a process that ends before operation n; true when it got to the end. */
+static bool run_until(struct world *w, enum fault_kind kind, int64_t n)
+{
+    int fds[2];
+    int result;
+    ck_assert_int_eq(pipe(fds), 0);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        close(fds[0]);
+        ledger_fd = fds[1];
+        plan_start(kind, n, 0);
+        script(w);
+        _exit(42);
+    }
+    close(fds[1]);
+    size_t k;
+    while (read(fds[0], &k, sizeof(k)) == sizeof(k))
+        w->acknowledged[k] = true;
+    close(fds[0]);
+    for (k = 0; k < SCRIPT_BATCHES; k++)
+        w->tried[k] = true;
+    ck_assert_int_eq(waitpid(child, &result, 0), child);
+    ck_assert(WIFEXITED(result));
+    return WEXITSTATUS(result) == 42;
+}
+
+static void end_at_each(enum fault_kind kind)
+{
+    for (int64_t n = 0;; n++) {
+        struct world w;
+        world_init(&w);
+        w.options.segment_bytes = 200;
+        bool whole = run_until(&w, kind, n);
+        clock_freeze(WORLD_START_MS + 50000);
+        check_after(&w, n);
+        if (whole) {
+            ck_assert_int_gt(n, 50);
+            break;
+        }
+    }
+}
+
+START_TEST(a_process_that_ends_at_any_operation_loses_nothing_acknowledged)
+{
+    end_at_each(FAULT_END);
+    end_at_each(FAULT_END_SHORT);
+}
+END_TEST
+
+/* What is on stable storage, by file: a power cut takes the rest. */
+enum { SYNCED_MAX = 64 };
+static struct synced {
+    char path[512];
+    off_t size;
+} synced[SYNCED_MAX];
+static size_t synced_count;
+
+static int note_syncs(enum file_op op, const char *path)
+{
+    struct stat st;
+    if (op != FILE_OP_SYNC || stat(path, &st) != 0) return 0;
+    size_t i = 0;
+    while (i < synced_count && strcmp(synced[i].path, path) != 0)
+        i++;
+    ck_assert_uint_lt(i, SYNCED_MAX);
+    if (i == synced_count)
+        snprintf(synced[synced_count++].path, sizeof(synced[0].path), "%s", path);
+    synced[i].size = st.st_size;
+    return 0;
+}
+
+/* Cut every segment back to what was synced, plus a part of the rest. */
+static void power_cut(const struct world *w, size_t part)
+{
+    char path[1024];
+    struct dirent *entry;
+    snprintf(path, sizeof(path), "%s/wal", w->path);
+    DIR *folder = opendir(path);
+    ck_assert_ptr_nonnull(folder);
+    while ((entry = readdir(folder))) {
+        struct stat st;
+        off_t kept = 0;
+        if (entry->d_name[0] == '.') continue;
+        snprintf(path, sizeof(path), "%s/wal/%s", w->path, entry->d_name);
+        ck_assert_int_eq(stat(path, &st), 0);
+        for (size_t i = 0; i < synced_count; i++)
+            if (strcmp(synced[i].path, path) == 0) kept = synced[i].size;
+        kept += (st.st_size - kept) * (off_t)part / 7;
+        ck_assert_int_eq(truncate(path, kept), 0);
+    }
+    closedir(folder);
+}
+
+START_TEST(a_power_cut_costs_nothing_with_always_and_one_interval_otherwise)
+{
+    for (size_t part = 0; part < 7; part++) {
+        for (int always = 0; always < 2; always++) {
+            struct world w;
+            world_init(&w);
+            w.options.sync = always ? WAL_SYNC_ALWAYS : WAL_SYNC_INTERVAL;
+            w.options.segment_bytes = 300;
+            synced_count = 0;
+            file_set_faults(note_syncs);
+            world_open(&w);
+            world_write_all(&w, 0, 10);
+            world_snapshot(&w);
+            world_write_all(&w, 10, 20);
+            durability_sync(w.d);
+            world_write_all(&w, 20, 23); /* younger than the last sync */
+            file_set_faults(NULL);
+            char copy[sizeof(w.path)];
+            snprintf(copy, sizeof(copy), "%.240s.cut", w.path);
+            world_copy(w.path, copy);
+            /* The copy has the same relative files; cut it by the original's names. */
+            for (size_t i = 0; i < synced_count; i++) {
+                char moved[512];
+                snprintf(moved, sizeof(moved), "%s%s", copy, synced[i].path + strlen(w.path));
+                snprintf(synced[i].path, sizeof(synced[i].path), "%s", moved);
+            }
+            world_close(&w);
+            struct world after = w;
+            snprintf(after.path, sizeof(after.path), "%s", copy);
+            after.options.path = after.path;
+            power_cut(&after, part);
+            world_open(&after);
+            if (!always)
+                for (size_t k = 20; k < 23; k++)
+                    after.acknowledged[k] = false;
+            ck_assert_uint_ge(world_check(&after, 0), 20);
+            world_release(&after);
+            world_release(&w);
+        }
+    }
+}
+END_TEST
+
+static int disk_full(enum file_op op, const char *path)
+{
+    (void)path;
+    return op == FILE_OP_WRITE ? ENOSPC : 0;
+}
+
+START_TEST(a_full_disk_refuses_writes_and_recovers_by_itself)
+{
+    struct world w;
+    struct error err = {0};
+    world_init(&w);
+    world_open(&w);
+    world_write_all(&w, 0, 5);
+    world_snapshot(&w);
+    world_write_all(&w, 5, 10);
+    file_set_faults(disk_full);
+    for (size_t k = 10; k < 60; k++) {
+        ck_assert_int_eq(world_write(&w, k, &err), ERR_UNAVAILABLE);
+        ck_assert_ptr_nonnull(strstr(err.text, "No space left on device"));
+    }
+    ck_assert_uint_le(world_stats(&w).wal_segments, 3); /* no file per refusal */
+    ck_assert_int_eq(durability_snapshot(w.d, w.db, &err), ERR_UNAVAILABLE);
+    ck_assert_uint_eq(world_stats(&w).snapshot_failures, 1);
+    world_close(&w);
+
+    ck_assert_msg(world_start(&w, &err) == OK, "%s", err.text); /* a start on the full disk */
+    world_check(&w, 0);
+    ck_assert_int_eq(world_write(&w, 60, &err), ERR_UNAVAILABLE);
+    file_set_faults(NULL);
+    world_write_all(&w, 61, 70); /* room again */
+    world_snapshot(&w);
+    world_close(&w);
+    world_open(&w);
+    world_check(&w, 0);
+    world_release(&w);
+}
+END_TEST
+
+static int sync_fails(enum file_op op, const char *path)
+{
+    static char failed[512];
+    if (op != FILE_OP_SYNC) return 0;
+    if (strstr(path, "/wal/") == NULL) return 0;
+    ck_assert_msg(strcmp(failed, path) != 0, "%s was synced again", path);
+    snprintf(failed, sizeof(failed), "%s", path);
+    return EIO;
+}
+
+START_TEST(a_failed_sync_is_never_repeated_on_the_same_file)
+{
+    struct world w;
+    struct error err = {0};
+    world_init(&w);
+    w.options.sync = WAL_SYNC_ALWAYS;
+    world_open(&w);
+    world_write_all(&w, 0, 5);
+    file_set_faults(sync_fails);
+    for (size_t k = 5; k < 9; k++)
+        ck_assert_int_eq(world_write(&w, k, &err), ERR_UNAVAILABLE);
+    ck_assert_uint_eq(world_stats(&w).wal_write_errors, 4);
+    file_set_faults(NULL);
+    world_write_all(&w, 9, 12);
+    world_close(&w);
+    world_open(&w);
+    world_check(&w, 0);
+    world_close(&w);
+
+    w.options.sync = WAL_SYNC_INTERVAL;
+    world_open(&w);
+    world_write_all(&w, 12, 15);
+    ck_assert(!durability_wants_snapshot(w.d));
+    file_set_faults(sync_fails);
+    durability_sync(w.d);
+    ck_assert(durability_wants_snapshot(w.d)); /* memory has what the disk may have lost */
+    durability_sync(w.d);
+    world_write_all(&w, 15, 18); /* in a new segment */
+    file_set_faults(NULL);
+    world_snapshot(&w);
+    ck_assert(!durability_wants_snapshot(w.d));
+    world_release(&w);
+}
+END_TEST
+
+SUITE(faults, each_operation_fails_once, everything_fails_from_some_operation_on,
+      short_writes_are_invisible, a_process_that_ends_at_any_operation_loses_nothing_acknowledged,
+      a_power_cut_costs_nothing_with_always_and_one_interval_otherwise,
+      a_full_disk_refuses_writes_and_recovers_by_itself,
+      a_failed_sync_is_never_repeated_on_the_same_file)
