@@ -31,7 +31,7 @@ struct appender {
 struct commit {
     struct appender *app;
     struct append_result *result;
-    struct storage_bounds bounds;
+    struct storage_bounds bounds; /* by the clock when the shard at work was locked */
     struct journal_batch batch;
     struct journal_series *accepted; /* [staged.count]; batch.series */
     uint64_t late;                   /* of the shard at work */
@@ -237,6 +237,9 @@ static enum status apply_all(struct commit *c, const struct shard_order *order, 
         struct shard *sh = &db->shards[n];
         if (order->first[n] == order->first[n + 1]) continue;
         rwlock_write_lock(&sh->lock);
+        /* Under the lock: a sweep that went by the clock later comes to this shard later, and finds
+         * what was let in. */
+        c->bounds = storage_bounds(db);
         for (uint32_t i = order->first[n]; i < order->first[n + 1] && !st; i++)
             st = apply(c, sh, &c->app->staged.items[order->staged[i]], err);
         count_shard(c, &sh->counters);
@@ -248,7 +251,7 @@ static enum status apply_all(struct commit *c, const struct shard_order *order, 
 enum status appender_commit(struct appender *app, struct append_result *result, struct error *err)
 {
     struct storage *db = app->db;
-    struct commit c = {.app = app, .result = result, .bounds = storage_bounds(db)};
+    struct commit c = {.app = app, .result = result};
     struct shard_order order;
     *result = (struct append_result){0};
     if (app->staged.count == 0) return OK;

@@ -26,6 +26,14 @@ static enum status check_labels(struct labels labels, struct error *err)
     return OK;
 }
 
+static enum status check_window(const struct storage *db, int64_t window, struct error *err)
+{
+    struct storage_bounds bounds = storage_bounds(db);
+    if (window >= bounds.oldest_window && window <= window_of(&db->grid, bounds.newest_ms))
+        return OK;
+    return error_set(err, ERR_OUT_OF_RANGE, "window %lld is not retained", (long long)window);
+}
+
 /* Both columns into one new chunk; where times are equal, what is there wins. NULL at the limit. */
 static struct chunk *merge_columns(int64_t window, const struct columns *there,
                                    const struct columns *more)
@@ -115,13 +123,9 @@ static enum status import_locked(struct storage *db, struct shard *sh, uint64_t 
 
 enum status import_chunk(struct storage *db, const struct chunk_image *image, struct error *err)
 {
-    struct storage_bounds bounds = storage_bounds(db);
     struct chunk *fresh;
-    if (image->window < bounds.oldest_window ||
-        image->window > window_of(&db->grid, bounds.newest_ms))
-        return error_set(err, ERR_OUT_OF_RANGE, "window %lld is not retained",
-                         (long long)image->window);
-    enum status st = check_labels(image->labels, err);
+    enum status st = check_window(db, image->window, err);
+    if (!st) st = check_labels(image->labels, err);
     if (st) return st;
     st = chunk_import(image, window_start_ms(&db->grid, image->window),
                       window_end_ms(&db->grid, image->window), &fresh, err);
@@ -130,7 +134,8 @@ enum status import_chunk(struct storage *db, const struct chunk_image *image, st
     uint64_t hash = labels_hash(image->labels);
     struct shard *sh = storage_shard(db, hash);
     rwlock_write_lock(&sh->lock);
-    st = import_locked(db, sh, hash, image, fresh, err);
+    st = check_window(db, image->window, err); /* the clock went on; a sweep may have been here */
+    if (!st) st = import_locked(db, sh, hash, image, fresh, err);
     rwlock_write_unlock(&sh->lock);
     if (st) chunk_destroy(fresh);
     return st;

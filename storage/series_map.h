@@ -26,7 +26,7 @@ struct series_map {
     uint32_t count;
 };
 
-enum { SERIES_MAP_NONE = UINT32_MAX }; /* not an id */
+#define SERIES_MAP_NONE UINT32_MAX /* not an id */
 
 void series_map_release(struct series_map *m);
 

@@ -158,7 +158,7 @@ START_TEST(a_random_walk_keeps_count)
         size_t i = random % VALUES;
         char text[32];
         int size = snprintf(text, sizeof(text), "%zu", i / 10);
-        struct label item = {.name = {"names" + i % 5, 1}, .value = {text, (size_t)size}};
+        struct label item = {.name = {&"names"[i % 5], 1}, .value = {text, (size_t)size}};
         if (random >> 50 & 1) {
             struct symbol *got;
             ck_assert(symbols_acquire(&p.symbols, (struct labels){&item, 1}, &got));
