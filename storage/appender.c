@@ -14,6 +14,9 @@
 /* Places in the order of shards are 32 bits wide. */
 #define BATCH_SERIES_MAX UINT32_MAX
 
+/* So many series ahead the place of the next one in the map is fetched. */
+enum { PREFETCH_AHEAD = 6 };
+
 struct staged {
     struct labels labels;
     const struct sample *samples;
@@ -232,6 +235,7 @@ static bool order_by_shard(const struct appender *app, struct shard_order *order
 static enum status apply_all(struct commit *c, const struct shard_order *order, struct error *err)
 {
     struct storage *db = c->app->db;
+    const struct staged *staged = c->app->staged.items;
     enum status st = OK;
     for (uint32_t n = 0; n < db->shard_count && !st; n++) {
         struct shard *sh = &db->shards[n];
@@ -240,8 +244,12 @@ static enum status apply_all(struct commit *c, const struct shard_order *order, 
         /* Under the lock: a sweep that went by the clock later comes to this shard later, and finds
          * what was let in. */
         c->bounds = storage_bounds(db);
-        for (uint32_t i = order->first[n]; i < order->first[n + 1] && !st; i++)
-            st = apply(c, sh, &c->app->staged.items[order->staged[i]], err);
+        const uint32_t *at = &order->staged[order->first[n]];
+        const uint32_t *end = &order->staged[order->first[n + 1]];
+        for (; at < end && !st; at++) {
+            if (end - at > PREFETCH_AHEAD) shard_prefetch(sh, staged[at[PREFETCH_AHEAD]].hash);
+            st = apply(c, sh, &staged[*at], err);
+        }
         count_shard(c, &sh->counters);
         rwlock_write_unlock(&sh->lock);
     }

@@ -41,6 +41,11 @@ void series_map_remove(struct series_map *m, uint32_t hash, uint32_t local);
  * SERIES_MAP_NONE at the end. */
 uint32_t series_map_next(const struct series_map *m, uint32_t hash, uint32_t *cursor);
 
+static inline void series_map_prefetch(const struct series_map *m, uint32_t hash)
+{
+    if (m->capacity) __builtin_prefetch(&m->entries[hash & (m->capacity - 1)]);
+}
+
 void series_map_check(const struct series_map *m);
 
 #endif

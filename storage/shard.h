@@ -76,6 +76,11 @@ void shard_release(struct shard *sh);
 
 /* NULL when there is none. hash is labels_hash(labels). */
 struct series *shard_find(const struct shard *sh, uint64_t hash, struct labels labels);
+/* Ask for the memory that shard_find will look at first. */
+static inline void shard_prefetch(const struct shard *sh, uint64_t hash)
+{
+    series_map_prefetch(&sh->map, (uint32_t)hash);
+}
 /* A new series with an empty ring; the caller gives it a chunk or forgets it before it unlocks.
  * NULL at the memory limit (or when ids ran out), nothing changed. */
 MUST_USE struct series *shard_create_series(struct shard *sh, uint64_t hash, struct labels labels);
