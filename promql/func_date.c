@@ -30,7 +30,8 @@ static int64_t day_number(double v)
 
 static int64_t second_of_day(double v)
 {
-    return whole_seconds(v) - day_number(v) * SECONDS_PER_DAY;
+    int64_t second = whole_seconds(v) % SECONDS_PER_DAY;
+    return second < 0 ? second + SECONDS_PER_DAY : second;
 }
 
 /* Years of this count start in March, so that the leap day is the last. */

@@ -1,0 +1,179 @@
+/* aggregate: groups of random vectors against sums done by hand, and how sums are kept exact. */
+#include "promql/aggregate.h"
+
+#include "promql/kahan.h"
+#include "promql/quantile.h"
+#include "tests/unit/promql/asking.h"
+
+enum { SERIES_MAX = 40, GROUPS = 3 };
+
+struct model {
+    double v[SERIES_MAX];
+    size_t group[SERIES_MAX];
+    size_t count;
+};
+
+/* Series m<group>{i=...}: the name is the group. */
+static void store_random(struct asking *k, struct model *m, uint64_t *state)
+{
+    m->count = next_random(state) % SERIES_MAX + 1;
+    for (size_t i = 0; i < m->count; i++) {
+        char name[32];
+        char value[32];
+        m->group[i] = next_random(state) % GROUPS;
+        m->v[i] = (double)(next_random(state) % 100) / 4;
+        snprintf(name, sizeof(name), "m%zu", m->group[i]);
+        snprintf(value, sizeof(value), "%zu", i);
+        asking_store_one(k, name, "i", value, m->v[i]);
+    }
+}
+
+/* The answer of one group; NaN when it is not there. */
+static double answer(const struct asking *k, size_t group)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "m%zu", group);
+    const struct series_points *series = answer_of(k, "__name__", name);
+    return series ? series->points[0].v : (double)NAN;
+}
+
+static size_t values_of(const struct model *m, size_t group, double *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < m->count; i++)
+        if (m->group[i] == group) out[count++] = m->v[i];
+    return count;
+}
+
+static double by_hand(const char *op, double *v, size_t count)
+{
+    double sum = 0;
+    double least = INFINITY;
+    double most = -INFINITY;
+    double squares = 0;
+    if (!count) return (double)NAN;
+    for (size_t i = 0; i < count; i++) {
+        sum += v[i];
+        least = fmin(least, v[i]);
+        most = fmax(most, v[i]);
+    }
+    for (size_t i = 0; i < count; i++)
+        squares += (v[i] - sum / (double)count) * (v[i] - sum / (double)count);
+    if (!strcmp(op, "sum")) return sum;
+    if (!strcmp(op, "avg")) return sum / (double)count;
+    if (!strcmp(op, "min")) return least;
+    if (!strcmp(op, "max")) return most;
+    if (!strcmp(op, "count")) return (double)count;
+    if (!strcmp(op, "group")) return 1;
+    if (!strcmp(op, "stdvar")) return squares / (double)count;
+    if (!strcmp(op, "stddev")) return sqrt(squares / (double)count);
+    return quantile_of(0.3, v, count);
+}
+
+START_TEST(groups_hold_what_a_loop_finds)
+{
+    static const char *const ops[] = {"sum",    "avg",    "min",   "max",     "count",
+                                      "stdvar", "stddev", "group", "quantile"};
+    uint64_t state = random_seed();
+    for (int round = 0; round < 40; round++) {
+        struct asking k;
+        struct model m;
+        asking_open(&k);
+        store_random(&k, &m, &state);
+        for (size_t i = 0; i < ARRAY_COUNT(ops); i++) {
+            char text[96];
+            double v[SERIES_MAX];
+            snprintf(text, sizeof(text), "%s by (__name__) (%s{__name__=~\"m.\"})", ops[i],
+                     strcmp(ops[i], "quantile") == 0 ? "0.3, " : "");
+            ck_assert_int_eq(ask(&k, text, 0), OK);
+            for (size_t g = 0; g < GROUPS; g++) {
+                double expected = by_hand(ops[i], v, values_of(&m, g, v));
+                double got = answer(&k, g);
+                if (isnan(expected))
+                    ck_assert_double_nan(got);
+                else
+                    ck_assert_double_eq_tol(got, expected, 1e-9);
+            }
+        }
+        asking_close(&k);
+    }
+}
+END_TEST
+
+START_TEST(topk_takes_the_largest_of_each_group)
+{
+    uint64_t state = random_seed();
+    for (int round = 0; round < 60; round++) {
+        struct asking k;
+        struct model m;
+        char text[96];
+        asking_open(&k);
+        store_random(&k, &m, &state);
+        size_t limit = next_random(&state) % 6 + 1;
+        bool top = next_random(&state) % 2;
+        snprintf(text, sizeof(text), "%s by (__name__) (%zu, {__name__=~\"m.\"})",
+                 top ? "topk" : "bottomk", limit);
+        ck_assert_int_eq(ask(&k, text, 0), OK);
+        size_t expected = 0;
+        for (size_t g = 0; g < GROUPS; g++) {
+            double v[SERIES_MAX];
+            size_t count = values_of(&m, g, v);
+            expected += count < limit ? count : limit;
+        }
+        ck_assert_uint_eq(k.query.value.series_count, expected);
+        /* In order within a group; and nothing that was left out is better than what is in. */
+        const struct series_points *series = k.query.value.series;
+        for (size_t i = 1; i < expected; i++) {
+            struct str name = labels_get(series[i].labels, LABEL_METRIC_NAME);
+            if (!str_equal(name, labels_get(series[i - 1].labels, LABEL_METRIC_NAME))) continue;
+            double before = series[i - 1].points[0].v;
+            double after = series[i].points[0].v;
+            ck_assert(top ? before >= after : before <= after);
+        }
+        for (size_t g = 0; g < GROUPS; g++) {
+            double v[SERIES_MAX];
+            char name[32];
+            size_t count = values_of(&m, g, v);
+            size_t better = 0;
+            double worst = top ? INFINITY : -INFINITY;
+            snprintf(name, sizeof(name), "m%zu", g);
+            for (size_t i = 0; i < expected; i++)
+                if (str_equal(labels_get(series[i].labels, LABEL_METRIC_NAME), str_from(name)))
+                    worst = top ? fmin(worst, series[i].points[0].v)
+                                : fmax(worst, series[i].points[0].v);
+            for (size_t i = 0; i < count; i++)
+                better += top ? v[i] > worst : v[i] < worst;
+            ck_assert_uint_lt(better, limit + (count == 0));
+        }
+        asking_close(&k);
+    }
+}
+END_TEST
+
+START_TEST(sums_remember_what_rounding_takes)
+{
+    struct kahan k = {0};
+    static const double values[] = {1, 1e100, 1, -1e100};
+    for (size_t i = 0; i < ARRAY_COUNT(values); i++)
+        kahan_add(&k, values[i]);
+    ck_assert_double_eq(kahan_total(&k), 2);
+}
+END_TEST
+
+START_TEST(means_do_not_overflow)
+{
+    struct kahan_mean m = {0};
+    for (int i = 0; i < 5; i++)
+        kahan_mean_add(&m, 1.5e308);
+    ck_assert_double_eq_tol(kahan_mean_value(&m) / 1.5e308, 1, 1e-12);
+    m = (struct kahan_mean){0};
+    kahan_mean_add(&m, INFINITY);
+    kahan_mean_add(&m, 1);
+    ck_assert_double_eq(kahan_mean_value(&m), INFINITY);
+    kahan_mean_add(&m, -INFINITY);
+    ck_assert_double_nan(kahan_mean_value(&m));
+}
+END_TEST
+
+SUITE(aggregate, groups_hold_what_a_loop_finds, topk_takes_the_largest_of_each_group,
+      sums_remember_what_rounding_takes, means_do_not_overflow)

@@ -1,0 +1,197 @@
+/* engine: answers by type, the words of errors, and every limit. */
+#include "tests/unit/promql/asking.h"
+
+static void store_two(struct asking *k)
+{
+    struct sample one[60];
+    struct sample two[60];
+    for (int i = 0; i < 60; i++) {
+        one[i] = (struct sample){.t_ms = START_MS + i * 1000, .v = i};
+        two[i] = (struct sample){.t_ms = START_MS + i * 1000, .v = 2 * i};
+    }
+    asking_store(k, "m_total", "i", "1", one, 60);
+    asking_store(k, "m_total", "i", "2", two, 60);
+}
+
+START_TEST(every_type_has_its_answer)
+{
+    struct asking k;
+    asking_open(&k);
+    store_two(&k);
+
+    ck_assert_int_eq(ask(&k, "1 + 1", 0), OK);
+    ck_assert_int_eq(k.query.value.type, VALUE_SCALAR);
+    ck_assert_double_eq(k.query.value.scalar, 2);
+    ck_assert_int_eq(k.query.value.t_ms, START_MS);
+
+    ck_assert_int_eq(ask(&k, "\"text\"", 0), OK);
+    ck_assert_int_eq(k.query.value.type, VALUE_STRING);
+    ck_assert(str_equal(k.query.value.string, STR("text")));
+
+    ck_assert_int_eq(ask(&k, "m_total", 5000), OK);
+    ck_assert_int_eq(k.query.value.type, VALUE_VECTOR);
+    ck_assert_uint_eq(k.query.value.series_count, 2);
+    ck_assert_double_eq(answer_of(&k, "i", "2")->points[0].v, 10);
+    ck_assert_int_eq(answer_of(&k, "i", "2")->points[0].t_ms, START_MS + 5000);
+
+    ck_assert_int_eq(ask(&k, "m_total[3s]", 5000), OK);
+    ck_assert_int_eq(k.query.value.type, VALUE_MATRIX);
+    ck_assert_uint_eq(answer_of(&k, "i", "1")->count, 3);
+    ck_assert_int_eq(answer_of(&k, "i", "1")->points[0].t_ms, START_MS + 3000);
+
+    ck_assert_int_eq(ask_range(&k, "sum(rate(m_total[10s]))", 20000, 40000, 10000), OK);
+    ck_assert_int_eq(k.query.value.type, VALUE_MATRIX);
+    ck_assert_uint_eq(k.query.value.series_count, 1);
+    ck_assert_uint_eq(k.query.value.series[0].count, 3);
+    ck_assert_double_eq_tol(k.query.value.series[0].points[2].v, 3, 1e-12);
+    ck_assert_uint_gt(k.query.stats.samples_read, 0);
+
+    ck_assert_int_eq(ask_range(&k, "time()", 0, 2500, 1000), OK);
+    ck_assert_uint_eq(k.query.value.series_count, 1);
+    ck_assert_uint_eq(k.query.value.series[0].count, 3);
+    asking_close(&k);
+}
+END_TEST
+
+START_TEST(a_range_answer_is_in_the_order_of_its_labels)
+{
+    struct asking k;
+    asking_open(&k);
+    asking_store_one(&k, "m", "i", "9", 1);
+    asking_store_one(&k, "m", "i", "10", 1);
+    asking_store_one(&k, "m", "i", "1", 1);
+    ck_assert_int_eq(ask_range(&k, "m", 0, 1000, 1000), OK);
+    ck_assert_uint_eq(k.query.value.series_count, 3);
+    for (size_t i = 1; i < 3; i++)
+        ck_assert_int_lt(
+            labels_compare(k.query.value.series[i - 1].labels, k.query.value.series[i].labels), 0);
+    asking_close(&k);
+}
+END_TEST
+
+START_TEST(errors_say_what_prometheus_says)
+{
+    struct asking k;
+    asking_open(&k);
+    ck_assert_int_eq(ask(&k, "sum(", 0), ERR_INVALID);
+    ck_assert_ptr_nonnull(strstr(k.err.text, "invalid parameter \"query\": 1:5: parse error: "));
+    ck_assert_int_eq(ask_range(&k, "m[5m]", 0, 1000, 1000), ERR_INVALID);
+    ck_assert_str_eq(k.err.text, "invalid parameter \"query\": invalid expression type \"range "
+                                 "vector\" for range query, must be Scalar or instant Vector");
+    ck_assert_int_eq(ask(&k, "mad_over_time(m[5m])", 0), ERR_INVALID);
+    ck_assert_int_eq(ask(&k, "count_over_time(m[1s - 1s])", 0), ERR_INVALID);
+    ck_assert_ptr_nonnull(strstr(k.err.text, "duration must be greater than 0"));
+    asking_close(&k);
+}
+END_TEST
+
+START_TEST(samples_are_limited)
+{
+    struct asking k;
+    asking_open(&k);
+    store_two(&k);
+    k.engine.options.samples_max = 100;
+    ck_assert_int_eq(ask(&k, "m_total[1m]", 59000), ERR_TOO_LARGE);
+    ck_assert_str_eq(k.err.text, "query processing would load too many samples into memory in "
+                                 "query execution");
+    /* One series at a time: 60 samples are held, not 120. */
+    ck_assert_int_eq(ask(&k, "sum(sum_over_time(m_total[1m]))", 59000), OK);
+    ck_assert_uint_le(k.query.stats.samples_peak, 100);
+    ck_assert_int_eq(ask_range(&k, "m_total", 0, 59000, 1000), ERR_TOO_LARGE);
+    asking_close(&k);
+}
+END_TEST
+
+START_TEST(memory_is_limited)
+{
+    struct asking k;
+    asking_open(&k);
+    store_two(&k);
+    arena_release(&k.arena);
+    arena_init(&k.arena, HEAP_QUERY, 1 << 20);
+    ck_assert_int_eq(ask(&k, "sum(sum_over_time(m_total[1m]))", 59000), OK);
+    ck_assert_int_eq(ask(&k, "count_over_time(m_total[1h:1ms])", 59000), ERR_TOO_LARGE);
+    asking_close(&k);
+}
+END_TEST
+
+/* Enough work for the clock to be looked at. */
+static const char long_query[] = "count_over_time(vector(1)[1h:100ms])";
+
+START_TEST(the_deadline_and_the_cancel_flag_end_a_query)
+{
+    struct asking k;
+    atomic_bool cancelled = false;
+    asking_open(&k);
+    store_two(&k);
+    ck_assert_int_eq(ask(&k, long_query, 59000), OK);
+
+    query_finish(&k.query);
+    k.query.deadline_ns = clock_mono_ns() - 1;
+    ck_assert_int_eq(query_run(&k.engine, &k.query, &k.err), ERR_TIMEOUT);
+    ck_assert_str_eq(k.err.text, "query timed out in expression evaluation");
+
+    query_finish(&k.query);
+    k.query.deadline_ns = 0;
+    k.query.cancelled = &cancelled;
+    ck_assert_int_eq(query_run(&k.engine, &k.query, &k.err), OK);
+    query_finish(&k.query);
+    atomic_store(&cancelled, true);
+    ck_assert_int_eq(query_run(&k.engine, &k.query, &k.err), ERR_CANCELLED);
+    ck_assert_str_eq(k.err.text, "query was canceled in expression evaluation");
+    asking_close(&k);
+}
+END_TEST
+
+START_TEST(the_lookback_can_be_given_with_the_query)
+{
+    struct asking k;
+    asking_open(&k);
+    asking_store_one(&k, "m", "i", "1", 1);
+    ck_assert_int_eq(ask(&k, "m", 60000), OK);
+    ck_assert_uint_eq(k.query.value.series_count, 1);
+    query_finish(&k.query);
+    k.query.lookback_ms = 60000;
+    ck_assert_int_eq(query_run(&k.engine, &k.query, &k.err), OK);
+    ck_assert_uint_eq(k.query.value.series_count, 0);
+    asking_close(&k);
+}
+END_TEST
+
+/* Each of these uses another operator's memory. */
+static const char *const hungry[] = {
+    "sum by (i) (rate(m_total[10s]))",
+    "topk(1, m_total) + on (i) group_left (j) label_join(m_total, \"j\", \"-\", \"i\", \"i\")",
+    "m_total > 1 or -m_total unless m_total{i=\"1\"}",
+    "quantile(0.5, m_total) / scalar(count_values(\"v\", m_total))",
+    "histogram_quantile(0.5, label_replace(m_total, \"le\", \"$1\", \"i\", \"(.*)\"))",
+    "max_over_time(abs(m_total)[20s:5s] @ end())",
+    "sort(quantile_over_time(2, m_total[5s]))",
+    "absent(m_total) or absent_over_time(m_total[1s])",
+};
+
+START_TEST(every_allocation_may_fail)
+{
+    struct asking k;
+    asking_open(&k);
+    store_two(&k);
+    for (size_t i = 0; i < ARRAY_COUNT(hungry); i++) {
+        enum status st = ERR_NO_MEMORY;
+        for (uint64_t after = 0; st == ERR_NO_MEMORY; after++) {
+            query_finish(&k.query);
+            arena_release(&k.arena);
+            heap_fail_after(after);
+            st = ask_range(&k, hungry[i], 20000, 40000, 10000);
+            heap_fail_after(UINT64_MAX);
+            ck_assert_uint_lt(after, 10000);
+        }
+        ck_assert_msg(st == OK, "%s: %s", hungry[i], k.err.text);
+    }
+    asking_close(&k);
+}
+END_TEST
+
+SUITE(engine, every_type_has_its_answer, a_range_answer_is_in_the_order_of_its_labels,
+      errors_say_what_prometheus_says, samples_are_limited, memory_is_limited,
+      the_deadline_and_the_cancel_flag_end_a_query, the_lookback_can_be_given_with_the_query,
+      every_allocation_may_fail)
