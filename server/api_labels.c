@@ -190,7 +190,7 @@ static enum status union_series(struct request *req, struct lookup *l, struct se
             *slot = selection.series[k];
         }
     }
-    qsort(all.items, all.count, sizeof(all.items[0]), compare_views);
+    if (all.count > 1) qsort(all.items, all.count, sizeof(all.items[0]), compare_views);
     size_t kept = 0;
     for (size_t i = 0; i < all.count; i++)
         if (kept == 0 || !labels_equal(all.items[kept - 1].labels, all.items[i].labels))

@@ -83,6 +83,15 @@ static void count_query(struct query_counters *counters, const struct query *que
     if (st == ERR_TOO_LARGE || st == ERR_NO_MEMORY) counter_add(&counters->refused, 1);
 }
 
+/* The engine looks at the clock only now and then: a deadline that has passed already is seen here.
+ */
+static enum status run(const struct hearth *h, struct query *query, struct error *err)
+{
+    if (clock_mono_ns() >= query->deadline_ns)
+        return error_set(err, ERR_TIMEOUT, "query timed out in expression evaluation");
+    return query_run(&h->engine, query, err);
+}
+
 /* The answer views the query's arena and pinned storage, so it is written out before they go. */
 static void evaluate(struct request *req, struct query *query,
                      const struct query_json_options *options)
@@ -92,7 +101,7 @@ static void evaluate(struct request *req, struct query *query,
     struct error err;
     arena_init(&mem, HEAP_QUERY, h->query_arena_bytes);
     query->arena = &mem;
-    enum status st = query_run(&h->engine, query, &err);
+    enum status st = run(h, query, &err);
     /* A text that is too long or too deep to parse is a bad query, not one that failed. */
     if (st == ERR_TOO_LARGE && !query->tree) {
         error_wrap(&err, "invalid parameter \"query\": ");

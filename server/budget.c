@@ -3,7 +3,7 @@
 
 #define HEADROOM_BYTES_MAX (UINT64_C(256) << 20)
 
-enum { HEADROOM_DIVISOR = 8, HYSTERESIS_DIVISOR = 8 };
+enum { HEADROOM_DIVISOR = 4, HYSTERESIS_DIVISOR = 8 };
 
 uint64_t budget_resolve(struct config_limit limit, uint64_t base_bytes)
 {

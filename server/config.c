@@ -206,7 +206,7 @@ static enum status parse_limit(const struct flag *flag, const char *text, struct
         *out = (struct config_limit){.percent = percent};
         return OK;
     }
-    uint64_t bytes;
+    uint64_t bytes = 0;
     enum status st = config_parse_bytes(str_from(text), &bytes, err);
     if (st) return st;
     *out = (struct config_limit){.bytes = bytes};
@@ -240,8 +240,8 @@ static enum status store_value(struct config *config, const struct flag *flag, c
                                struct error *err)
 {
     void *field = (char *)config + flag->offset;
-    uint64_t number;
-    int64_t ms;
+    uint64_t number = 0;
+    int64_t ms = 0;
     enum status st;
     switch (flag->kind) {
     case FLAG_SWITCH:
@@ -286,7 +286,7 @@ static const struct flag *flag_find(struct str name)
 static size_t edit_distance(struct str a, struct str b)
 {
     enum { NAME_MAX_BYTES = 64 };
-    size_t row[NAME_MAX_BYTES + 1];
+    size_t row[NAME_MAX_BYTES + 1] = {0};
     if (a.size > NAME_MAX_BYTES || b.size > NAME_MAX_BYTES) return SIZE_MAX;
     for (size_t j = 0; j <= b.size; j++)
         row[j] = j;
@@ -303,7 +303,7 @@ static size_t edit_distance(struct str a, struct str b)
     return row[b.size];
 }
 
-static enum status unknown_flag(struct str name, struct error *err)
+static void name_unknown_flag(struct str name, struct error *err)
 {
     enum { NEAR = 6 };
     const char *nearest = NULL;
@@ -315,9 +315,10 @@ static enum status unknown_flag(struct str name, struct error *err)
         nearest = flags[i].name;
     }
     if (nearest)
-        return error_set(err, ERR_INVALID, "unknown flag --%.*s, did you mean --%s?", STR_ARG(name),
-                         nearest);
-    return error_set(err, ERR_INVALID, "unknown flag --%.*s, see --help", STR_ARG(name));
+        error_set(err, ERR_INVALID, "unknown flag --%.*s, did you mean --%s?", STR_ARG(name),
+                  nearest);
+    else
+        error_set(err, ERR_INVALID, "unknown flag --%.*s, see --help", STR_ARG(name));
 }
 
 /* One --argument taken apart. */
@@ -328,8 +329,11 @@ struct argument {
 
 static enum status read_argument(const char *text, struct argument *out, struct error *err)
 {
-    if (strncmp(text, "--", 2) != 0)
-        return error_set(err, ERR_INVALID, "unexpected argument \"%s\", see --help", text);
+    *out = (struct argument){0};
+    if (strncmp(text, "--", 2) != 0) {
+        error_set(err, ERR_INVALID, "unexpected argument \"%s\", see --help", text);
+        return ERR_INVALID;
+    }
     const char *equals = strchr(text, '=');
     struct str name = {text + 2, (equals ? (size_t)(equals - text) : strlen(text)) - 2};
     out->flag = flag_find(name);
@@ -345,7 +349,8 @@ static enum status read_argument(const char *text, struct argument *out, struct 
             return OK;
         }
     }
-    return unknown_flag(name, err);
+    name_unknown_flag(name, err);
+    return ERR_INVALID;
 }
 
 static enum status take_argument(struct config *config, const struct argument *argument,
@@ -380,7 +385,7 @@ enum status config_parse(struct config *config, int argc, const char *const *arg
     *config = (struct config){0};
     *action = CONFIG_RUN;
     for (int i = 1; i < argc; i++) {
-        struct argument argument = {0};
+        struct argument argument;
         if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0) {
             *action = CONFIG_SHOW_HELP;
             return OK;

@@ -181,10 +181,11 @@ void hearth_close(struct hearth *h)
     if (!h) return;
     bool was_ready = atomic_exchange(&h->state, HEARTH_STOPPING) == HEARTH_READY;
     drain(h);
-    query_pool_close(h->pool); /* resumes what was parked, before the connections go */
+    if (h->pool) query_pool_stop(h->pool); /* resumes what is parked: connections go after it */
     self_scrape_stop(&h->self_scrape);
     maintenance_stop(&h->maintenance);
     http_close(h->http);
+    query_pool_close(h->pool); /* its numbers were read until here */
     if (was_ready) last_snapshot(h);
     if (h->durability) durability_close(h->durability);
     if (h->storage) storage_close(h->storage);

@@ -191,8 +191,6 @@ static void prepare_body(struct request *req)
 static void begin(struct request *req, const char *method)
 {
     req->begun = true;
-    req->counted = true;
-    gauge_add(&req->http->active, 1);
     req->method = method_of(method);
     check_headers(req);
     if (req->reply.code) return;
@@ -256,6 +254,8 @@ static enum MHD_Result serve(struct request *req)
 {
     enum status refused = req->body_buffer.refused;
     struct error err;
+    req->active = true;
+    gauge_add(&req->http->active, 1);
     set_timeout(req->connection, req->http->options.idle_timeout_ms);
     if (refused == ERR_TOO_LARGE) {
         reply_plain_error(&req->reply, 413, "request body too large");
@@ -268,6 +268,7 @@ static enum MHD_Result serve(struct request *req)
     return send_reply(req);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are libmicrohttpd's */
 static enum MHD_Result on_request(void *self, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *upload_data,
                                   size_t *upload_data_size, void **context)
@@ -299,13 +300,13 @@ static void on_completed(void *self, struct MHD_Connection *connection, void **c
     if (!req) return;
     *context = NULL;
     struct http *http = req->http;
-    bool counted = req->counted;
-    if (counted) http->options.callbacks.finish(req, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    bool active = req->active;
+    if (req->begun) http->options.callbacks.finish(req, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     reply_release(&req->reply);
     buf_release(&req->body_buffer);
     arena_release(&req->mem);
     heap_free(req, HEAP_HTTP);
-    if (counted) gauge_add(&http->active, -1);
+    if (active) gauge_add(&http->active, -1);
 }
 
 /* libmicrohttpd's own words: about single connections, so nobody has to act on them. */
@@ -321,7 +322,7 @@ PRINTF_LIKE(2, 0) static void on_log(void *self, const char *format, va_list arg
 
 static enum status describe_address(struct listener *listener, struct error *err)
 {
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = {0};
     socklen_t size = sizeof(bound);
     char host[64];
     char port[8];
@@ -356,8 +357,8 @@ static int bind_first(const struct addrinfo *candidates, int *errno_out)
 /* An empty host is every address: the IPv6 wildcard takes IPv4 as well, so it comes first. */
 static enum status open_socket(struct listener *listener, const char *address, struct error *err)
 {
-    struct str host;
-    struct str port;
+    struct str host = {0};
+    struct str port = {0};
     char host_text[256];
     char port_text[8];
     int bind_errno = 0;

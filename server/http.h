@@ -70,7 +70,7 @@ struct request {
     struct buf body_buffer;
     uint64_t drained_bytes; /* read and thrown away after a refusal */
     bool begun;
-    bool counted;
+    bool active; /* complete, its reply not yet sent */
 };
 
 /* What the server does with requests; self is in request.app. */
@@ -108,7 +108,7 @@ MUST_USE enum status http_open(const struct http_options *options, struct http *
 /* The address as bound (a chosen port filled in), "127.0.0.1:9428"; static storage of the http. */
 const char *http_address(const struct http *http, uint32_t index);
 
-/* Requests between their first line and the end of their reply. */
+/* Complete requests whose reply is not yet sent. */
 int64_t http_active(const struct http *http);
 /* End all connections and threads. No request may be parked. */
 void http_close(struct http *http);

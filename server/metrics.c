@@ -311,8 +311,10 @@ static void collect_traffic(const struct traffic *traffic, const struct metric_s
 {
     double sizes[TRAFFIC_SIZES];
     double bound = 100;
-    for (size_t i = 0; i < TRAFFIC_SIZES; i++, bound *= 10)
+    for (size_t i = 0; i < TRAFFIC_SIZES; i++) {
         sizes[i] = bound;
+        bound *= 10;
+    }
     collect_requests(traffic, sink);
     metric_family(sink, "prometheus_http_request_duration_seconds", METRIC_HISTOGRAM,
                   "How long HTTP requests took, by handler.");

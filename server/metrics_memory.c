@@ -125,17 +125,17 @@ static void write_classes(const struct metric_sink *sink, const struct memstats 
 {
     static const struct {
         const char *name;
-        enum metric_type type;
         const char *help;
+        enum metric_type type;
         enum class_field field;
     } families[] = {
-        {"hearth_alloc_class_objects", METRIC_GAUGE, "Live objects by size class.", CLASS_OBJECTS},
-        {"hearth_alloc_class_slots", METRIC_GAUGE, "Slots in live spans by size class.",
+        {"hearth_alloc_class_objects", "Live objects by size class.", METRIC_GAUGE, CLASS_OBJECTS},
+        {"hearth_alloc_class_slots", "Slots in live spans by size class.", METRIC_GAUGE,
          CLASS_SLOTS},
-        {"hearth_alloc_class_spans", METRIC_GAUGE, "Live spans by size class.", CLASS_SPANS},
-        {"hearth_alloc_class_allocs_total", METRIC_COUNTER, "Objects allocated by size class.",
+        {"hearth_alloc_class_spans", "Live spans by size class.", METRIC_GAUGE, CLASS_SPANS},
+        {"hearth_alloc_class_allocs_total", "Objects allocated by size class.", METRIC_COUNTER,
          CLASS_MALLOCS},
-        {"hearth_alloc_class_frees_total", METRIC_COUNTER, "Objects freed by size class.",
+        {"hearth_alloc_class_frees_total", "Objects freed by size class.", METRIC_COUNTER,
          CLASS_FREES},
     };
     char text[24];

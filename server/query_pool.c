@@ -20,6 +20,7 @@ struct query_pool {
     struct task_list running;
     uint64_t queue_max;
     bool closing;
+    bool stopped; /* the threads have ended */
     struct counter submitted;
     struct counter rejected;
     struct counter expired;
@@ -219,9 +220,8 @@ void query_pool_cancel_all(struct query_pool *pool)
     mutex_unlock(&pool->lock);
 }
 
-void query_pool_close(struct query_pool *pool)
+void query_pool_stop(struct query_pool *pool)
 {
-    if (!pool) return;
     query_pool_cancel_all(pool);
     mutex_lock(&pool->lock);
     pool->closing = true;
@@ -231,6 +231,13 @@ void query_pool_close(struct query_pool *pool)
     thread_join(&pool->watcher);
     for (uint32_t i = 0; i < pool->thread_count; i++)
         thread_join(&pool->threads[i]);
+    pool->stopped = true;
+}
+
+void query_pool_close(struct query_pool *pool)
+{
+    if (!pool) return;
+    if (!pool->stopped) query_pool_stop(pool);
     pool_free(pool);
 }
 

@@ -55,7 +55,9 @@ MUST_USE enum status query_pool_open(uint32_t threads, uint64_t queue_max, struc
 MUST_USE bool query_pool_submit(struct query_pool *pool, struct query_task *task);
 /* Ask every task to stop, queued and running. */
 void query_pool_cancel_all(struct query_pool *pool);
-/* Cancel, run down, join. */
+/* Cancel, run every task down, end the threads. Nothing is taken any more; stats still answer. */
+void query_pool_stop(struct query_pool *pool);
+/* Stop unless that has been done, and free. NULL is ignored. */
 void query_pool_close(struct query_pool *pool);
 
 struct query_pool_stats {

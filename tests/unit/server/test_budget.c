@@ -15,9 +15,9 @@ START_TEST(a_limit_is_a_share_or_bytes)
 }
 END_TEST
 
-START_TEST(headroom_is_an_eighth_but_bounded)
+START_TEST(headroom_is_a_quarter_but_bounded)
 {
-    ck_assert_uint_eq(budget_headroom(64 * MIB), 8 * MIB);
+    ck_assert_uint_eq(budget_headroom(64 * MIB), 16 * MIB);
     ck_assert_uint_eq(budget_headroom(100000 * MIB), 256 * MIB);
 }
 END_TEST
@@ -31,27 +31,27 @@ END_TEST
 
 START_TEST(writes_stop_at_the_headroom)
 {
-    ck_assert(!budget_refuses_writes(56 * MIB, 0, 64 * MIB, false));
-    ck_assert(budget_refuses_writes(56 * MIB + 1, 0, 64 * MIB, false));
+    ck_assert(!budget_refuses_writes(48 * MIB, 0, 64 * MIB, false));
+    ck_assert(budget_refuses_writes(48 * MIB + 1, 0, 64 * MIB, false));
     ck_assert(budget_refuses_writes(100 * MIB, 0, 64 * MIB, false));
 }
 END_TEST
 
 START_TEST(idle_pages_are_room)
 {
-    ck_assert(!budget_refuses_writes(60 * MIB, 4 * MIB, 64 * MIB, false));
-    ck_assert(budget_refuses_writes(60 * MIB, 3 * MIB, 64 * MIB, false));
+    ck_assert(!budget_refuses_writes(52 * MIB, 4 * MIB, 64 * MIB, false));
+    ck_assert(budget_refuses_writes(52 * MIB, 3 * MIB, 64 * MIB, false));
     ck_assert(!budget_refuses_writes(1 * MIB, 4 * MIB, 64 * MIB, false));
 }
 END_TEST
 
 START_TEST(refusing_ends_a_little_lower)
 {
-    ck_assert(budget_refuses_writes(56 * MIB, 0, 64 * MIB, true));
-    ck_assert(!budget_refuses_writes(55 * MIB, 0, 64 * MIB, true));
+    ck_assert(budget_refuses_writes(48 * MIB, 0, 64 * MIB, true));
+    ck_assert(!budget_refuses_writes(45 * MIB, 0, 64 * MIB, true));
 }
 END_TEST
 
-SUITE(budget, a_limit_is_a_share_or_bytes, headroom_is_an_eighth_but_bounded,
+SUITE(budget, a_limit_is_a_share_or_bytes, headroom_is_a_quarter_but_bounded,
       without_a_limit_nothing_is_refused, writes_stop_at_the_headroom, idle_pages_are_room,
       refusing_ends_a_little_lower)

@@ -1,0 +1,101 @@
+/* api_query: parameters, limits and errors of queries, as a client sees them. */
+#include "server/api.h"
+
+#include "tests/unit/server/served.h"
+
+static struct served s;
+
+START_TEST(instant_queries_answer_at_any_time)
+{
+    served_open(&s, NULL);
+    expect_contains(served_form(&s, "/api/v1/query", "query=1%2B1&time=4"), 200,
+                    "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[4,"
+                    "\"2\"]}}");
+    struct answer answer = served_ask(&s, "POST", "/api/v1/query?query=vector(1)&time=4&step=5m",
+                                      "Content-Type: application/json\r\n", "{}", 2);
+    expect_contains(answer, 200, "\"value\":[4,\"1\"]");
+    served_close(&s);
+}
+END_TEST
+
+START_TEST(wrong_parameters_are_named)
+{
+    static const struct {
+        const char *target;
+        const char *words;
+    } cases[] = {
+        {"/api/v1/query", "invalid parameter \\\"query\\\": "},
+        {"/api/v1/query?query=sum(", "1:5: parse error"},
+        {"/api/v1/query?query=1&time=abc", "invalid parameter \\\"time\\\": cannot parse"},
+        {"/api/v1/query?query=1&timeout=abc", "invalid parameter \\\"timeout\\\": cannot parse"},
+        {"/api/v1/query?query=1&limit=-1",
+         "invalid parameter \\\"limit\\\": limit must be non-neg"},
+        {"/api/v1/query?query=1&lookback_delta=x", "error parsing lookback delta duration"},
+        {"/api/v1/query?query=%zz", "invalid URL escape"},
+        {"/api/v1/query_range?query=1&end=1&step=1", "invalid parameter \\\"start\\\""},
+        {"/api/v1/query_range?query=1&start=1&step=1", "invalid parameter \\\"end\\\""},
+        {"/api/v1/query_range?query=1&start=1&end=2", "invalid parameter \\\"step\\\""},
+        {"/api/v1/query_range?query=1&start=2&end=1&step=1",
+         "end timestamp must not be before start timestamp"},
+        {"/api/v1/query_range?query=1&start=1&end=2&step=0",
+         "zero or negative query resolution step widths are not accepted. Try a positive integer"},
+        {"/api/v1/query_range?query=1&start=0&end=11001&step=1",
+         "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
+         "resolution (?step=XX)"},
+        {"/api/v1/query_range?query=1&start=-9e15&end=9e15&step=1", "exceeded maximum resolution"},
+        {"/api/v1/query_exemplars?query=(", "invalid parameter \\\"query\\\": "},
+        {"/api/v1/format_query?query=(", "invalid parameter \\\"query\\\": "},
+    };
+    served_open(&s, NULL);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct answer answer = served_get(&s, cases[i].target);
+        expect_contains(answer, 400, "\"status\":\"error\",\"errorType\":\"bad_data\"");
+        expect_contains(answer, 400, cases[i].words);
+    }
+    served_close(&s);
+}
+END_TEST
+
+START_TEST(eleven_thousand_points_are_answered)
+{
+    served_open(&s, NULL);
+    expect_contains(served_get(&s, "/api/v1/query_range?query=1&start=0&end=11000&step=1"), 200,
+                    "[11000,\"1\"]]}]}}");
+    served_close(&s);
+}
+END_TEST
+
+START_TEST(a_query_out_of_time_is_503_timeout)
+{
+    served_open(&s, NULL);
+    expect_contains(served_get(&s, "/api/v1/query?query=vector(1)&timeout=-1"), 503,
+                    "\"errorType\":\"timeout\"");
+    served_close(&s);
+}
+END_TEST
+
+START_TEST(limits_of_execution_are_422)
+{
+    served_open(&s, "--query.max-samples=1", NULL);
+    int64_t now_ms = clock_wall_ms();
+    for (int i = 0; i < 10; i++)
+        served_store(&s, "m", now_ms - i * 1000, i);
+    expect_contains(served_get(&s, "/api/v1/query?query=sum_over_time(m[1m])"), 422,
+                    "\"errorType\":\"execution\"");
+    served_close(&s);
+}
+END_TEST
+
+START_TEST(formatting_and_exemplars)
+{
+    served_open(&s, NULL);
+    expect_contains(served_get(&s, "/api/v1/format_query?query=sum(foo)by(a)"), 200,
+                    "\"data\":\"sum by (a) (foo)\"");
+    expect_contains(served_get(&s, "/api/v1/query_exemplars?query=up"), 200, "\"data\":[]");
+    served_close(&s);
+}
+END_TEST
+
+SUITE(api_query, instant_queries_answer_at_any_time, wrong_parameters_are_named,
+      eleven_thousand_points_are_answered, a_query_out_of_time_is_503_timeout,
+      limits_of_execution_are_422, formatting_and_exemplars)
