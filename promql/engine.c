@@ -181,6 +181,8 @@ enum status query_run(const struct engine *engine, struct query *query, struct e
     query->annotations = (struct annotations){0};
     query->stats = (struct query_stats){0};
 
+    if (query->step_ms < 0 || query->end_ms < query->start_ms)
+        return error_set(err, ERR_INVALID, "end timestamp must not be before start time");
     enum status st = parse(engine, query, err);
     if (!st) st = prepare(query, err);
     int64_t parsed_ns = clock_mono_ns();

@@ -225,7 +225,11 @@ enum status labels_unname(struct labels set, struct label_scratch *scratch, stru
     while (leading < set.count && may_be_reserved(set.items[leading].name) &&
            label_is_reserved(set.items[leading].name))
         leading++;
-    *out = (struct labels){.items = set.items + leading, .count = set.count - leading};
+    *out = set;
+    if (leading) {
+        out->items += leading;
+        out->count -= leading;
+    }
     bool more = false;
     for (size_t i = 0; i < out->count && !more; i++)
         more = may_be_reserved(out->items[i].name) && label_is_reserved(out->items[i].name);

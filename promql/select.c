@@ -88,7 +88,8 @@ static void look_back(struct select_rows *s)
             behind++;
         if (!behind) continue;
         int64_t t_ms = c->t_ms[behind - 1];
-        if (t_ms <= ref_ms - lookback_ms || sample_is_stale(c->v[behind - 1])) continue;
+        if (t_ms <= bits_sub_clamped(ref_ms, lookback_ms) || sample_is_stale(c->v[behind - 1]))
+            continue;
         s->row.v[i] = s->what == SELECT_TIMES ? (double)t_ms / 1000 : c->v[behind - 1];
         bit_set(s->row.present, i);
     }
@@ -150,8 +151,10 @@ static void subquery_steps(const struct ast *node, const struct reference *ref,
 {
     int64_t step_ms = node->subquery.step_ms ? node->subquery.step_ms : default_step_ms;
     int64_t open_ms = bits_sub_clamped(ref->first_ms, node->subquery.range_ms);
-    int64_t start_ms = (bits_floor_div(open_ms, step_ms) + 1) * step_ms;
-    *out = (struct eval_range){.start_ms = start_ms, .step_ms = step_ms};
+    int64_t start_ms;
+    *out = (struct eval_range){.step_ms = step_ms};
+    if (__builtin_mul_overflow(bits_floor_div(open_ms, step_ms) + 1, step_ms, &start_ms)) return;
+    out->start_ms = start_ms;
     if (start_ms <= ref->last_ms) out->steps = (size_t)((ref->last_ms - start_ms) / step_ms) + 1;
 }
 
@@ -267,7 +270,7 @@ bool windows_at(struct windows *w, size_t step, struct window *out)
 {
     int64_t eval_ms = eval_step_ms(w->range, step);
     int64_t end_ms = w->fixed ? w->fixed_end_ms : eval_ms - w->offset_ms;
-    int64_t start_ms = end_ms - w->range_ms;
+    int64_t start_ms = bits_sub_clamped(end_ms, w->range_ms);
     while (w->high < w->count && w->t_ms[w->high] <= end_ms)
         w->high++;
     while (w->low < w->high && w->t_ms[w->low] <= start_ms)
