@@ -1,11 +1,12 @@
 /* reply - statuses to HTTP, and the few forms an answer has. */
 #include "server/reply.h"
 
-#include <stdlib.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "server/gzip.h"
 #include "wire/json.h"
 
@@ -73,10 +74,23 @@ void reply_empty(struct reply *reply)
     buf_reset(&reply->body);
 }
 
+/* Senders that are told to come again do so at once and in numbers: above debug, one line a second
+ * and status is enough, the counters on /metrics have the rest. */
+static bool may_log(enum status st, enum log_level level)
+{
+    static _Atomic int64_t next_ns[STATUS_COUNT];
+    if (!log_enabled(level)) return false;
+    if (level == LOG_DEBUG) return true;
+    int64_t now_ns = clock_mono_ns();
+    int64_t due_ns = atomic_load_explicit(&next_ns[st], memory_order_relaxed);
+    return now_ns >= due_ns &&
+           atomic_compare_exchange_strong(&next_ns[st], &due_ns, now_ns + REPLY_LOG_INTERVAL_NS);
+}
+
 static void log_status(enum status st, const char *text)
 {
     struct reply_meaning meaning = reply_meaning(st);
-    if (!log_enabled(meaning.level)) return;
+    if (!may_log(st, meaning.level)) return;
     log_write(meaning.level, "http", "request failed", "status=%s err=%s", status_name(st),
               LOG_TEXT(str_from(text)));
 }

@@ -163,6 +163,7 @@ END_TEST
 START_TEST(short_memory_is_503_with_retry_after)
 {
     open_server();
+    maintenance_stop(&s.app->maintenance);
     s.app->maintenance.options.memory_limit_bytes = 1 << 20; /* far below what is used */
     add_series(clock_wall_ms(), 1, "__name__", "m", NULL);
     struct answer answer = send_message();

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "base/clock.h"
 #include "base/compiler.h"
 #include "tests/unit/suite.h"
 
@@ -84,6 +85,38 @@ START_TEST(what_may_succeed_later_says_when)
     ck_assert_str_eq(header("Retry-After"), "5");
     ck_assert_str_eq(header("X-Content-Type-Options"), "nosniff");
     expect_body("memory limit reached\n");
+    reply_release(&reply);
+}
+END_TEST
+
+static int lines;
+
+static void count_line(const char *line)
+{
+    (void)line;
+    lines++;
+}
+
+START_TEST(a_flood_of_failures_is_one_line_a_second)
+{
+    enum { FAILURES = 1000 };
+    struct error err;
+    setup();
+    clock_freeze(1000000);
+    log_configure(LOG_WARN, LOG_FORMAT_LOGFMT);
+    log_tap(count_line);
+    lines = 0;
+    error_set(&err, ERR_UNAVAILABLE, "not now");
+    for (int i = 0; i < FAILURES; i++) {
+        reply_error(&reply, ERR_UNAVAILABLE, &err);
+        reply.header_count = 0;
+    }
+    ck_assert_int_eq(lines, 1);
+    clock_advance(1001);
+    reply_error(&reply, ERR_UNAVAILABLE, &err);
+    ck_assert_int_eq(lines, 2);
+    log_tap(NULL);
+    clock_thaw();
     reply_release(&reply);
 }
 END_TEST
@@ -174,6 +207,7 @@ START_TEST(small_or_unwanted_compression_is_left_out)
 END_TEST
 
 SUITE(reply, every_status_has_a_meaning, an_error_is_json_as_prometheus_writes_it,
-      what_may_succeed_later_says_when, an_error_replaces_a_body_that_was_begun,
-      a_success_that_does_not_fit_is_an_error, accept_encoding_is_read,
-      large_bodies_are_compressed_and_come_back, small_or_unwanted_compression_is_left_out)
+      what_may_succeed_later_says_when, a_flood_of_failures_is_one_line_a_second,
+      an_error_replaces_a_body_that_was_begun, a_success_that_does_not_fit_is_an_error,
+      accept_encoding_is_read, large_bodies_are_compressed_and_come_back,
+      small_or_unwanted_compression_is_left_out)
