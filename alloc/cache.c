@@ -11,10 +11,7 @@
 #include "base/lock.h"
 #include "base/thread.h"
 
-enum { START_OBJECTS = 8 };
-
-struct tally tally_shared;
-struct tally_large tally_large;
+struct tally_shared tally_shared;
 _Thread_local struct cache *cache_mine;
 
 static struct {
@@ -23,15 +20,8 @@ static struct {
     struct cache *free;            /* by next_free; under the lock */
     _Atomic(struct cache *) first; /* by next; only ever pushed */
     _Atomic uint64_t attached;
+    _Atomic uint64_t stack_bytes; /* of the records of long stacks */
 } caches = {.lock = MUTEX_INIT(LOCK_META)};
-
-static size_t cache_bytes(void)
-{
-    size_t slots = 0;
-    for (unsigned i = 1; i < SIZE_CLASS_COUNT; i++)
-        slots += size_classes[i].cached_max;
-    return sizeof(struct cache) + slots * sizeof(void *);
-}
 
 static void detach(void *value)
 {
@@ -50,21 +40,35 @@ void cache_init(void)
     thread_exit_hook_init(&caches.hook, detach);
 }
 
+static uint32_t start_objects(unsigned size_class)
+{
+    uint32_t objects = CACHE_START_BYTES / size_classes[size_class].bytes;
+    if (objects < 2) return 2; /* half of it is a trip */
+    return objects < CACHE_START_OBJECTS ? objects : CACHE_START_OBJECTS;
+}
+
+static uint32_t room_of(const struct cache_bin *bin)
+{
+    return (uint32_t)(bin->ceiling - bin->bottom);
+}
+
+static bool is_long(const struct cache *cache, unsigned size_class)
+{
+    return cache->bins[size_class].bottom != cache->slots[size_class];
+}
+
 static void set_up_bins(struct cache *cache)
 {
-    void **slots = cache->slots;
     for (unsigned i = 1; i < SIZE_CLASS_COUNT; i++) {
-        uint32_t most = size_classes[i].cached_max;
         struct cache_bin *bin = &cache->bins[i];
-        bin->top = bin->bottom = slots;
-        bin->ceiling = slots + (most < START_OBJECTS ? most : START_OBJECTS);
-        slots += most;
+        bin->top = bin->bottom = (void **)cache->slots[i];
+        bin->ceiling = bin->bottom + start_objects(i);
     }
 }
 
 static struct cache *create(void)
 {
-    struct cache *cache = meta_alloc(cache_bytes(), META_CACHE);
+    struct cache *cache = meta_alloc(sizeof(struct cache), META_CACHE);
     if (!cache) return NULL;
     memset(cache, 0, sizeof(*cache));
     cache->next = atomic_load_explicit(&caches.first, memory_order_relaxed);
@@ -89,18 +93,71 @@ struct cache *cache_attach(void)
     return cache;
 }
 
-/* A trip to the central list: the next one shall be later. */
-static void widen(struct cache_bin *bin, unsigned size_class)
+/* An empty stack, back to its start. */
+static void narrow(struct cache *cache, unsigned size_class)
 {
+    struct cache_bin *bin = &cache->bins[size_class];
+    if (is_long(cache, size_class)) {
+        uint32_t room = room_of(bin);
+        cache->room_bytes -= (uint64_t)room * size_classes[size_class].bytes;
+        atomic_fetch_sub_explicit(&caches.stack_bytes, room * sizeof(void *), memory_order_relaxed);
+        meta_free(bin->bottom, room * sizeof(void *), META_CACHE);
+    }
+    bin->top = bin->bottom = (void **)cache->slots[size_class];
+    bin->ceiling = bin->bottom + start_objects(size_class);
+}
+
+static uint32_t flush_bin(struct cache *cache, unsigned size_class)
+{
+    struct cache_bin *bin = &cache->bins[size_class];
+    uint32_t count = (uint32_t)(bin->top - bin->bottom);
+    if (count) central_give(size_class, bin->bottom, count);
+    narrow(cache, size_class);
+    return count;
+}
+
+/* Take room from stacks that made no trip since the hand last passed them. False when one round
+ * was not enough. */
+static bool make_room(struct cache *cache, unsigned for_class, uint64_t bytes)
+{
+    for (unsigned i = 1; i < SIZE_CLASS_COUNT && cache->room_bytes + bytes > CACHE_BYTES_MAX; i++) {
+        cache->hand = cache->hand % (SIZE_CLASS_COUNT - 1) + 1;
+        bool spared = cache->bins[cache->hand].tripped || cache->hand == for_class;
+        cache->bins[cache->hand].tripped = false;
+        if (!spared && is_long(cache, cache->hand)) flush_bin(cache, cache->hand);
+    }
+    return cache->room_bytes + bytes <= CACHE_BYTES_MAX;
+}
+
+/* A trip to the central list: the next one shall be later. False when the stack stays as it is. */
+static bool widen(struct cache *cache, unsigned size_class)
+{
+    struct cache_bin *bin = &cache->bins[size_class];
     uint32_t most = size_classes[size_class].cached_max;
-    uint32_t doubled = 2 * (uint32_t)(bin->ceiling - bin->bottom);
-    bin->ceiling = bin->bottom + (doubled < most ? doubled : most);
+    uint32_t before = room_of(bin);
+    uint32_t after = 2 * before < most ? 2 * before : most;
+    uint64_t object_bytes = size_classes[size_class].bytes;
+    bin->tripped = true;
+    if (after <= before) return false;
+    uint64_t counted = is_long(cache, size_class) ? before : 0;
+    if (!make_room(cache, size_class, (after - counted) * object_bytes)) return false;
+    void **stack = meta_alloc(after * sizeof(void *), META_CACHE);
+    if (!stack) return false;
+    uint32_t count = (uint32_t)(bin->top - bin->bottom);
+    memcpy(stack, bin->bottom, count * sizeof(void *));
+    narrow(cache, size_class);
+    cache->room_bytes += after * object_bytes;
+    atomic_fetch_add_explicit(&caches.stack_bytes, after * sizeof(void *), memory_order_relaxed);
+    bin->bottom = stack;
+    bin->top = stack + count;
+    bin->ceiling = stack + after;
+    return true;
 }
 
 bool cache_refill(struct cache *cache, unsigned size_class)
 {
     struct cache_bin *bin = &cache->bins[size_class];
-    uint32_t wanted = (uint32_t)(bin->ceiling - bin->bottom) / 2;
+    uint32_t wanted = room_of(bin) / 2;
     uint32_t got = central_take(size_class, bin->bottom, wanted);
     if (!got) return false;
     /* Popped from the top: the lowest address should come first. */
@@ -110,7 +167,7 @@ bool cache_refill(struct cache *cache, unsigned size_class)
         bin->bottom[got - 1 - i] = swapped;
     }
     bin->top = bin->bottom + got;
-    widen(bin, size_class);
+    widen(cache, size_class);
     return true;
 }
 
@@ -118,11 +175,7 @@ void cache_spill(struct cache *cache, unsigned size_class)
 {
     struct cache_bin *bin = &cache->bins[size_class];
     uint32_t count = (uint32_t)(bin->top - bin->bottom);
-    uint32_t most = size_classes[size_class].cached_max;
-    if ((uint32_t)(bin->ceiling - bin->bottom) < most) {
-        widen(bin, size_class);
-        return;
-    }
+    if (widen(cache, size_class)) return;
     /* The older half goes: it is the colder one. */
     uint32_t gone = count / 2;
     central_give(size_class, bin->bottom, gone);
@@ -132,15 +185,9 @@ void cache_spill(struct cache *cache, unsigned size_class)
 
 uint64_t cache_flush(struct cache *cache)
 {
-    uint64_t flushed = 0;
-    for (unsigned i = 1; i < SIZE_CLASS_COUNT; i++) {
-        struct cache_bin *bin = &cache->bins[i];
-        uint32_t count = (uint32_t)(bin->top - bin->bottom);
-        if (!count) continue;
-        central_give(i, bin->bottom, count);
-        bin->top = bin->bottom;
-        flushed += count;
-    }
+    uint64_t flushed = large_cache_flush(&cache->large);
+    for (unsigned i = 1; i < SIZE_CLASS_COUNT; i++)
+        flushed += flush_bin(cache, i);
     return flushed;
 }
 
@@ -151,15 +198,19 @@ struct cache *cache_first(void)
 
 uint64_t cache_inuse_bytes(void)
 {
-    return atomic_load_explicit(&caches.attached, memory_order_relaxed) * cache_bytes();
+    return atomic_load_explicit(&caches.attached, memory_order_relaxed) * sizeof(struct cache) +
+           atomic_load_explicit(&caches.stack_bytes, memory_order_relaxed);
 }
 
 void cache_check(const struct cache *cache)
 {
+    uint64_t room_bytes = 0;
+    large_cache_check(&cache->large);
     for (unsigned i = 1; i < SIZE_CLASS_COUNT; i++) {
         const struct cache_bin *bin = &cache->bins[i];
         ASSERT(bin->bottom <= bin->top && bin->top <= bin->ceiling);
-        ASSERT(bin->ceiling - bin->bottom <= size_classes[i].cached_max);
+        ASSERT(room_of(bin) <= size_classes[i].cached_max);
+        if (is_long(cache, i)) room_bytes += (uint64_t)room_of(bin) * size_classes[i].bytes;
         for (void **slot = bin->bottom; slot < bin->top; slot++) {
             size_t offset = page_map_offset(*slot);
             ASSERT(offset < page_map.reserved_bytes);
@@ -167,4 +218,5 @@ void cache_check(const struct cache *cache)
             ASSERT(live_is_free(*slot));
         }
     }
+    ASSERT(room_bytes == cache->room_bytes && room_bytes <= CACHE_BYTES_MAX);
 }

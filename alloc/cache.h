@@ -5,8 +5,11 @@
  *     | object | object |   room     |          alloc pops, free pushes
  *
  * An empty stack is refilled from alloc/central, a full one gives half of itself back. A stack
- * starts small and doubles at every trip, up to 64 KiB or 256 objects, so that a thread keeps much
- * only of what it uses much. The cache counts as it goes (alloc/tally.h).
+ * starts small and doubles at every trip, up to its class's maximum and as long as all stacks of
+ * the thread together have room for CACHE_BYTES_MAX at most; beyond that the stacks that made no
+ * trip lately shrink to their start. So a thread keeps much only of what it uses much, and never
+ * more than that. The cache counts as it goes (alloc/tally.h). Spans of large objects are kept in
+ * alloc/large_cache.
  *
  * A cache belongs to one thread at a time. When its thread ends, whoever started it, the objects go
  * back and the cache waits for the next thread; caches are never unmapped, so that memstats can
@@ -20,21 +23,29 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "alloc/large_cache.h"
 #include "alloc/tally.h"
 #include "base/compiler.h"
+
+/* CACHE_START_OBJECTS fit in the cache itself; longer stacks are records of their own. */
+enum { CACHE_START_OBJECTS = 8, CACHE_START_BYTES = 16 << 10, CACHE_BYTES_MAX = 2 << 20 };
 
 struct cache_bin {
     void **top; /* one past the newest object */
     void **bottom;
-    void **ceiling; /* top never passes it */
+    void **ceiling;         /* top never passes it */
+    bool tripped;           /* since the last search for room */
+    struct tally_row tally; /* of class 0 unused: see large_cache */
 };
 
 struct cache {
     struct cache_bin bins[SIZE_CLASS_COUNT];
-    struct tally tally;
+    struct large_cache large;
+    uint64_t room_bytes;     /* of the stacks that outgrew their start */
+    unsigned hand;           /* where the search for room goes on */
     struct cache *next;      /* of all caches, constant once published */
     struct cache *next_free; /* of those without a thread */
-    void *slots[];           /* the stacks, one behind the other */
+    void *slots[SIZE_CLASS_COUNT][CACHE_START_OBJECTS];
 };
 
 extern _Thread_local struct cache *cache_mine; /* NULL: this thread has none (yet) */
@@ -51,7 +62,8 @@ MUST_USE bool cache_refill(struct cache *cache, unsigned size_class);
 /* Make room on the full stack of a class. */
 void cache_spill(struct cache *cache, unsigned size_class);
 
-/* Give everything back to the central lists; returns how many objects that were. */
+/* Give everything back, large spans too, and shrink to the start; returns how many objects that
+ * were. */
 uint64_t cache_flush(struct cache *cache);
 
 /* Every cache there ever was; follow next. */

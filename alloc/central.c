@@ -178,11 +178,7 @@ void central_give(unsigned size_class, void *const *objects, uint32_t count)
         empty = span;
     }
     mutex_unlock(&c->lock);
-    while (empty) {
-        struct span *span = empty;
-        empty = span->after;
-        page_heap_free(span);
-    }
+    if (empty) page_heap_free(empty);
 }
 
 uint64_t central_spans(unsigned size_class)

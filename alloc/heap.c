@@ -1,8 +1,8 @@
 /*
  * heap - the doors: the path of every allocation, and the rare cases beside it.
  *
- * The fast path is one load of the thread's cache, one of the injection counter, a pop, and one
- * plain increment of the tally. Everything else is behind an unlikely branch.
+ * The fast path is one load of the thread's cache, one of the injection counter, one of the class,
+ * a pop, and one plain increment of the tally. Everything else is behind an unlikely branch.
  */
 #include "alloc/heap.h"
 
@@ -26,8 +26,13 @@ static _Alignas(HEAP_PAGE_BYTES) uint8_t nothing[1];
 static _Atomic uint64_t allocs_left = UINT64_MAX; /* heap_fail_after */
 static struct thread_once ready = THREAD_ONCE_INIT;
 
+/* The class of size, by (size + 7) / 8; class 0 for size 0. Written once, before any cache. */
+static uint8_t class_by_granules[HEAP_SMALL_MAX / 8 + 1];
+
 static void set_up(void)
 {
+    for (size_t i = 1; i < ARRAY_COUNT(class_by_granules); i++)
+        class_by_granules[i] = (uint8_t)size_class_of(i * 8);
     page_map_init();
     central_init();
     cache_init();
@@ -97,7 +102,7 @@ static void *alloc_small(unsigned size_class, size_t size, enum heap_tag tag)
             !(flush_mine() && cache_refill(cache, size_class)))
             return refuse();
         p = *--bin->top;
-        tally_bump(&cache->tally.rows[size_class].mallocs[tag]);
+        tally_bump(&bin->tally.mallocs[tag]);
     }
     live_mark(p, tag);
     poison_show(p, size);
@@ -116,24 +121,53 @@ static uint32_t pages_for(size_t size)
     return pages <= UINT32_MAX ? (uint32_t)pages : 0;
 }
 
+/* Bytes of large objects come before their count and go behind it: see alloc/tally.h. */
+static void tally_large_malloc(struct cache *cache, uint64_t bytes, enum heap_tag tag)
+{
+    if (UNLIKELY(!cache)) {
+        tally_add(&tally_shared.large.malloc_bytes[tag], bytes);
+        tally_add(&tally_shared.rows[SIZE_CLASS_LARGE].mallocs[tag], 1);
+        return;
+    }
+    tally_grow(&cache->large.tally.malloc_bytes[tag], bytes);
+    tally_bump(&cache->bins[SIZE_CLASS_LARGE].tally.mallocs[tag]);
+}
+
+static void tally_large_free(struct cache *cache, uint64_t bytes, enum heap_tag tag)
+{
+    if (UNLIKELY(!cache)) {
+        tally_add(&tally_shared.large.free_bytes[tag], bytes);
+        tally_add(&tally_shared.rows[SIZE_CLASS_LARGE].frees[tag], 1);
+        return;
+    }
+    tally_grow(&cache->large.tally.free_bytes[tag], bytes);
+    tally_bump(&cache->bins[SIZE_CLASS_LARGE].tally.frees[tag]);
+}
+
+static struct span *large_create(struct cache *cache, uint32_t pages)
+{
+    struct span *span = cache ? large_cache_take(&cache->large, pages) : NULL;
+    if (!span) span = page_heap_alloc(pages, SIZE_CLASS_LARGE);
+    if (!span && flush_mine()) span = page_heap_alloc(pages, SIZE_CLASS_LARGE);
+    return span;
+}
+
 static void *alloc_large(size_t size, enum heap_tag tag, bool *zero)
 {
-    thread_once(&ready, set_up);
+    struct cache *cache = my_cache();
     uint32_t pages = pages_for(size);
-    struct span *span = pages ? page_heap_alloc(pages, SIZE_CLASS_LARGE) : NULL;
-    if (!span && pages && flush_mine()) span = page_heap_alloc(pages, SIZE_CLASS_LARGE);
+    struct span *span = pages ? large_create(cache, pages) : NULL;
     if (!span) return refuse();
-    span->tag = (uint8_t)tag;
+    span->owner = (uint8_t)(tag + 1);
     void *p = page_map_address(span->page);
     *zero = span->known_zero;
     poison_show(p, size);
-    tally_add(&tally_large.malloc_bytes[tag], span_bytes(span));
-    tally_add(&tally_shared.rows[SIZE_CLASS_LARGE].mallocs[tag], 1);
+    tally_large_malloc(cache, span_bytes(span), tag);
     return p;
 }
 
 /* Everything but the injection. */
-static void *allocate(size_t size, enum heap_tag tag)
+static NO_INLINE void *allocate(size_t size, enum heap_tag tag)
 {
     bool zero;
     if (size == 0) return nothing;
@@ -150,16 +184,16 @@ static NO_INLINE void *alloc_slowly(size_t size, enum heap_tag tag)
 void *heap_alloc(size_t size, enum heap_tag tag)
 {
     struct cache *cache = cache_mine;
-    /* size 0 wraps around and is large. */
-    if (UNLIKELY(!cache || size - 1 >= HEAP_SMALL_MAX || injection_is_on()))
+    if (UNLIKELY(!cache || size > HEAP_SMALL_MAX || injection_is_on()))
         return alloc_slowly(size, tag);
-    unsigned size_class = size_class_of(size);
+    unsigned size_class = class_by_granules[(size + 7) / 8];
     struct cache_bin *bin = &cache->bins[size_class];
     void **top = bin->top;
-    if (UNLIKELY(top == bin->bottom)) return alloc_small(size_class, size, tag);
+    /* Class 0 has an empty stack: size 0 leaves here too. */
+    if (UNLIKELY(top == bin->bottom)) return allocate(size, tag);
     void *p = *--top;
     bin->top = top;
-    tally_bump(&cache->tally.rows[size_class].mallocs[tag]);
+    tally_bump(&bin->tally.mallocs[tag]);
     live_mark(p, tag);
     poison_show(p, size);
     return p;
@@ -205,16 +239,24 @@ static struct span *large_span(const void *p)
     size_t offset = page_map_offset(p);
     ASSERT(offset < page_map.reserved_bytes && offset % HEAP_PAGE_BYTES == 0);
     struct span *span = page_map_span((uint32_t)(offset >> PAGE_SHIFT));
-    ASSERT(span->state == SPAN_LARGE && span->page == offset >> PAGE_SHIFT);
+    ASSERT(span->state == SPAN_LARGE && span->page == offset >> PAGE_SHIFT && span->owner != 0);
     return span;
 }
 
 static void free_large(void *p, enum heap_tag tag)
 {
     struct span *span = large_span(p);
-    DEBUG_ASSERT(span->tag == tag); /* else allocated under another tag */
-    tally_add(&tally_large.free_bytes[tag], span_bytes(span));
-    tally_add(&tally_shared.rows[SIZE_CLASS_LARGE].frees[tag], 1);
+    struct cache *cache = my_cache();
+    DEBUG_ASSERT(span->owner == tag + 1); /* else allocated under another tag */
+    tally_large_free(cache, span_bytes(span), tag);
+    poison_hide(p, span_bytes(span));
+    span->owner = 0;
+    span->known_zero = false;
+    if (LIKELY(cache)) {
+        large_cache_give(&cache->large, span);
+        return;
+    }
+    span->after = NULL;
     page_heap_free(span);
 }
 
@@ -237,7 +279,7 @@ static NO_INLINE void free_slowly(void *p, enum heap_tag tag)
         return;
     }
     struct cache_bin *bin = &cache->bins[size_class];
-    tally_bump(&cache->tally.rows[size_class].frees[tag]);
+    tally_bump(&bin->tally.frees[tag]);
     if (bin->top == bin->ceiling) cache_spill(cache, size_class);
     *bin->top++ = p;
 }
@@ -260,7 +302,7 @@ void heap_free(void *p, enum heap_tag tag)
     }
     live_unmark(p, tag);
     poison_hide(p, size_classes[size_class].bytes);
-    tally_bump(&cache->tally.rows[size_class].frees[tag]);
+    tally_bump(&bin->tally.frees[tag]);
     *top = p;
     bin->top = top + 1;
 }
@@ -293,7 +335,7 @@ size_t heap_good_size(size_t size)
 static bool resize_large(void *p, size_t size, enum heap_tag tag)
 {
     struct span *span = large_span(p);
-    DEBUG_ASSERT(span->tag == tag); /* else allocated under another tag */
+    DEBUG_ASSERT(span->owner == tag + 1); /* else allocated under another tag */
     uint64_t before = span_bytes(span);
     uint32_t pages = pages_for(size);
     if (pages == span->pages) return true;
@@ -302,12 +344,12 @@ static bool resize_large(void *p, size_t size, enum heap_tag tag)
     uint64_t after = (uint64_t)pages << PAGE_SHIFT;
     if (after > before) {
         if (!page_heap_resize(span, pages)) return false;
-        tally_add(&tally_large.malloc_bytes[tag], after - before);
+        tally_add(&tally_shared.large.malloc_bytes[tag], after - before);
         return true;
     }
-    tally_add(&tally_large.free_bytes[tag], before - after);
+    tally_add(&tally_shared.large.free_bytes[tag], before - after);
     if (page_heap_resize(span, pages)) return true;
-    tally_add(&tally_large.malloc_bytes[tag], before - after);
+    tally_add(&tally_shared.large.malloc_bytes[tag], before - after);
     return true; /* it stays longer than it need be */
 }
 

@@ -23,18 +23,34 @@ struct sums {
     uint64_t large_free_bytes[HEAP_TAG_COUNT];
 };
 
-static void add_mallocs(struct sums *sums, const struct tally *tally)
+static void add(uint64_t *sums, const _Atomic uint64_t *counters)
 {
-    for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
-        for (unsigned t = 0; t < HEAP_TAG_COUNT; t++)
-            sums->mallocs[c][t] += tally_read(&tally->rows[c].mallocs[t]);
+    for (unsigned t = 0; t < HEAP_TAG_COUNT; t++)
+        sums[t] += tally_read(&counters[t]);
 }
 
-static void add_frees(struct sums *sums, const struct tally *tally)
+static void add_mallocs(struct sums *sums)
 {
     for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
-        for (unsigned t = 0; t < HEAP_TAG_COUNT; t++)
-            sums->frees[c][t] += tally_read(&tally->rows[c].frees[t]);
+        add(sums->mallocs[c], tally_shared.rows[c].mallocs);
+    add(sums->large_malloc_bytes, tally_shared.large.malloc_bytes);
+    for (const struct cache *cache = cache_first(); cache; cache = cache->next) {
+        for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
+            add(sums->mallocs[c], cache->bins[c].tally.mallocs);
+        add(sums->large_malloc_bytes, cache->large.tally.malloc_bytes);
+    }
+}
+
+static void add_frees(struct sums *sums)
+{
+    for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
+        add(sums->frees[c], tally_shared.rows[c].frees);
+    add(sums->large_free_bytes, tally_shared.large.free_bytes);
+    for (const struct cache *cache = cache_first(); cache; cache = cache->next) {
+        for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
+            add(sums->frees[c], cache->bins[c].tally.frees);
+        add(sums->large_free_bytes, cache->large.tally.free_bytes);
+    }
 }
 
 static uint64_t lesser(uint64_t a, uint64_t b)
@@ -47,18 +63,10 @@ static uint64_t lesser(uint64_t a, uint64_t b)
 static void read_sums(struct sums *sums)
 {
     memset(sums, 0, sizeof(*sums));
+    add_mallocs(sums);
+    add_frees(sums);
     for (unsigned t = 0; t < HEAP_TAG_COUNT; t++)
-        sums->large_malloc_bytes[t] = tally_read(&tally_large.malloc_bytes[t]);
-    add_mallocs(sums, &tally_shared);
-    for (const struct cache *cache = cache_first(); cache; cache = cache->next)
-        add_mallocs(sums, &cache->tally);
-
-    add_frees(sums, &tally_shared);
-    for (const struct cache *cache = cache_first(); cache; cache = cache->next)
-        add_frees(sums, &cache->tally);
-    for (unsigned t = 0; t < HEAP_TAG_COUNT; t++)
-        sums->large_free_bytes[t] =
-            lesser(tally_read(&tally_large.free_bytes[t]), sums->large_malloc_bytes[t]);
+        sums->large_free_bytes[t] = lesser(sums->large_free_bytes[t], sums->large_malloc_bytes[t]);
     for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
         for (unsigned t = 0; t < HEAP_TAG_COUNT; t++)
             sums->frees[c][t] = lesser(sums->frees[c][t], sums->mallocs[c][t]);

@@ -19,7 +19,8 @@ static struct {
     struct mutex lock;
     struct os_range range;
     size_t used_bytes;
-    struct free_record *free[LIST_COUNT]; /* by size in granules */
+    /* By kind, so that carved_bytes stays true, and by size in granules. */
+    struct free_record *free[META_KIND_COUNT][LIST_COUNT];
     struct meta_stats stats;
 } meta = {.lock = MUTEX_INIT(LOCK_META)};
 
@@ -60,7 +61,7 @@ void *meta_alloc(size_t bytes, enum meta_kind kind)
 {
     bytes = bits_align_up(bytes, META_GRANULE);
     struct free_record **list =
-        bytes <= META_RECORD_MAX ? &meta.free[bytes / META_GRANULE] : &meta.free[0];
+        bytes <= META_RECORD_MAX ? &meta.free[kind][bytes / META_GRANULE] : &meta.free[kind][0];
     mutex_lock(&meta.lock);
     void *p = *list;
     if (p) {
@@ -80,8 +81,8 @@ void meta_free(void *p, size_t bytes, enum meta_kind kind)
     DEBUG_ASSERT(bytes <= META_RECORD_MAX);
     struct free_record *record = p;
     mutex_lock(&meta.lock);
-    record->next = meta.free[bytes / META_GRANULE];
-    meta.free[bytes / META_GRANULE] = record;
+    record->next = meta.free[kind][bytes / META_GRANULE];
+    meta.free[kind][bytes / META_GRANULE] = record;
     meta.stats.inuse_bytes[kind] -= bytes;
     mutex_unlock(&meta.lock);
 }

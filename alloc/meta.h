@@ -1,5 +1,6 @@
 /*
- * meta - memory for the allocator's own records: spans, thread caches. Never from the heap itself.
+ * meta - memory for the allocator's own records: spans, thread caches and their stacks. Never from
+ * the heap itself.
  *
  * A bump pointer through one reserved range, and free lists for records up to META_RECORD_MAX.
  * Larger blocks are never given back; their owners reuse them. Addresses are named by 32-bit

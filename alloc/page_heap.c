@@ -1,4 +1,4 @@
-/* page_heap - two trees of free runs over one growing range. */
+/* page_heap - lists of free runs by length, and two trees of them, over one growing range. */
 #include "alloc/page_heap.h"
 
 #include "alloc/limit.h"
@@ -12,16 +12,20 @@
 enum {
     GROW_PAGES = 512,        /* the range grows by 4 MiB at least */
     RELEASE_PAGES_MAX = 512, /* per madvise, so that no run is out of reach for long */
-    ALLOC_ATTEMPTS_MAX = 8   /* others may take what we had released for ourselves */
+    ALLOC_ATTEMPTS_MAX = 8,  /* others may take what we had released for ourselves */
+    QUICK_PAGES_MAX = 128,   /* longer runs are joined at once */
+    QUICK_RUNS_MAX = 1024    /* what has to be joined in one go */
 };
 
 static struct {
     struct mutex lock;
     struct run_tree idle;
     struct run_tree released;
+    struct span *quick[QUICK_PAGES_MAX + 1]; /* by length; doubly linked */
+    uint32_t quick_runs;
     uint64_t sys_pages;
     uint64_t inuse_pages;
-    uint64_t idle_pages; /* resident ones, those on the move included */
+    uint64_t idle_pages; /* resident ones: in the tree, quick, and on the move */
     uint64_t released_pages;
     uint64_t released_pages_total;
 } heap = {.lock = MUTEX_INIT(LOCK_PAGE_HEAP)};
@@ -90,6 +94,41 @@ static struct span *insert_run(struct span *run, enum span_state state)
     return run;
 }
 
+static void push_quick(struct span *run)
+{
+    struct span **list = &heap.quick[run->pages];
+    run->state = SPAN_QUICK;
+    run->before = NULL;
+    run->after = *list;
+    if (run->after) run->after->before = run;
+    *list = run;
+    heap.quick_runs++;
+}
+
+static void unlink_quick(struct span *run)
+{
+    if (run->before)
+        run->before->after = run->after;
+    else
+        heap.quick[run->pages] = run->after;
+    if (run->after) run->after->before = run->before;
+    heap.quick_runs--;
+}
+
+/* Join what was left apart. False when there was nothing. */
+static bool join_quick(void)
+{
+    bool any = heap.quick_runs > 0;
+    for (uint32_t pages = 1; pages <= QUICK_PAGES_MAX && heap.quick_runs; pages++) {
+        while (heap.quick[pages]) {
+            struct span *run = heap.quick[pages];
+            unlink_quick(run);
+            insert_run(run, SPAN_IDLE);
+        }
+    }
+    return any;
+}
+
 /* Take the first `pages` of a free run out of its tree; what is left goes back, under the same
  * record. True when nothing was left: the record is then the caller's to give back. */
 static bool cut_front(struct span *run, uint32_t pages)
@@ -132,10 +171,27 @@ static void count_taken(enum span_state from, uint32_t pages)
         heap.released_pages -= pages;
 }
 
+static struct span *take_quick(uint32_t pages)
+{
+    struct span *span = pages <= QUICK_PAGES_MAX ? heap.quick[pages] : NULL;
+    if (!span) return NULL;
+    unlink_quick(span);
+    span->state = SPAN_LARGE;
+    span->known_zero = false;
+    span->after = NULL;
+    count_taken(SPAN_IDLE, pages);
+    return span;
+}
+
 /* One attempt under the lock; NULL when limit or range stand against it. */
 static struct span *take(uint32_t pages, unsigned size_class)
 {
+    if (size_class == SIZE_CLASS_LARGE) {
+        struct span *span = take_quick(pages);
+        if (span) return span;
+    }
     struct span *run = run_tree_best(&heap.idle, pages);
+    if (!run && join_quick()) run = run_tree_best(&heap.idle, pages);
     if (!run) run = run_tree_best(&heap.released, pages);
     if (!run) run = grow(pages);
     if (!run) return NULL;
@@ -177,15 +233,45 @@ struct span *page_heap_alloc(uint32_t pages, unsigned size_class)
     return NULL;
 }
 
-void page_heap_free(struct span *span)
+struct span *page_heap_reuse(uint32_t pages, uint32_t wanted)
 {
-    uint32_t pages = span->pages;
-    poison_hide(page_map_address(span->page), bytes_of(pages));
+    struct span *first = NULL;
     mutex_lock(&heap.lock);
-    if (span->state == SPAN_SMALL) page_map_clear_classes(span);
-    heap.inuse_pages -= pages;
-    heap.idle_pages += pages;
-    insert_run(span, SPAN_IDLE);
+    for (; wanted; wanted--) {
+        struct span *span = take_quick(pages);
+        if (!span) break;
+        span->after = first;
+        first = span;
+    }
+    mutex_unlock(&heap.lock);
+    return first;
+}
+
+static void free_one(struct span *span)
+{
+    heap.inuse_pages -= span->pages;
+    heap.idle_pages += span->pages;
+    if (span->state == SPAN_SMALL) {
+        page_map_clear_classes(span);
+        insert_run(span, SPAN_IDLE);
+        return;
+    }
+    if (span->pages <= QUICK_PAGES_MAX && heap.quick_runs < QUICK_RUNS_MAX)
+        push_quick(span);
+    else
+        insert_run(span, SPAN_IDLE);
+}
+
+void page_heap_free(struct span *first)
+{
+    for (struct span *span = first; span; span = span->after)
+        poison_hide(page_map_address(span->page), bytes_of(span->pages));
+    mutex_lock(&heap.lock);
+    while (first) {
+        struct span *span = first;
+        first = span->after;
+        free_one(span);
+    }
     mutex_unlock(&heap.lock);
 }
 
@@ -209,6 +295,10 @@ static bool extend(struct span *span, uint32_t pages)
     uint32_t end = span->page + span->pages;
     if (end >= page_map.pages) return false;
     struct span *run = page_map_span(end);
+    if (run->state == SPAN_QUICK) {
+        unlink_quick(run);
+        run = insert_run(run, SPAN_IDLE);
+    }
     enum span_state from = (enum span_state)run->state;
     if ((from != SPAN_IDLE && from != SPAN_RELEASED) || run->pages < more) return false;
     if (from == SPAN_RELEASED && !limit_charge(bytes_of(more))) return false;
@@ -254,6 +344,7 @@ uint64_t page_heap_release(uint64_t bytes)
     uint64_t gone = 0;
     bool willing = true;
     mutex_lock(&heap.lock);
+    join_quick();
     while (gone < wanted && willing) {
         uint64_t step = wanted - gone;
         struct span *run = detach_idle(step < RELEASE_PAGES_MAX ? step : RELEASE_PAGES_MAX);
@@ -332,7 +423,8 @@ void page_heap_check(void)
         page += span->pages;
     }
     ASSERT(pages[SPAN_SMALL] + pages[SPAN_LARGE] == heap.inuse_pages);
-    ASSERT(pages[SPAN_IDLE] + pages[SPAN_MOVING] == heap.idle_pages);
+    ASSERT(pages[SPAN_IDLE] + pages[SPAN_QUICK] + pages[SPAN_MOVING] == heap.idle_pages);
+    ASSERT(runs[SPAN_QUICK] == heap.quick_runs);
     ASSERT(pages[SPAN_RELEASED] == heap.released_pages);
     ASSERT(heap.inuse_pages + heap.idle_pages + heap.released_pages == heap.sys_pages);
     ASSERT(runs[SPAN_IDLE] == heap.idle.count && runs[SPAN_RELEASED] == heap.released.count);

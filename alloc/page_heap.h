@@ -4,6 +4,9 @@
  *     idle:     free and resident; taken first, because the kernel need not be asked
  *     released: free and not resident, the never touched end of the range included; reads as zero
  *
+ *     quick:    idle too, but not joined with its neighbours: lists by length of what was freed
+ * lately, because the next request is likely to be for the same length
+ *
  * Each kind has a tree (alloc/run_tree) and is coalesced only with its own kind, so that a run is
  * resident as a whole or not at all. Taking released pages charges the limit; when the limit
  * refuses, idle runs are given back first.
@@ -20,11 +23,15 @@
 #include "base/compiler.h"
 
 /* A span of `pages`: SPAN_LARGE for SIZE_CLASS_LARGE, else SPAN_SMALL with its bits undefined and
- * in no list. NULL at the limit or the end of the range. */
+ * in no list; a chain of one. NULL at the limit or the end of the range. */
 MUST_USE struct span *page_heap_alloc(uint32_t pages, unsigned size_class);
 
-/* The span becomes a free run; the record is gone for the caller. */
-void page_heap_free(struct span *span);
+/* Up to `wanted` spans of exactly `pages` that were freed lately, SPAN_LARGE and chained by after:
+ * no split, no join, no system call. NULL when there is none. */
+MUST_USE struct span *page_heap_reuse(uint32_t pages, uint32_t wanted);
+
+/* The spans chained by after become free runs; the records are gone for the caller. */
+void page_heap_free(struct span *first);
 
 /* Change the length of a SPAN_LARGE in place: to fewer pages, or into the free run behind it.
  * False, nothing changed, when that is not possible. */

@@ -4,11 +4,11 @@
 enum {
     SPAN_PAGES_MIN = 4,
     SPAN_PAGES_MAX = 16,
-    TAIL_PARTS = 64,          /* the tail of a span is at most a 64th of it */
-    CACHED_BYTES_MAX = 65536, /* per class and thread */
+    TAIL_PARTS = 64,            /* the tail of a span is at most a 64th of it */
+    CACHED_BYTES_MAX = 3 << 19, /* per class and thread */
     CACHED_OBJECTS_MIN = 4,
-    CACHED_OBJECTS_MAX = 256,
-    WASTE_PARTS = 8 /* at most an eighth of a span is lost, past 128 bytes */
+    CACHED_OBJECTS_MAX = 1024, /* a stack of them is a record of alloc/meta */
+    WASTE_PARTS = 8            /* at most an eighth of a span is lost, past 128 bytes */
 };
 
 #define SUITS(bytes, pages, slots)                                                                 \

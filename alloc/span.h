@@ -2,10 +2,11 @@
  * span - the record of a run of pages: objects of one class, one large object, or free.
  *
  *     page heap:  SPAN_IDLE      free, resident, in the tree of idle runs
+ *                 SPAN_QUICK     free, resident, in the list of its length, not joined yet
  *                 SPAN_RELEASED  free, given back or never touched: reads as zero
  *                 SPAN_MOVING    between the two, madvise under way; nobody else touches it
  *     users:      SPAN_SMALL     slots of one class; the bits say which of them are in the span
- *                 SPAN_LARGE     one object
+ *                 SPAN_LARGE     one object, or room for one in a thread cache
  *
  * A slot whose bit is clear is with a user or in a thread cache. The record lives in alloc/meta;
  * the bits follow it directly, and in debug builds a byte per slot for alloc/live.h. Records of the
@@ -23,7 +24,7 @@
 
 #include "alloc/size_class.h"
 
-enum span_state { SPAN_IDLE, SPAN_RELEASED, SPAN_MOVING, SPAN_SMALL, SPAN_LARGE };
+enum span_state { SPAN_IDLE, SPAN_QUICK, SPAN_RELEASED, SPAN_MOVING, SPAN_SMALL, SPAN_LARGE };
 
 enum { SPAN_WORD_BITS = 64, SPAN_WORD_BYTES = 8 };
 
@@ -34,7 +35,7 @@ struct span {
     uint8_t size_class;
     uint8_t list;          /* of its central: which one it is in */
     uint8_t known_zero;    /* SPAN_LARGE: was taken from released pages */
-    uint8_t tag;           /* SPAN_LARGE: of the owner */
+    uint8_t owner;         /* SPAN_LARGE: tag + 1; 0 while it is in a thread cache */
     uint16_t record_bytes; /* of this record, as asked from meta */
     uint16_t first_word;   /* no bit is set in any word before it */
     uint32_t free_slots;   /* set bits */

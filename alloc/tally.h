@@ -6,8 +6,8 @@
  * anybody may read. The tally of a thread that ended stays where it is and is carried on by the
  * next thread that gets the cache around it, so that nothing is ever moved while it is read.
  *
- * tally_shared takes what has no cache: large objects, and threads that could not get one. It is
- * written with read-modify-write atomics (tally_add).
+ * tally_shared takes what has no cache: threads that could not get one. It is written with
+ * read-modify-write atomics (tally_add).
  *
  * Readers that sum all mallocs first and all frees afterwards never see more live objects than
  * there were at the moment between. An object is counted after it was taken from its span and
@@ -29,24 +29,29 @@ struct tally_row {
     _Atomic uint64_t frees[HEAP_TAG_COUNT];
 };
 
-struct tally {
-    struct tally_row rows[SIZE_CLASS_COUNT]; /* row 0: large objects, in tally_shared only */
-};
-
 /* The bytes of large objects; growing one in place adds to mallocs, shrinking it to frees. */
 struct tally_large {
     _Atomic uint64_t malloc_bytes[HEAP_TAG_COUNT];
     _Atomic uint64_t free_bytes[HEAP_TAG_COUNT];
 };
 
-extern struct tally tally_shared;
-extern struct tally_large tally_large;
+struct tally_shared {
+    struct tally_row rows[SIZE_CLASS_COUNT]; /* row 0: large objects */
+    struct tally_large large;
+};
+
+extern struct tally_shared tally_shared;
 
 /* By the owner only. */
+static inline void tally_grow(_Atomic uint64_t *counter, uint64_t n)
+{
+    uint64_t before = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, before + n, memory_order_release);
+}
+
 static inline void tally_bump(_Atomic uint64_t *counter)
 {
-    uint64_t n = atomic_load_explicit(counter, memory_order_relaxed);
-    atomic_store_explicit(counter, n + 1, memory_order_release);
+    tally_grow(counter, 1);
 }
 
 /* By anybody. */

@@ -67,6 +67,32 @@ START_TEST(the_object_freed_last_is_given_first)
 }
 END_TEST
 
+START_TEST(all_stacks_together_keep_no_more_than_the_maximum)
+{
+    enum { OBJECTS = 3000, STEP = 3 };
+    static void *p[OBJECTS];
+    struct cache *cache = start();
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned c = 1; c < SIZE_CLASS_COUNT; c += STEP) {
+            for (int i = 0; i < OBJECTS; i++)
+                p[i] = heap_alloc(size_classes[c].bytes, HEAP_HTTP);
+            for (int i = 0; i < OBJECTS; i++)
+                heap_free(p[i], HEAP_HTTP);
+            cache_check(cache);
+            ck_assert_uint_le(cache->room_bytes, CACHE_BYTES_MAX);
+            ck_assert_uint_gt(held(cache, c), 0);
+        }
+    }
+    /* Those used last have the room. */
+    ck_assert_uint_eq(room(cache, CELL_CLASS), CACHE_START_OBJECTS);
+    uint64_t inuse = cache_inuse_bytes();
+    ck_assert_uint_gt(cache_flush(cache), 0);
+    ck_assert_uint_eq(cache->room_bytes, 0);
+    ck_assert_uint_lt(cache_inuse_bytes(), inuse);
+    cache_check(cache);
+}
+END_TEST
+
 static void report_cache(void *arg)
 {
     heap_free(heap_alloc(64, HEAP_HTTP), HEAP_HTTP);
@@ -93,7 +119,7 @@ START_TEST(the_cache_of_a_thread_that_ended_serves_the_next_one)
     for (struct cache *cache = cache_first(); cache; cache = cache->next)
         count++;
     ck_assert_int_eq(count, 2);
-    ck_assert_uint_eq(tally_read(&first->tally.rows[size_class_of(64)].mallocs[HEAP_HTTP]), 2);
+    ck_assert_uint_eq(tally_read(&first->bins[size_class_of(64)].tally.mallocs[HEAP_HTTP]), 2);
 }
 END_TEST
 
@@ -110,5 +136,6 @@ START_TEST(at_the_limit_there_is_no_refill)
 }
 END_TEST
 
-SUITE(cache, a_stack_widens_with_every_trip_up_to_its_maximum, the_object_freed_last_is_given_first,
+SUITE(cache, a_stack_widens_with_every_trip_up_to_its_maximum,
+      all_stacks_together_keep_no_more_than_the_maximum, the_object_freed_last_is_given_first,
       the_cache_of_a_thread_that_ended_serves_the_next_one, at_the_limit_there_is_no_refill)

@@ -124,6 +124,34 @@ START_TEST(a_large_object_grows_into_the_free_run_behind_it)
 }
 END_TEST
 
+START_TEST(what_was_freed_lately_serves_its_own_length_without_a_split)
+{
+    start();
+    struct span *a = page_heap_alloc(8, SIZE_CLASS_LARGE);
+    struct span *b = page_heap_alloc(8, SIZE_CLASS_LARGE);
+    uint32_t low = a->page;
+    a->after = b;
+    uint64_t idle = stats().idle_bytes;
+    page_heap_free(a);
+    page_heap_check();
+    ck_assert_uint_eq(stats().idle_bytes, idle + 16 * HEAP_PAGE_BYTES);
+    ck_assert_ptr_null(page_heap_reuse(7, 1));
+    ck_assert_ptr_null(page_heap_reuse(8, 0));
+    struct span *both = page_heap_reuse(8, 3);
+    ck_assert_ptr_nonnull(both);
+    ck_assert_ptr_nonnull(both->after);
+    ck_assert_ptr_null(both->after->after);
+    ck_assert(!both->known_zero);
+    ck_assert_uint_eq(stats().idle_bytes, idle);
+    page_heap_free(both);
+    /* A longer one makes them one run. */
+    struct span *whole = page_heap_alloc(16, SIZE_CLASS_LARGE);
+    ck_assert_uint_eq(whole->page, low);
+    page_heap_free(whole);
+    page_heap_check();
+}
+END_TEST
+
 START_TEST(any_history_leaves_consistent_runs)
 {
     enum { SPANS = 200, STEPS = 20000 };
@@ -159,4 +187,5 @@ END_TEST
 SUITE(page_heap, neighbours_become_one_run_in_any_order_of_freeing,
       resident_runs_are_taken_before_released_ones, released_pages_read_as_zero_and_are_known_to,
       no_more_is_given_back_than_asked, a_large_object_grows_into_the_free_run_behind_it,
+      what_was_freed_lately_serves_its_own_length_without_a_split,
       any_history_leaves_consistent_runs)

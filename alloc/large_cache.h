@@ -1,0 +1,50 @@
+/*
+ * large_cache - spans of large objects that a thread keeps at hand: per length a chain.
+ *
+ * A span in it stays SPAN_LARGE with owner 0 and counts as in use, as the objects of alloc/cache
+ * do. An empty chain is refilled with as many as the page heap has of that very length; a thread
+ * keeps LARGE_CACHE_BYTES_MAX in all, LARGE_CACHE_CHAIN_BYTES of one length, and nothing longer
+ * than LARGE_CACHE_PAGES_MAX: what is longer is worth a lock.
+ *
+ * The bytes and counts of all large objects that pass through the thread are tallied here.
+ *
+ * Threads: the owner of the cache around it; tallies: any.
+ */
+#ifndef HEARTH_ALLOC_LARGE_CACHE_H
+#define HEARTH_ALLOC_LARGE_CACHE_H
+
+#include <stdint.h>
+
+#include "alloc/span.h"
+#include "alloc/tally.h"
+#include "base/compiler.h"
+
+enum {
+    LARGE_CACHE_PAGES_MAX = 32,
+    LARGE_CACHE_CHAIN_BYTES = 512 << 10,
+    LARGE_CACHE_BYTES_MAX = 1 << 20
+};
+
+struct large_chain {
+    struct span *first; /* by after */
+    uint32_t count;
+};
+
+struct large_cache {
+    struct large_chain chains[LARGE_CACHE_PAGES_MAX + 1]; /* by length in pages */
+    uint64_t bytes;                                       /* in all chains */
+    struct tally_large tally;
+};
+
+/* A SPAN_LARGE of exactly so many pages; NULL: ask the page heap. */
+MUST_USE struct span *large_cache_take(struct large_cache *cache, uint32_t pages);
+
+/* Take a span of any length back. */
+void large_cache_give(struct large_cache *cache, struct span *span);
+
+/* Give everything back; returns how many spans that were. */
+uint64_t large_cache_flush(struct large_cache *cache);
+
+void large_cache_check(const struct large_cache *cache);
+
+#endif
