@@ -20,6 +20,12 @@ struct result {
     uint64_t *tried; /* steps where a pair met, kept or not */
 };
 
+/* The rows of the one side that share a signature. */
+struct chain {
+    int64_t head;   /* index into one */
+    uint64_t *seen; /* steps where any of them is present, and so is the other side */
+};
+
 struct match {
     struct eval *ev;
     const struct ast *node;
@@ -29,11 +35,11 @@ struct match {
     bool drops_name;
     struct row_table many;
     struct row_table one;
-    struct signature_table signatures;        /* of the one side */
-    struct chain_heads VEC_OF(int64_t) heads; /* by signature: index into one */
-    int64_t *chain;                           /* by row of one: the next of its signature */
-    uint64_t *both;                           /* steps where each side has something */
-    uint64_t **matched;                       /* one-to-one, by signature */
+    struct signature_table signatures;         /* of the one side */
+    struct chains VEC_OF(struct chain) chains; /* by signature */
+    int64_t *next;                             /* by row of one: the next of its signature */
+    uint64_t *both;                            /* steps where each side has something */
+    uint64_t **matched;                        /* one-to-one, by signature */
     struct results VEC_OF(struct result) results;
     struct hash_index result_index;
 };
@@ -96,29 +102,45 @@ static enum status error_duplicate(const struct match *m, const struct row *a, c
                      STR_ARG(second));
 }
 
-/* Chain the rows of the one side, and refuse two at the same step. */
+/* Put a row of the one side before the others of its signature; refuse two at the same step. */
+static enum status chain_row(struct match *m, struct chain *chain, size_t index, struct error *err)
+{
+    const struct row *row = &m->one.items[index];
+    bool meets = false;
+    for (size_t w = 0; w < row_words(m->steps); w++) {
+        uint64_t bits = row->present[w] & m->both[w];
+        meets = meets || (chain->seen[w] & bits);
+        chain->seen[w] |= bits;
+    }
+    for (int64_t i = chain->head; meets && i != NO_ROW; i = m->next[i])
+        if (meet(row, &m->one.items[i], m->both, m->steps))
+            return error_duplicate(m, row, &m->one.items[i], err);
+    m->next[index] = chain->head;
+    chain->head = (int64_t)index;
+    return OK;
+}
+
 static enum status chain_one_side(struct match *m, struct error *err)
 {
     struct arena *a = m->ev->arena;
-    m->chain = arena_alloc_array(a, m->one.count, sizeof(m->chain[0]));
-    if (!m->chain) return no_room(a, err);
+    m->next = arena_alloc_array(a, m->one.count, sizeof(m->next[0]));
+    if (!m->next) return no_room(a, err);
     for (size_t i = 0; i < m->one.count; i++) {
-        const struct row *row = &m->one.items[i];
         size_t number;
-        enum status st = signature_number(&m->signatures, row->labels, a, &number, err);
+        enum status st = signature_number(&m->signatures, m->one.items[i].labels, a, &number, err);
         if (st) return st;
-        if (number == m->heads.count) {
-            int64_t *slot = VEC_PUSH(&m->heads, a);
+        if (number == m->chains.count) {
+            struct chain *slot = VEC_PUSH(&m->chains, a);
             if (!slot) return no_room(a, err);
-            *slot = NO_ROW;
+            *slot = (struct chain){.head = NO_ROW};
+            st = bits_new(m, &slot->seen, err);
+            if (st) return st;
         }
-        for (int64_t j = m->heads.items[number]; j != NO_ROW; j = m->chain[j])
-            if (meet(row, &m->one.items[j], m->both, m->steps))
-                return error_duplicate(m, row, &m->one.items[j], err);
-        m->chain[i] = m->heads.items[number];
-        m->heads.items[number] = (int64_t)i;
+        st = chain_row(m, &m->chains.items[number], i, err);
+        if (!st) st = eval_tick(m->ev, row_words(m->steps), err);
+        if (st) return st;
     }
-    m->matched = arena_calloc(a, m->heads.count + 1, sizeof(m->matched[0]));
+    m->matched = arena_calloc(a, m->chains.count + 1, sizeof(m->matched[0]));
     return m->matched ? OK : no_room(a, err);
 }
 
@@ -211,7 +233,7 @@ static enum status match_pair(struct match *m, const struct row *many, const str
     struct result *result;
     for (size_t w = 0; w < row_words(m->steps); w++)
         scratch[w] = many->present[w] & one->present[w];
-    if (!bits_any(scratch, m->steps)) return OK;
+    if (!bits_any(scratch, m->steps)) return eval_tick(m->ev, 1, err);
     enum status st = result_labels(m, many, one, &labels, err);
     if (!st) st = result_find(m, labels, signature, &result, err);
     if (!st) st = claim(m, result, scratch, err);
@@ -231,7 +253,7 @@ static enum status match_all(struct match *m, struct error *err)
         const struct row *many = &m->many.items[i];
         size_t number = signature_lookup(&m->signatures, many->labels);
         if (number == HASH_INDEX_END) continue;
-        for (int64_t j = m->heads.items[number]; !st && j != NO_ROW; j = m->chain[j])
+        for (int64_t j = m->chains.items[number].head; !st && j != NO_ROW; j = m->next[j])
             st = match_pair(m, many, &m->one.items[j], number, scratch, err);
     }
     return st;

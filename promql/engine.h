@@ -61,11 +61,13 @@ struct query {
 
 /* Fill in the answer. Call query_finish whatever comes back, after the answer has been written out.
  *
- * ERR_INVALID    it does not parse ("invalid parameter \"query\": 1:5: parse error: ..."), or a
- * range query whose expression is neither scalar nor vector ERR_TOO_LARGE  samples_max or the
- * arena's ceiling ERR_TIMEOUT, ERR_CANCELLED, ERR_NO_MEMORY ERR_CONFLICT   execution errors:
- * many-to-many matching, duplicate series ("vector cannot contain metrics with the same labelset"),
- * bad label_replace regex: HTTP 422 "execution" */
+ * ERR_INVALID      it does not parse ("invalid parameter \"query\": 1:5: parse error: ..."), a
+ *                  duration in it is none, or a range query is neither scalar nor vector
+ * ERR_CONFLICT     it cannot be executed (HTTP 422): many-to-many matching, "vector cannot contain
+ *                  metrics with the same labelset", a bad parameter or regex of a function
+ * ERR_UNSUPPORTED  a function that this version knows of and does not offer: info()
+ * ERR_TOO_LARGE    samples_max, or the arena's ceiling, or too deep
+ * ERR_TIMEOUT, ERR_CANCELLED, ERR_NO_MEMORY, ERR_CORRUPT */
 MUST_USE enum status query_run(const struct engine *engine, struct query *query, struct error *err);
 void query_finish(struct query *query);
 
