@@ -79,7 +79,7 @@ START_TEST(limits_of_execution_are_422)
     served_open(&s, "--query.max-samples=1", NULL);
     int64_t now_ms = clock_wall_ms();
     for (int i = 0; i < 10; i++)
-        served_store(&s, "m", now_ms - i * 1000, i);
+        served_store(&s, "m", now_ms - i * INT64_C(1000), i);
     expect_contains(served_get(&s, "/api/v1/query?query=sum_over_time(m[1m])"), 422,
                     "\"errorType\":\"execution\"");
     served_close(&s);

@@ -42,7 +42,7 @@ START_TEST(defaults_are_the_documented_ones)
     ck_assert_uint_eq(config.listen_address_count, 1);
     ck_assert_str_eq(config.listen_addresses[0], "127.0.0.1:9428");
     ck_assert_str_eq(config.storage_path, "./data");
-    ck_assert_int_eq(config.chunk_ms, 4 * 3600 * 1000);
+    ck_assert_int_eq(config.chunk_ms, 14400000);
     ck_assert_uint_eq(config.windows, 8);
     ck_assert_uint_eq(config.memory_limit.percent, 75);
     ck_assert_uint_eq(config.wal_sync, WAL_SYNC_INTERVAL);
