@@ -111,12 +111,12 @@ static enum status view(struct record_scan *scan, uint64_t offset, size_t want, 
 static enum status try_frame(struct record_scan *scan, uint64_t offset, struct record *record,
                              bool *intact, struct error *err)
 {
-    const uint8_t *bytes;
-    size_t have;
+    const uint8_t *bytes = NULL;
+    size_t have = 0;
     *intact = false;
     enum status st = view(scan, offset, RECORD_HEADER_BYTES, &bytes, &have, err);
     if (st) return st;
-    if (have < RECORD_HEADER_BYTES || get_le32(bytes) != RECORD_MAGIC ||
+    if (!bytes || have < RECORD_HEADER_BYTES || get_le32(bytes) != RECORD_MAGIC ||
         crc32c(scan->seed, bytes, AT_HEADER_CRC) != get_le32(bytes + AT_HEADER_CRC))
         return OK;
 
@@ -146,13 +146,13 @@ static enum status find_magic(struct record_scan *scan, uint64_t offset, uint64_
     uint8_t magic[4];
     put_le32(magic, RECORD_MAGIC);
     while (offset < scan->size && scan->size - offset >= RECORD_HEADER_BYTES) {
-        const uint8_t *bytes;
-        size_t have;
+        const uint8_t *bytes = NULL;
+        size_t have = 0;
         size_t want = READ_AHEAD_BYTES;
         enum status st = view(scan, offset, want, &bytes, &have, err);
         if (st) return st;
         const uint8_t *hit =
-            have >= sizeof(magic) ? memmem(bytes, have, magic, sizeof(magic)) : NULL;
+            bytes && have >= sizeof(magic) ? memmem(bytes, have, magic, sizeof(magic)) : NULL;
         if (hit) {
             *found = offset + (uint64_t)(hit - bytes);
             return OK;

@@ -34,7 +34,7 @@ START_TEST(the_log_alone_brings_everything_back)
     }
     world_open(&w);
     ck_assert_uint_eq(world_check(&w, 0), 100);
-    ck_assert_uint_eq(world_stats(&w).recovered_samples, 100 * WORLD_SERIES);
+    ck_assert_uint_eq(world_stats(&w).recovered_samples, (uint64_t)100 * WORLD_SERIES);
     ck_assert_uint_eq(world_stats(&w).recovered_series, WORLD_SERIES);
     ck_assert_uint_eq(world_stats(&w).wal_corruptions, 0);
     ck_assert_uint_eq(world_stats(&w).wal_lost_batches, 0);
@@ -370,7 +370,7 @@ START_TEST(another_width_of_windows_is_refused_clearly)
     world_close(&w);
 
     struct storage_options options = storage_options_default();
-    options.chunk_ms = 2 * WORLD_CHUNK_MS;
+    options.chunk_ms = (int64_t)2 * WORLD_CHUNK_MS;
     ck_assert_int_eq(storage_open(&options, &w.db, &err), OK);
     ck_assert_int_eq(durability_open(&w.options, &w.d, &err), OK);
     ck_assert_int_eq(durability_recover(w.d, w.db, &err), ERR_UNSUPPORTED);

@@ -4,7 +4,6 @@
 
 #include "base/crc32c.h"
 #include "base/endian.h"
-#include "snapshot/wal_batch.h"
 #include "tests/unit/snapshot/world.h"
 
 /* A folder to damage again and again. */
@@ -391,7 +390,7 @@ START_TEST(a_file_of_both_generations_loses_only_its_damaged_block)
 END_TEST
 
 /* Change a payload and make its crcs right again: what the decoders themselves must catch. */
-START_TEST(a_malformed_payload_behind_right_checksums_is_refused_alone)
+START_TEST(any_payload_behind_right_checksums_is_harmless)
 {
     enum { BATCHES = 6 };
     struct patient p;
@@ -410,11 +409,9 @@ START_TEST(a_malformed_payload_behind_right_checksums_is_refused_alone)
         copy[i] = (uint8_t)(copy[i] + 1 + i % 254);
         put_le32(copy + at + 12, crc32c(0, copy + at + 32, payload));
         put_le32(copy + at + 28, crc32c(seed, copy + at, 28));
-        struct wal_batch batch;
-        struct arena arena;
-        arena_init(&arena, HEAP_SNAPSHOT, 1 << 20);
-        (void)!wal_batch_decode(copy + at + 32, payload, &arena, &batch, NULL);
-        arena_release(&arena);
+        damage_open(&p, "wal/00000001", copy, size);
+        storage_check(p.w.db); /* what it says now is as good as any; it must only be sane */
+        world_close(&p.w);
     }
     free(bytes);
     free(copy);
@@ -430,4 +427,4 @@ SUITE(recover, a_flipped_bit_in_the_log_takes_at_most_one_batch,
       a_damaged_window_file_is_replaced_by_the_older_generation,
       a_damaged_manifest_or_identity_loses_nothing, files_that_are_missing_are_made_up_for,
       a_file_of_both_generations_loses_only_its_damaged_block,
-      a_malformed_payload_behind_right_checksums_is_refused_alone)
+      any_payload_behind_right_checksums_is_harmless)

@@ -1,0 +1,117 @@
+/* manifest, retain, names: round trips, damage, and the decision what may go. */
+#include "snapshot/manifest.h"
+
+#include "snapshot/retain.h"
+#include "tests/unit/suite.h"
+
+static const struct identity identity = {{1, 2, 3, 4}};
+
+static void make(struct manifest *m, uint64_t snapshot, uint64_t first_segment)
+{
+    *m = (struct manifest){.snapshot = snapshot,
+                           .chunk_ms = 14400000,
+                           .first_segment = first_segment,
+                           .written_ms = 1700000000000,
+                           .count = 3};
+    for (int i = 0; i < 3; i++)
+        m->entries[i] = (struct window_entry){.window = i - 1,
+                                              .snapshot = snapshot - (uint64_t)(2 - i),
+                                              .size = 1000u + (uint64_t)i,
+                                              .chunks = 10,
+                                              .samples = 100,
+                                              .crc = 0xDEADBEEF};
+}
+
+START_TEST(a_manifest_comes_back_and_no_damage_passes)
+{
+    struct manifest *m = heap_alloc(sizeof(*m), HEAP_SNAPSHOT);
+    struct manifest *out = heap_alloc(sizeof(*out), HEAP_SNAPSHOT);
+    struct buf b;
+    buf_init(&b, HEAP_SNAPSHOT, 1 << 20);
+    make(m, 12, 34);
+    ck_assert_int_eq(manifest_encode(m, &identity, &b, NULL), OK);
+    ck_assert_int_eq(manifest_decode(b.data, b.size, &identity, out, NULL), OK);
+    ck_assert_uint_eq(out->snapshot, 12);
+    ck_assert_uint_eq(out->first_segment, 34);
+    ck_assert_int_eq(out->written_ms, m->written_ms);
+    ck_assert_int_eq(out->chunk_ms, m->chunk_ms);
+    ck_assert_uint_eq(out->count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        const struct window_entry *entry = manifest_find(out, (int64_t)i - 1);
+        ck_assert_ptr_nonnull(entry);
+        ck_assert_mem_eq(entry, &m->entries[i], offsetof(struct window_entry, crc) + 4);
+    }
+    ck_assert_ptr_null(manifest_find(out, 5));
+
+    for (size_t cut = 0; cut < b.size; cut++)
+        ck_assert_int_eq(manifest_decode(b.data, cut, &identity, out, NULL), ERR_CORRUPT);
+    for (size_t bit = 0; bit < 8 * b.size; bit++) {
+        if (bit / 8 >= 60 && bit / 8 < 64) continue; /* four bytes of nothing in the head */
+        b.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        ck_assert_int_eq(manifest_decode(b.data, b.size, &identity, out, NULL), ERR_CORRUPT);
+        b.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    const struct identity other = {{9}};
+    ck_assert_int_eq(manifest_decode(b.data, b.size, &other, out, NULL), ERR_CORRUPT);
+    buf_release(&b);
+    heap_free(m, HEAP_SNAPSHOT);
+    heap_free(out, HEAP_SNAPSHOT);
+}
+END_TEST
+
+START_TEST(what_either_generation_needs_stays)
+{
+    static struct manifest none;
+    static struct manifest older;
+    static struct manifest newer;
+    make(&older, 10, 20);
+    make(&newer, 12, 25);
+    const struct retain both = {.generations = {&newer, &older}};
+    ck_assert(retain_manifest(&both, 12) && retain_manifest(&both, 10));
+    ck_assert(!retain_manifest(&both, 11) && !retain_manifest(&both, 0));
+    ck_assert(retain_window(&both, 1, 12) && retain_window(&both, 1, 10));
+    ck_assert(!retain_window(&both, 1, 11)); /* a snapshot that was never published */
+    ck_assert(!retain_window(&both, 7, 12));
+    ck_assert(retain_segment(&both, 20) && retain_segment(&both, 100));
+    ck_assert(!retain_segment(&both, 19));
+
+    const struct retain first = {.generations = {&newer, &none}};
+    ck_assert(retain_segment(&first, 1)); /* the log stands in for a damaged first snapshot */
+    ck_assert(!retain_manifest(&first, 10) && !retain_manifest(&first, 0));
+    const struct retain nothing = {.generations = {&none, &none}};
+    ck_assert(retain_segment(&nothing, 1));
+    ck_assert(!retain_window(&nothing, 0, 0));
+}
+END_TEST
+
+START_TEST(only_exact_names_are_ours)
+{
+    struct data_name name;
+    ck_assert(data_name_parse("00000007", DATA_SEGMENT, &name) && name.number == 7);
+    ck_assert(data_name_parse("123456789", DATA_MANIFEST, &name) && name.number == 123456789);
+    ck_assert(data_name_parse("123470-00000012", DATA_WINDOW, &name));
+    ck_assert(name.number == 123470 && name.snapshot == 12);
+    ck_assert(data_name_parse("-3-00000001", DATA_WINDOW, &name) && name.number == -3);
+    static const char *const foreign[] = {
+        "",           "7",        "0000007",   "000000007",    "00000007 ",
+        "+0000007",   "-0000007", "0x000007",  "00000007.tmp", "99999999999999999999",
+        "lost+found", "..",       "1-00000001"};
+    for (size_t i = 0; i < ARRAY_COUNT(foreign); i++)
+        ck_assert_msg(!data_name_parse(foreign[i], DATA_SEGMENT, &name), "%s", foreign[i]);
+    static const char *const windows[] = {"",
+                                          "1",
+                                          "1-",
+                                          "-1",
+                                          "01-00000001",
+                                          "1-1",
+                                          "--1-00000001",
+                                          "1-00000001-",
+                                          "1-000000001",
+                                          "-0-00000001"};
+    for (size_t i = 0; i < ARRAY_COUNT(windows); i++)
+        ck_assert_msg(!data_name_parse(windows[i], DATA_WINDOW, &name), "%s", windows[i]);
+}
+END_TEST
+
+SUITE(manifest, a_manifest_comes_back_and_no_damage_passes, what_either_generation_needs_stays,
+      only_exact_names_are_ours)

@@ -1,0 +1,155 @@
+/* record and head: round trips, every bit flipped, resynchronising, versions. */
+#include "snapshot/record.h"
+
+#include "base/crc32c.h"
+#include "base/endian.h"
+#include "snapshot/head.h"
+#include "tests/unit/suite.h"
+
+enum { RECORDS = 5, SEED = 12345 };
+
+/* Payloads of 0, 7, 14, ... bytes, all i. */
+static void make(struct buf *b)
+{
+    for (unsigned i = 0; i < RECORDS; i++) {
+        size_t start = record_begin(b);
+        for (unsigned n = 0; n < 7 * i; n++)
+            buf_append_byte(b, (uint8_t)i);
+        record_end(b, start, RECORD_BATCH);
+        record_seal(b->data + start, SEED, 100 + i);
+    }
+    ck_assert_int_eq(buf_status(b, NULL), OK);
+}
+
+static size_t count_intact(const uint8_t *bytes, size_t size, uint64_t *damaged)
+{
+    struct record_scan scan;
+    struct record record;
+    bool more = true;
+    size_t count = 0;
+    *damaged = 0;
+    record_scan_memory(&scan, bytes, size, 0, SEED);
+    for (;;) {
+        ck_assert_int_eq(record_next(&scan, &record, &more, NULL), OK);
+        *damaged += record.damaged_bytes;
+        if (!more) return count;
+        uint64_t i = record.sequence - 100;
+        ck_assert_uint_lt(i, RECORDS);
+        ck_assert_uint_eq(record.size, 7 * i);
+        for (size_t n = 0; n < record.size; n++)
+            ck_assert_uint_eq(record.payload[n], i);
+        count++;
+    }
+}
+
+START_TEST(records_come_back_in_order)
+{
+    struct buf b;
+    uint64_t damaged;
+    buf_init(&b, HEAP_SNAPSHOT, 1 << 20);
+    make(&b);
+    ck_assert_uint_eq(b.size % RECORD_ALIGNMENT, 0);
+    ck_assert_uint_eq(count_intact(b.data, b.size, &damaged), RECORDS);
+    ck_assert_uint_eq(damaged, 0);
+    buf_release(&b);
+}
+END_TEST
+
+START_TEST(a_flipped_bit_takes_one_record_at_most)
+{
+    struct buf b;
+    uint64_t damaged;
+    buf_init(&b, HEAP_SNAPSHOT, 1 << 20);
+    make(&b);
+    for (size_t bit = 0; bit < 8 * b.size; bit++) {
+        b.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        ck_assert_uint_ge(count_intact(b.data, b.size, &damaged), RECORDS - 1);
+        b.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    buf_release(&b);
+}
+END_TEST
+
+START_TEST(inserted_bytes_do_not_hide_what_follows)
+{
+    struct buf b;
+    uint64_t damaged;
+    buf_init(&b, HEAP_SNAPSHOT, 1 << 20);
+    make(&b);
+    uint8_t *longer = heap_alloc(b.size + 3, HEAP_SNAPSHOT);
+    for (size_t at = 0; at <= b.size; at++) {
+        memcpy(longer, b.data, at);
+        memset(longer + at, 'H', 3);
+        memcpy(longer + at + 3, b.data + at, b.size - at);
+        ck_assert_uint_ge(count_intact(longer, b.size + 3, &damaged), RECORDS - 1);
+    }
+    heap_free(longer, HEAP_SNAPSHOT);
+    buf_release(&b);
+}
+END_TEST
+
+START_TEST(records_of_another_file_are_damage)
+{
+    struct buf b;
+    struct record_scan scan;
+    struct record record;
+    bool more;
+    buf_init(&b, HEAP_SNAPSHOT, 1 << 20);
+    make(&b);
+    record_scan_memory(&scan, b.data, b.size, 0, SEED + 1);
+    ck_assert_int_eq(record_next(&scan, &record, &more, NULL), OK);
+    ck_assert(!more);
+    ck_assert_uint_eq(record.damaged_bytes, b.size);
+    buf_release(&b);
+}
+END_TEST
+
+START_TEST(sizes_beyond_the_file_or_the_ceiling_are_not_believed)
+{
+    uint8_t bytes[64] = {0};
+    static const uint32_t sizes[] = {33, 64, RECORD_BATCH_MAX + 1, RECORD_PAYLOAD_MAX, UINT32_MAX};
+    for (size_t i = 0; i < ARRAY_COUNT(sizes); i++) {
+        uint64_t damaged;
+        record_header(bytes, RECORD_BATCH, sizes[i], 0);
+        record_seal(bytes, SEED, 100);
+        ck_assert_uint_eq(count_intact(bytes, sizeof(bytes), &damaged), 0);
+        ck_assert_uint_eq(damaged, sizeof(bytes));
+    }
+}
+END_TEST
+
+START_TEST(a_head_comes_back_and_every_flip_is_seen)
+{
+    const struct head head = {.kind = HEAD_WINDOW,
+                              .identity = {{1, 2, 3}},
+                              .number = (uint64_t)INT64_C(-5),
+                              .sequence = 9,
+                              .chunk_ms = 60000};
+    uint8_t bytes[HEAD_BYTES];
+    struct head out;
+    head_encode(&head, bytes);
+    ck_assert_int_eq(head_decode(bytes, sizeof(bytes), HEAD_WINDOW, &out, NULL), OK);
+    ck_assert_int_eq((int64_t)out.number, -5);
+    ck_assert_uint_eq(out.sequence, 9);
+    ck_assert_int_eq(out.chunk_ms, 60000);
+    ck_assert_uint_eq(head_seed(&out), head_seed(&head));
+    ck_assert_int_eq(head_decode(bytes, sizeof(bytes), HEAD_SEGMENT, &out, NULL), ERR_CORRUPT);
+    for (size_t size = 0; size < sizeof(bytes); size++)
+        ck_assert_int_eq(head_decode(bytes, size, HEAD_WINDOW, &out, NULL), ERR_CORRUPT);
+    for (size_t bit = 0; bit < 480; bit++) {
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        ck_assert_int_eq(head_decode(bytes, sizeof(bytes), HEAD_WINDOW, &out, NULL), ERR_CORRUPT);
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    struct error err;
+    put_le32(bytes + 8, 2);
+    put_le32(bytes + 56, crc32c(0, bytes, 56));
+    ck_assert_int_eq(head_decode(bytes, sizeof(bytes), HEAD_WINDOW, &out, &err), ERR_UNSUPPORTED);
+    ck_assert_str_eq(err.text, "format version 2, and this program reads version 1");
+}
+END_TEST
+
+SUITE(record, records_come_back_in_order, a_flipped_bit_takes_one_record_at_most,
+      inserted_bytes_do_not_hide_what_follows, records_of_another_file_are_damage,
+      sizes_beyond_the_file_or_the_ceiling_are_not_believed,
+      a_head_comes_back_and_every_flip_is_seen)
