@@ -15,23 +15,24 @@ struct date {
 
 enum { SECONDS_PER_DAY = 86400 };
 
-/* As Go converts: a value that no int64 holds becomes the least one. */
-static int64_t whole_seconds(double v)
+/* What Go makes of a double that no int64 holds, NaN too, on amd64: the least int64, which its
+ * calendar then wraps to 2^63 seconds, a late December afternoon. */
+struct moment {
+    int64_t day; /* since 1970 */
+    int64_t second_of_day;
+};
+
+static struct moment moment_of(double v)
 {
     const double bound = 9223372036854775808.0;
-    if (!(v > -bound && v < bound)) return INT64_MIN;
-    return (int64_t)v;
-}
-
-static int64_t day_number(double v)
-{
-    return bits_floor_div(whole_seconds(v), SECONDS_PER_DAY);
-}
-
-static int64_t second_of_day(double v)
-{
-    int64_t second = whole_seconds(v) % SECONDS_PER_DAY;
-    return second < 0 ? second + SECONDS_PER_DAY : second;
+    const uint64_t wrapped = UINT64_C(1) << 63;
+    if (!(v > -bound && v < bound))
+        return (struct moment){.day = (int64_t)(wrapped / SECONDS_PER_DAY),
+                               .second_of_day = (int64_t)(wrapped % SECONDS_PER_DAY)};
+    int64_t day = bits_floor_div((int64_t)v, SECONDS_PER_DAY);
+    int64_t second = (int64_t)v % SECONDS_PER_DAY;
+    return (struct moment){.day = day,
+                           .second_of_day = second < 0 ? second + SECONDS_PER_DAY : second};
 }
 
 /* Years of this count start in March, so that the leap day is the last. */
@@ -81,7 +82,8 @@ static int week_day(int64_t days)
     {                                                                                              \
         (void)args;                                                                                \
         (void)arg_count;                                                                           \
-        struct date date = date_of(day_number(v));                                                 \
+        struct moment moment = moment_of(v);                                                       \
+        struct date date = date_of(moment.day);                                                    \
         (void)date;                                                                                \
         int64_t part = (expression);                                                               \
         *out = (double)part;                                                                       \
@@ -90,9 +92,9 @@ static int week_day(int64_t days)
     const struct function_impl func_##name = {                                                     \
         .kind = FUNCTION_MAP, .uses_time = true, .map = map_##name}
 
-DATE_PART(minute, second_of_day(v) / 60 % 60);
-DATE_PART(hour, second_of_day(v) / 3600);
-DATE_PART(day_of_week, week_day(day_number(v)));
+DATE_PART(minute, moment.second_of_day / 60 % 60);
+DATE_PART(hour, moment.second_of_day / 3600);
+DATE_PART(day_of_week, week_day(moment.day));
 DATE_PART(day_of_month, date.day);
 DATE_PART(day_of_year, days_before(&date) + date.day);
 DATE_PART(days_in_month, days_in(&date));
