@@ -37,7 +37,8 @@ enum {
     WAL_RETIRED_MAX = 8,           /* closed segments that wait for their fsync */
     WAL_BUFFERS_MAX = 16,          /* kept for the next batches */
     WAL_BUFFER_KEPT_MAX = 4 << 20, /* larger ones are given back */
-    WAL_WAIT_MS = 10000            /* without any progress of the disk */
+    WAL_WAIT_MS = 10000,           /* without any progress of the disk */
+    WAL_WAIT_SLICES = 10           /* in so many waits: see commit */
 };
 
 struct wal_waiter;

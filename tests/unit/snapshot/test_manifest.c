@@ -1,7 +1,6 @@
-/* manifest, retain, names: round trips, damage, and the decision what may go. */
+/* manifest: round trip, and no damage passes. */
 #include "snapshot/manifest.h"
 
-#include "snapshot/retain.h"
 #include "tests/unit/suite.h"
 
 static const struct identity identity = {{1, 2, 3, 4}};
@@ -59,59 +58,4 @@ START_TEST(a_manifest_comes_back_and_no_damage_passes)
 }
 END_TEST
 
-START_TEST(what_either_generation_needs_stays)
-{
-    static struct manifest none;
-    static struct manifest older;
-    static struct manifest newer;
-    make(&older, 10, 20);
-    make(&newer, 12, 25);
-    const struct retain both = {.generations = {&newer, &older}};
-    ck_assert(retain_manifest(&both, 12) && retain_manifest(&both, 10));
-    ck_assert(!retain_manifest(&both, 11) && !retain_manifest(&both, 0));
-    ck_assert(retain_window(&both, 1, 12) && retain_window(&both, 1, 10));
-    ck_assert(!retain_window(&both, 1, 11)); /* a snapshot that was never published */
-    ck_assert(!retain_window(&both, 7, 12));
-    ck_assert(retain_segment(&both, 20) && retain_segment(&both, 100));
-    ck_assert(!retain_segment(&both, 19));
-
-    const struct retain first = {.generations = {&newer, &none}};
-    ck_assert(retain_segment(&first, 1)); /* the log stands in for a damaged first snapshot */
-    ck_assert(!retain_manifest(&first, 10) && !retain_manifest(&first, 0));
-    const struct retain nothing = {.generations = {&none, &none}};
-    ck_assert(retain_segment(&nothing, 1));
-    ck_assert(!retain_window(&nothing, 0, 0));
-}
-END_TEST
-
-START_TEST(only_exact_names_are_ours)
-{
-    struct data_name name;
-    ck_assert(data_name_parse("00000007", DATA_SEGMENT, &name) && name.number == 7);
-    ck_assert(data_name_parse("123456789", DATA_MANIFEST, &name) && name.number == 123456789);
-    ck_assert(data_name_parse("123470-00000012", DATA_WINDOW, &name));
-    ck_assert(name.number == 123470 && name.snapshot == 12);
-    ck_assert(data_name_parse("-3-00000001", DATA_WINDOW, &name) && name.number == -3);
-    static const char *const foreign[] = {
-        "",           "7",        "0000007",   "000000007",    "00000007 ",
-        "+0000007",   "-0000007", "0x000007",  "00000007.tmp", "99999999999999999999",
-        "lost+found", "..",       "1-00000001"};
-    for (size_t i = 0; i < ARRAY_COUNT(foreign); i++)
-        ck_assert_msg(!data_name_parse(foreign[i], DATA_SEGMENT, &name), "%s", foreign[i]);
-    static const char *const windows[] = {"",
-                                          "1",
-                                          "1-",
-                                          "-1",
-                                          "01-00000001",
-                                          "1-1",
-                                          "--1-00000001",
-                                          "1-00000001-",
-                                          "1-000000001",
-                                          "-0-00000001"};
-    for (size_t i = 0; i < ARRAY_COUNT(windows); i++)
-        ck_assert_msg(!data_name_parse(windows[i], DATA_WINDOW, &name), "%s", windows[i]);
-}
-END_TEST
-
-SUITE(manifest, a_manifest_comes_back_and_no_damage_passes, what_either_generation_needs_stays,
-      only_exact_names_are_ours)
+SUITE(manifest, a_manifest_comes_back_and_no_damage_passes)

@@ -1,9 +1,6 @@
-/* record and head: round trips, every bit flipped, resynchronising, versions. */
+/* record: round trips, every bit flipped, resynchronising. */
 #include "snapshot/record.h"
 
-#include "base/crc32c.h"
-#include "base/endian.h"
-#include "snapshot/head.h"
 #include "tests/unit/suite.h"
 
 enum { RECORDS = 5, SEED = 12345 };
@@ -118,38 +115,6 @@ START_TEST(sizes_beyond_the_file_or_the_ceiling_are_not_believed)
 }
 END_TEST
 
-START_TEST(a_head_comes_back_and_every_flip_is_seen)
-{
-    const struct head head = {.kind = HEAD_WINDOW,
-                              .identity = {{1, 2, 3}},
-                              .number = (uint64_t)INT64_C(-5),
-                              .sequence = 9,
-                              .chunk_ms = 60000};
-    uint8_t bytes[HEAD_BYTES];
-    struct head out;
-    head_encode(&head, bytes);
-    ck_assert_int_eq(head_decode(bytes, sizeof(bytes), HEAD_WINDOW, &out, NULL), OK);
-    ck_assert_int_eq((int64_t)out.number, -5);
-    ck_assert_uint_eq(out.sequence, 9);
-    ck_assert_int_eq(out.chunk_ms, 60000);
-    ck_assert_uint_eq(head_seed(&out), head_seed(&head));
-    ck_assert_int_eq(head_decode(bytes, sizeof(bytes), HEAD_SEGMENT, &out, NULL), ERR_CORRUPT);
-    for (size_t size = 0; size < sizeof(bytes); size++)
-        ck_assert_int_eq(head_decode(bytes, size, HEAD_WINDOW, &out, NULL), ERR_CORRUPT);
-    for (size_t bit = 0; bit < 480; bit++) {
-        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        ck_assert_int_eq(head_decode(bytes, sizeof(bytes), HEAD_WINDOW, &out, NULL), ERR_CORRUPT);
-        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
-    }
-    struct error err;
-    put_le32(bytes + 8, 2);
-    put_le32(bytes + 56, crc32c(0, bytes, 56));
-    ck_assert_int_eq(head_decode(bytes, sizeof(bytes), HEAD_WINDOW, &out, &err), ERR_UNSUPPORTED);
-    ck_assert_str_eq(err.text, "format version 2, and this program reads version 1");
-}
-END_TEST
-
 SUITE(record, records_come_back_in_order, a_flipped_bit_takes_one_record_at_most,
       inserted_bytes_do_not_hide_what_follows, records_of_another_file_are_damage,
-      sizes_beyond_the_file_or_the_ceiling_are_not_believed,
-      a_head_comes_back_and_every_flip_is_seen)
+      sizes_beyond_the_file_or_the_ceiling_are_not_believed)

@@ -1,10 +1,9 @@
-/* wal_batch and definitions: round trips of random batches, which batches carry labels, damage. */
+/* wal_batch: round trips of random batches, which batches carry labels, damage. */
 #include "snapshot/wal_batch.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "snapshot/definitions.h"
 #include "snapshot/record.h"
 #include "tests/unit/suite.h"
 
@@ -200,38 +199,6 @@ START_TEST(no_prefix_and_no_flip_of_a_payload_is_dangerous)
 }
 END_TEST
 
-START_TEST(definitions_are_found_replaced_and_forgotten)
-{
-    enum { COUNT = 5000 };
-    struct definitions d;
-    struct arena arena;
-    struct labels out;
-    char text[32];
-    definitions_init(&d);
-    arena_init(&arena, HEAP_SNAPSHOT, 1 << 24);
-    for (int round = 0; round < 2; round++) {
-        for (uint32_t id = 0; id < COUNT; id++) {
-            snprintf(text, sizeof(text), "value %u %d", id % 700, round);
-            const struct label labels[] = {{LABEL_METRIC_NAME, STR("up")},
-                                           {STR("x"), str_from(text)}};
-            ck_assert_int_eq(definitions_set(&d, id * 7919, (struct labels){labels, 2}, NULL), OK);
-        }
-        for (uint32_t id = 0; id < COUNT; id++) {
-            snprintf(text, sizeof(text), "value %u %d", id % 700, round);
-            ck_assert_int_eq(definitions_get(&d, id * 7919, &arena, &out, NULL), OK);
-            ck_assert_uint_eq(out.count, 2);
-            ck_assert(str_equal(labels_get(out, STR("x")), str_from(text)));
-        }
-    }
-    ck_assert_uint_le(d.texts.count, 2 * 700 + 3);
-    ck_assert_int_eq(definitions_get(&d, 1, &arena, &out, NULL), ERR_NOT_FOUND);
-    definitions_reset(&d);
-    ck_assert_int_eq(definitions_get(&d, 7919, &arena, &out, NULL), ERR_NOT_FOUND);
-    definitions_release(&d);
-    arena_release(&arena);
-}
-END_TEST
-
 SUITE(wal_batch, random_batches_come_back_bit_for_bit,
       labels_are_written_until_two_copies_lie_apart,
-      no_prefix_and_no_flip_of_a_payload_is_dangerous, definitions_are_found_replaced_and_forgotten)
+      no_prefix_and_no_flip_of_a_payload_is_dangerous)

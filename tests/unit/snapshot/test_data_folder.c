@@ -1,0 +1,35 @@
+/* data_folder: which names are ours. Lock and identity: test_durability.c, test_recover.c. */
+#include "snapshot/data_folder.h"
+
+#include "tests/unit/suite.h"
+
+START_TEST(only_exact_names_are_ours)
+{
+    struct data_name name;
+    ck_assert(data_name_parse("00000007", DATA_SEGMENT, &name) && name.number == 7);
+    ck_assert(data_name_parse("123456789", DATA_MANIFEST, &name) && name.number == 123456789);
+    ck_assert(data_name_parse("123470-00000012", DATA_WINDOW, &name));
+    ck_assert(name.number == 123470 && name.snapshot == 12);
+    ck_assert(data_name_parse("-3-00000001", DATA_WINDOW, &name) && name.number == -3);
+    static const char *const foreign[] = {
+        "",           "7",        "0000007",   "000000007",    "00000007 ",
+        "+0000007",   "-0000007", "0x000007",  "00000007.tmp", "99999999999999999999",
+        "lost+found", "..",       "1-00000001"};
+    for (size_t i = 0; i < ARRAY_COUNT(foreign); i++)
+        ck_assert_msg(!data_name_parse(foreign[i], DATA_SEGMENT, &name), "%s", foreign[i]);
+    static const char *const windows[] = {"",
+                                          "1",
+                                          "1-",
+                                          "-1",
+                                          "01-00000001",
+                                          "1-1",
+                                          "--1-00000001",
+                                          "1-00000001-",
+                                          "1-000000001",
+                                          "-0-00000001"};
+    for (size_t i = 0; i < ARRAY_COUNT(windows); i++)
+        ck_assert_msg(!data_name_parse(windows[i], DATA_WINDOW, &name), "%s", windows[i]);
+}
+END_TEST
+
+SUITE(data_folder, only_exact_names_are_ours)
