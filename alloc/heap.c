@@ -386,11 +386,6 @@ void *heap_resize(void *p, size_t size, enum heap_tag tag)
     return moved;
 }
 
-uint64_t heap_scavenge(uint64_t bytes)
-{
-    return page_heap_release(bytes);
-}
-
 void heap_flush_thread(void)
 {
     if (cache_mine) cache_flush(cache_mine);

@@ -78,9 +78,19 @@ void heap_set_other_bytes(uint64_t bytes);
 /* Bytes counted against the limit right now. Cheap: one atomic load. */
 uint64_t heap_used_bytes(void);
 
-/* Return free pages to the operating system, at most `bytes` of them; returns how many bytes went.
- */
+/* Return free pages to the operating system, at most `bytes` of them, at once; returns how many
+ * bytes went. */
 uint64_t heap_scavenge(uint64_t bytes);
+
+/* The same, as much as is due: what nobody needed for five seconds, at one per cent of a core (see
+ * alloc/scavenge_policy.h). For a background thread, ten times to once a second; now_ns is
+ * clock_mono_ns(). Returns how many bytes went. */
+uint64_t heap_scavenge_round(int64_t now_ns);
+
+/* How pages go from now on. false (the start): they leave the resident set now. true: the kernel
+ * takes them when it wants them (MADV_FREE); that is cheaper to undo, but until then they count as
+ * resident with the kernel, though not here. */
+void heap_scavenge_lazily(bool lazily);
 
 /* Give the calling thread's cached objects back to the central lists. */
 void heap_flush_thread(void);

@@ -11,12 +11,13 @@ bool os_range_reserve(struct os_range *range, size_t bytes)
 {
     /* os_release promises zeros for whole heap pages only. */
     ASSERT(HEAP_PAGE_BYTES % sysconf(_SC_PAGESIZE) == 0);
-    /* Aligned by hand: mmap aligns to the system's page, which may be smaller than ours. */
+    /* Aligned by hand: mmap aligns to the system's page. */
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     /* cppcheck-suppress invalidFunctionArg ; -1 is what MAP_ANONYMOUS asks for */
-    void *p = mmap(NULL, bytes + HEAP_PAGE_BYTES, PROT_NONE, flags, -1, 0);
+    void *p = mmap(NULL, bytes + OS_RANGE_ALIGNMENT, PROT_NONE, flags, -1, 0);
     if (p == MAP_FAILED) return false;
-    uintptr_t aligned = ((uintptr_t)p + HEAP_PAGE_BYTES - 1) & ~(uintptr_t)(HEAP_PAGE_BYTES - 1);
+    uintptr_t aligned =
+        ((uintptr_t)p + OS_RANGE_ALIGNMENT - 1) & ~(uintptr_t)(OS_RANGE_ALIGNMENT - 1);
     range->base = (uint8_t *)aligned;
     range->reserved_bytes = bytes;
     range->committed_bytes = 0;
@@ -28,7 +29,7 @@ void os_range_trim(struct os_range *range, size_t bytes)
 {
     ASSERT(bytes <= range->reserved_bytes && bytes % HEAP_PAGE_BYTES == 0);
     ASSERT(range->committed_bytes == 0);
-    /* The page lost to alignment stays; it costs nothing. */
+    /* What was lost to alignment stays; it costs nothing. */
     if (munmap(range->base + bytes, range->reserved_bytes - bytes) == 0)
         range->reserved_bytes = bytes;
 }
@@ -47,4 +48,9 @@ bool os_range_commit(struct os_range *range, size_t bytes)
 bool os_release(void *p, size_t bytes)
 {
     return madvise(p, bytes, MADV_DONTNEED) == 0;
+}
+
+bool os_release_lazily(void *p, size_t bytes)
+{
+    return madvise(p, bytes, MADV_FREE) == 0;
 }

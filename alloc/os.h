@@ -16,8 +16,11 @@
 
 #include "base/compiler.h"
 
+/* Of huge pages, so that our blocks of this size are theirs. */
+enum { OS_RANGE_ALIGNMENT = 2 << 20 };
+
 struct os_range {
-    uint8_t *base; /* page-aligned; NULL before os_range_reserve */
+    uint8_t *base; /* aligned to OS_RANGE_ALIGNMENT; NULL before os_range_reserve */
     size_t reserved_bytes;
     size_t committed_bytes; /* usable, from base on */
 };
@@ -34,5 +37,8 @@ MUST_USE bool os_range_commit(struct os_range *range, size_t bytes);
 /* Give the pages back: they leave the resident set now and are zero when touched next. p and bytes
  * are multiples of the heap's page. False when the system refuses (locked memory). */
 MUST_USE bool os_release(void *p, size_t bytes);
+
+/* Let the system take the pages whenever it wants to; until then they keep what they hold. */
+MUST_USE bool os_release_lazily(void *p, size_t bytes);
 
 #endif

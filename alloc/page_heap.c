@@ -10,11 +10,12 @@
 #include "base/lock.h"
 
 enum {
-    GROW_PAGES = 512,        /* the range grows by 4 MiB at least */
-    RELEASE_PAGES_MAX = 512, /* per madvise, so that no run is out of reach for long */
-    ALLOC_ATTEMPTS_MAX = 8,  /* others may take what we had released for ourselves */
-    QUICK_PAGES_MAX = 128,   /* longer runs are joined at once */
-    QUICK_RUNS_MAX = 1024    /* what has to be joined in one go */
+    GROW_PAGES = 512,                                   /* the range grows by 4 MiB at least */
+    BLOCK_PAGES = OS_RANGE_ALIGNMENT / HEAP_PAGE_BYTES, /* of a huge page */
+    RELEASE_PAGES_MAX = 2 * BLOCK_PAGES, /* per madvise: no run is out of reach for long */
+    ALLOC_ATTEMPTS_MAX = 8,              /* others may take what we had released for ourselves */
+    QUICK_PAGES_MAX = 128,               /* longer runs are joined at once */
+    QUICK_RUNS_MAX = 1024                /* what has to be joined in one go */
 };
 
 static struct {
@@ -28,6 +29,10 @@ static struct {
     uint64_t idle_pages; /* resident ones: in the tree, quick, and on the move */
     uint64_t released_pages;
     uint64_t released_pages_total;
+    uint64_t idle_pages_low; /* since the last page_heap_demand */
+    uint64_t taken_pages;    /* released ones, since then */
+    bool lazily;
+    bool dirty; /* ever lazily: released pages need not read as zero */
 } heap = {.lock = MUTEX_INIT(LOCK_PAGE_HEAP)};
 
 static uint64_t bytes_of(uint64_t pages)
@@ -162,13 +167,21 @@ static struct span *grow(uint32_t pages)
     return insert_run(run, SPAN_RELEASED);
 }
 
+static void note_low(void)
+{
+    if (heap.idle_pages < heap.idle_pages_low) heap.idle_pages_low = heap.idle_pages;
+}
+
 static void count_taken(enum span_state from, uint32_t pages)
 {
     heap.inuse_pages += pages;
-    if (from == SPAN_IDLE)
+    if (from == SPAN_IDLE) {
         heap.idle_pages -= pages;
-    else
+        note_low();
+    } else {
         heap.released_pages -= pages;
+        heap.taken_pages += pages;
+    }
 }
 
 static struct span *take_quick(uint32_t pages)
@@ -205,7 +218,7 @@ static struct span *take(uint32_t pages, unsigned size_class)
     }
     if (cut_front(run, pages)) record_destroy(run);
     span->state = size_class == SIZE_CLASS_LARGE ? SPAN_LARGE : SPAN_SMALL;
-    span->known_zero = from == SPAN_RELEASED;
+    span->known_zero = from == SPAN_RELEASED && !heap.dirty;
     count_taken(from, pages);
     page_map_set(span);
     return span;
@@ -322,13 +335,23 @@ bool page_heap_resize(struct span *span, uint32_t pages)
     return done;
 }
 
+/* At most `pages` from the start of the run. A cut falls between two blocks where it can, so that
+ * no huge page is broken for half of it. */
+static uint32_t cut_for(const struct span *run, uint64_t pages)
+{
+    if (run->pages <= pages) return run->pages;
+    uint32_t end = (run->page + (uint32_t)pages) / BLOCK_PAGES * BLOCK_PAGES;
+    return end > run->page ? end - run->page : (uint32_t)pages;
+}
+
 /* Take the longest idle run, or `pages` of it, out of the tree. NULL when there is none. */
 static struct span *detach_idle(uint64_t pages)
 {
     struct span *run = run_tree_longest(&heap.idle);
     if (!run) return NULL;
     struct span *part = NULL;
-    if (run->pages > pages) part = record_create(SIZE_CLASS_LARGE, run->page, (uint32_t)pages);
+    uint32_t cut = cut_for(run, pages);
+    if (run->pages > cut) part = record_create(SIZE_CLASS_LARGE, run->page, cut);
     if (part)
         cut_front(run, part->pages);
     else
@@ -336,6 +359,36 @@ static struct span *detach_idle(uint64_t pages)
     part->state = SPAN_MOVING;
     page_map_set(part);
     return part;
+}
+
+void page_heap_demand(struct scavenge_demand *out)
+{
+    mutex_lock(&heap.lock);
+    *out = (struct scavenge_demand){
+        .idle_bytes = bytes_of(heap.idle_pages),
+        .low_bytes = bytes_of(heap.idle_pages_low),
+        .taken_bytes = bytes_of(heap.taken_pages),
+        .inuse_bytes = bytes_of(heap.inuse_pages),
+    };
+    heap.idle_pages_low = heap.idle_pages;
+    heap.taken_pages = 0;
+    mutex_unlock(&heap.lock);
+}
+
+void page_heap_release_lazily(bool lazily)
+{
+    mutex_lock(&heap.lock);
+    heap.lazily = lazily;
+    heap.dirty |= lazily;
+    mutex_unlock(&heap.lock);
+}
+
+static bool release_run(const struct span *run, bool lazily)
+{
+    void *p = page_map_address(run->page);
+    if (!(lazily ? os_release_lazily : os_release)(p, bytes_of(run->pages))) return false;
+    limit_uncharge(bytes_of(run->pages));
+    return true;
 }
 
 uint64_t page_heap_release(uint64_t bytes)
@@ -350,15 +403,16 @@ uint64_t page_heap_release(uint64_t bytes)
         struct span *run = detach_idle(step < RELEASE_PAGES_MAX ? step : RELEASE_PAGES_MAX);
         if (!run) break;
         uint32_t pages = run->pages;
+        bool lazily = heap.lazily;
         mutex_unlock(&heap.lock);
-        willing = os_release(page_map_address(run->page), bytes_of(pages));
-        if (willing) limit_uncharge(bytes_of(pages));
+        willing = release_run(run, lazily);
         mutex_lock(&heap.lock);
         if (willing) {
             gone += pages;
             heap.idle_pages -= pages;
             heap.released_pages += pages;
             heap.released_pages_total += pages;
+            note_low();
         }
         insert_run(run, willing ? SPAN_RELEASED : SPAN_IDLE);
     }

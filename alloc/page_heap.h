@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "alloc/scavenge_policy.h"
 #include "alloc/span.h"
 #include "base/compiler.h"
 
@@ -37,8 +38,15 @@ void page_heap_free(struct span *first);
  * False, nothing changed, when that is not possible. */
 MUST_USE bool page_heap_resize(struct span *span, uint32_t pages);
 
-/* Give idle pages back to the system, longest runs first, at most `bytes`; returns how many bytes
- * went. (When the limit refuses even the record of a split, a whole run may go instead.) */
+/* What was needed since the last call; one caller. */
+void page_heap_demand(struct scavenge_demand *out);
+
+/* Whether page_heap_release leaves it to the system when pages really go (os_release_lazily). */
+void page_heap_release_lazily(bool lazily);
+
+/* Give idle pages back to the system, longest runs first and in whole blocks of 2 MiB if they have
+ * any, at most `bytes`; returns how many bytes went. (When the limit refuses even the record of a
+ * split, a whole run may go instead.) */
 uint64_t page_heap_release(uint64_t bytes);
 
 struct page_heap_stats {

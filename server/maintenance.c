@@ -19,19 +19,6 @@ uint64_t maintenance_other_bytes(void)
     return resident > ours ? resident - ours : 0;
 }
 
-/* Idle pages that were not needed lately: all but a share of what is in use, in steps. Under
- * pressure nothing is kept. */
-static void scavenge(const struct memstats *stats, bool pressed)
-{
-    uint64_t idle = stats->heap_idle - stats->heap_released;
-    uint64_t keep = stats->heap_inuse / SCAVENGE_KEEP_DIVISOR;
-    if (keep < SCAVENGE_KEEP_MIN_BYTES) keep = SCAVENGE_KEEP_MIN_BYTES;
-    if (pressed) keep = 0;
-    if (idle <= keep) return;
-    uint64_t excess = idle - keep;
-    (void)heap_scavenge(excess < SCAVENGE_STEP_BYTES ? excess : SCAVENGE_STEP_BYTES);
-}
-
 static void measure_memory(struct maintenance *m)
 {
     struct memstats stats;
@@ -44,7 +31,11 @@ static void measure_memory(struct maintenance *m)
     bool refuse =
         budget_refuses_writes(heap_used_bytes(), idle, m->options.memory_limit_bytes, was);
     atomic_store(&m->writes_refused, refuse);
-    scavenge(&stats, refuse);
+    /* Idle pages go when they are due; under pressure at once, in steps. */
+    if (refuse)
+        (void)heap_scavenge(SCAVENGE_STEP_BYTES);
+    else
+        (void)heap_scavenge_round(clock_mono_ns());
     if (refuse && !was)
         log_warn("memory", "near the limit, writes are refused",
                  "used_bytes=%" PRIu64 " limit_bytes=%" PRIu64, heap_used_bytes(),

@@ -25,8 +25,7 @@ enum {
     MAINTENANCE_ROUNDS_MAX = 64, /* of storage_maintain in a row */
     MAINTENANCE_MEASURE_MS = 1000
 };
-/* Idle pages beyond this share of what is used go back to the system, so much at a time. */
-enum { SCAVENGE_KEEP_DIVISOR = 16, SCAVENGE_KEEP_MIN_BYTES = 16 << 20 };
+/* Near the limit idle pages go back to the system at once, so much at a time. */
 enum { SCAVENGE_STEP_BYTES = 64 << 20 };
 
 struct maintenance_options {

@@ -1,0 +1,103 @@
+/* scavenge_policy - a window of lows, a purse of CPU time, a memory of regrets. */
+#include "alloc/scavenge_policy.h"
+
+#define SECOND_NS INT64_C(1000000000)
+
+enum {
+    MIB = 1 << 20,
+    START_MIB_NS = 80000,   /* giving back 4 KiB pages, measured */
+    MIB_NS_MIN = 1000,      /* a lucky measurement must not lift the pace off the ground */
+    COST_WEIGHT = 4,        /* a measurement counts for a quarter */
+    PURSE_SECONDS = 1,      /* CPU time is saved up for so long */
+    REGRET_AGES = 4,        /* taken again within so many idle ages is soon */
+    REGRET_FADING_AGES = 24 /* half of the regret is forgotten */
+};
+
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t minus(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+void scavenge_policy_init(struct scavenge_policy *policy, const struct scavenge_options *options)
+{
+    /* lows of 0: nothing is old before the first idle age has passed. */
+    *policy = (struct scavenge_policy){.options = *options, .mib_ns = START_MIB_NS};
+}
+
+static void earn(struct scavenge_policy *policy, int64_t elapsed_ns)
+{
+    int64_t most = PURSE_SECONDS * SECOND_NS / 1000 * policy->options.cpu_permille;
+    if (elapsed_ns > PURSE_SECONDS * SECOND_NS) elapsed_ns = PURSE_SECONDS * SECOND_NS;
+    policy->budget_ns += elapsed_ns / 1000 * policy->options.cpu_permille;
+    if (policy->budget_ns > most) policy->budget_ns = most;
+}
+
+/* Write the low of the time since the last round into every slot that this time touches. */
+static void slide(struct scavenge_policy *policy, uint64_t low)
+{
+    int64_t width = policy->options.idle_age_ns / (SCAVENGE_SLOTS - 1);
+    if (width < 1) width = 1;
+    policy->lows[policy->slot] = lesser(policy->lows[policy->slot], low);
+    for (int i = 0; i < SCAVENGE_SLOTS && policy->now_ns - policy->slot_ns >= width; i++) {
+        policy->slot_ns += width;
+        policy->slot = (policy->slot + 1) % SCAVENGE_SLOTS;
+        policy->lows[policy->slot] = low;
+    }
+    /* After a long sleep all slots are new. */
+    if (policy->now_ns - policy->slot_ns >= width) policy->slot_ns = policy->now_ns;
+}
+
+static void regret(struct scavenge_policy *policy, uint64_t taken)
+{
+    int64_t age = policy->options.idle_age_ns;
+    if (policy->now_ns - policy->given_ns >= REGRET_AGES * age) policy->given_bytes = 0;
+    uint64_t again = lesser(taken, policy->given_bytes);
+    policy->given_bytes -= again;
+    policy->regret_bytes += again;
+    if (again) policy->regret_ns = policy->now_ns;
+    if (policy->now_ns - policy->regret_ns < REGRET_FADING_AGES * age) return;
+    policy->regret_bytes /= 2;
+    policy->regret_ns = policy->now_ns;
+}
+
+uint64_t scavenge_policy_round(struct scavenge_policy *policy, int64_t now_ns,
+                               const struct scavenge_demand *demand)
+{
+    if (policy->now_ns == 0 || now_ns < policy->now_ns) {
+        policy->now_ns = policy->slot_ns = policy->regret_ns = policy->given_ns = now_ns;
+        return 0;
+    }
+    earn(policy, now_ns - policy->now_ns);
+    policy->now_ns = now_ns;
+    regret(policy, demand->taken_bytes);
+    slide(policy, lesser(demand->low_bytes, demand->idle_bytes));
+
+    uint64_t low = demand->idle_bytes;
+    for (unsigned i = 0; i < SCAVENGE_SLOTS; i++)
+        low = lesser(low, policy->lows[i]);
+    uint64_t keep = demand->inuse_bytes / policy->options.keep_parts;
+    if (keep < policy->regret_bytes) keep = policy->regret_bytes;
+    if (policy->budget_ns <= 0) return 0;
+    uint64_t affordable = (uint64_t)policy->budget_ns * MIB / (uint64_t)policy->mib_ns;
+    return lesser(minus(low, keep), affordable);
+}
+
+void scavenge_policy_spent(struct scavenge_policy *policy, uint64_t bytes, int64_t cpu_ns)
+{
+    policy->budget_ns -= cpu_ns;
+    if (bytes == 0) return;
+    policy->given_bytes += bytes;
+    policy->given_ns = policy->now_ns;
+    for (unsigned i = 0; i < SCAVENGE_SLOTS; i++)
+        policy->lows[i] = minus(policy->lows[i], bytes);
+    /* Small amounts say little about the price of a MiB. */
+    if (bytes < MIB) return;
+    int64_t mib_ns = (int64_t)((uint64_t)cpu_ns * MIB / bytes);
+    policy->mib_ns += (mib_ns - policy->mib_ns) / COST_WEIGHT;
+    if (policy->mib_ns < MIB_NS_MIN) policy->mib_ns = MIB_NS_MIN;
+}
