@@ -380,14 +380,18 @@ static void dequeue(struct wal *w, struct wal_waiter *waiter)
 
 static void commit(struct wal *w, struct wal_waiter *self)
 {
-    int slices = 0; /* of waiting, run out: a clock that jumps uses up one of them, not all */
+    /* Both must run out: a clock that jumps uses up one slice of waiting, not all of them; a wait
+     * that returns at once (libfaketime) uses up slices, but no time. */
+    int slices = 0;
+    int64_t start_ns = clock_mono_ns();
     mutex_lock(&w->lock);
     enqueue(w, self);
     while (self->state != WAITER_DONE) {
         if (self->state == WAITER_QUEUED && !w->writing) {
             lead(w);
         } else if (!cond_wait_for(&w->changed, &w->lock, WAL_WAIT_MS / WAL_WAIT_SLICES) &&
-                   self->state == WAITER_QUEUED && w->writing && ++slices >= WAL_WAIT_SLICES) {
+                   self->state == WAITER_QUEUED && w->writing && ++slices >= WAL_WAIT_SLICES &&
+                   clock_mono_ns() - start_ns >= WAL_WAIT_MS * INT64_C(1000000)) {
             dequeue(w, self);
             (void)error_set(&self->error, ERR_UNAVAILABLE,
                             "the disk has not finished a write for %d s", WAL_WAIT_MS / 1000);
