@@ -93,7 +93,8 @@ CLOSE = [
     'avg_over_time(node_load1[10s])',
     'sum_over_time(node_load1[10s])',
     'stddev_over_time(node_memory_MemFree_bytes[10s])',
-    'histogram_quantile(0.9, rate(prometheus_http_request_duration_seconds_bucket{handler="/metrics"}[10s]))',
+    'histogram_quantile(0.9,'
+    ' rate(prometheus_http_request_duration_seconds_bucket{handler="/metrics"}[10s]))',
     'histogram_quantile(0.5, sum by (le) (prometheus_http_request_duration_seconds_bucket))',
     'max_over_time(rate(node_cpu_seconds_total[5s])[10s:1s])',
     'avg_over_time(sum(rate(node_context_switches_total[4s]))[8s:2s] offset 1s)',
