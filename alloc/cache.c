@@ -202,6 +202,16 @@ uint64_t cache_inuse_bytes(void)
            atomic_load_explicit(&caches.stack_bytes, memory_order_relaxed);
 }
 
+void cache_hold(void)
+{
+    mutex_lock(&caches.lock);
+}
+
+void cache_let_go(void)
+{
+    mutex_unlock(&caches.lock);
+}
+
 void cache_check(const struct cache *cache)
 {
     uint64_t room_bytes = 0;

@@ -72,6 +72,10 @@ struct cache *cache_first(void);
 /* Bytes of the caches that have a thread now. */
 uint64_t cache_inuse_bytes(void);
 
+/* For alloc/fork: no thread gets or leaves a cache between the two. */
+void cache_hold(void);
+void cache_let_go(void);
+
 /* The owner's stacks: aborts when one holds what it should not. */
 void cache_check(const struct cache *cache);
 

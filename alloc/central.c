@@ -186,6 +186,18 @@ uint64_t central_spans(unsigned size_class)
     return atomic_load_explicit(&centrals[size_class].spans, memory_order_relaxed);
 }
 
+void central_hold_all(void)
+{
+    for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++)
+        mutex_lock(&centrals[i].lock);
+}
+
+void central_let_go_all(void)
+{
+    for (unsigned i = SIZE_CLASS_COUNT; i > 0; i--)
+        mutex_unlock(&centrals[i - 1].lock);
+}
+
 static void check_bits(const struct span *span)
 {
     uint32_t words = span_words(span->size_class);

@@ -28,6 +28,10 @@ void central_give(unsigned size_class, void *const *objects, uint32_t count);
 /* Spans of the class that are in use now: a relaxed read. */
 uint64_t central_spans(unsigned size_class);
 
+/* For alloc/fork: no object comes or goes between the two. */
+void central_hold_all(void);
+void central_let_go_all(void);
+
 /* Walk all spans of all classes; aborts on a broken invariant. */
 void central_check(void);
 

@@ -87,6 +87,16 @@ void meta_free(void *p, size_t bytes, enum meta_kind kind)
     mutex_unlock(&meta.lock);
 }
 
+void meta_hold(void)
+{
+    mutex_lock(&meta.lock);
+}
+
+void meta_let_go(void)
+{
+    mutex_unlock(&meta.lock);
+}
+
 void meta_stats(struct meta_stats *out)
 {
     mutex_lock(&meta.lock);

@@ -30,6 +30,10 @@ MUST_USE void *meta_alloc(size_t bytes, enum meta_kind kind);
 /* Give back what meta_alloc gave, with the same bytes (<= META_RECORD_MAX) and kind. */
 void meta_free(void *p, size_t bytes, enum meta_kind kind);
 
+/* For alloc/fork: no record comes or goes between the two. */
+void meta_hold(void);
+void meta_let_go(void);
+
 struct meta_stats {
     uint64_t inuse_bytes[META_KIND_COUNT];
     uint64_t carved_bytes[META_KIND_COUNT]; /* in use or in free lists */

@@ -1,0 +1,24 @@
+/* fork - all locks, lowest rank first; let go in the opposite order. */
+#include "alloc/fork.h"
+
+#include "alloc/cache.h"
+#include "alloc/central.h"
+#include "alloc/meta.h"
+#include "alloc/page_heap.h"
+
+void fork_prepare(void)
+{
+    struct page_heap_stats unread;
+    central_hold_all();
+    page_heap_hold(&unread);
+    cache_hold();
+    meta_hold();
+}
+
+void fork_done(void)
+{
+    meta_let_go();
+    cache_let_go();
+    page_heap_let_go();
+    central_let_go_all();
+}

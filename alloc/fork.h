@@ -1,0 +1,18 @@
+/*
+ * fork - the heap across fork(2): a child must not find a lock held by a thread it does not have.
+ *
+ * For pthread_atfork, by programs that fork and go on without exec (tests/preload); the server does
+ * not. fork_prepare takes every lock of the heap, in their order, and fork_done lets them go, in
+ * the parent and in the child. What other threads had in their caches is lost to the child.
+ *
+ * Debug builds abort here: their locks of one rank exclude each other.
+ *
+ * Threads: any.
+ */
+#ifndef HEARTH_ALLOC_FORK_H
+#define HEARTH_ALLOC_FORK_H
+
+void fork_prepare(void);
+void fork_done(void);
+
+#endif

@@ -1,0 +1,167 @@
+/*
+ * malloc_shim - the names of malloc(3) over alloc/heap.h, for LD_PRELOAD: programs that know
+ * nothing of us exercise the heap.
+ *
+ * Everything is under one tag. Usable before any constructor has run: the heap sets itself up at
+ * the first call, from memory it maps itself. Around fork the heap's locks are held, so that the
+ * child finds it whole.
+ *
+ * With HEARTH_MALLOC_REPORT=file in the environment, every process that ends by exit walks the
+ * whole heap (which aborts on a broken invariant), checks the identities of the books, and appends
+ * a line to the file: pid, objects ever handed out, objects left, bytes left.
+ *
+ * Limits: alignments beyond a heap page (8 KiB) are refused with ENOMEM.
+ *
+ * Threads: any.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "alloc/fork.h"
+#include "alloc/heap.h"
+#include "alloc/memstats.h"
+#include "base/assert.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+enum { SYSTEM_PAGE_BYTES = 4096 };
+
+/* libc's declarations carry attributes that ours need not repeat. */
+EXPORT void *malloc(size_t size);
+EXPORT void *calloc(size_t count, size_t size);
+EXPORT void *realloc(void *p, size_t size);
+EXPORT void *reallocarray(void *p, size_t count, size_t size);
+EXPORT void free(void *p);
+EXPORT void *aligned_alloc(size_t alignment, size_t size);
+EXPORT void *memalign(size_t alignment, size_t size);
+EXPORT int posix_memalign(void **out, size_t alignment, size_t size);
+EXPORT void *valloc(size_t size);
+EXPORT void *pvalloc(size_t size);
+EXPORT size_t malloc_usable_size(void *p);
+
+static void *or_errno(void *p)
+{
+    if (!p) errno = ENOMEM;
+    return p;
+}
+
+/* Nobody may be given the address of nothing twice. */
+static size_t at_least_one(size_t size)
+{
+    return size ? size : 1;
+}
+
+void *malloc(size_t size)
+{
+    return or_errno(heap_alloc(at_least_one(size), HEAP_PROCESS));
+}
+
+void *calloc(size_t count, size_t size)
+{
+    if (count == 0 || size == 0) count = size = 1;
+    return or_errno(heap_calloc(count, size, HEAP_PROCESS));
+}
+
+void *realloc(void *p, size_t size)
+{
+    if (p && size == 0) {
+        heap_free(p, HEAP_PROCESS);
+        return NULL;
+    }
+    return or_errno(heap_resize(p, at_least_one(size), HEAP_PROCESS));
+}
+
+void *reallocarray(void *p, size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) return or_errno(NULL);
+    return realloc(p, bytes);
+}
+
+void free(void *p)
+{
+    heap_free(p, HEAP_PROCESS);
+}
+
+static void *alloc_aligned(size_t alignment, size_t size)
+{
+    if (alignment > HEAP_PAGE_BYTES) return NULL;
+    return heap_alloc_aligned(at_least_one(size), alignment, HEAP_PROCESS);
+}
+
+static int is_power_of_two(size_t n)
+{
+    return n && (n & (n - 1)) == 0;
+}
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+    if (!is_power_of_two(alignment)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return or_errno(alloc_aligned(alignment, size));
+}
+
+void *memalign(size_t alignment, size_t size)
+{
+    return aligned_alloc(alignment, size);
+}
+
+int posix_memalign(void **out, size_t alignment, size_t size)
+{
+    if (!is_power_of_two(alignment) || alignment % sizeof(void *)) return EINVAL;
+    void *p = alloc_aligned(alignment, size);
+    if (!p) return ENOMEM;
+    *out = p;
+    return 0;
+}
+
+void *valloc(size_t size)
+{
+    return or_errno(alloc_aligned(SYSTEM_PAGE_BYTES, size));
+}
+
+void *pvalloc(size_t size)
+{
+    size_t rest = size % SYSTEM_PAGE_BYTES;
+    return valloc(rest ? size + SYSTEM_PAGE_BYTES - rest : size);
+}
+
+size_t malloc_usable_size(void *p)
+{
+    return p ? heap_usable_size(p) : 0;
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(fork_prepare, fork_done, fork_done);
+}
+
+static void check_books(const struct memstats *s)
+{
+    uint64_t tags = 0;
+    for (int t = 0; t < HEAP_TAG_COUNT; t++)
+        tags += s->tag_bytes[t];
+    ASSERT(tags == s->heap_alloc && s->heap_alloc <= s->heap_inuse);
+    ASSERT(s->heap_objects == s->mallocs - s->frees);
+    ASSERT(s->heap_sys == s->heap_inuse + s->heap_idle);
+}
+
+__attribute__((destructor)) static void report(void)
+{
+    const char *path = getenv("HEARTH_MALLOC_REPORT");
+    struct memstats stats;
+    if (!path) return;
+    heap_check();
+    memstats_read(&stats);
+    check_books(&stats);
+    FILE *f = fopen(path, "ae");
+    if (!f) return;
+    fprintf(f, "%d %lu %lu %lu\n", (int)getpid(), (unsigned long)stats.mallocs,
+            (unsigned long)stats.heap_objects, (unsigned long)stats.heap_alloc);
+    fclose(f);
+}
