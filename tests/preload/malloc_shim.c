@@ -17,7 +17,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "alloc/fork.h"
@@ -29,7 +28,8 @@
 
 enum { SYSTEM_PAGE_BYTES = 4096 };
 
-/* libc's declarations carry attributes that ours need not repeat. */
+/* What stdlib.h declares, less what it promises the compiler about it: it is not included. */
+char *getenv(const char *name);
 EXPORT void *malloc(size_t size);
 EXPORT void *calloc(size_t count, size_t size);
 EXPORT void *realloc(void *p, size_t size);
