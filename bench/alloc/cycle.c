@@ -1,0 +1,97 @@
+/*
+ * cycle - up to a high-water mark, down to a low one, again and again; then nothing.
+ *
+ *     cycle [high_mb=1024] [low_mb=64] [turns=4] [chunks=0] [oldest=0] [wait_s=10]
+ *
+ * Sizes are log-uniform from 16 bytes to 1 MiB; with chunks=1 from 128 bytes to 4 KiB, as sample
+ * chunks are. Frees are at random, with oldest=1 the oldest first. Prints MB (2^20): resident at
+ * the last high, live at the last low, resident there at once and wait_s later, and wait_s after
+ * the last free.
+ */
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bench/alloc/mem.h"
+
+enum { OBJECTS_MAX = 4 << 20 };
+
+struct object {
+    void *p;
+    size_t size;
+};
+
+static struct object *objects; /* a queue: [first, end), holes filled when freeing at random */
+static size_t first, end;
+static uint64_t live;
+static uint64_t seed = 1;
+
+static size_t random_size(bool chunks)
+{
+    double low = chunks ? 7 : 4;
+    double high = chunks ? 12 : 20;
+    double u = (double)(mem_random(&seed) >> 11) * 0x1p-53;
+    return (size_t)exp2(low + (high - low) * u);
+}
+
+static void grow_to(uint64_t bytes, bool chunks)
+{
+    while (live < bytes) {
+        if (end == OBJECTS_MAX) {
+            memmove(objects, objects + first, (end - first) * sizeof(*objects));
+            end -= first;
+            first = 0;
+            if (end == OBJECTS_MAX) return;
+        }
+        struct object *o = &objects[end++];
+        o->size = random_size(chunks);
+        o->p = mem_alloc(o->size);
+        memset(o->p, 1, o->size);
+        live += o->size;
+    }
+}
+
+static void shrink_to(uint64_t bytes, bool oldest)
+{
+    while (live > bytes && first < end) {
+        size_t i = oldest ? first : first + mem_random(&seed) % (end - first);
+        live -= objects[i].size;
+        mem_free(objects[i].p);
+        objects[i] = objects[first++];
+    }
+}
+
+static double resident_mb(uint64_t base)
+{
+    return ((double)mem_resident().bytes - (double)base) / (1 << 20);
+}
+
+int main(int argc, char **argv)
+{
+    unsigned high_mb = mem_option(argc, argv, "high_mb", 1024);
+    unsigned low_mb = mem_option(argc, argv, "low_mb", 64);
+    unsigned turns = mem_option(argc, argv, "turns", 4);
+    unsigned chunks = mem_option(argc, argv, "chunks", 0);
+    unsigned oldest = mem_option(argc, argv, "oldest", 0);
+    unsigned wait_s = mem_option(argc, argv, "wait_s", 10);
+    mem_start();
+    objects = mem_table(OBJECTS_MAX * sizeof(*objects));
+    mem_free(mem_alloc(1));
+    uint64_t base = mem_resident().bytes;
+    double high = 0;
+    for (unsigned turn = 0; turn < turns; turn++) {
+        grow_to((uint64_t)high_mb << 20, chunks);
+        high = resident_mb(base);
+        shrink_to((uint64_t)low_mb << 20, oldest);
+    }
+    double at_once = resident_mb(base);
+    double live_mb = (double)live / (1 << 20);
+    mem_sleep_s(wait_s);
+    double later = resident_mb(base);
+    shrink_to(0, oldest);
+    mem_sleep_s(wait_s);
+    printf("high %.1f live %.1f low %.1f low_later %.1f end %.1f\n", high, live_mb, at_once, later,
+           resident_mb(base));
+    return 0;
+}
