@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alloc/memstats.h"
+#include "base/clock.h"
 #include "base/lock.h"
 #include "base/thread.h"
 #include "tests/unit/alloc/random.h"
@@ -127,6 +128,7 @@ static void work(void *arg)
         if (what == 0) heap_scavenge(1 << 20);
         if (what == 1) heap_flush_thread();
         if (what == 2) heap_check();
+        if (what == 3) heap_scavenge_round(clock_mono_ns() * 1000); /* hours in seconds */
     }
 }
 
