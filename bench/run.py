@@ -170,6 +170,7 @@ def run_server(args, cls, scale, bodies, start_ms, folder):
     server.wait_for(lambda: server.query("query", **newest)["data"]["result"][0]["value"][1] == str(total), 120)
     row["restart: s to the newest sample"] = time.monotonic() - begin
     row["restart: CPU s"] = server.cpu_s()
+    time.sleep(args.quiet_seconds)  # what the query above took has been given back, or is kept
     row["RSS MB after restart"] = server.rss_bytes() / 1e6
     server.stop()
     server.remove()
