@@ -42,7 +42,8 @@ enum {
     {.bytes = (size),                                                                              \
      .slots = SPAN_SLOTS(size),                                                                    \
      .pages = SPAN_PAGES(size),                                                                    \
-     .cached_max = CLAMP(CACHED_BYTES_MAX / (size), CACHED_OBJECTS_MIN, CACHED_OBJECTS_MAX),       \
+     .cached_max =                                                                                 \
+         (uint16_t)CLAMP(CACHED_BYTES_MAX / (size), CACHED_OBJECTS_MIN, CACHED_OBJECTS_MAX),       \
      .quarter = (SPAN_SLOTS(size) + 3) / 4,                                                        \
      .reciprocal = (uint32_t)(((UINT64_C(1) << 32) + (uint32_t)(size)-1) / (uint32_t)(size))},
 
