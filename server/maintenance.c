@@ -70,18 +70,25 @@ static int64_t snapshot_round(void *arg)
     /* The first call is at the start, when everything is on disk already. */
     if (m->snapshot_due) {
         enum status st = durability_snapshot(m->options.durability, m->options.storage, &err);
+        if (!st) atomic_store(&m->rescuing, false);
         if (st)
             log_error("snapshot", "snapshot failed, the previous one stays", "err=%s",
                       LOG_TEXT(str_from(err.text)));
     }
     m->snapshot_due = true;
-    return m->options.snapshot_interval_ms;
+    int64_t wait_ms = m->options.snapshot_interval_ms;
+    if (durability_wants_snapshot(m->options.durability) && wait_ms > MAINTENANCE_RETRY_MS)
+        wait_ms = MAINTENANCE_RETRY_MS;
+    return wait_ms;
 }
 
 static int64_t sync_round(void *arg)
 {
     struct maintenance *m = arg;
     durability_sync(m->options.durability);
+    /* Once: on a disk that goes on failing, the retries are the snapshot thread's. */
+    if (durability_wants_snapshot(m->options.durability) && !atomic_exchange(&m->rescuing, true))
+        ticker_wake(&m->snapshot);
     return m->options.sync_interval_ms;
 }
 

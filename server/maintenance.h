@@ -3,7 +3,8 @@
  *
  *     maintain   every 100 ms: bounded rounds of storage_maintain; every second: measure memory
  *                that is not ours, return idle pages, decide whether writes must wait
- *     snapshot   every --snapshot.interval
+ *     snapshot   every --snapshot.interval; at once when a sync of the log failed, because memory
+ * then has what the disk may have lost, and again every MAINTENANCE_RETRY_MS until it works
  *     wal-sync   every --wal.sync-interval, with --wal.sync=interval
  *
  * Threads: writes_refused from any thread; the rest from main.
@@ -23,7 +24,8 @@
 enum {
     MAINTENANCE_INTERVAL_MS = 100,
     MAINTENANCE_ROUNDS_MAX = 64, /* of storage_maintain in a row */
-    MAINTENANCE_MEASURE_MS = 1000
+    MAINTENANCE_MEASURE_MS = 1000,
+    MAINTENANCE_RETRY_MS = 10000
 };
 /* Near the limit idle pages go back to the system at once, so much at a time. */
 enum { SCAVENGE_STEP_BYTES = 64 << 20 };
@@ -41,8 +43,9 @@ struct maintenance {
     struct ticker maintain;
     struct ticker snapshot;
     struct ticker sync;
-    int64_t measured_ns; /* the maintain thread's own */
-    bool snapshot_due;   /* the snapshot thread's own */
+    int64_t measured_ns;  /* the maintain thread's own */
+    bool snapshot_due;    /* the snapshot thread's own */
+    atomic_bool rescuing; /* a failed sync has woken the snapshot thread; until one is published */
     atomic_bool writes_refused;
     struct gauge other_bytes; /* resident memory that is not the heap's */
     struct histogram rounds;  /* durations of storage_maintain */

@@ -9,7 +9,8 @@ static void ticker_main(void *arg)
         mutex_unlock(&t->lock);
         int64_t wait_ms = t->round(t->arg);
         mutex_lock(&t->lock);
-        if (!t->stopping && wait_ms > 0) cond_wait_for(&t->wake, &t->lock, wait_ms);
+        if (!t->stopping && !t->woken && wait_ms > 0) cond_wait_for(&t->wake, &t->lock, wait_ms);
+        t->woken = false;
     }
     mutex_unlock(&t->lock);
 }
@@ -20,6 +21,7 @@ enum status ticker_start(struct ticker *t, const char *name, int64_t (*round)(vo
     mutex_init(&t->lock, LOCK_SERVER);
     cond_init(&t->wake);
     t->stopping = false;
+    t->woken = false;
     t->round = round;
     t->arg = arg;
     enum status st = thread_start(&t->thread, name, ticker_main, t, err);
@@ -30,6 +32,14 @@ enum status ticker_start(struct ticker *t, const char *name, int64_t (*round)(vo
     }
     t->started = true;
     return OK;
+}
+
+void ticker_wake(struct ticker *t)
+{
+    mutex_lock(&t->lock);
+    t->woken = true;
+    cond_signal(&t->wake);
+    mutex_unlock(&t->lock);
 }
 
 void ticker_stop(struct ticker *t)

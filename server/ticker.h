@@ -4,7 +4,7 @@
  * The function is called at once, then after as many milliseconds as it returns. Stopping waits
  * for a call that is under way.
  *
- * Threads: start and stop from one thread.
+ * Threads: start and stop from one thread; wake from any while it is started.
  */
 #ifndef HEARTH_SERVER_TICKER_H
 #define HEARTH_SERVER_TICKER_H
@@ -18,9 +18,10 @@
 
 struct ticker {
     struct thread thread;
-    struct mutex lock; /* LOCK_SERVER: stopping */
+    struct mutex lock; /* LOCK_SERVER: stopping, woken */
     struct cond wake;
     bool stopping;
+    bool woken; /* the next wait is left out */
     bool started;
     int64_t (*round)(void *arg); /* returns the milliseconds until the next one */
     void *arg;
@@ -29,6 +30,8 @@ struct ticker {
 /* t is zeroed. name: of the thread, at most 15 bytes. ERR_IO when there are no more threads. */
 MUST_USE enum status ticker_start(struct ticker *t, const char *name, int64_t (*round)(void *arg),
                                   void *arg, struct error *err);
+/* The next round comes now, or right after the one that runs. */
+void ticker_wake(struct ticker *t);
 /* Does nothing when it was not started. */
 void ticker_stop(struct ticker *t);
 

@@ -1,6 +1,9 @@
 /* maintenance: expired windows go, snapshots come, memory is measured. */
 #include "server/maintenance.h"
 
+#include <errno.h>
+
+#include "snapshot/file.h"
 #include "tests/unit/server/served.h"
 
 static struct served s;
@@ -35,6 +38,36 @@ START_TEST(snapshots_are_taken_at_their_interval)
 }
 END_TEST
 
+/* The first sync after this is set fails, as a disk that lost a page says it once. */
+static atomic_bool sync_fails;
+
+static int fail_one_sync(enum file_op op, const char *path)
+{
+    (void)path;
+    return op == FILE_OP_SYNC && atomic_exchange(&sync_fails, false) ? EIO : 0;
+}
+
+START_TEST(a_failed_sync_of_the_log_brings_a_snapshot_at_once)
+{
+    struct durability_stats stats;
+    served_open(&s, "--snapshot.interval=24h", "--wal.sync-interval=10ms",
+                "--self-scrape.interval=0", NULL);
+    file_set_faults(fail_one_sync);
+    atomic_store(&sync_fails, true);
+    served_store(&s, "m", clock_wall_ms(), 1);
+    for (int waited = 0;; waited++) {
+        durability_stats_read(s.app->durability, &stats);
+        if (stats.snapshots >= 1) break;
+        ck_assert_int_lt(waited, 1500);
+        thread_sleep_ms(10);
+    }
+    ck_assert_uint_eq(stats.wal_write_errors, 1);
+    ck_assert(!durability_wants_snapshot(s.app->durability));
+    file_set_faults(NULL);
+    served_close(&s);
+}
+END_TEST
+
 START_TEST(memory_that_is_not_ours_is_measured)
 {
     served_open(&s, NULL);
@@ -49,4 +82,4 @@ START_TEST(memory_that_is_not_ours_is_measured)
 END_TEST
 
 SUITE(maintenance, expired_samples_go_by_themselves, snapshots_are_taken_at_their_interval,
-      memory_that_is_not_ours_is_measured)
+      a_failed_sync_of_the_log_brings_a_snapshot_at_once, memory_that_is_not_ours_is_measured)

@@ -56,4 +56,20 @@ START_TEST(stopping_does_not_wait_for_the_next_call)
 }
 END_TEST
 
-SUITE(ticker, it_is_called_at_once_and_again, stopping_does_not_wait_for_the_next_call)
+START_TEST(waking_brings_the_next_round_now)
+{
+    struct ticker ticker = {0};
+    struct error err;
+    atomic_store(&calls, 0);
+    ck_assert_int_eq(ticker_start(&ticker, "once", once_a_day, NULL, &err), OK);
+    wait_for_calls(1);
+    for (int round = 2; round < 50; round++) {
+        ticker_wake(&ticker);
+        wait_for_calls(round);
+    }
+    ticker_stop(&ticker);
+}
+END_TEST
+
+SUITE(ticker, it_is_called_at_once_and_again, stopping_does_not_wait_for_the_next_call,
+      waking_brings_the_next_round_now)
