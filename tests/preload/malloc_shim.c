@@ -15,8 +15,10 @@
  * Threads: any.
  */
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "alloc/fork.h"
@@ -136,8 +138,13 @@ size_t malloc_usable_size(void *p)
     return p ? heap_usable_size(p) : 0;
 }
 
-__attribute__((constructor)) static void watch_forks(void)
+/* A copy: by its end a program may have overwritten its environment (nginx does). */
+static char report_path[PATH_MAX];
+
+__attribute__((constructor)) static void start(void)
 {
+    const char *path = getenv("HEARTH_MALLOC_REPORT");
+    if (path && strlen(path) < sizeof(report_path)) strcpy(report_path, path);
     pthread_atfork(fork_prepare, fork_done, fork_done);
 }
 
@@ -153,13 +160,12 @@ static void check_books(const struct memstats *s)
 
 __attribute__((destructor)) static void report(void)
 {
-    const char *path = getenv("HEARTH_MALLOC_REPORT");
     struct memstats stats;
-    if (!path) return;
+    if (!report_path[0]) return;
     heap_check();
     memstats_read(&stats);
     check_books(&stats);
-    FILE *f = fopen(path, "ae");
+    FILE *f = fopen(report_path, "ae");
     if (!f) return;
     fprintf(f, "%d %lu %lu %lu\n", (int)getpid(), (unsigned long)stats.mallocs,
             (unsigned long)stats.heap_objects, (unsigned long)stats.heap_alloc);

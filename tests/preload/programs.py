@@ -18,6 +18,9 @@ import sys
 import tempfile
 import time
 
+import servers
+from runner import Runner, Skipped, program
+
 LONG = bool(os.environ.get("HEARTH_LONG"))
 PYTHON_TESTS = [
     "test_dict", "test_list", "test_set", "test_bytes", "test_json", "test_sort",
@@ -92,44 +95,13 @@ print("done")
 """
 
 
-class Skipped(Exception):
-    pass
-
-
-class Runner:
-    """Runs commands in one folder, with or without the library."""
-
-    def __init__(self, folder, library):
-        self.folder = folder
-        self.env = dict(os.environ, LC_ALL="C", HOME=str(folder), PYTHONMALLOC="malloc",
-                        PYTHONHASHSEED="0", GIT_CONFIG_NOSYSTEM="1")
-        self.report = folder / "report"
-        if library:
-            self.env.update(LD_PRELOAD=library, HEARTH_MALLOC_REPORT=str(self.report))
-
-    def run(self, *command, stdin=b""):
-        done = subprocess.run([str(word) for word in command], cwd=self.folder, env=self.env,
-                              input=stdin, capture_output=True, check=False)
-        if done.returncode != 0:
-            tail = (done.stdout + done.stderr)[-3000:].decode(errors="replace")
-            raise AssertionError(f"{' '.join(map(str, command))}: status {done.returncode}\n{tail}")
-        return done.stdout
-
-
-def program(name):
-    path = shutil.which(name)
-    if not path:
-        raise Skipped(f"no {name} here")
-    return path
-
-
 def python_with_tests():
-    """Debian's python3 with libpython3-testsuite, or another one that brings its tests."""
+    """Debian's python3 with libpython3.11-testsuite, or another one that brings its tests."""
     for python in ("/usr/bin/python3", shutil.which("python3")):
         if python and subprocess.run([python, "-c", "import test.test_json"], capture_output=True,
                                      check=False).returncode == 0:
             return python
-    raise Skipped("no python3 with its test modules (Debian: libpython3-testsuite)")
+    raise Skipped("no python3 with its test modules (Debian: libpython3.11-testsuite)")
 
 
 def sqlite_import(r):
@@ -194,7 +166,8 @@ def cpp_build(r):
     return " ".join(objects).encode() + r.run("./w")
 
 
-CASES = [sqlite_import, python_forks, git_repository]
+CASES = [sqlite_import, python_forks, git_repository, servers.nginx_under_load,
+         servers.apache_under_load]
 CASES_LONG = CASES + [python_modules, cpp_build]
 
 
@@ -207,7 +180,7 @@ def compare(case, library):
             start = time.monotonic()
             results.append((hashlib.sha256(case(r)).hexdigest(), time.monotonic() - start))
             if preload:
-                processes = len(r.report.read_text().splitlines()) if r.report.exists() else 0
+                processes = len(r.reported())
     (plain, plain_s), (ours, ours_s) = results
     if plain != ours:
         raise AssertionError("the results differ")

@@ -1,0 +1,40 @@
+"""Running a program with or without the library in LD_PRELOAD, in a folder of its own."""
+import os
+import shutil
+import subprocess
+
+
+class Skipped(Exception):
+    pass
+
+
+class Runner:
+    """Runs commands in one folder, with or without the library."""
+
+    def __init__(self, folder, library):
+        self.folder = folder
+        self.env = dict(os.environ, LC_ALL="C", HOME=str(folder), PYTHONMALLOC="malloc",
+                        PYTHONHASHSEED="0", GIT_CONFIG_NOSYSTEM="1")
+        self.report = folder / "report"
+        if library:
+            self.env.update(LD_PRELOAD=library, HEARTH_MALLOC_REPORT=str(self.report))
+
+    def reported(self):
+        """The processes that walked their heap and ended."""
+        lines = self.report.read_text().splitlines() if self.report.exists() else []
+        return {int(line.split()[0]) for line in lines}
+
+    def run(self, *command, stdin=b""):
+        done = subprocess.run([str(word) for word in command], cwd=self.folder, env=self.env,
+                              input=stdin, capture_output=True, check=False)
+        if done.returncode != 0:
+            tail = (done.stdout + done.stderr)[-3000:].decode(errors="replace")
+            raise AssertionError(f"{' '.join(map(str, command))}: status {done.returncode}\n{tail}")
+        return done.stdout
+
+
+def program(name):
+    path = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin")
+    if not path:
+        raise Skipped(f"no {name} here")
+    return path
