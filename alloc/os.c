@@ -1,6 +1,7 @@
 /* os - mmap, mprotect, madvise. */
 #include "alloc/os.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@ bool os_range_reserve(struct os_range *range, size_t bytes)
     range->base = (uint8_t *)aligned;
     range->reserved_bytes = bytes;
     range->committed_bytes = 0;
+    os_advise_huge(range->base, bytes, false);
     /* cppcheck-suppress memleak ; it lives as long as the process */
     return true;
 }
@@ -48,6 +50,13 @@ bool os_range_commit(struct os_range *range, size_t bytes)
 bool os_release(void *p, size_t bytes)
 {
     return madvise(p, bytes, MADV_DONTNEED) == 0;
+}
+
+void os_advise_huge(void *p, size_t bytes, bool huge)
+{
+    int saved = errno; /* of a system without huge pages: nobody asked */
+    (void)madvise(p, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+    errno = saved;
 }
 
 bool os_release_lazily(void *p, size_t bytes)

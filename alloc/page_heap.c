@@ -7,13 +7,15 @@
 #include "alloc/poison.h"
 #include "alloc/run_tree.h"
 #include "base/assert.h"
+#include "base/bits.h"
 #include "base/lock.h"
 
 enum {
-    GROW_PAGES = 512,                                   /* the range grows by 4 MiB at least */
-    BLOCK_PAGES = OS_RANGE_ALIGNMENT / HEAP_PAGE_BYTES, /* of a huge page */
+    GROW_PAGES = 512,                    /* the range grows by 4 MiB at least */
+    BLOCK_PAGES = PAGE_HEAP_BLOCK_PAGES, /* of a huge page */
     RELEASE_PAGES_MAX = 2 * BLOCK_PAGES, /* per madvise: no run is out of reach for long */
     ALLOC_ATTEMPTS_MAX = 8,              /* others may take what we had released for ourselves */
+    ALIGNED_TRIES_MAX = 16,              /* runs that are long enough but lie askew */
     QUICK_PAGES_MAX = 128,               /* longer runs are joined at once */
     QUICK_RUNS_MAX = 1024                /* what has to be joined in one go */
 };
@@ -134,18 +136,33 @@ static bool join_quick(void)
     return any;
 }
 
-/* Take the first `pages` of a free run out of its tree; what is left goes back, under the same
- * record. True when nothing was left: the record is then the caller's to give back. */
-static bool cut_front(struct span *run, uint32_t pages)
+static void put_back(struct span *run, enum span_state state, uint32_t page, uint32_t pages)
 {
-    struct run_tree *tree = tree_of((enum span_state)run->state);
-    run_tree_remove(tree, run);
-    if (run->pages == pages) return true;
-    run->page += pages;
-    run->pages -= pages;
+    run->state = (uint8_t)state;
+    run->page = page;
+    run->pages = pages;
     page_map_set(run);
-    run_tree_insert(tree, run);
-    return false;
+    run_tree_insert(tree_of(state), run);
+}
+
+/* Take `pages` from `page` on out of a free run; what is left on either side goes back. *unused is
+ * the record of the run when nothing was left, else NULL. False, nothing changed, when two sides
+ * are left and there is no memory for a second record. */
+static bool cut(struct span *run, uint32_t page, uint32_t pages, struct span **unused)
+{
+    enum span_state state = (enum span_state)run->state;
+    uint32_t first = run->page;
+    uint32_t end = run->page + run->pages;
+    bool front = first < page;
+    bool tail = page + pages < end;
+    struct span *second = run;
+    if (front && tail) second = record_create(SIZE_CLASS_LARGE, page, pages);
+    if (!second) return false;
+    run_tree_remove(tree_of(state), run);
+    if (front) put_back(run, state, first, page - first);
+    if (tail) put_back(second, state, page + pages, end - (page + pages));
+    *unused = front || tail ? NULL : run;
+    return true;
 }
 
 /* A longer range; the new pages are a released run of at least `pages`, which is returned. */
@@ -196,27 +213,57 @@ static struct span *take_quick(uint32_t pages)
     return span;
 }
 
+static uint32_t aligned_page(const struct span *run, uint32_t alignment)
+{
+    return (uint32_t)bits_align_up(run->page, alignment);
+}
+
+/* A good fit for `pages` at a multiple of `alignment` pages, the best of all if that is 1; NULL
+ * when there is none. */
+static struct span *best(const struct run_tree *tree, uint32_t pages, uint32_t alignment)
+{
+    struct span *run = run_tree_best(tree, pages);
+    for (int i = 0; run && i < ALIGNED_TRIES_MAX; i++) {
+        if (aligned_page(run, alignment) + pages <= run->page + run->pages) return run;
+        run = run_tree_next(tree, run);
+    }
+    return run ? run_tree_best(tree, pages + alignment - 1) : NULL;
+}
+
+static struct span *find_run(uint32_t pages, uint32_t alignment)
+{
+    struct span *run = best(&heap.idle, pages, alignment);
+    if (!run && join_quick()) run = best(&heap.idle, pages, alignment);
+    if (!run) run = best(&heap.released, pages, alignment);
+    if (!run) run = grow(pages + alignment - 1);
+    return run;
+}
+
 /* One attempt under the lock; NULL when limit or range stand against it. */
-static struct span *take(uint32_t pages, unsigned size_class)
+static struct span *take(uint32_t pages, unsigned size_class, uint32_t alignment)
 {
     if (size_class == SIZE_CLASS_LARGE) {
         struct span *span = take_quick(pages);
         if (span) return span;
     }
-    struct span *run = run_tree_best(&heap.idle, pages);
-    if (!run && join_quick()) run = run_tree_best(&heap.idle, pages);
-    if (!run) run = run_tree_best(&heap.released, pages);
-    if (!run) run = grow(pages);
+    struct span *run = find_run(pages, alignment);
     if (!run) return NULL;
 
     enum span_state from = (enum span_state)run->state;
-    struct span *span = record_create(size_class, run->page, pages);
+    uint32_t page = aligned_page(run, alignment);
+    struct span *span = record_create(size_class, page, pages);
+    struct span *unused;
     if (!span) return NULL;
     if (from == SPAN_RELEASED && !limit_charge(bytes_of(pages))) {
         record_destroy(span);
         return NULL;
     }
-    if (cut_front(run, pages)) record_destroy(run);
+    if (!cut(run, page, pages, &unused)) {
+        if (from == SPAN_RELEASED) limit_uncharge(bytes_of(pages));
+        record_destroy(span);
+        return NULL;
+    }
+    if (unused) record_destroy(unused);
     span->state = size_class == SIZE_CLASS_LARGE ? SPAN_LARGE : SPAN_SMALL;
     span->known_zero = from == SPAN_RELEASED && !heap.dirty;
     count_taken(from, pages);
@@ -231,12 +278,12 @@ static bool hopeless(uint32_t pages)
     return pages >= page_map.reserved_bytes >> PAGE_SHIFT || (limit && bytes_of(pages) > limit);
 }
 
-struct span *page_heap_alloc(uint32_t pages, unsigned size_class)
+static struct span *alloc_aligned(uint32_t pages, unsigned size_class, uint32_t alignment)
 {
     if (hopeless(pages)) return NULL;
     for (int attempt = 0; attempt < ALLOC_ATTEMPTS_MAX; attempt++) {
         mutex_lock(&heap.lock);
-        struct span *span = take(pages, size_class);
+        struct span *span = take(pages, size_class, alignment);
         mutex_unlock(&heap.lock);
         if (span) return span;
         /* Idle runs that were too short for us are charged too: trade them in. A little more than
@@ -244,6 +291,21 @@ struct span *page_heap_alloc(uint32_t pages, unsigned size_class)
         if (page_heap_release(bytes_of(pages + GROW_PAGES / 8)) == 0) return NULL;
     }
     return NULL;
+}
+
+struct span *page_heap_alloc(uint32_t pages, unsigned size_class)
+{
+    return alloc_aligned(pages, size_class, 1);
+}
+
+struct span *page_heap_alloc_block(uint32_t pages, bool huge)
+{
+    bool blocks = pages % BLOCK_PAGES == 0;
+    struct span *span = alloc_aligned(pages, SIZE_CLASS_LARGE, blocks ? BLOCK_PAGES : 1);
+    if (!span || !blocks || !huge) return span;
+    span->huge = true;
+    os_advise_huge(page_map_address(span->page), bytes_of(pages), true);
+    return span;
 }
 
 struct span *page_heap_reuse(uint32_t pages, uint32_t wanted)
@@ -258,6 +320,14 @@ struct span *page_heap_reuse(uint32_t pages, uint32_t wanted)
     }
     mutex_unlock(&heap.lock);
     return first;
+}
+
+/* What the next one does with these pages is not known to want huge ones. */
+static void forget_huge(struct span *span)
+{
+    if (!span->huge) return;
+    os_advise_huge(page_map_address(span->page), bytes_of(span->pages), false);
+    span->huge = false;
 }
 
 static void free_one(struct span *span)
@@ -277,8 +347,10 @@ static void free_one(struct span *span)
 
 void page_heap_free(struct span *first)
 {
-    for (struct span *span = first; span; span = span->after)
+    for (struct span *span = first; span; span = span->after) {
         poison_hide(page_map_address(span->page), bytes_of(span->pages));
+        forget_huge(span);
+    }
     mutex_lock(&heap.lock);
     while (first) {
         struct span *span = first;
@@ -315,7 +387,9 @@ static bool extend(struct span *span, uint32_t pages)
     enum span_state from = (enum span_state)run->state;
     if ((from != SPAN_IDLE && from != SPAN_RELEASED) || run->pages < more) return false;
     if (from == SPAN_RELEASED && !limit_charge(bytes_of(more))) return false;
-    if (cut_front(run, more)) record_destroy(run);
+    struct span *unused;
+    if (!cut(run, run->page, more, &unused)) return false; /* never: one side at most is left */
+    if (unused) record_destroy(unused);
     span->pages = pages;
     count_taken(from, more);
     page_map_set(span);
@@ -324,7 +398,7 @@ static bool extend(struct span *span, uint32_t pages)
 
 bool page_heap_resize(struct span *span, uint32_t pages)
 {
-    DEBUG_ASSERT(span->state == SPAN_LARGE && pages > 0);
+    DEBUG_ASSERT(span->state == SPAN_LARGE && !span->huge && pages > 0);
     bool done = true;
     mutex_lock(&heap.lock);
     if (pages < span->pages)
@@ -335,27 +409,39 @@ bool page_heap_resize(struct span *span, uint32_t pages)
     return done;
 }
 
-/* At most `pages` from the start of the run. A cut falls between two blocks where it can, so that
- * no huge page is broken for half of it. */
-static uint32_t cut_for(const struct span *run, uint64_t pages)
+/* At most `pages` of the run: whole blocks if it has any that fit, else from its start. */
+static void choose_part(const struct span *run, uint32_t pages, uint32_t *page, uint32_t *count)
 {
-    if (run->pages <= pages) return run->pages;
-    uint32_t end = (run->page + (uint32_t)pages) / BLOCK_PAGES * BLOCK_PAGES;
-    return end > run->page ? end - run->page : (uint32_t)pages;
+    uint32_t first = aligned_page(run, BLOCK_PAGES);
+    uint32_t end = (run->page + run->pages) / BLOCK_PAGES * BLOCK_PAGES;
+    *page = run->page;
+    *count = run->pages < pages ? run->pages : pages;
+    if (pages < BLOCK_PAGES || first >= end) return;
+    uint32_t most = pages / BLOCK_PAGES * BLOCK_PAGES;
+    *page = first;
+    *count = end - first < most ? end - first : most;
 }
 
 /* Take the longest idle run, or `pages` of it, out of the tree. NULL when there is none. */
-static struct span *detach_idle(uint64_t pages)
+static struct span *detach_idle(uint32_t pages)
 {
     struct span *run = run_tree_longest(&heap.idle);
     if (!run) return NULL;
-    struct span *part = NULL;
-    uint32_t cut = cut_for(run, pages);
-    if (run->pages > cut) part = record_create(SIZE_CLASS_LARGE, run->page, cut);
-    if (part)
-        cut_front(run, part->pages);
-    else
-        run_tree_remove(&heap.idle, part = run);
+    uint32_t page;
+    uint32_t count;
+    choose_part(run, pages, &page, &count);
+    struct span *part = run;
+    struct span *unused;
+    if (run->pages > count) {
+        part = record_create(SIZE_CLASS_LARGE, page, count);
+        if (part && !cut(run, page, count, &unused)) {
+            record_destroy(part);
+            part = NULL;
+        }
+    }
+    /* Without memory for records, all of it. */
+    if (!part) part = run;
+    if (part == run) run_tree_remove(&heap.idle, run);
     part->state = SPAN_MOVING;
     page_map_set(part);
     return part;
@@ -400,7 +486,8 @@ uint64_t page_heap_release(uint64_t bytes)
     join_quick();
     while (gone < wanted && willing) {
         uint64_t step = wanted - gone;
-        struct span *run = detach_idle(step < RELEASE_PAGES_MAX ? step : RELEASE_PAGES_MAX);
+        struct span *run =
+            detach_idle(step < RELEASE_PAGES_MAX ? (uint32_t)step : RELEASE_PAGES_MAX);
         if (!run) break;
         uint32_t pages = run->pages;
         bool lazily = heap.lazily;

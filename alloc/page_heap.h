@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "alloc/os.h"
 #include "alloc/scavenge_policy.h"
 #include "alloc/span.h"
 #include "base/compiler.h"
@@ -27,6 +28,12 @@
  * in no list; a chain of one. NULL at the limit or the end of the range. */
 MUST_USE struct span *page_heap_alloc(uint32_t pages, unsigned size_class);
 
+/* The same for SIZE_CLASS_LARGE, for those who share a span among objects of their own. One of
+ * PAGE_HEAP_BLOCK_PAGES, or a multiple, is aligned to PAGE_HEAP_BLOCK_PAGES, and with `huge` the
+ * system is asked for huge pages, until page_heap_free. `huge` is nothing for other lengths. */
+enum { PAGE_HEAP_BLOCK_PAGES = OS_RANGE_ALIGNMENT / HEAP_PAGE_BYTES };
+MUST_USE struct span *page_heap_alloc_block(uint32_t pages, bool huge);
+
 /* Up to `wanted` spans of exactly `pages` that were freed lately, SPAN_LARGE and chained by after:
  * no split, no join, no system call. NULL when there is none. */
 MUST_USE struct span *page_heap_reuse(uint32_t pages, uint32_t wanted);
@@ -34,8 +41,8 @@ MUST_USE struct span *page_heap_reuse(uint32_t pages, uint32_t wanted);
 /* The spans chained by after become free runs; the records are gone for the caller. */
 void page_heap_free(struct span *first);
 
-/* Change the length of a SPAN_LARGE in place: to fewer pages, or into the free run behind it.
- * False, nothing changed, when that is not possible. */
+/* Change the length of a SPAN_LARGE (no huge one) in place: to fewer pages, or into the free run
+ * behind it. False, nothing changed, when that is not possible. */
 MUST_USE bool page_heap_resize(struct span *span, uint32_t pages);
 
 /* What was needed since the last call; one caller. */
@@ -44,8 +51,9 @@ void page_heap_demand(struct scavenge_demand *out);
 /* Whether page_heap_release leaves it to the system when pages really go (os_release_lazily). */
 void page_heap_release_lazily(bool lazily);
 
-/* Give idle pages back to the system, longest runs first and in whole blocks of 2 MiB if they have
- * any, at most `bytes`; returns how many bytes went. (When the limit refuses even the record of a
+/* Give idle pages back to the system, longest runs first and of those the whole blocks of 2 MiB, so
+ * that no huge page is split while there is another choice; at most `bytes`; returns how many bytes
+ * went. (When the limit refuses even the record of a
  * split, a whole run may go instead.) */
 uint64_t page_heap_release(uint64_t bytes);
 

@@ -98,6 +98,22 @@ struct span *run_tree_longest(const struct run_tree *tree)
     return at;
 }
 
+struct span *run_tree_next(const struct run_tree *tree, const struct span *run)
+{
+    uint64_t key = key_of(run);
+    struct span *next = NULL;
+    struct span *at = tree->root;
+    while (at) {
+        if (key_of(at) > key) {
+            next = at;
+            at = at->before;
+        } else {
+            at = at->after;
+        }
+    }
+    return next;
+}
+
 /* The run with the least key above `key`, and its parent checked on the way. */
 static const struct span *next_above(const struct run_tree *tree, uint64_t key)
 {

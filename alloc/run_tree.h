@@ -26,6 +26,9 @@ void run_tree_remove(struct run_tree *tree, struct span *run);
 /* The shortest run of at least `pages`, of those the lowest; NULL when there is none. */
 struct span *run_tree_best(const struct run_tree *tree, uint32_t pages);
 
+/* The one that follows by length, then address; NULL after the last. */
+struct span *run_tree_next(const struct run_tree *tree, const struct span *run);
+
 /* The longest run; NULL when the tree is empty. */
 struct span *run_tree_longest(const struct run_tree *tree);
 

@@ -36,6 +36,7 @@ struct span {
     uint8_t list;          /* of its central: which one it is in */
     uint8_t known_zero;    /* SPAN_LARGE: was taken from released pages */
     uint8_t owner;         /* SPAN_LARGE: tag + 1; 0 while it is in a thread cache */
+    uint8_t huge;          /* SPAN_LARGE: its pages were advised to be huge */
     uint16_t record_bytes; /* of this record, as asked from meta */
     uint16_t first_word;   /* no bit is set in any word before it */
     uint32_t free_slots;   /* set bits */

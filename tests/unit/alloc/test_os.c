@@ -1,6 +1,8 @@
 /* os: ranges grow, released pages are zero. */
 #include "alloc/os.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "alloc/heap.h"
@@ -58,6 +60,43 @@ START_TEST(too_much_address_space_is_refused)
 }
 END_TEST
 
+/* The VmFlags of the mapping that p lies in. */
+static void flags_of(const void *p, char *flags, size_t size)
+{
+    char line[512];
+    bool inside = false;
+    FILE *f = fopen("/proc/self/smaps", "re");
+    ck_assert_ptr_nonnull(f);
+    flags[0] = 0;
+    while (fgets(line, sizeof(line), f)) {
+        char *end = NULL;
+        uintptr_t low = strtoull(line, &end, 16);
+        if (*end == '-') inside = (uintptr_t)p >= low && (uintptr_t)p < strtoull(end + 1, NULL, 16);
+        if (inside && strncmp(line, "VmFlags:", 8) == 0) snprintf(flags, size, "%s", line);
+    }
+    fclose(f);
+}
+
+START_TEST(huge_pages_come_only_where_they_were_asked_for)
+{
+    struct os_range range = {0};
+    char flags[512];
+    ck_assert(os_range_reserve(&range, 3 * OS_RANGE_ALIGNMENT));
+    ck_assert(os_range_commit(&range, 3 * OS_RANGE_ALIGNMENT));
+    uint8_t *middle = range.base + OS_RANGE_ALIGNMENT;
+    flags_of(middle, flags, sizeof(flags));
+    if (!strstr(flags, " nh")) return; /* a system without them */
+    os_advise_huge(middle, OS_RANGE_ALIGNMENT, true);
+    flags_of(middle, flags, sizeof(flags));
+    ck_assert_msg(strstr(flags, " hg") && !strstr(flags, " nh"), "%s", flags);
+    flags_of(range.base, flags, sizeof(flags));
+    ck_assert_msg(strstr(flags, " nh") != NULL, "%s", flags);
+    os_advise_huge(middle, OS_RANGE_ALIGNMENT, false);
+    flags_of(middle, flags, sizeof(flags));
+    ck_assert_msg(strstr(flags, " nh") != NULL, "%s", flags);
+}
+END_TEST
+
 SUITE(os, a_range_becomes_usable_from_its_start_on,
       released_pages_are_zero_and_their_neighbours_are_not, a_trimmed_range_ends_earlier,
-      too_much_address_space_is_refused)
+      too_much_address_space_is_refused, huge_pages_come_only_where_they_were_asked_for)

@@ -152,6 +152,79 @@ START_TEST(what_was_freed_lately_serves_its_own_length_without_a_split)
 }
 END_TEST
 
+START_TEST(blocks_of_2_mib_are_aligned_and_others_need_not_be)
+{
+    enum { BLOCK = PAGE_HEAP_BLOCK_PAGES, BLOCKS = 6 };
+    struct span *blocks[BLOCKS];
+    start();
+    struct span *askew = page_heap_alloc(3, SIZE_CLASS_LARGE);
+    for (int i = 0; i < BLOCKS; i++) {
+        blocks[i] = page_heap_alloc_block(BLOCK, i % 2);
+        ck_assert_ptr_nonnull(blocks[i]);
+        ck_assert_uint_eq(blocks[i]->page % BLOCK, 0);
+        ck_assert_uint_eq(blocks[i]->pages, BLOCK);
+        ck_assert_uint_eq(blocks[i]->huge, i % 2);
+    }
+    struct span *small = page_heap_alloc_block(8, true);
+    ck_assert_uint_eq(small->pages, 8);
+    ck_assert(!small->huge);
+    page_heap_check();
+    page_heap_free(askew);
+    page_heap_free(small);
+    for (int i = 0; i < BLOCKS; i++)
+        page_heap_free(blocks[i]);
+    page_heap_check();
+}
+END_TEST
+
+START_TEST(a_freed_block_serves_the_next_one_although_another_run_is_as_long)
+{
+    enum { BLOCK = PAGE_HEAP_BLOCK_PAGES };
+    start();
+    struct span *room = page_heap_alloc_block(3 * BLOCK, false);
+    uint32_t page = room->page;
+    page_heap_free(room);
+    struct span *low = page_heap_alloc(1, SIZE_CLASS_LARGE);
+    struct span *askew = page_heap_alloc(BLOCK, SIZE_CLASS_LARGE);
+    ck_assert_uint_eq(low->page, page);
+    ck_assert_uint_eq(askew->page, page + 1);
+    struct span *guard = page_heap_alloc(1, SIZE_CLASS_LARGE);
+    struct span *block = page_heap_alloc_block(BLOCK, false);
+    ck_assert_uint_eq(block->page, page + 2 * BLOCK);
+    page_heap_free(askew); /* an idle run of the same length at a lower address */
+    page_heap_free(block);
+    uint64_t released = stats().released_bytes;
+    ck_assert_ptr_nonnull(block = page_heap_alloc_block(BLOCK, true));
+    ck_assert_uint_eq(block->page, page + 2 * BLOCK);
+    ck_assert_uint_eq(stats().released_bytes, released);
+    page_heap_free(block);
+    page_heap_free(low);
+    page_heap_free(guard);
+    page_heap_check();
+}
+END_TEST
+
+START_TEST(whole_blocks_are_given_back_before_their_ragged_ends)
+{
+    enum { BLOCK = PAGE_HEAP_BLOCK_PAGES };
+    start();
+    struct span *room = page_heap_alloc_block(4 * BLOCK, false);
+    uint32_t page = room->page;
+    page_heap_free(room);
+    struct span *low = page_heap_alloc(100, SIZE_CLASS_LARGE); /* two blocks, ragged before */
+    struct span *middle = page_heap_alloc(3 * BLOCK - 50, SIZE_CLASS_LARGE);
+    ck_assert_uint_eq(low->page, page);
+    page_heap_free(middle);
+    page_heap_release((uint64_t)BLOCK * HEAP_PAGE_BYTES);
+    ck_assert_uint_eq(page_map_span(page + BLOCK)->state, SPAN_RELEASED);
+    ck_assert_uint_eq(page_map_span(page + BLOCK)->page, page + BLOCK);
+    ck_assert_uint_eq(page_map_span(page + BLOCK)->pages, BLOCK);
+    page_heap_check();
+    page_heap_free(low);
+    page_heap_check();
+}
+END_TEST
+
 START_TEST(any_history_leaves_consistent_runs)
 {
     enum { SPANS = 200, STEPS = 20000 };
@@ -163,9 +236,13 @@ START_TEST(any_history_leaves_consistent_runs)
         uint32_t i = (uint32_t)random_below(&r, SPANS);
         uint32_t pages = (uint32_t)random_size(&r, 300);
         if (!spans[i]) {
-            ck_assert_ptr_nonnull(spans[i] = page_heap_alloc(pages, SIZE_CLASS_LARGE));
+            bool block = pages % 16 == 0;
+            if (block) pages = PAGE_HEAP_BLOCK_PAGES;
+            spans[i] = block ? page_heap_alloc_block(pages, random_below(&r, 2))
+                             : page_heap_alloc(pages, SIZE_CLASS_LARGE);
+            ck_assert_ptr_nonnull(spans[i]);
             inuse += pages * (uint64_t)HEAP_PAGE_BYTES;
-        } else if (random_below(&r, 3) == 0) {
+        } else if (random_below(&r, 3) == 0 && !spans[i]->huge) {
             uint32_t before = spans[i]->pages;
             if (page_heap_resize(spans[i], pages))
                 inuse += ((uint64_t)pages - before) * HEAP_PAGE_BYTES;
@@ -188,4 +265,6 @@ SUITE(page_heap, neighbours_become_one_run_in_any_order_of_freeing,
       resident_runs_are_taken_before_released_ones, released_pages_read_as_zero_and_are_known_to,
       no_more_is_given_back_than_asked, a_large_object_grows_into_the_free_run_behind_it,
       what_was_freed_lately_serves_its_own_length_without_a_split,
-      any_history_leaves_consistent_runs)
+      blocks_of_2_mib_are_aligned_and_others_need_not_be,
+      a_freed_block_serves_the_next_one_although_another_run_is_as_long,
+      whole_blocks_are_given_back_before_their_ragged_ends, any_history_leaves_consistent_runs)

@@ -56,6 +56,14 @@ START_TEST(finds_the_shortest_then_lowest_run_after_any_history)
     struct span *longest = run_tree_longest(&tree);
     ck_assert_ptr_nonnull(longest);
     ck_assert_ptr_null(naive_best(longest->pages + 1));
+    size_t walked = 0;
+    for (struct span *run = run_tree_best(&tree, 1); run; walked++) {
+        struct span *next = run_tree_next(&tree, run);
+        /* No other run lies between the two. */
+        if (next) ck_assert(next->pages > run->pages || next->page > run->page);
+        run = next;
+    }
+    ck_assert_uint_eq(walked, tree.count);
     for (int i = 0; i < RUNS; i++)
         heap_free(runs[i], HEAP_PROCESS);
 }
