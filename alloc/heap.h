@@ -78,6 +78,16 @@ void heap_set_other_bytes(uint64_t bytes);
 /* Bytes counted against the limit right now. Cheap: one atomic load. */
 uint64_t heap_used_bytes(void);
 
+/* How short memory is, as whoever set the limit sees it; nothing in here decides by it. */
+enum heap_pressure {
+    HEAP_CALM, /* the start */
+    HEAP_SOFT, /* keep nothing at hand that others could use: heap_flush_thread after a piece of
+                  work */
+    HEAP_HARD  /* take no new data in */
+};
+void heap_set_pressure(enum heap_pressure pressure);
+enum heap_pressure heap_pressure(void);
+
 /* Return free pages to the operating system, at most `bytes` of them, at once; returns how many
  * bytes went. */
 uint64_t heap_scavenge(uint64_t bytes);

@@ -10,6 +10,7 @@ static _Atomic uint64_t limit_bytes; /* 0: none */
 static _Atomic uint64_t used_bytes;  /* other_bytes included */
 static _Atomic uint64_t other_bytes;
 static _Atomic uint64_t refusals;
+static _Atomic int pressure_level; /* enum heap_pressure */
 
 bool limit_charge(uint64_t bytes)
 {
@@ -59,4 +60,14 @@ void heap_set_other_bytes(uint64_t bytes)
 uint64_t heap_used_bytes(void)
 {
     return atomic_load_explicit(&used_bytes, memory_order_relaxed);
+}
+
+void heap_set_pressure(enum heap_pressure pressure)
+{
+    atomic_store_explicit(&pressure_level, pressure, memory_order_relaxed);
+}
+
+enum heap_pressure heap_pressure(void)
+{
+    return (enum heap_pressure)atomic_load_explicit(&pressure_level, memory_order_relaxed);
 }

@@ -1,29 +1,46 @@
 /*
- * budget - how memory is shared out: the limit, the part a query may take, and when writes stop.
+ * budget - how memory is shared out: the limit, the part a query may take, and what happens on the
+ * way up to it.
  *
- *     0 ........................... writes stop ......... limit
- *                                   | headroom: queries, replies, snapshots go on |
+ *     0 ........ calm ........ soft line ....... hard line .............. limit
+ *                              |                 |                        |
+ *                              |                 |                        allocation says no
+ *                              |                 writes are refused: queries, replies and
+ *                              |                 snapshots have the headroom to themselves
+ *                              free memory goes back at once, threads keep nothing at hand
+ *
+ * The soft line counts everything that is held, the hard one only what cannot be given back: free
+ * pages serve the next allocation as well as the system.
  *
  * Pure functions, numbers in and numbers out; maintenance applies them.
  */
 #ifndef HEARTH_SERVER_BUDGET_H
 #define HEARTH_SERVER_BUDGET_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
+#include "alloc/heap.h"
 #include "server/config.h"
 
 /* limit of base_bytes: a share of it, or the bytes themselves. */
 uint64_t budget_resolve(struct config_limit limit, uint64_t base_bytes);
 
-/* Bytes below the limit that writes leave to everybody else. */
-uint64_t budget_headroom(uint64_t limit_bytes);
+/* Where the levels begin; UINT64_MAX without a limit (0). */
+uint64_t budget_soft_bytes(uint64_t limit_bytes);
+uint64_t budget_hard_bytes(uint64_t limit_bytes);
 
-/* Should writes be refused? idle_bytes: of used, free pages that are still resident and serve the
- * next allocation. Once refusing, it takes a little more room to accept again, so that the answer
- * does not flicker. limit_bytes 0: no limit. */
-bool budget_refuses_writes(uint64_t used_bytes, uint64_t idle_bytes, uint64_t limit_bytes,
-                           bool refusing);
+struct budget_reading {
+    uint64_t limit_bytes; /* 0: none */
+    uint64_t used_bytes;  /* counted against the limit */
+    uint64_t idle_bytes;  /* of those: free pages that are still resident */
+};
+
+/* The level now. It takes a little more room to leave a level than to stay out of it, so that the
+ * answer does not flicker; `before` is the last answer. */
+enum heap_pressure budget_pressure(const struct budget_reading *now, enum heap_pressure before);
+
+/* How many idle bytes have to go back to the system at once, for the pressure to end if that is
+ * enough; the others go when they are due. */
+uint64_t budget_surplus(const struct budget_reading *now, enum heap_pressure pressure);
 
 #endif

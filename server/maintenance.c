@@ -19,31 +19,50 @@ uint64_t maintenance_other_bytes(void)
     return resident > ours ? resident - ours : 0;
 }
 
-static void measure_memory(struct maintenance *m)
+static struct budget_reading read_budget(const struct maintenance *m)
 {
     struct memstats stats;
+    memstats_read(&stats);
+    return (struct budget_reading){.limit_bytes = m->options.memory_limit_bytes,
+                                   .used_bytes = heap_used_bytes(),
+                                   .idle_bytes = stats.heap_idle - stats.heap_released};
+}
+
+static void log_pressure(enum heap_pressure before, enum heap_pressure now,
+                         const struct budget_reading *reading)
+{
+    if (now == HEAP_HARD && before != HEAP_HARD)
+        log_warn("memory", "near the limit, writes are refused",
+                 "used_bytes=%" PRIu64 " limit_bytes=%" PRIu64, reading->used_bytes,
+                 reading->limit_bytes);
+    if (now != HEAP_HARD && before == HEAP_HARD)
+        log_info("memory", "writes are accepted again",
+                 "used_bytes=%" PRIu64 " limit_bytes=%" PRIu64, reading->used_bytes,
+                 reading->limit_bytes);
+}
+
+static void give_back(const struct budget_reading *reading, enum heap_pressure pressure)
+{
+    uint64_t surplus = budget_surplus(reading, pressure);
+    /* Idle pages go when they are due; under pressure at once, in steps. */
+    if (surplus > 0)
+        (void)heap_scavenge(surplus < SCAVENGE_STEP_BYTES ? surplus : SCAVENGE_STEP_BYTES);
+    else
+        (void)heap_scavenge_round(clock_mono_ns());
+}
+
+static void measure_memory(struct maintenance *m)
+{
     uint64_t other = maintenance_other_bytes();
     gauge_set(&m->other_bytes, (int64_t)other);
     heap_set_other_bytes(other);
-    memstats_read(&stats);
-    uint64_t idle = stats.heap_idle - stats.heap_released;
-    bool was = atomic_load(&m->writes_refused);
-    bool refuse =
-        budget_refuses_writes(heap_used_bytes(), idle, m->options.memory_limit_bytes, was);
-    atomic_store(&m->writes_refused, refuse);
-    /* Idle pages go when they are due; under pressure at once, in steps. */
-    if (refuse)
-        (void)heap_scavenge(SCAVENGE_STEP_BYTES);
-    else
-        (void)heap_scavenge_round(clock_mono_ns());
-    if (refuse && !was)
-        log_warn("memory", "near the limit, writes are refused",
-                 "used_bytes=%" PRIu64 " limit_bytes=%" PRIu64, heap_used_bytes(),
-                 m->options.memory_limit_bytes);
-    if (!refuse && was)
-        log_info("memory", "writes are accepted again",
-                 "used_bytes=%" PRIu64 " limit_bytes=%" PRIu64, heap_used_bytes(),
-                 m->options.memory_limit_bytes);
+    enum heap_pressure before = heap_pressure();
+    if (before != HEAP_CALM) heap_flush_thread();
+    struct budget_reading reading = read_budget(m);
+    enum heap_pressure now = budget_pressure(&reading, before);
+    heap_set_pressure(now);
+    log_pressure(before, now, &reading);
+    give_back(&reading, now);
 }
 
 static int64_t maintain_round(void *arg)
@@ -111,16 +130,13 @@ void maintenance_stop(struct maintenance *m)
     ticker_stop(&m->maintain);
 }
 
-/* Far from the limit this is one atomic load. Near it every request looks at the exact numbers, so
+/* Far from the limit this is two atomic loads. Near it every request looks at the exact numbers, so
  * that a burst between two measurements does not eat what is left for queries. */
-bool maintenance_refuses_writes(struct maintenance *m)
+bool maintenance_refuses_writes(const struct maintenance *m)
 {
-    uint64_t limit = m->options.memory_limit_bytes;
-    if (limit == 0) return false;
-    bool refusing = atomic_load_explicit(&m->writes_refused, memory_order_relaxed);
-    if (!refusing && heap_used_bytes() <= limit - budget_headroom(limit)) return false;
-    struct memstats stats;
-    memstats_read(&stats);
-    return budget_refuses_writes(heap_used_bytes(), stats.heap_idle - stats.heap_released, limit,
-                                 refusing);
+    enum heap_pressure before = heap_pressure();
+    uint64_t hard = budget_hard_bytes(m->options.memory_limit_bytes);
+    if (before != HEAP_HARD && heap_used_bytes() <= hard) return false;
+    struct budget_reading reading = read_budget(m);
+    return budget_pressure(&reading, before) == HEAP_HARD;
 }

@@ -2,12 +2,12 @@
  * maintenance - the background threads: expiry and scavenging, snapshots, syncs.
  *
  *     maintain   every 100 ms: bounded rounds of storage_maintain; every second: measure memory
- *                that is not ours, return idle pages, decide whether writes must wait
+ *                that is not ours, set the heap's pressure (server/budget), return idle pages
  *     snapshot   every --snapshot.interval; at once when a sync of the log failed, because memory
  * then has what the disk may have lost, and again every MAINTENANCE_RETRY_MS until it works
  *     wal-sync   every --wal.sync-interval, with --wal.sync=interval
  *
- * Threads: writes_refused from any thread; the rest from main.
+ * Threads: maintenance_refuses_writes from any thread; the rest from main.
  */
 #ifndef HEARTH_SERVER_MAINTENANCE_H
 #define HEARTH_SERVER_MAINTENANCE_H
@@ -27,7 +27,7 @@ enum {
     MAINTENANCE_MEASURE_MS = 1000,
     MAINTENANCE_RETRY_MS = 10000
 };
-/* Near the limit idle pages go back to the system at once, so much at a time. */
+/* Above the soft line idle pages go back to the system at once, so much at a time. */
 enum { SCAVENGE_STEP_BYTES = 64 << 20 };
 
 struct maintenance_options {
@@ -46,7 +46,6 @@ struct maintenance {
     int64_t measured_ns;  /* the maintain thread's own */
     bool snapshot_due;    /* the snapshot thread's own */
     atomic_bool rescuing; /* a failed sync has woken the snapshot thread; until one is published */
-    atomic_bool writes_refused;
     struct gauge other_bytes; /* resident memory that is not the heap's */
     struct histogram rounds;  /* durations of storage_maintain */
 };
@@ -59,7 +58,7 @@ MUST_USE enum status maintenance_start(struct maintenance *m,
 void maintenance_stop(struct maintenance *m);
 
 /* Should writes be answered with 503 now? */
-bool maintenance_refuses_writes(struct maintenance *m);
+bool maintenance_refuses_writes(const struct maintenance *m);
 
 /* Resident memory beyond the heap's, measured now. */
 uint64_t maintenance_other_bytes(void);

@@ -68,7 +68,7 @@ static void write_go_meta(const struct hearth *h, const struct metric_sink *sink
          (double)s->other_sys},
         {"go_memstats_next_gc_bytes", METRIC_GAUGE,
          "Bytes at which writes are refused until memory is free again.",
-         (double)(h->memory_limit_bytes - budget_headroom(h->memory_limit_bytes))},
+         (double)budget_hard_bytes(h->memory_limit_bytes)},
     };
     write_rows(sink, rows, ARRAY_COUNT(rows));
 }
@@ -182,7 +182,10 @@ static void write_owners(const struct hearth *h, const struct metric_sink *sink,
          (double)s->limit_refusals},
         {"hearth_memory_writes_refused", METRIC_GAUGE,
          "1 while writes are refused because memory is short.",
-         atomic_load(&h->maintenance.writes_refused) ? 1 : 0},
+         heap_pressure() == HEAP_HARD ? 1 : 0},
+        {"hearth_memory_pressure", METRIC_GAUGE,
+         "0: calm; 1: free memory is given back at once; 2: writes are refused too.",
+         (double)heap_pressure()},
     };
     write_rows(sink, rows, ARRAY_COUNT(rows));
 }

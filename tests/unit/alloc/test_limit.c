@@ -50,5 +50,16 @@ START_TEST(refusals_are_counted)
 }
 END_TEST
 
+START_TEST(pressure_is_what_was_said_last)
+{
+    ck_assert_int_eq(heap_pressure(), HEAP_CALM);
+    heap_set_pressure(HEAP_HARD);
+    ck_assert_int_eq(heap_pressure(), HEAP_HARD);
+    heap_set_pressure(HEAP_CALM);
+    ck_assert_int_eq(heap_pressure(), HEAP_CALM);
+}
+END_TEST
+
 SUITE(limit, exactly_the_limit_may_be_used, without_a_limit_everything_is_counted_and_allowed,
-      a_limit_below_what_is_used_refuses_until_enough_is_gone, refusals_are_counted)
+      a_limit_below_what_is_used_refuses_until_enough_is_gone, refusals_are_counted,
+      pressure_is_what_was_said_last)

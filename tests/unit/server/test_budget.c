@@ -1,9 +1,21 @@
-/* budget: shares of memory, and when writes stop and go on. */
+/* budget: shares of memory, and what happens on the way up to the limit and down again. */
 #include "server/budget.h"
 
 #include "tests/unit/suite.h"
 
 #define MIB (UINT64_C(1) << 20)
+
+/* Of 64 MiB: writes stop at 48, the soft line is 95 % of that; a step of hysteresis is 2. */
+#define LIMIT (64 * MIB)
+#define HARD  (48 * MIB)
+#define SOFT  (HARD - HARD / 20)
+#define STEP  (2 * MIB)
+
+static enum heap_pressure pressure(uint64_t used, uint64_t idle, enum heap_pressure before)
+{
+    struct budget_reading now = {.limit_bytes = LIMIT, .used_bytes = used, .idle_bytes = idle};
+    return budget_pressure(&now, before);
+}
 
 START_TEST(a_limit_is_a_share_or_bytes)
 {
@@ -15,43 +27,77 @@ START_TEST(a_limit_is_a_share_or_bytes)
 }
 END_TEST
 
-START_TEST(headroom_is_a_quarter_but_bounded)
+START_TEST(the_hard_line_leaves_a_quarter_but_not_more_than_enough)
 {
-    ck_assert_uint_eq(budget_headroom(64 * MIB), 16 * MIB);
-    ck_assert_uint_eq(budget_headroom(100000 * MIB), 256 * MIB);
+    ck_assert_uint_eq(budget_hard_bytes(LIMIT), HARD);
+    ck_assert_uint_eq(budget_hard_bytes(100000 * MIB), (100000 - 256) * MIB);
 }
 END_TEST
 
-START_TEST(without_a_limit_nothing_is_refused)
+START_TEST(the_soft_line_is_below_the_hard_one_at_any_limit)
 {
-    ck_assert(!budget_refuses_writes(UINT64_MAX, 0, 0, false));
-    ck_assert(!budget_refuses_writes(UINT64_MAX, 0, 0, true));
+    ck_assert_uint_eq(budget_soft_bytes(LIMIT), SOFT);
+    for (uint64_t limit = 64; limit < UINT64_MAX / 3; limit *= 3) {
+        ck_assert_uint_lt(budget_soft_bytes(limit), budget_hard_bytes(limit));
+        ck_assert_uint_lt(budget_hard_bytes(limit), limit);
+    }
 }
 END_TEST
 
-START_TEST(writes_stop_at_the_headroom)
+START_TEST(without_a_limit_it_is_always_calm)
 {
-    ck_assert(!budget_refuses_writes(48 * MIB, 0, 64 * MIB, false));
-    ck_assert(budget_refuses_writes(48 * MIB + 1, 0, 64 * MIB, false));
-    ck_assert(budget_refuses_writes(100 * MIB, 0, 64 * MIB, false));
+    struct budget_reading now = {.used_bytes = UINT64_MAX, .idle_bytes = 5};
+    ck_assert_int_eq(budget_pressure(&now, HEAP_CALM), HEAP_CALM);
+    ck_assert_int_eq(budget_pressure(&now, HEAP_HARD), HEAP_CALM);
+    ck_assert_uint_eq(budget_surplus(&now, HEAP_CALM), 0);
 }
 END_TEST
 
-START_TEST(idle_pages_are_room)
+START_TEST(levels_begin_behind_their_lines)
 {
-    ck_assert(!budget_refuses_writes(52 * MIB, 4 * MIB, 64 * MIB, false));
-    ck_assert(budget_refuses_writes(52 * MIB, 3 * MIB, 64 * MIB, false));
-    ck_assert(!budget_refuses_writes(1 * MIB, 4 * MIB, 64 * MIB, false));
+    ck_assert_int_eq(pressure(SOFT, 0, HEAP_CALM), HEAP_CALM);
+    ck_assert_int_eq(pressure(SOFT + 1, 0, HEAP_CALM), HEAP_SOFT);
+    ck_assert_int_eq(pressure(HARD, 0, HEAP_CALM), HEAP_SOFT);
+    ck_assert_int_eq(pressure(HARD + 1, 0, HEAP_CALM), HEAP_HARD);
+    ck_assert_int_eq(pressure(2 * LIMIT, 0, HEAP_CALM), HEAP_HARD);
 }
 END_TEST
 
-START_TEST(refusing_ends_a_little_lower)
+START_TEST(idle_pages_are_room_for_writes_but_are_asked_for)
 {
-    ck_assert(budget_refuses_writes(48 * MIB, 0, 64 * MIB, true));
-    ck_assert(!budget_refuses_writes(45 * MIB, 0, 64 * MIB, true));
+    ck_assert_int_eq(pressure(HARD + 4 * MIB, 4 * MIB, HEAP_CALM), HEAP_SOFT);
+    ck_assert_int_eq(pressure(HARD + 4 * MIB, 3 * MIB, HEAP_CALM), HEAP_HARD);
+    ck_assert_int_eq(pressure(1 * MIB, 4 * MIB, HEAP_CALM), HEAP_CALM);
 }
 END_TEST
 
-SUITE(budget, a_limit_is_a_share_or_bytes, headroom_is_a_quarter_but_bounded,
-      without_a_limit_nothing_is_refused, writes_stop_at_the_headroom, idle_pages_are_room,
-      refusing_ends_a_little_lower)
+START_TEST(a_level_ends_a_step_below_its_line)
+{
+    ck_assert_int_eq(pressure(HARD, 0, HEAP_HARD), HEAP_HARD);
+    ck_assert_int_eq(pressure(HARD - STEP, 0, HEAP_HARD), HEAP_SOFT);
+    ck_assert_int_eq(pressure(SOFT, 0, HEAP_HARD), HEAP_SOFT);
+    ck_assert_int_eq(pressure(SOFT, 0, HEAP_SOFT), HEAP_SOFT);
+    ck_assert_int_eq(pressure(SOFT - STEP, 0, HEAP_SOFT), HEAP_CALM);
+}
+END_TEST
+
+START_TEST(under_pressure_what_is_idle_goes_back_until_the_pressure_ends)
+{
+    struct budget_reading now = {.limit_bytes = LIMIT, .used_bytes = SOFT, .idle_bytes = 9 * MIB};
+    ck_assert_uint_eq(budget_surplus(&now, HEAP_CALM), 0);
+    now.used_bytes = SOFT + 5 * MIB;
+    uint64_t surplus = budget_surplus(&now, HEAP_SOFT);
+    ck_assert_uint_eq(surplus, 5 * MIB + STEP);
+    ck_assert_int_eq(pressure(now.used_bytes - surplus, 9 * MIB - surplus, HEAP_SOFT), HEAP_CALM);
+    now.used_bytes = SOFT - STEP + 1;
+    ck_assert_uint_eq(budget_surplus(&now, HEAP_SOFT), HEAP_PAGE_BYTES);
+    now.used_bytes = SOFT + 50 * MIB;
+    ck_assert_uint_eq(budget_surplus(&now, HEAP_HARD), 9 * MIB);
+}
+END_TEST
+
+SUITE(budget, a_limit_is_a_share_or_bytes, the_hard_line_leaves_a_quarter_but_not_more_than_enough,
+      the_soft_line_is_below_the_hard_one_at_any_limit, without_a_limit_it_is_always_calm,
+      levels_begin_behind_their_lines, idle_pages_are_room_for_writes_but_are_asked_for,
+      a_level_ends_a_step_below_its_line,
+      under_pressure_what_is_idle_goes_back_until_the_pressure_ends)

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "alloc/heap.h"
+#include "server/budget.h"
 #include "snapshot/file.h"
 #include "tests/unit/server/served.h"
 
@@ -81,5 +83,56 @@ START_TEST(memory_that_is_not_ours_is_measured)
 }
 END_TEST
 
-SUITE(maintenance, expired_samples_go_by_themselves, snapshots_are_taken_at_their_interval,
+static void await_pressure(enum heap_pressure wanted)
+{
+    for (int waited = 0; heap_pressure() != wanted; waited++) {
+        ck_assert_int_lt(waited, 1500);
+        thread_sleep_ms(10);
+    }
+}
+
+enum { HOARD_STEP_BYTES = 4 << 20, HOARD_MAX = 256 };
+
+struct hoard {
+    void *items[HOARD_MAX];
+    size_t count;
+};
+
+/* Memory that nobody touches is not resident and hides what is not ours from the measurement: the
+ * more of it, the less is other, until there is enough. */
+static void hoard_until(struct hoard *h, uint64_t used_bytes, enum heap_pressure wanted)
+{
+    for (int waited = 0; heap_pressure() != wanted; waited++) {
+        while (heap_used_bytes() <= used_bytes + HOARD_STEP_BYTES) {
+            ck_assert_uint_lt(h->count, HOARD_MAX);
+            h->items[h->count] = heap_alloc(HOARD_STEP_BYTES, HEAP_HTTP);
+            ck_assert_ptr_nonnull(h->items[h->count++]);
+        }
+        ck_assert_int_lt(waited, 1500);
+        thread_sleep_ms(10);
+    }
+}
+
+START_TEST(pressure_follows_what_is_held_and_free_pages_go_back)
+{
+    struct hoard hoard = {0};
+    served_open(&s, "--storage.memory-limit=1GiB", "--self-scrape.interval=0", NULL);
+    uint64_t soft = budget_soft_bytes(s.app->memory_limit_bytes);
+    uint64_t hard = budget_hard_bytes(s.app->memory_limit_bytes);
+    await_pressure(HEAP_CALM);
+    hoard_until(&hoard, soft, HEAP_SOFT);
+    ck_assert(!maintenance_refuses_writes(&s.app->maintenance));
+    hoard_until(&hoard, hard, HEAP_HARD);
+    ck_assert(maintenance_refuses_writes(&s.app->maintenance));
+    while (hoard.count > 0)
+        heap_free(hoard.items[--hoard.count], HEAP_HTTP);
+    ck_assert(!maintenance_refuses_writes(&s.app->maintenance)); /* at once */
+    await_pressure(HEAP_CALM);
+    ck_assert_uint_le(heap_used_bytes(), soft);
+    served_close(&s);
+}
+END_TEST
+
+SUITE(maintenance, pressure_follows_what_is_held_and_free_pages_go_back,
+      expired_samples_go_by_themselves, snapshots_are_taken_at_their_interval,
       a_failed_sync_of_the_log_brings_a_snapshot_at_once, memory_that_is_not_ours_is_measured)
