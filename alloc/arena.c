@@ -40,7 +40,7 @@ static void drop_block(struct arena *a)
     struct arena_block *block = a->last;
     a->last = block->before;
     a->held_bytes -= block->bytes;
-    heap_free(block, a->tag);
+    heap_free(block, block->bytes, a->tag);
 }
 
 void arena_reset(struct arena *a)

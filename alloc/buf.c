@@ -18,7 +18,7 @@ void buf_init(struct buf *b, enum heap_tag tag, size_t ceiling_bytes)
 
 void buf_release(struct buf *b)
 {
-    heap_free(b->data, b->tag);
+    heap_free(b->data, b->capacity, b->tag);
     buf_init(b, b->tag, b->ceiling_bytes);
 }
 
@@ -38,7 +38,7 @@ static size_t next_capacity(const struct buf *b, size_t needed)
 
 static bool set_capacity(struct buf *b, size_t capacity)
 {
-    uint8_t *data = heap_resize(b->data, capacity, b->tag);
+    uint8_t *data = heap_resize(b->data, b->capacity, capacity, b->tag);
     if (!data) return false;
     b->data = data;
     b->capacity = capacity;

@@ -40,6 +40,7 @@ struct cache_bin {
 
 struct cache {
     struct cache_bin bins[SIZE_CLASS_COUNT];
+    struct tally_requested requested;
     struct large_cache large;
     uint64_t room_bytes;     /* of the stacks that outgrew their start */
     unsigned hand;           /* where the search for room goes on */

@@ -28,7 +28,7 @@ uint32_t cells_free_chain(uint32_t index)
     while (index != CELL_NONE) {
         struct cell *cell = cells_at(index);
         index = atomic_load_explicit(&cell->next, memory_order_relaxed);
-        heap_free(cell, HEAP_CHUNKS);
+        heap_free(cell, CELL_BYTES, HEAP_CHUNKS);
         count++;
     }
     return count;

@@ -148,9 +148,10 @@ uint32_t central_take(unsigned size_class, void **out, uint32_t wanted)
 }
 
 /* Back into the bits of its span, which is returned. */
-static struct span *push(const void *object)
+static struct span *push(const void *object, unsigned size_class)
 {
     struct span *span = page_map_span((uint32_t)(page_map_offset(object) >> PAGE_SHIFT));
+    ASSERT(span->size_class == size_class); /* else freed with the size of another class */
     uint32_t slot = page_map_slot(span, object);
     uint32_t w = slot / SPAN_WORD_BITS;
     uint64_t bit = UINT64_C(1) << (slot % SPAN_WORD_BITS);
@@ -167,7 +168,7 @@ void central_give(unsigned size_class, void *const *objects, uint32_t count)
     struct span *empty = NULL; /* chained by after */
     mutex_lock(&c->lock);
     for (uint32_t i = 0; i < count; i++) {
-        struct span *span = push(objects[i]);
+        struct span *span = push(objects[i], size_class);
         if (span->free_slots < size_classes[size_class].slots) {
             relink_span(c, span);
             continue;

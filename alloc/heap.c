@@ -2,7 +2,7 @@
  * heap - the doors: the path of every allocation, and the rare cases beside it.
  *
  * The fast path is one load of the thread's cache, one of the injection counter, one of the class,
- * a pop, and one plain increment of the tally. Everything else is behind an unlikely branch.
+ * a pop, and two plain increments of the tally. Everything else is behind an unlikely branch.
  */
 #include "alloc/heap.h"
 
@@ -36,6 +36,12 @@ static void set_up(void)
     page_map_init();
     central_init();
     cache_init();
+}
+
+/* For size <= HEAP_SMALL_MAX. */
+static inline unsigned class_of(size_t size)
+{
+    return class_by_granules[(size + 7) / 8];
 }
 
 static inline bool injection_is_on(void)
@@ -79,6 +85,22 @@ static void *refuse(void)
     return NULL;
 }
 
+static void tally_given(struct cache *cache, uint64_t bytes, enum heap_tag tag)
+{
+    if (LIKELY(cache))
+        tally_grow(&cache->requested.given_bytes[tag], bytes);
+    else
+        tally_add(&tally_shared.requested.given_bytes[tag], bytes);
+}
+
+static void tally_taken(struct cache *cache, uint64_t bytes, enum heap_tag tag)
+{
+    if (LIKELY(cache))
+        tally_grow(&cache->requested.taken_bytes[tag], bytes);
+    else
+        tally_add(&tally_shared.requested.taken_bytes[tag], bytes);
+}
+
 /* Without a cache: one object straight from the central list. */
 static void *alloc_uncached(unsigned size_class, enum heap_tag tag)
 {
@@ -104,6 +126,7 @@ static void *alloc_small(unsigned size_class, size_t size, enum heap_tag tag)
         p = *--bin->top;
         tally_bump(&bin->tally.mallocs[tag]);
     }
+    tally_given(cache, size, tag);
     live_mark(p, tag);
     poison_show(p, size);
     return p;
@@ -163,6 +186,7 @@ static void *alloc_large(size_t size, enum heap_tag tag, bool *zero)
     *zero = span->known_zero;
     poison_show(p, size);
     tally_large_malloc(cache, span_bytes(span), tag);
+    tally_given(cache, size, tag);
     return p;
 }
 
@@ -186,7 +210,7 @@ void *heap_alloc(size_t size, enum heap_tag tag)
     struct cache *cache = cache_mine;
     if (UNLIKELY(!cache || size > HEAP_SMALL_MAX || injection_is_on()))
         return alloc_slowly(size, tag);
-    unsigned size_class = class_by_granules[(size + 7) / 8];
+    unsigned size_class = class_of(size);
     struct cache_bin *bin = &cache->bins[size_class];
     void **top = bin->top;
     /* Class 0 has an empty stack: size 0 leaves here too. */
@@ -194,6 +218,7 @@ void *heap_alloc(size_t size, enum heap_tag tag)
     void *p = *--top;
     bin->top = top;
     tally_bump(&bin->tally.mallocs[tag]);
+    tally_grow(&cache->requested.given_bytes[tag], size);
     live_mark(p, tag);
     poison_show(p, size);
     return p;
@@ -212,25 +237,19 @@ void *heap_calloc(size_t count, size_t size, enum heap_tag tag)
     return p;
 }
 
-/* The smallest class that holds size and is a multiple of alignment; 0 when none is. */
-static unsigned aligned_class(size_t size, size_t alignment)
-{
-    if (size > HEAP_SMALL_MAX) return SIZE_CLASS_LARGE;
-    unsigned size_class = size_class_of(size);
-    while (size_class < SIZE_CLASS_COUNT && size_classes[size_class].bytes % alignment)
-        size_class++;
-    return size_class < SIZE_CLASS_COUNT ? size_class : SIZE_CLASS_LARGE;
-}
-
+/* A multiple of a power of two is as aligned as its object: either it is a multiple of the step
+ * between the classes around it, and then a class itself, or that step is one of the power. */
 void *heap_alloc_aligned(size_t size, size_t alignment, enum heap_tag tag)
 {
     ASSERT(bits_is_power_of_two(alignment) && alignment <= HEAP_PAGE_BYTES);
-    if (size == 0) return nothing;
-    if (UNLIKELY(injection_is_on()) && injected_failure()) return NULL;
-    bool zero;
-    unsigned size_class = aligned_class(size, alignment);
-    if (size_class == SIZE_CLASS_LARGE) return alloc_large(size, tag, &zero);
-    return alloc_small(size_class, size, tag);
+    ASSERT(size % alignment == 0);
+    return heap_alloc(size, tag);
+}
+
+/* The size a caller gives leads to the class the object has. */
+static inline bool is_of_class(const void *p, unsigned size_class)
+{
+    return page_map.classes[page_map_offset(p) >> PAGE_SHIFT] == size_class;
 }
 
 /* The span of a large object; aborts when p is not the start of one (freed already, perhaps). */
@@ -243,11 +262,13 @@ static struct span *large_span(const void *p)
     return span;
 }
 
-static void free_large(void *p, enum heap_tag tag)
+static void free_large(void *p, size_t size, enum heap_tag tag)
 {
     struct span *span = large_span(p);
     struct cache *cache = my_cache();
-    DEBUG_ASSERT(span->owner == tag + 1); /* else allocated under another tag */
+    DEBUG_ASSERT(span->owner == tag + 1);   /* else allocated under another tag */
+    ASSERT(span->pages == pages_for(size)); /* else allocated with another size */
+    tally_taken(cache, size, tag);
     tally_large_free(cache, span_bytes(span), tag);
     poison_hide(p, span_bytes(span));
     span->owner = 0;
@@ -260,19 +281,20 @@ static void free_large(void *p, enum heap_tag tag)
     page_heap_free(span);
 }
 
-static NO_INLINE void free_slowly(void *p, enum heap_tag tag)
+static NO_INLINE void free_slowly(void *p, size_t size, enum heap_tag tag)
 {
     if (!p || p == nothing) return;
-    size_t offset = page_map_offset(p);
-    ASSERT(offset < page_map.reserved_bytes); /* not from this heap */
-    unsigned size_class = page_map.classes[offset >> PAGE_SHIFT];
-    if (size_class == SIZE_CLASS_LARGE) {
-        free_large(p, tag);
+    ASSERT(page_map_offset(p) < page_map.reserved_bytes); /* else not from this heap */
+    if (size > HEAP_SMALL_MAX) {
+        free_large(p, size, tag);
         return;
     }
     struct cache *cache = my_cache();
+    unsigned size_class = class_of(size);
+    ASSERT(is_of_class(p, size_class)); /* else allocated with another size */
     live_unmark(p, tag);
     poison_hide(p, size_classes[size_class].bytes);
+    tally_taken(cache, size, tag);
     if (!cache) {
         tally_add(&tally_shared.rows[size_class].frees[tag], 1);
         central_give(size_class, &p, 1);
@@ -284,25 +306,27 @@ static NO_INLINE void free_slowly(void *p, enum heap_tag tag)
     *bin->top++ = p;
 }
 
-void heap_free(void *p, enum heap_tag tag)
+void heap_free(void *p, size_t size, enum heap_tag tag)
 {
     struct cache *cache = cache_mine;
-    size_t offset;
-    if (UNLIKELY(!cache || (offset = page_map_offset(p)) >= page_map.reserved_bytes)) {
-        free_slowly(p, tag);
+    if (UNLIKELY(!cache || size > HEAP_SMALL_MAX ||
+                 page_map_offset(p) >= page_map.reserved_bytes)) {
+        free_slowly(p, size, tag);
         return;
     }
-    unsigned size_class = page_map.classes[offset >> PAGE_SHIFT];
+    unsigned size_class = class_of(size);
     struct cache_bin *bin = &cache->bins[size_class];
     void **top = bin->top;
-    /* Class 0 has an empty stack without room: large objects leave here too. */
+    /* Class 0 has an empty stack without room. */
     if (UNLIKELY(top == bin->ceiling)) {
-        free_slowly(p, tag);
+        free_slowly(p, size, tag);
         return;
     }
+    DEBUG_ASSERT(is_of_class(p, size_class)); /* else allocated with another size */
     live_unmark(p, tag);
     poison_hide(p, size_classes[size_class].bytes);
     tally_bump(&bin->tally.frees[tag]);
+    tally_grow(&cache->requested.taken_bytes[tag], size);
     *top = p;
     bin->top = top + 1;
 }
@@ -315,6 +339,11 @@ static size_t usable_size(const void *p)
     unsigned size_class = page_map.classes[offset >> PAGE_SHIFT];
     if (size_class != SIZE_CLASS_LARGE) return size_classes[size_class].bytes;
     return span_bytes(large_span(p));
+}
+
+void heap_free_unsized(void *p, enum heap_tag tag)
+{
+    heap_free(p, usable_size(p), tag);
 }
 
 size_t heap_usable_size(const void *p)
@@ -350,39 +379,39 @@ static bool resize_large(void *p, size_t size, enum heap_tag tag)
     tally_add(&tally_shared.large.free_bytes[tag], before - after);
     if (page_heap_resize(span, pages)) return true;
     tally_add(&tally_shared.large.malloc_bytes[tag], before - after);
-    return true; /* it stays longer than it need be */
+    return false;
 }
 
-static bool resize_in_place(void *p, size_t before, size_t size, enum heap_tag tag)
+static bool resize_in_place(void *p, size_t old_size, size_t size, enum heap_tag tag)
 {
-    if (before > HEAP_SMALL_MAX) {
+    if (old_size > HEAP_SMALL_MAX) {
         if (size <= HEAP_SMALL_MAX || !resize_large(p, size, tag)) return false;
-    } else if (heap_good_size(size) != before) {
+    } else if (size > HEAP_SMALL_MAX || class_of(size) != class_of(old_size)) {
         return false;
     }
+    if (size > old_size)
+        tally_given(cache_mine, size - old_size, tag);
+    else
+        tally_taken(cache_mine, old_size - size, tag);
     poison_hide(p, usable_size(p));
     poison_show(p, size);
     return true;
 }
 
-void *heap_resize(void *p, size_t size, enum heap_tag tag)
+void *heap_resize(void *p, size_t old_size, size_t size, enum heap_tag tag)
 {
-    size_t before = usable_size(p);
-    if (before == 0) return heap_alloc(size, tag);
+    if (!p || p == nothing) return heap_alloc(size, tag);
     if (size == 0) {
-        heap_free(p, tag);
+        heap_free(p, old_size, tag);
         return nothing;
     }
+    ASSERT(heap_good_size(old_size) == usable_size(p)); /* else allocated with another size */
     if (UNLIKELY(injection_is_on()) && injected_failure()) return NULL;
-    if (resize_in_place(p, before, size, tag)) return p;
+    if (resize_in_place(p, old_size, size, tag)) return p;
     void *moved = allocate(size, tag);
-    if (!moved) {
-        /* A smaller size needs no new memory. */
-        return size <= before ? p : NULL;
-    }
-    poison_show(p, before);
-    memcpy(moved, p, before < size ? before : size);
-    heap_free(p, tag);
+    if (!moved) return NULL;
+    memcpy(moved, p, old_size < size ? old_size : size);
+    heap_free(p, old_size, tag);
     return moved;
 }
 

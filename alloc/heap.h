@@ -10,8 +10,10 @@
  * The design follows Go's runtime (mheap, mcentral, mcache) and TCMalloc (Ghemawat, Menage); no
  * span ever belongs to a thread, so that memory freed by one serves the others.
  *
- * Every allocation carries the tag of its owner; the same tag goes into heap_free. Exact sums by
- * tag and by class are in alloc/memstats.h.
+ * Every allocation carries the tag of its owner; the same tag goes into heap_free, and so does the
+ * size that was asked for: the owner knows it, it says the class without a look at the page, and
+ * the books know what was asked as exactly as what was given. Exact sums by tag and by class are in
+ * alloc/memstats.h.
  *
  * The limit is hard: at it, allocation answers NULL, and every caller has an answer to that. Free
  * objects are poisoned under AddressSanitizer.
@@ -52,18 +54,25 @@ MUST_USE void *heap_alloc(size_t size, enum heap_tag tag);
 /* count * size bytes of zeros; NULL also when the product overflows. */
 MUST_USE void *heap_calloc(size_t count, size_t size, enum heap_tag tag);
 
-/* alignment is a power of two up to HEAP_PAGE_BYTES. */
+/* alignment is a power of two up to HEAP_PAGE_BYTES, size a multiple of it. */
 MUST_USE void *heap_alloc_aligned(size_t size, size_t alignment, enum heap_tag tag);
 
-/* Move to a new size, in place where class or pages allow; p may be NULL (then as heap_alloc).
- * NULL at the limit: p is untouched and still owned by the caller. */
-MUST_USE void *heap_resize(void *p, size_t size, enum heap_tag tag);
+/* Move to a new size, in place where class or pages allow; p may be NULL (then as heap_alloc, and
+ * old_size is ignored). old_size as in heap_free. NULL at the limit, for a smaller size too: p is
+ * untouched, of its old size, and still owned by the caller. */
+MUST_USE void *heap_resize(void *p, size_t old_size, size_t size, enum heap_tag tag);
 
-/* Give back; NULL is ignored. tag is the one it was allocated with; debug builds abort when it is
- * not, and on a second free. */
-void heap_free(void *p, enum heap_tag tag);
+/* Give back; NULL is ignored, whatever its size. size is what was asked for, at the allocation or
+ * at the last resize, tag the one it was allocated with; debug builds abort when the size is of
+ * another class or the tag another, and on a second free. */
+void heap_free(void *p, size_t size, enum heap_tag tag);
 
-/* The bytes the caller may use at p: the class or page size, at least what was asked. */
+/* For callers that cannot know the size, malloc's: of an object that was asked for with a size of
+ * heap_good_size, so that all it can hold is what was asked. */
+void heap_free_unsized(void *p, enum heap_tag tag);
+
+/* The bytes there are at p: the class or page size, at least what was asked. Who wants to use them
+ * asks for heap_good_size at once: the heap counts what was asked. */
 size_t heap_usable_size(const void *p);
 
 /* The usable size an allocation of `size` would get: grow buffers to this. */

@@ -21,6 +21,8 @@ struct sums {
     uint64_t frees[SIZE_CLASS_COUNT][HEAP_TAG_COUNT];
     uint64_t large_malloc_bytes[HEAP_TAG_COUNT];
     uint64_t large_free_bytes[HEAP_TAG_COUNT];
+    uint64_t requested_given[HEAP_TAG_COUNT];
+    uint64_t requested_taken[HEAP_TAG_COUNT];
 };
 
 static void add(uint64_t *sums, const _Atomic uint64_t *counters)
@@ -34,10 +36,12 @@ static void add_mallocs(struct sums *sums)
     for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
         add(sums->mallocs[c], tally_shared.rows[c].mallocs);
     add(sums->large_malloc_bytes, tally_shared.large.malloc_bytes);
+    add(sums->requested_given, tally_shared.requested.given_bytes);
     for (const struct cache *cache = cache_first(); cache; cache = cache->next) {
         for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
             add(sums->mallocs[c], cache->bins[c].tally.mallocs);
         add(sums->large_malloc_bytes, cache->large.tally.malloc_bytes);
+        add(sums->requested_given, cache->requested.given_bytes);
     }
 }
 
@@ -46,10 +50,12 @@ static void add_frees(struct sums *sums)
     for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
         add(sums->frees[c], tally_shared.rows[c].frees);
     add(sums->large_free_bytes, tally_shared.large.free_bytes);
+    add(sums->requested_taken, tally_shared.requested.taken_bytes);
     for (const struct cache *cache = cache_first(); cache; cache = cache->next) {
         for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
             add(sums->frees[c], cache->bins[c].tally.frees);
         add(sums->large_free_bytes, cache->large.tally.free_bytes);
+        add(sums->requested_taken, cache->requested.taken_bytes);
     }
 }
 
@@ -65,8 +71,10 @@ static void read_sums(struct sums *sums)
     memset(sums, 0, sizeof(*sums));
     add_mallocs(sums);
     add_frees(sums);
-    for (unsigned t = 0; t < HEAP_TAG_COUNT; t++)
+    for (unsigned t = 0; t < HEAP_TAG_COUNT; t++) {
         sums->large_free_bytes[t] = lesser(sums->large_free_bytes[t], sums->large_malloc_bytes[t]);
+        sums->requested_taken[t] = lesser(sums->requested_taken[t], sums->requested_given[t]);
+    }
     for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
         for (unsigned t = 0; t < HEAP_TAG_COUNT; t++)
             sums->frees[c][t] = lesser(sums->frees[c][t], sums->mallocs[c][t]);
@@ -93,8 +101,14 @@ static void fill_objects(struct memstats *out, const struct sums *sums)
         out->frees += row->frees;
         out->total_alloc += row->mallocs * bytes;
     }
-    for (unsigned t = 0; t < HEAP_TAG_COUNT; t++)
+    for (unsigned t = 0; t < HEAP_TAG_COUNT; t++) {
+        /* Bytes and objects are read one after the other: what was given in between asks for less
+         * than it takes all the same. */
+        out->tag_requested[t] =
+            lesser(sums->requested_given[t] - sums->requested_taken[t], out->tag_bytes[t]);
+        out->heap_requested += out->tag_requested[t];
         out->heap_alloc += out->tag_bytes[t];
+    }
     out->heap_objects = out->mallocs - out->frees;
     out->class_count = SIZE_CLASS_COUNT;
 }

@@ -6,8 +6,11 @@
  *     heap_objects = mallocs - frees
  *     sys          = heap_sys + mspan_sys + mcache_sys + gc_sys + other_sys
  *     heap_alloc   = sum of tag_bytes
+ *     heap_requested = sum of tag_requested
+ *     heap_requested <= heap_alloc, and by tag
  *     heap_alloc  <= heap_inuse
  *
+ * heap_alloc - heap_requested is internal fragmentation, by rounding: see alloc/size_class.h.
  * heap_inuse - heap_alloc is what it is in Go: free slots in live spans and their carve tails.
  * Objects that sit in thread caches count as free.
  *
@@ -31,7 +34,8 @@ struct memstats_class {
 };
 
 struct memstats {
-    uint64_t heap_alloc;             /* bytes of live objects, at class or page size */
+    uint64_t heap_requested;         /* bytes of live objects, as their owners asked */
+    uint64_t heap_alloc;             /* the same at class or page size */
     uint64_t total_alloc;            /* the same, of all objects ever */
     uint64_t mallocs;                /* objects ever handed out */
     uint64_t frees;                  /* objects ever taken back */
@@ -48,6 +52,7 @@ struct memstats {
     uint64_t scavenged_total;          /* bytes ever returned to the system */
     uint64_t limit_refusals;           /* allocations refused at the limit */
     uint64_t tag_bytes[HEAP_TAG_COUNT];
+    uint64_t tag_requested[HEAP_TAG_COUNT];
     uint64_t tag_objects[HEAP_TAG_COUNT];
     uint32_t class_count;
     struct memstats_class classes[MEMSTATS_CLASSES_MAX];

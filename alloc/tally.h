@@ -1,10 +1,11 @@
 /*
  * tally - who was given how many objects, counted by the thread that gave them.
  *
- * Two counters per class and tag, both only ever grow; every sum of alloc/memstats.h follows from
- * them. A tally has one writer, a thread: it adds with a plain load and store (tally_bump), and
- * anybody may read. The tally of a thread that ended stays where it is and is carried on by the
- * next thread that gets the cache around it, so that nothing is ever moved while it is read.
+ * Two counters per class and tag, both only ever grow, and two per tag of the bytes asked for;
+ * every sum of alloc/memstats.h follows from them. A tally has one writer, a thread: it adds with a
+ * plain load and store (tally_bump), and anybody may read. The tally of a thread that ended stays
+ * where it is and is carried on by the next thread that gets the cache around it, so that nothing
+ * is ever moved while it is read.
  *
  * tally_shared takes what has no cache: threads that could not get one. It is written with
  * read-modify-write atomics (tally_add).
@@ -29,6 +30,12 @@ struct tally_row {
     _Atomic uint64_t frees[HEAP_TAG_COUNT];
 };
 
+/* The bytes that were asked for: less than what objects of those sizes take. */
+struct tally_requested {
+    _Atomic uint64_t given_bytes[HEAP_TAG_COUNT];
+    _Atomic uint64_t taken_bytes[HEAP_TAG_COUNT];
+};
+
 /* The bytes of large objects; growing one in place adds to mallocs, shrinking it to frees. */
 struct tally_large {
     _Atomic uint64_t malloc_bytes[HEAP_TAG_COUNT];
@@ -38,6 +45,7 @@ struct tally_large {
 struct tally_shared {
     struct tally_row rows[SIZE_CLASS_COUNT]; /* row 0: large objects */
     struct tally_large large;
+    struct tally_requested requested;
 };
 
 extern struct tally_shared tally_shared;

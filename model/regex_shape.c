@@ -98,7 +98,8 @@ enum status regex_shape_init(struct regex_shape *shape, struct str pattern, stru
     size_t literals_max = 1;
     for (size_t i = 0; i < pattern.size; i++)
         literals_max += pattern.data[i] == '|';
-    *shape = (struct regex_shape){.form = REGEX_OTHER};
+    *shape = (struct regex_shape){
+        .form = REGEX_OTHER, .count_max = literals_max, .text_bytes = pattern.size};
     shape->text = heap_alloc(pattern.size, HEAP_QUERY);
     shape->literals = heap_alloc(literals_max * sizeof(*shape->literals), HEAP_QUERY);
     if (!shape->text || !shape->literals) {
@@ -113,8 +114,8 @@ enum status regex_shape_init(struct regex_shape *shape, struct str pattern, stru
 
 void regex_shape_release(struct regex_shape *shape)
 {
-    heap_free(shape->text, HEAP_QUERY);
-    heap_free(shape->literals, HEAP_QUERY);
+    heap_free(shape->text, shape->text_bytes, HEAP_QUERY);
+    heap_free(shape->literals, shape->count_max * sizeof(*shape->literals), HEAP_QUERY);
     *shape = (struct regex_shape){.form = REGEX_OTHER};
 }
 

@@ -36,7 +36,9 @@ struct regex_shape {
     enum regex_rest before, behind;
     struct str *literals; /* sorted and unique; heap; owned by the shape */
     size_t count;
+    size_t count_max;
     char *text; /* what the literals view; heap; owned */
+    size_t text_bytes;
 };
 
 /* Find the form of a valid pattern. ERR_NO_MEMORY: nothing to release. */

@@ -123,7 +123,7 @@ static void print_matchers(struct buf *b, const struct ast *node)
         b->refused = ERR_NO_MEMORY;
     else
         print_sorted(b, &scratch, sorted);
-    heap_free(sorted.items, b->tag);
+    heap_free(sorted.items, count * sizeof(*sorted.items), b->tag);
     buf_release(&scratch);
 }
 

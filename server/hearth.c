@@ -191,5 +191,5 @@ void hearth_close(struct hearth *h)
     if (h->storage) storage_close(h->storage);
     if (was_ready)
         log_info("server", "stopped", "uptime_ms=%" PRId64, clock_wall_ms() - h->start_ms);
-    heap_free(h, HEAP_PROCESS);
+    heap_free(h, sizeof(*h), HEAP_PROCESS);
 }

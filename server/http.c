@@ -91,7 +91,7 @@ static void *on_first_line(void *self, const char *uri, struct MHD_Connection *c
     struct str target = origin_form(arena_copy(&req->mem, str_from(uri)));
     if (!target.data) {
         arena_release(&req->mem);
-        heap_free(req, HEAP_HTTP);
+        heap_free(req, sizeof(*req), HEAP_HTTP);
         return NULL;
     }
     const char *mark = memchr(target.data, '?', target.size);
@@ -216,7 +216,7 @@ static bool take_body(struct request *req, const char *data, size_t size)
 
 static void free_body(void *data)
 {
-    heap_free(data, HEAP_HTTP);
+    heap_free_unsized(data, HEAP_HTTP); /* a buf's: of a good size */
 }
 
 /* The reply's bytes now belong to the response. */
@@ -305,7 +305,7 @@ static void on_completed(void *self, struct MHD_Connection *connection, void **c
     reply_release(&req->reply);
     buf_release(&req->body_buffer);
     arena_release(&req->mem);
-    heap_free(req, HEAP_HTTP);
+    heap_free(req, sizeof(*req), HEAP_HTTP);
     if (active) gauge_add(&http->active, -1);
 }
 
@@ -439,7 +439,7 @@ enum status http_open(const struct http_options *options, struct http **out, str
     http->no_memory = MHD_create_response_from_buffer(
         sizeof(no_memory_text) - 1, (void *)(uintptr_t)no_memory_text, MHD_RESPMEM_PERSISTENT);
     if (!http->no_memory) {
-        heap_free(http, HEAP_PROCESS);
+        heap_free(http, sizeof(*http), HEAP_PROCESS);
         return error_set(err, ERR_NO_MEMORY, "no memory for the HTTP server");
     }
     (void)MHD_add_response_header(http->no_memory, "Retry-After", "5");
@@ -469,7 +469,7 @@ void http_close(struct http *http)
     for (uint32_t i = 0; i < http->listener_count; i++)
         MHD_stop_daemon(http->listeners[i].daemon);
     MHD_destroy_response(http->no_memory);
-    heap_free(http, HEAP_PROCESS);
+    heap_free(http, sizeof(*http), HEAP_PROCESS);
 }
 
 void http_park(struct request *req)

@@ -27,6 +27,7 @@ struct query_pool {
     struct counter cancelled;
     struct histogram queue_time;
     struct thread watcher;
+    size_t bytes;          /* of this record, threads[] with it */
     uint32_t thread_count; /* of threads[] that run */
     struct thread threads[];
 };
@@ -150,7 +151,7 @@ static void pool_free(struct query_pool *pool)
     cond_release(&pool->watch);
     cond_release(&pool->work);
     mutex_release(&pool->lock);
-    heap_free(pool, HEAP_PROCESS);
+    heap_free(pool, pool->bytes, HEAP_PROCESS);
 }
 
 static enum status start_threads(struct query_pool *pool, uint32_t threads, struct error *err)
@@ -183,6 +184,7 @@ enum status query_pool_open(uint32_t threads, uint64_t queue_max, struct query_p
     list_init(&pool->queue);
     list_init(&pool->running);
     pool->queue_max = queue_max;
+    pool->bytes = bytes;
     enum status st = start_threads(pool, threads, err);
     if (st) return st;
     *out = pool;

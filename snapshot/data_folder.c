@@ -308,7 +308,7 @@ enum status data_file_crc(const struct file *f, uint64_t size, uint32_t *out, st
         crc = crc32c(crc, block, got);
         offset += got;
     }
-    heap_free(block, HEAP_SNAPSHOT);
+    heap_free(block, CRC_BLOCK_BYTES, HEAP_SNAPSHOT);
     *out = crc;
     return st;
 }

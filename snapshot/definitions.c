@@ -20,7 +20,7 @@ void definitions_release(struct definitions *d)
 {
     text_table_release(&d->texts);
     buf_release(&d->words);
-    heap_free(d->slots, HEAP_SNAPSHOT);
+    heap_free(d->slots, d->slot_count * sizeof(d->slots[0]), HEAP_SNAPSHOT);
     *d = (struct definitions){0};
 }
 
@@ -45,7 +45,7 @@ static bool grow(struct definitions *d)
     if (!slots) return false;
     for (size_t i = 0; i < d->slot_count; i++)
         if (d->slots[i].place) *find_slot(slots, count, d->slots[i].id) = d->slots[i];
-    heap_free(d->slots, HEAP_SNAPSHOT);
+    heap_free(d->slots, d->slot_count * sizeof(d->slots[0]), HEAP_SNAPSHOT);
     d->slots = slots;
     d->slot_count = count;
     return true;

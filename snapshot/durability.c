@@ -20,7 +20,7 @@ enum status durability_open(const struct durability_options *options, struct dur
     enum status st = data_folder_open(&d->folder, options->path, &arena, err);
     arena_release(&arena);
     if (st) {
-        heap_free(d, HEAP_PROCESS);
+        heap_free(d, sizeof(*d), HEAP_PROCESS);
         return st;
     }
     d->options = *options;
@@ -37,7 +37,7 @@ void durability_close(struct durability *d)
     if (d->recovered) wal_close(&d->wal);
     window_block_release(&d->scratch);
     data_folder_close(&d->folder);
-    heap_free(d, HEAP_PROCESS);
+    heap_free(d, sizeof(*d), HEAP_PROCESS);
 }
 
 static enum status journal_log(void *self, const struct journal_batch *batch, struct error *err)

@@ -166,6 +166,6 @@ enum status manifest_read(const struct data_folder *folder, uint64_t snapshot, s
                            out->snapshot);
         if (st) (void)error_set(err, st, "%s: %s", path.text, why.text);
     }
-    heap_free(bytes, HEAP_SNAPSHOT);
+    heap_free(bytes, MANIFEST_BYTES_MAX, HEAP_SNAPSHOT);
     return st;
 }

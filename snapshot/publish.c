@@ -237,6 +237,6 @@ enum status publish_snapshot(struct durability *d, struct storage *db, struct er
                  "snapshot=%" PRIu64 " windows=%zu written=%" PRIu64 " first_segment=%" PRIu64,
                  d->current.snapshot, d->current.count, draft->written, d->current.first_segment);
     }
-    heap_free(draft, HEAP_SNAPSHOT);
+    heap_free(draft, sizeof(*draft), HEAP_SNAPSHOT);
     return st;
 }

@@ -9,6 +9,12 @@
 
 enum { FIRST_CAPACITY = 512 };
 
+/* Two slots for every text there is room for. */
+static size_t table_bytes(uint32_t capacity)
+{
+    return 2 * (size_t)capacity * sizeof(uint32_t);
+}
+
 void text_table_init(struct text_table *s)
 {
     *s = (struct text_table){0};
@@ -18,8 +24,8 @@ void text_table_init(struct text_table *s)
 void text_table_release(struct text_table *s)
 {
     arena_release(&s->arena);
-    heap_free(s->items, HEAP_SNAPSHOT);
-    heap_free(s->table, HEAP_SNAPSHOT);
+    heap_free(s->items, s->capacity * sizeof(s->items[0]), HEAP_SNAPSHOT);
+    heap_free(s->table, table_bytes(s->capacity), HEAP_SNAPSHOT);
     *s = (struct text_table){0};
 }
 
@@ -27,7 +33,7 @@ void text_table_reset(struct text_table *s)
 {
     arena_reset(&s->arena);
     s->count = 0;
-    if (s->capacity) memset(s->table, 0, 2 * (size_t)s->capacity * sizeof(s->table[0]));
+    if (s->capacity) memset(s->table, 0, table_bytes(s->capacity));
 }
 
 /* The slot where text is, or where it belongs. */
@@ -44,14 +50,15 @@ static bool grow(struct text_table *s)
 {
     uint32_t capacity = s->capacity ? 2 * s->capacity : FIRST_CAPACITY;
     if (capacity > UINT32_MAX / 4) return false;
-    uint32_t *table = heap_calloc(2 * (size_t)capacity, sizeof(table[0]), HEAP_SNAPSHOT);
+    uint32_t *table = heap_calloc(1, table_bytes(capacity), HEAP_SNAPSHOT);
     if (!table) return false;
-    struct str *items = heap_resize(s->items, capacity * sizeof(items[0]), HEAP_SNAPSHOT);
+    struct str *items = heap_resize(s->items, s->capacity * sizeof(items[0]),
+                                    capacity * sizeof(items[0]), HEAP_SNAPSHOT);
     if (!items) {
-        heap_free(table, HEAP_SNAPSHOT);
+        heap_free(table, table_bytes(capacity), HEAP_SNAPSHOT);
         return false;
     }
-    heap_free(s->table, HEAP_SNAPSHOT);
+    heap_free(s->table, table_bytes(s->capacity), HEAP_SNAPSHOT);
     s->table = table;
     s->items = items;
     s->capacity = capacity;

@@ -67,7 +67,7 @@ void chunk_destroy(struct chunk *c)
     if (!c) return;
     cells_free_chain(c->first_cell);
     cells_free_chain(c->late_first_cell);
-    heap_free(c, HEAP_CHUNKS);
+    heap_free(c, sizeof(*c), HEAP_CHUNKS);
 }
 
 /* Put one more cell behind a chain; CELL_NONE when there is none to be had. */
@@ -226,7 +226,7 @@ static enum status stream_find(const struct chunk *c, int64_t t_ms, bool *found,
     stream_copy(c, extent, bytes);
     enum status st =
         xor_decode(bytes, stream_bytes(extent), extent.count, t_ms, t_ms, &one, &state);
-    heap_free(bytes, HEAP_CHUNKS);
+    heap_free(bytes, stream_bytes(extent), HEAP_CHUNKS);
     ASSERT(st == OK);
     *found = one.count == 1;
     return OK;
@@ -488,5 +488,5 @@ void chunk_check(const struct chunk *c)
     ASSERT(xor_decode(bytes, stream_bytes(extent), extent.count, INT64_MIN, INT64_MAX, NULL,
                       &state) == OK);
     ASSERT(state.t_ms == c->state.t_ms && state.v_bits == c->state.v_bits);
-    heap_free(bytes, HEAP_CHUNKS);
+    heap_free(bytes, stream_bytes(extent), HEAP_CHUNKS);
 }

@@ -23,6 +23,11 @@ static _Atomic uintptr_t *place_of(const struct directory *d, uint32_t local)
     return &places[local - segment_first(segment)];
 }
 
+static size_t segment_bytes(uint32_t segment)
+{
+    return sizeof(_Atomic uintptr_t) << (DIRECTORY_FIRST_BITS + segment);
+}
+
 void directory_init(struct directory *d, uint32_t limit)
 {
     uint32_t reach = segment_first(DIRECTORY_SEGMENTS - 1) * 2;
@@ -32,7 +37,8 @@ void directory_init(struct directory *d, uint32_t limit)
 void directory_release(struct directory *d)
 {
     for (size_t i = 0; i < DIRECTORY_SEGMENTS; i++)
-        heap_free((void *)atomic_load_explicit(&d->segments[i], memory_order_relaxed), HEAP_INDEX);
+        heap_free((void *)atomic_load_explicit(&d->segments[i], memory_order_relaxed),
+                  segment_bytes((uint32_t)i), HEAP_INDEX);
 }
 
 bool directory_reserve(struct directory *d)
@@ -42,8 +48,7 @@ bool directory_reserve(struct directory *d)
     if (high >= d->limit) return false;
     uint32_t segment = segment_of(high);
     if (atomic_load_explicit(&d->segments[segment], memory_order_relaxed)) return true;
-    size_t places = (size_t)1 << (DIRECTORY_FIRST_BITS + segment);
-    _Atomic uintptr_t *fresh = heap_calloc(places, sizeof(*fresh), HEAP_INDEX);
+    _Atomic uintptr_t *fresh = heap_calloc(1, segment_bytes(segment), HEAP_INDEX);
     if (!fresh) return false;
     atomic_store_explicit(&d->segments[segment], fresh, memory_order_release);
     return true;

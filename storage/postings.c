@@ -42,11 +42,16 @@ static struct posting posting_of(const void *address, enum posting_form form)
     return (struct posting){.word = (uint64_t)(uintptr_t)address | form};
 }
 
+static size_t array_bytes(const struct id_array *array)
+{
+    return array ? sizeof(*array) + array->capacity * sizeof(array->ids[0]) : 0;
+}
+
 /* An array with room for at least `capacity` ids; the heap's rounding is used up. */
 static struct id_array *array_resize(struct id_array *array, uint32_t capacity)
 {
     size_t bytes = heap_good_size(sizeof(*array) + capacity * sizeof(array->ids[0]));
-    struct id_array *grown = heap_resize(array, bytes, HEAP_INDEX);
+    struct id_array *grown = heap_resize(array, array_bytes(array), bytes, HEAP_INDEX);
     if (!grown) return NULL;
     if (!array) grown->count = 0;
     grown->capacity = (uint32_t)((bytes - sizeof(*grown)) / sizeof(grown->ids[0]));
@@ -101,7 +106,7 @@ static bool add_to_array(struct posting *p, uint32_t id)
         roaring_bitmap_t *bitmap = roaring_bitmap_of_ptr(array->count, array->ids);
         if (!bitmap) return false;
         roaring_bitmap_add(bitmap, id);
-        heap_free(array, HEAP_INDEX);
+        heap_free(array, array_bytes(array), HEAP_INDEX);
         *p = posting_of(bitmap, FORM_BITMAP);
         return true;
     }
@@ -134,7 +139,7 @@ static void remove_from_array(struct posting *p, uint32_t id)
     memmove(&array->ids[at], &array->ids[at + 1], (array->count - at) * sizeof(array->ids[0]));
     if (array->count == 1) {
         uint32_t last = array->ids[0];
-        heap_free(array, HEAP_INDEX);
+        heap_free(array, array_bytes(array), HEAP_INDEX);
         p->word = (uint64_t)last << ONE_SHIFT | FORM_ONE;
     } else if (array->count < array->capacity / 4) {
         struct id_array *shrunk = array_resize(array, array->capacity / 2);
@@ -174,7 +179,7 @@ void posting_remove(struct posting *p, uint32_t id)
 
 void posting_release(struct posting *p)
 {
-    if (form_of(p) == FORM_ARRAY) heap_free(array_of(p), HEAP_INDEX);
+    if (form_of(p) == FORM_ARRAY) heap_free(array_of(p), array_bytes(array_of(p)), HEAP_INDEX);
     if (form_of(p) == FORM_BITMAP) roaring_bitmap_free(bitmap_of(p));
     p->word = 0;
 }
@@ -292,7 +297,7 @@ static bool table_resize(struct postings *p, uint32_t capacity)
             at = (at + 1) & (capacity - 1);
         entries[at] = p->entries[i];
     }
-    heap_free(p->entries, HEAP_INDEX);
+    heap_free(p->entries, p->capacity * sizeof(*p->entries), HEAP_INDEX);
     p->entries = entries;
     p->capacity = capacity;
     return true;
@@ -322,7 +327,7 @@ static void entry_remove(struct postings *p, const struct postings_entry *entry)
     p->entries[gap] = (struct postings_entry){0};
     p->count--;
     if (p->count == 0) {
-        heap_free(p->entries, HEAP_INDEX);
+        heap_free(p->entries, p->capacity * sizeof(*p->entries), HEAP_INDEX);
         *p = (struct postings){0};
     } else if (p->capacity > TABLE_CAPACITY_MIN && p->count < p->capacity / 8) {
         (void)table_resize(p, p->capacity / 2); /* refused: it stays large, and works */
@@ -373,7 +378,7 @@ void postings_release(struct postings *p)
 {
     for (uint32_t i = 0; i < p->capacity; i++)
         posting_release(&p->entries[i].posting);
-    heap_free(p->entries, HEAP_INDEX);
+    heap_free(p->entries, p->capacity * sizeof(*p->entries), HEAP_INDEX);
     *p = (struct postings){0};
 }
 

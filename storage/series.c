@@ -3,11 +3,16 @@
 
 #include "base/assert.h"
 
+static size_t bytes_of(uint32_t slots, size_t labels)
+{
+    return sizeof(struct series) + slots * sizeof(struct chunk *) +
+           labels * sizeof(struct symbol *);
+}
+
 struct series *series_create(struct symbols *symbols, struct labels labels, uint32_t hash,
                              uint32_t slots)
 {
-    size_t bytes = sizeof(struct series) + slots * sizeof(struct chunk *) +
-                   labels.count * sizeof(struct symbol *);
+    size_t bytes = bytes_of(slots, labels.count);
     DEBUG_ASSERT(labels.count <= SERIES_LABELS_MAX);
     struct series *s = heap_calloc(1, bytes, HEAP_SERIES);
     if (!s) return NULL;
@@ -15,7 +20,7 @@ struct series *series_create(struct symbols *symbols, struct labels labels, uint
     s->label_count = (uint16_t)labels.count;
     s->slots = (uint16_t)slots;
     if (!symbols_acquire(symbols, labels, series_symbols(s))) {
-        heap_free(s, HEAP_SERIES);
+        heap_free(s, bytes, HEAP_SERIES);
         return NULL;
     }
     return s;
@@ -23,7 +28,7 @@ struct series *series_create(struct symbols *symbols, struct labels labels, uint
 
 void series_destroy(struct series *s)
 {
-    heap_free(s, HEAP_SERIES);
+    heap_free(s, bytes_of(s->slots, s->label_count), HEAP_SERIES);
 }
 
 bool series_has_labels(const struct series *s, struct labels labels)

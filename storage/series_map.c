@@ -9,7 +9,7 @@ enum { CAPACITY_MIN = 32 };
 
 void series_map_release(struct series_map *m)
 {
-    heap_free(m->entries, HEAP_INDEX);
+    heap_free(m->entries, m->capacity * sizeof(*m->entries), HEAP_INDEX);
     *m = (struct series_map){0};
 }
 
@@ -28,7 +28,7 @@ static bool resize(struct series_map *m, uint32_t capacity)
     for (uint32_t i = 0; i < m->capacity; i++) {
         if (m->entries[i].local_plus_1) place(entries, capacity - 1, m->entries[i]);
     }
-    heap_free(m->entries, HEAP_INDEX);
+    heap_free(m->entries, m->capacity * sizeof(*m->entries), HEAP_INDEX);
     m->entries = entries;
     m->capacity = capacity;
     return true;

@@ -59,7 +59,7 @@ void shard_release(struct shard *sh)
     postings_release(&sh->postings);
     series_map_release(&sh->map);
     directory_release(&sh->directory);
-    heap_free(sh->windows, HEAP_PROCESS);
+    heap_free(sh->windows, sh->common->grid->slots * sizeof(*sh->windows), HEAP_PROCESS);
     rwlock_release(&sh->lock);
 }
 

@@ -79,7 +79,7 @@ static enum status open_shards(struct storage *db, struct error *err)
         if (shard_init(&db->shards[i], &db->common, i)) continue;
         while (i-- > 0)
             shard_release(&db->shards[i]);
-        heap_free(db->shards, HEAP_PROCESS);
+        heap_free(db->shards, db->shard_count * sizeof(*db->shards), HEAP_PROCESS);
         return error_set(err, ERR_NO_MEMORY, "no memory for the shards");
     }
     return OK;
@@ -112,7 +112,7 @@ enum status storage_open(const struct storage_options *options, struct storage *
     if (st) {
         symbols_release(&db->symbols);
         epoch_release(&db->epoch);
-        heap_free(db, HEAP_PROCESS);
+        heap_free(db, sizeof(*db), HEAP_PROCESS);
         return st;
     }
     atomic_init(&db->swept_window, storage_bounds(db).oldest_window);
@@ -127,10 +127,10 @@ void storage_close(struct storage *db)
     epoch_release(&db->epoch); /* first: retired series give their ids back to the shards */
     for (uint32_t i = 0; i < db->shard_count; i++)
         shard_release(&db->shards[i]);
-    heap_free(db->shards, HEAP_PROCESS);
+    heap_free(db->shards, db->shard_count * sizeof(*db->shards), HEAP_PROCESS);
     symbols_release(&db->symbols);
     arena_release(&db->maintain_scratch);
-    heap_free(db, HEAP_PROCESS);
+    heap_free(db, sizeof(*db), HEAP_PROCESS);
 }
 
 void storage_set_journal(struct storage *db, struct journal journal)

@@ -21,9 +21,14 @@ static struct symbol_table *table_of(struct symbols *s, uint32_t hash)
     return &s->tables[hash >> 26];
 }
 
+static size_t table_bytes(uint32_t capacity)
+{
+    return capacity * (sizeof(struct symbol *) + sizeof(uint32_t));
+}
+
 static bool table_resize(struct symbol_table *t, uint32_t capacity)
 {
-    struct symbol **items = heap_calloc(capacity, sizeof(*items) + sizeof(*t->hashes), HEAP_LABELS);
+    struct symbol **items = heap_calloc(1, table_bytes(capacity), HEAP_LABELS);
     if (!items) return false;
     uint32_t *hashes = (uint32_t *)(items + capacity);
     for (uint32_t i = 0; i < t->capacity; i++) {
@@ -34,7 +39,7 @@ static bool table_resize(struct symbol_table *t, uint32_t capacity)
         items[at] = t->items[i];
         hashes[at] = t->hashes[i];
     }
-    heap_free(t->items, HEAP_LABELS);
+    heap_free(t->items, table_bytes(t->capacity), HEAP_LABELS);
     t->items = items;
     t->hashes = hashes;
     t->capacity = capacity;
@@ -90,7 +95,7 @@ static void table_remove(struct symbol_table *t, const struct symbol *item)
     t->items[gap] = NULL;
     t->count--;
     if (t->count == 0) {
-        heap_free(t->items, HEAP_LABELS);
+        heap_free(t->items, table_bytes(t->capacity), HEAP_LABELS);
         *t = (struct symbol_table){0};
     } else if (t->capacity > TABLE_CAPACITY_MIN && t->count < t->capacity / 8) {
         (void)table_resize(t, t->capacity / 2); /* refused: it stays large, and works */
@@ -102,7 +107,7 @@ static bool list_reserve(void **items, uint32_t count, uint32_t *capacity, size_
 {
     if (count < *capacity) return true;
     uint32_t wanted = *capacity ? *capacity * 2 : LIST_CAPACITY_MIN;
-    void *grown = heap_resize(*items, wanted * item_bytes, HEAP_LABELS);
+    void *grown = heap_resize(*items, *capacity * item_bytes, wanted * item_bytes, HEAP_LABELS);
     if (!grown) return false;
     *items = grown;
     *capacity = wanted;
@@ -112,15 +117,21 @@ static bool list_reserve(void **items, uint32_t count, uint32_t *capacity, size_
 static void list_shrink(void **items, uint32_t count, uint32_t *capacity, size_t item_bytes)
 {
     if (count == 0) {
-        heap_free(*items, HEAP_LABELS);
+        heap_free(*items, *capacity * item_bytes, HEAP_LABELS);
         *items = NULL;
         *capacity = 0;
     } else if (*capacity > LIST_CAPACITY_MIN && count < *capacity / 4) {
-        void *shrunk = heap_resize(*items, *capacity / 2 * item_bytes, HEAP_LABELS);
+        void *shrunk =
+            heap_resize(*items, *capacity * item_bytes, *capacity / 2 * item_bytes, HEAP_LABELS);
         if (!shrunk) return; /* it stays large, and works */
         *items = shrunk;
         *capacity /= 2;
     }
+}
+
+static size_t values_bytes(const struct symbol_family *f)
+{
+    return f->capacity * sizeof(f->values[0]);
 }
 
 static bool family_list_reserve(struct symbols *s)
@@ -162,7 +173,8 @@ static void list_remove(struct symbols *s, const struct symbol *item)
     if (!item->name) {
         struct symbol_family *last = &s->families[--s->family_count];
         DEBUG_ASSERT(s->families[item->position].count == 0);
-        heap_free(s->families[item->position].values, HEAP_LABELS); /* reserved, never used */
+        struct symbol_family *gone = &s->families[item->position];
+        heap_free(gone->values, values_bytes(gone), HEAP_LABELS); /* reserved, never used */
         s->families[item->position] = *last;
         s->families[item->position].name->position = item->position;
         items = s->families;
@@ -353,25 +365,30 @@ void symbols_init(struct symbols *s, struct epoch *epoch)
     rwlock_init(&s->lock, LOCK_SYMBOLS);
 }
 
+static void symbol_destroy(struct symbol *item)
+{
+    heap_free(item, sizeof(*item) + item->size, HEAP_LABELS);
+}
+
 void symbols_release(struct symbols *s)
 {
     for (size_t i = 0; i < s->family_count; i++) {
         struct symbol_family *f = &s->families[i];
         for (size_t v = 0; v < f->count; v++)
-            heap_free(f->values[v], HEAP_LABELS);
-        heap_free(f->values, HEAP_LABELS);
-        heap_free(f->name, HEAP_LABELS);
+            symbol_destroy(f->values[v]);
+        heap_free(f->values, values_bytes(f), HEAP_LABELS);
+        symbol_destroy(f->name);
     }
-    heap_free(s->families, HEAP_LABELS);
+    heap_free(s->families, s->family_capacity * sizeof(*s->families), HEAP_LABELS);
     for (size_t i = 0; i < SYMBOL_TABLES; i++)
-        heap_free(s->tables[i].items, HEAP_LABELS);
+        heap_free(s->tables[i].items, table_bytes(s->tables[i].capacity), HEAP_LABELS);
     rwlock_release(&s->lock);
 }
 
 void symbols_destroy_retired(void *self, struct epoch_node *node)
 {
     (void)self;
-    heap_free(node, HEAP_LABELS); /* the node is the first field */
+    symbol_destroy((struct symbol *)node); /* the node is the first field */
 }
 
 static void check_symbol(struct symbols *s, const struct symbol *item)

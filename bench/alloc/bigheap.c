@@ -19,7 +19,10 @@
 enum { WORKERS_MAX = 16, BUCKETS = 1 << 16, SIZES = 4096 };
 
 static uint64_t live_bytes, slots_count;
-static void **slots;
+static struct slot {
+    void *p;
+    size_t size;
+} * slots;
 static uint16_t sizes[SIZES];
 static unsigned workers = 2;
 static unsigned seconds = 6;
@@ -48,22 +51,23 @@ static void *work(void *opaque)
     struct worker *me = opaque;
     uint64_t seed = me->index + 100;
     uint64_t part = slots_count / workers;
-    void **mine = slots + part * me->index;
+    struct slot *mine = slots + part * me->index;
     double end = mem_now_s() + seconds;
     double now = mem_now_s();
     while (now < end) {
         uint64_t r = mem_random(&seed);
         size_t i = r % part;
         size_t size = sizes[r >> 48 & (SIZES - 1)];
-        mem_free(mine[i]);
+        mem_free(mine[i].p, mine[i].size);
         double start = mem_now_s();
-        mine[i] = mem_alloc(size);
-        memset(mine[i], 0, size);
+        mine[i].p = mem_alloc(size);
+        memset(mine[i].p, 0, size);
         now = mem_now_s();
         double took = now - start;
         uint64_t bucket = (uint64_t)(took * 1e9 / 8);
         me->counts[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
         if (took > me->longest_s) me->longest_s = took;
+        mine[i].size = size;
         me->allocs++;
     }
     return NULL;
@@ -101,8 +105,9 @@ int main(int argc, char **argv)
     uint64_t seed = 3;
     while (live_bytes < target) {
         size_t size = sizes[mem_random(&seed) & (SIZES - 1)];
-        slots[slots_count] = mem_alloc(size);
-        memset(slots[slots_count++], 0, size);
+        void *p = mem_alloc(size);
+        memset(p, 0, size);
+        slots[slots_count++] = (struct slot){p, size};
         live_bytes += size;
     }
     double built = (double)(mem_resident().bytes - base) / (1 << 20);

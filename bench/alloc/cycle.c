@@ -57,7 +57,7 @@ static void shrink_to(uint64_t bytes, bool oldest)
     while (live > bytes && first < end) {
         size_t i = oldest ? first : first + mem_random(&seed) % (end - first);
         live -= objects[i].size;
-        mem_free(objects[i].p);
+        mem_free(objects[i].p, objects[i].size);
         objects[i] = objects[first++];
     }
 }
@@ -77,7 +77,7 @@ int main(int argc, char **argv)
     unsigned wait_s = mem_option(argc, argv, "wait_s", 10);
     mem_start();
     objects = mem_table(OBJECTS_MAX * sizeof(*objects));
-    mem_free(mem_alloc(1));
+    mem_free(mem_alloc(1), 1);
     uint64_t base = mem_resident().bytes;
     double high = 0;
     for (unsigned turn = 0; turn < turns; turn++) {

@@ -20,7 +20,7 @@ int main(int argc, char **argv)
     unsigned nodes = mem_option(argc, argv, "nodes", 2000001);
     unsigned wait_s = mem_option(argc, argv, "wait_s", 10);
     mem_start();
-    mem_free(mem_alloc(sizeof(struct node)));
+    mem_free(mem_alloc(sizeof(struct node)), sizeof(struct node));
     uint64_t base = mem_resident().bytes;
     struct node *list = NULL;
     double start = mem_thread_cpu_s();
@@ -35,7 +35,7 @@ int main(int argc, char **argv)
     double freeing = mem_thread_cpu_s();
     while (list) {
         struct node *next = list->next;
-        mem_free(list);
+        mem_free(list, sizeof(*list));
         list = next;
     }
     double freed = mem_thread_cpu_s();

@@ -24,9 +24,9 @@ static inline void *mem_alloc(size_t size)
     return heap_alloc(size, HEAP_CHUNKS);
 }
 
-static inline void mem_free(void *p)
+static inline void mem_free(void *p, size_t size)
 {
-    heap_free(p, HEAP_CHUNKS);
+    heap_free(p, size, HEAP_CHUNKS);
 }
 #else
 #    include <stdlib.h>
@@ -36,8 +36,9 @@ static inline void *mem_alloc(size_t size)
     return malloc(size);
 }
 
-static inline void mem_free(void *p)
+static inline void mem_free(void *p, size_t size)
 {
+    (void)size;
     free(p);
 }
 #endif

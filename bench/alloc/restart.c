@@ -89,7 +89,7 @@ static void grow_buffer(struct chunk *c, uint32_t size)
         uint32_t capacity = growth_size(size);
         void *longer = take(capacity);
         if (c->data) memcpy(longer, c->data, c->size);
-        mem_free(c->data);
+        mem_free(c->data, c->capacity);
         c->data = longer;
         c->capacity = capacity;
     }
@@ -139,7 +139,7 @@ static void drop(struct chunk *c)
 #if MEM_HEARTH
     if (!c->data) cells_free_chain(c->first);
 #endif
-    mem_free(c->data);
+    mem_free(c->data, c->capacity);
     *c = (struct chunk){0};
 }
 
@@ -221,7 +221,7 @@ int main(int argc, char **argv)
     chunks = mem_table((size_t)(WINDOWS + 1) * series * sizeof(*chunks));
     order = mem_table((size_t)WINDOWS * series * sizeof(*order));
     lengths = mem_table((size_t)WINDOWS * series * sizeof(*lengths));
-    mem_free(mem_alloc(1));
+    mem_free(mem_alloc(1), 1);
     base = mem_resident().bytes;
     for (unsigned window = 0; window < WINDOWS_RUN; window++) {
         for (unsigned step = 0; step < STEPS; step++) {

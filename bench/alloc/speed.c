@@ -47,7 +47,7 @@ static void pair(size_t size, size_t pairs, void **slots)
 {
     (void)slots;
     for (size_t i = 0; i < pairs; i++)
-        mem_free(keep(mem_alloc(size)));
+        mem_free(keep(mem_alloc(size)), size);
 }
 
 static void batch(size_t size, size_t pairs, void **slots)
@@ -56,7 +56,7 @@ static void batch(size_t size, size_t pairs, void **slots)
         for (int k = 0; k < BATCH; k++)
             slots[k] = keep(mem_alloc(size));
         for (int k = 0; k < BATCH; k++)
-            mem_free(slots[k]);
+            mem_free(slots[k], size);
     }
 }
 
@@ -66,11 +66,11 @@ static void fifo(size_t size, size_t pairs, void **slots)
         slots[k] = mem_alloc(size);
     for (size_t i = 0; i < pairs; i++) {
         size_t k = i % FIFO;
-        mem_free(slots[k]);
+        mem_free(slots[k], size);
         slots[k] = keep(mem_alloc(size));
     }
     for (size_t k = 0; k < FIFO; k++)
-        mem_free(slots[k]);
+        mem_free(slots[k], size);
 }
 
 static void growth(size_t size, size_t chunks, void **slots)
@@ -83,10 +83,10 @@ static void growth(size_t size, size_t chunks, void **slots)
         for (int k = 1; k < GROWTH_STEPS; k++) {
             void *longer = keep(mem_alloc(steps[k]));
             memcpy(longer, at, steps[k - 1]);
-            mem_free(at);
+            mem_free(at, steps[k - 1]);
             at = longer;
         }
-        mem_free(keep(at));
+        mem_free(keep(at), steps[GROWTH_STEPS - 1]);
     }
 }
 

@@ -31,7 +31,7 @@ int main(int argc, char **argv)
     size_t size = object ? object : bytes;
     size_t count = bytes / size;
     void **slots = mem_table(count * sizeof(*slots));
-    mem_free(mem_alloc(1));
+    mem_free(mem_alloc(1), 1);
     uint64_t base = mem_resident().bytes;
     uint64_t peak = 0;
     for (unsigned t = 0; t < times; t++) {
@@ -42,7 +42,7 @@ int main(int argc, char **argv)
         uint64_t now = mem_resident().bytes - base;
         if (now > peak) peak = now;
         for (size_t i = 0; i < count; i++)
-            mem_free(slots[i]);
+            mem_free(slots[i], size);
     }
     double start = mem_now_s();
     double back_s = -1;

@@ -25,6 +25,7 @@
 #include "alloc/heap.h"
 #include "alloc/memstats.h"
 #include "base/assert.h"
+#include "base/bits.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -50,30 +51,32 @@ static void *or_errno(void *p)
     return p;
 }
 
-/* Nobody may be given the address of nothing twice. */
-static size_t at_least_one(size_t size)
+/* What to ask for: free does not know the size, so it is all that there will be. Nobody may be
+ * given the address of nothing twice. */
+static size_t whole(size_t size)
 {
-    return size ? size : 1;
+    return heap_good_size(size ? size : 1);
 }
 
 void *malloc(size_t size)
 {
-    return or_errno(heap_alloc(at_least_one(size), HEAP_PROCESS));
+    return or_errno(heap_alloc(whole(size), HEAP_PROCESS));
 }
 
 void *calloc(size_t count, size_t size)
 {
-    if (count == 0 || size == 0) count = size = 1;
-    return or_errno(heap_calloc(count, size, HEAP_PROCESS));
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) return or_errno(NULL);
+    return or_errno(heap_calloc(1, whole(bytes), HEAP_PROCESS));
 }
 
 void *realloc(void *p, size_t size)
 {
     if (p && size == 0) {
-        heap_free(p, HEAP_PROCESS);
+        heap_free_unsized(p, HEAP_PROCESS);
         return NULL;
     }
-    return or_errno(heap_resize(p, at_least_one(size), HEAP_PROCESS));
+    return or_errno(heap_resize(p, heap_usable_size(p), whole(size), HEAP_PROCESS));
 }
 
 void *reallocarray(void *p, size_t count, size_t size)
@@ -85,13 +88,14 @@ void *reallocarray(void *p, size_t count, size_t size)
 
 void free(void *p)
 {
-    heap_free(p, HEAP_PROCESS);
+    heap_free_unsized(p, HEAP_PROCESS);
 }
 
 static void *alloc_aligned(size_t alignment, size_t size)
 {
-    if (alignment > HEAP_PAGE_BYTES) return NULL;
-    return heap_alloc_aligned(at_least_one(size), alignment, HEAP_PROCESS);
+    if (alignment > HEAP_PAGE_BYTES || size > SIZE_MAX - alignment) return NULL;
+    return heap_alloc_aligned(whole(bits_align_up(size ? size : 1, alignment)), alignment,
+                              HEAP_PROCESS);
 }
 
 static int is_power_of_two(size_t n)
@@ -154,6 +158,7 @@ static void check_books(const struct memstats *s)
     for (int t = 0; t < HEAP_TAG_COUNT; t++)
         tags += s->tag_bytes[t];
     ASSERT(tags == s->heap_alloc && s->heap_alloc <= s->heap_inuse);
+    ASSERT(s->heap_requested <= s->heap_alloc);
     ASSERT(s->heap_objects == s->mallocs - s->frees);
     ASSERT(s->heap_sys == s->heap_inuse + s->heap_idle);
 }

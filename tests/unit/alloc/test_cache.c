@@ -10,7 +10,7 @@ enum { CELL_CLASS = 9 };
 
 static struct cache *start(void)
 {
-    heap_free(heap_alloc(1, HEAP_PROCESS), HEAP_PROCESS);
+    heap_free(heap_alloc(1, HEAP_PROCESS), 1, HEAP_PROCESS);
     heap_flush_thread();
     ck_assert_ptr_nonnull(cache_mine);
     return cache_mine;
@@ -42,7 +42,7 @@ START_TEST(a_stack_widens_with_every_trip_up_to_its_maximum)
     }
     ck_assert_uint_eq(before, most);
     for (int i = 0; i < OBJECTS; i++) {
-        heap_free(p[i], HEAP_CHUNKS);
+        heap_free(p[i], 128, HEAP_CHUNKS);
         ck_assert_uint_le(held(cache, CELL_CLASS), most);
     }
     cache_check(cache);
@@ -58,12 +58,12 @@ START_TEST(the_object_freed_last_is_given_first)
     start();
     void *a = heap_alloc(128, HEAP_CHUNKS);
     void *b = heap_alloc(128, HEAP_CHUNKS);
-    heap_free(b, HEAP_CHUNKS);
-    heap_free(a, HEAP_CHUNKS);
+    heap_free(b, 128, HEAP_CHUNKS);
+    heap_free(a, 128, HEAP_CHUNKS);
     ck_assert_ptr_eq(heap_alloc(128, HEAP_CHUNKS), a);
     ck_assert_ptr_eq(heap_alloc(128, HEAP_CHUNKS), b);
-    heap_free(a, HEAP_CHUNKS);
-    heap_free(b, HEAP_CHUNKS);
+    heap_free(a, 128, HEAP_CHUNKS);
+    heap_free(b, 128, HEAP_CHUNKS);
 }
 END_TEST
 
@@ -77,7 +77,7 @@ START_TEST(all_stacks_together_keep_no_more_than_the_maximum)
             for (int i = 0; i < OBJECTS; i++)
                 p[i] = heap_alloc(size_classes[c].bytes, HEAP_HTTP);
             for (int i = 0; i < OBJECTS; i++)
-                heap_free(p[i], HEAP_HTTP);
+                heap_free(p[i], size_classes[c].bytes, HEAP_HTTP);
             cache_check(cache);
             ck_assert_uint_le(cache->room_bytes, CACHE_BYTES_MAX);
             ck_assert_uint_gt(held(cache, c), 0);
@@ -95,7 +95,7 @@ END_TEST
 
 static void report_cache(void *arg)
 {
-    heap_free(heap_alloc(64, HEAP_HTTP), HEAP_HTTP);
+    heap_free(heap_alloc(64, HEAP_HTTP), 64, HEAP_HTTP);
     *(struct cache **)arg = cache_mine;
 }
 

@@ -14,7 +14,7 @@ enum { CELL_CLASS = 9, SLOTS = 256 }; /* of 128 bytes, in spans of 4 pages */
 
 static void start(void)
 {
-    heap_free(heap_alloc(1, HEAP_PROCESS), HEAP_PROCESS);
+    heap_free(heap_alloc(1, HEAP_PROCESS), 1, HEAP_PROCESS);
     heap_flush_thread();
     ck_assert_uint_eq(size_classes[CELL_CLASS].bytes, 128);
     ck_assert_uint_eq(size_classes[CELL_CLASS].slots, SLOTS);

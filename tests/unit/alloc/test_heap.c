@@ -5,6 +5,7 @@
 
 #include "alloc/memstats.h"
 #include "alloc/poison.h"
+#include "base/bits.h"
 #include "tests/unit/aborts.h"
 #include "tests/unit/alloc/death.h"
 #include "tests/unit/alloc/random.h"
@@ -32,9 +33,13 @@ START_TEST(no_bytes_are_at_one_address_that_free_ignores)
     ck_assert_ptr_eq(a, heap_calloc(0, 8, HEAP_QUERY));
     ck_assert_ptr_eq(a, heap_calloc(8, 0, HEAP_QUERY));
     ck_assert_uint_eq(heap_usable_size(a), 0);
-    heap_free(a, HEAP_PROCESS);
-    heap_free(a, HEAP_PROCESS);
-    heap_free(NULL, HEAP_PROCESS);
+    heap_free(a, 0, HEAP_PROCESS);
+    heap_free(a, 0, HEAP_PROCESS);
+    heap_free(NULL, 0, HEAP_PROCESS);
+    heap_free(NULL, 100, HEAP_PROCESS);
+    heap_free(NULL, 100000, HEAP_PROCESS);
+    heap_free_unsized(NULL, HEAP_PROCESS);
+    heap_free_unsized(a, HEAP_PROCESS);
     ck_assert_uint_eq(stats().heap_objects, 0);
 }
 END_TEST
@@ -43,8 +48,10 @@ START_TEST(every_size_is_aligned_usable_and_its_own)
 {
     enum { SIZES = 400 };
     uint8_t *p[SIZES];
+    size_t sizes[SIZES];
     size_t size = 1;
     for (int i = 0; i < SIZES; i++, size += 1 + size / 40) {
+        sizes[i] = size;
         ck_assert_ptr_nonnull(p[i] = heap_alloc(size, HEAP_QUERY));
         ck_assert_uint_eq((uintptr_t)p[i] % (size < 16 ? 8 : HEAP_ALIGNMENT), 0);
         ck_assert_uint_ge(heap_usable_size(p[i]), size);
@@ -58,7 +65,7 @@ START_TEST(every_size_is_aligned_usable_and_its_own)
     }
     heap_check();
     for (int i = 0; i < SIZES; i++)
-        heap_free(p[i], HEAP_QUERY);
+        heap_free(p[i], sizes[i], HEAP_QUERY);
     heap_check();
     ck_assert_uint_eq(stats().heap_alloc, 0);
 }
@@ -73,7 +80,7 @@ START_TEST(calloc_gives_zeros_from_used_memory_too)
             ck_assert_ptr_nonnull(p);
             ck_assert(all_zero(p, sizes[i]));
             memset(p, 0xEE, sizes[i]);
-            heap_free(p, HEAP_HTTP);
+            heap_free(p, sizes[i], HEAP_HTTP);
             if (round == 1) heap_scavenge(UINT64_MAX);
         }
     ck_assert_ptr_null(heap_calloc(SIZE_MAX / 2, 3, HEAP_HTTP));
@@ -87,8 +94,8 @@ START_TEST(absurd_sizes_are_refused)
     ck_assert_ptr_null(heap_alloc(UINT64_C(1) << 62, HEAP_HTTP));
     ck_assert_ptr_null(heap_alloc(UINT64_C(1) << 45, HEAP_HTTP));
     void *p = heap_alloc(100, HEAP_HTTP);
-    ck_assert_ptr_null(heap_resize(p, SIZE_MAX, HEAP_HTTP));
-    heap_free(p, HEAP_HTTP);
+    ck_assert_ptr_null(heap_resize(p, 100, SIZE_MAX, HEAP_HTTP));
+    heap_free(p, 100, HEAP_HTTP);
     ck_assert_uint_eq(heap_good_size(SIZE_MAX), SIZE_MAX);
     ck_assert_uint_eq(heap_good_size(0), 0);
     heap_check();
@@ -98,12 +105,13 @@ END_TEST
 START_TEST(alignments_up_to_a_page_are_kept)
 {
     for (size_t alignment = 1; alignment <= HEAP_PAGE_BYTES; alignment *= 2)
-        for (size_t size = 1; size < 70000; size += 1 + size / 3) {
+        for (size_t size = alignment; size < 70000;
+             size = bits_align_up(size + 1 + size / 3, alignment)) {
             void *p = heap_alloc_aligned(size, alignment, HEAP_INDEX);
             ck_assert_ptr_nonnull(p);
             ck_assert_uint_eq((uintptr_t)p % alignment, 0);
             memset(p, 1, size);
-            heap_free(p, HEAP_INDEX);
+            heap_free(p, size, HEAP_INDEX);
         }
     ck_assert_uint_eq(
         (uintptr_t)heap_alloc_aligned(0, HEAP_PAGE_BYTES, HEAP_INDEX) % HEAP_PAGE_BYTES, 0);
@@ -117,7 +125,7 @@ START_TEST(resize_keeps_the_contents)
     uint8_t *p = NULL;
     size_t before = 0;
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        ck_assert_ptr_nonnull(p = heap_resize(p, sizes[i], HEAP_SNAPSHOT));
+        ck_assert_ptr_nonnull(p = heap_resize(p, before, sizes[i], HEAP_SNAPSHOT));
         for (size_t j = 0; j < before && j < sizes[i]; j++)
             if (p[j] != (uint8_t)(j * 7)) ck_abort_msg("byte %zu changed", j);
         before = sizes[i];
@@ -126,27 +134,32 @@ START_TEST(resize_keeps_the_contents)
         ck_assert_uint_eq(stats().heap_objects, 1);
         heap_check();
     }
-    p = heap_resize(p, 0, HEAP_SNAPSHOT);
+    ck_assert_uint_eq(stats().heap_requested, before);
+    p = heap_resize(p, before, 0, HEAP_SNAPSHOT);
     ck_assert_ptr_nonnull(p);
     ck_assert_uint_eq(stats().heap_alloc, 0);
-    p = heap_resize(p, 50, HEAP_SNAPSHOT);
-    heap_free(p, HEAP_SNAPSHOT);
+    p = heap_resize(p, 0, 50, HEAP_SNAPSHOT);
+    heap_free(p, 50, HEAP_SNAPSHOT);
+    ck_assert_uint_eq(stats().heap_requested, 0);
 }
 END_TEST
 
 START_TEST(resize_within_a_class_stays_in_place)
 {
     void *p = heap_alloc(1300, HEAP_SNAPSHOT);
-    ck_assert_ptr_eq(heap_resize(p, 1408, HEAP_SNAPSHOT), p);
-    ck_assert_ptr_eq(heap_resize(p, 1290, HEAP_SNAPSHOT), p);
-    heap_free(p, HEAP_SNAPSHOT);
+    ck_assert_ptr_eq(heap_resize(p, 1300, 1408, HEAP_SNAPSHOT), p);
+    ck_assert_uint_eq(stats().heap_requested, 1408);
+    ck_assert_ptr_eq(heap_resize(p, 1408, 1290, HEAP_SNAPSHOT), p);
+    ck_assert_uint_eq(stats().heap_requested, 1290);
+    heap_free(p, 1290, HEAP_SNAPSHOT);
     /* Large, with free pages behind: the first allocation of the process that is so large. */
     p = heap_alloc(100000, HEAP_SNAPSHOT);
-    ck_assert_ptr_eq(heap_resize(p, 300000, HEAP_SNAPSHOT), p);
+    ck_assert_ptr_eq(heap_resize(p, 100000, 300000, HEAP_SNAPSHOT), p);
     ck_assert_uint_eq(heap_usable_size(p), heap_good_size(300000));
-    ck_assert_ptr_eq(heap_resize(p, 50000, HEAP_SNAPSHOT), p);
+    ck_assert_ptr_eq(heap_resize(p, 300000, 50000, HEAP_SNAPSHOT), p);
     ck_assert_uint_eq(stats().heap_alloc, heap_good_size(50000));
-    heap_free(p, HEAP_SNAPSHOT);
+    ck_assert_uint_eq(stats().tag_requested[HEAP_SNAPSHOT], 50000);
+    heap_free(p, 50000, HEAP_SNAPSHOT);
     heap_check();
 }
 END_TEST
@@ -156,7 +169,7 @@ START_TEST(at_the_limit_allocation_answers_null_and_recovers)
     enum { OBJECTS = 4096 };
     static void *p[OBJECTS];
     const uint64_t limit = 8 << 20;
-    heap_free(heap_alloc(1, HEAP_CHUNKS), HEAP_CHUNKS);
+    heap_free(heap_alloc(1, HEAP_CHUNKS), 1, HEAP_CHUNKS);
     heap_set_limit(limit);
     ck_assert_uint_eq(heap_limit(), limit);
     for (int round = 0; round < 3; round++) {
@@ -171,17 +184,17 @@ START_TEST(at_the_limit_allocation_answers_null_and_recovers)
         heap_check();
         /* At the limit resize keeps what it was given. */
         memset(p[0], 0x5A, 4096);
-        ck_assert_ptr_null(heap_resize(p[0], 1 << 20, HEAP_CHUNKS));
+        ck_assert_ptr_null(heap_resize(p[0], 4096, 1 << 20, HEAP_CHUNKS));
         ck_assert_uint_eq(((uint8_t *)p[0])[4095], 0x5A);
         while (count > 0)
-            heap_free(p[--count], HEAP_CHUNKS);
+            heap_free(p[--count], 4096, HEAP_CHUNKS);
         heap_check();
         /* The last of them are in this thread's cache, the pages of the others free and resident in
          * runs of other sizes: all that is traded for new ones. */
         void *large = heap_alloc(7 << 20, HEAP_CHUNKS);
         ck_assert_ptr_nonnull(large);
         ck_assert_uint_le(heap_used_bytes(), limit);
-        heap_free(large, HEAP_CHUNKS);
+        heap_free(large, 7 << 20, HEAP_CHUNKS);
     }
     heap_set_limit(0);
 }
@@ -191,19 +204,19 @@ START_TEST(fragments_are_traded_in_at_the_limit)
 {
     enum { OBJECTS = 64 };
     void *p[OBJECTS];
-    heap_free(heap_alloc(1, HEAP_CHUNKS), HEAP_CHUNKS);
+    heap_free(heap_alloc(1, HEAP_CHUNKS), 1, HEAP_CHUNKS);
     for (int i = 0; i < OBJECTS; i++)
         p[i] = heap_alloc(100000, HEAP_CHUNKS);
     for (int i = 0; i < OBJECTS; i += 2)
-        heap_free(p[i], HEAP_CHUNKS);
+        heap_free(p[i], 100000, HEAP_CHUNKS);
     heap_set_limit(heap_used_bytes());
     void *large = heap_alloc(31 * 100000, HEAP_CHUNKS); /* as much as lies free, in one piece */
     ck_assert_ptr_nonnull(large);
     ck_assert_uint_le(heap_used_bytes(), heap_limit());
     heap_check();
-    heap_free(large, HEAP_CHUNKS);
+    heap_free(large, 31 * 100000, HEAP_CHUNKS);
     for (int i = 1; i < OBJECTS; i += 2)
-        heap_free(p[i], HEAP_CHUNKS);
+        heap_free(p[i], 100000, HEAP_CHUNKS);
     heap_set_limit(0);
 }
 END_TEST
@@ -221,7 +234,7 @@ START_TEST(other_bytes_count_against_the_limit)
     heap_set_other_bytes(0);
     void *p = heap_alloc(1 << 20, HEAP_HTTP);
     ck_assert_ptr_nonnull(p);
-    heap_free(p, HEAP_HTTP);
+    heap_free(p, 1 << 20, HEAP_HTTP);
     heap_set_limit(0);
 }
 END_TEST
@@ -236,7 +249,7 @@ START_TEST(a_limit_too_low_for_any_record_still_allows_to_free)
     heap_set_limit(0);
     void *p = heap_alloc(64, HEAP_HTTP);
     heap_set_limit(1);
-    heap_free(p, HEAP_HTTP);
+    heap_free(p, 64, HEAP_HTTP);
     heap_flush_thread();
     heap_check();
     ck_assert_uint_eq(stats().heap_objects, 0);
@@ -253,16 +266,16 @@ START_TEST(the_nth_allocation_fails_and_every_one_after)
         p[1] = heap_calloc(2, 32, HEAP_HTTP);
         p[2] = heap_alloc_aligned(64, 64, HEAP_HTTP);
         p[3] = heap_alloc(100000, HEAP_HTTP);
-        p[4] = heap_resize(NULL, 64, HEAP_HTTP);
-        p[5] = heap_resize(kept, 5000, HEAP_HTTP);
+        p[4] = heap_resize(NULL, 0, 64, HEAP_HTTP);
+        p[5] = heap_resize(kept, 10, 5000, HEAP_HTTP);
         for (uint64_t i = 0; i < 6; i++)
             ck_assert(i < n ? p[i] != NULL : p[i] == NULL);
         heap_fail_after(UINT64_MAX);
         for (int i = 0; i < 5; i++)
-            heap_free(p[i], HEAP_HTTP);
+            heap_free(p[i], i == 3 ? 100000 : 64, HEAP_HTTP);
     }
     ck_assert_uint_eq(stats().limit_refusals, 0);
-    heap_free(kept, HEAP_HTTP);
+    heap_free(kept, 10, HEAP_HTTP);
 }
 END_TEST
 
@@ -274,7 +287,7 @@ START_TEST(everything_freed_goes_back_to_the_system)
         p[i] = heap_alloc(1000, HEAP_CHUNKS);
     uint64_t used = heap_used_bytes();
     for (int i = 0; i < OBJECTS; i++)
-        heap_free(p[i], HEAP_CHUNKS);
+        heap_free(p[i], 1000, HEAP_CHUNKS);
     heap_flush_thread();
     struct memstats s = stats();
     ck_assert_uint_eq(s.heap_inuse, 0);
@@ -292,49 +305,83 @@ END_TEST
 static void free_twice(void)
 {
     void *p = heap_alloc(100, HEAP_HTTP);
-    heap_free(p, HEAP_HTTP);
-    heap_free(p, HEAP_HTTP);
+    heap_free(p, 100, HEAP_HTTP);
+    heap_free(p, 100, HEAP_HTTP);
     heap_flush_thread();
 }
 
 static void free_large_twice(void)
 {
     void *p = heap_alloc(100000, HEAP_HTTP);
-    heap_free(p, HEAP_HTTP);
-    heap_free(p, HEAP_HTTP);
+    heap_free(p, 100000, HEAP_HTTP);
+    heap_free(p, 100000, HEAP_HTTP);
 }
 
 static void free_what_is_not_ours(void)
 {
     int here;
-    heap_free(&here, HEAP_HTTP);
+    heap_free(&here, sizeof(here), HEAP_HTTP);
+}
+
+static void free_large_as_longer(void)
+{
+    heap_free(heap_alloc(100000, HEAP_HTTP), 110000, HEAP_HTTP);
+}
+
+static void free_small_as_large(void)
+{
+    heap_free(heap_alloc(100, HEAP_HTTP), 100000, HEAP_HTTP);
+}
+
+static void resize_from_another_class(void)
+{
+    ck_assert_ptr_null(heap_resize(heap_alloc(100, HEAP_HTTP), 2000, 3000, HEAP_HTTP));
+}
+
+/* Noticed when it comes back to a span at the latest, in every build. */
+static void free_as_another_class_and_flush(void)
+{
+    heap_free(heap_alloc(100, HEAP_HTTP), 96, HEAP_HTTP);
+    heap_flush_thread();
 }
 
 static void free_inside_a_large_object(void)
 {
-    heap_free((uint8_t *)heap_alloc(100000, HEAP_HTTP) + HEAP_PAGE_BYTES, HEAP_HTTP);
+    heap_free((uint8_t *)heap_alloc(100000, HEAP_HTTP) + HEAP_PAGE_BYTES, 100000, HEAP_HTTP);
 }
 
 #if HEARTH_DEBUG
 static void free_under_another_tag(void)
 {
-    heap_free(heap_alloc(100, HEAP_HTTP), HEAP_QUERY);
+    heap_free(heap_alloc(100, HEAP_HTTP), 100, HEAP_QUERY);
 }
 
 static void free_large_under_another_tag(void)
 {
-    heap_free(heap_alloc(100000, HEAP_HTTP), HEAP_QUERY);
+    heap_free(heap_alloc(100000, HEAP_HTTP), 100000, HEAP_QUERY);
+}
+
+static void free_as_another_class(void)
+{
+    heap_free(heap_alloc(100, HEAP_HTTP), 96, HEAP_HTTP);
+}
+
+static void free_large_as_small(void)
+{
+    heap_free(heap_alloc(100000, HEAP_HTTP), 100, HEAP_HTTP);
 }
 
 static void free_inside_an_object(void)
 {
-    heap_free((uint8_t *)heap_alloc(100, HEAP_HTTP) + 16, HEAP_HTTP);
+    heap_free((uint8_t *)heap_alloc(100, HEAP_HTTP) + 16, 100, HEAP_HTTP);
 }
 
 START_TEST(debug_builds_notice_more_wrong_frees)
 {
     ck_assert(aborts(free_under_another_tag));
     ck_assert(aborts(free_large_under_another_tag));
+    ck_assert(aborts(free_as_another_class));
+    ck_assert(aborts(free_large_as_small));
     ck_assert(aborts(free_inside_an_object));
 }
 END_TEST
@@ -352,6 +399,10 @@ START_TEST(wrong_frees_end_the_process)
     ck_assert(aborts(free_large_twice));
     ck_assert(aborts(free_what_is_not_ours));
     ck_assert(aborts(free_inside_a_large_object));
+    ck_assert(aborts(free_large_as_longer));
+    ck_assert(aborts(free_small_as_large));
+    ck_assert(aborts(resize_from_another_class));
+    ck_assert(aborts(free_as_another_class_and_flush));
 }
 END_TEST
 
@@ -359,14 +410,14 @@ END_TEST
 static void touch_freed(void)
 {
     volatile uint8_t *p = heap_alloc(100, HEAP_HTTP);
-    heap_free((void *)p, HEAP_HTTP);
+    heap_free((void *)p, 100, HEAP_HTTP);
     p[0] = 1;
 }
 
 static void touch_freed_large(void)
 {
     volatile uint8_t *p = heap_alloc(100000, HEAP_HTTP);
-    heap_free((void *)p, HEAP_HTTP);
+    heap_free((void *)p, 100000, HEAP_HTTP);
     p[50000] = 1;
 }
 
@@ -413,9 +464,16 @@ static void check_object(const struct object *o)
     ck_assert_uint_eq(o->p[o->size - 1], o->fill);
 }
 
+/* Asked for at the size it got: may be freed without it. */
+static bool is_whole(const struct object *o)
+{
+    return o->size == heap_good_size(o->size);
+}
+
 static void renew_object(struct object *o, struct random *r)
 {
     o->size = random_size(r, random_below(r, 20) ? 4000 : 200000);
+    if (random_below(r, 4) == 0) o->size = heap_good_size(o->size);
     o->tag = (enum heap_tag)random_below(r, HEAP_TAG_COUNT);
     o->fill = (uint8_t)random_next(r);
     o->p = random_below(r, 2) ? heap_alloc(o->size, o->tag) : heap_calloc(1, o->size, o->tag);
@@ -426,15 +484,18 @@ static void renew_object(struct object *o, struct random *r)
 static void check_sums(const struct object *objects, int count)
 {
     uint64_t bytes[HEAP_TAG_COUNT] = {0};
+    uint64_t requested[HEAP_TAG_COUNT] = {0};
     uint64_t live[HEAP_TAG_COUNT] = {0};
     for (int i = 0; i < count; i++) {
         if (!objects[i].p) continue;
         bytes[objects[i].tag] += heap_good_size(objects[i].size);
+        requested[objects[i].tag] += objects[i].size;
         live[objects[i].tag]++;
     }
     struct memstats s = stats();
     for (int t = 0; t < HEAP_TAG_COUNT; t++) {
         ck_assert_uint_eq(s.tag_bytes[t], bytes[t]);
+        ck_assert_uint_eq(s.tag_requested[t], requested[t]);
         ck_assert_uint_eq(s.tag_objects[t], live[t]);
     }
 }
@@ -451,14 +512,17 @@ START_TEST(any_history_agrees_with_the_model)
         } else if (random_below(&r, 4) == 0) {
             check_object(o);
             size_t size = random_size(&r, 100000);
-            ck_assert_ptr_nonnull(o->p = heap_resize(o->p, size, o->tag));
+            ck_assert_ptr_nonnull(o->p = heap_resize(o->p, o->size, size, o->tag));
             ck_assert_uint_eq(o->p[0], o->fill);
             ck_assert_uint_eq(o->p[(size < o->size ? size : o->size) - 1], o->fill);
             o->size = size;
             memset(o->p, o->fill, size);
         } else {
             check_object(o);
-            heap_free(o->p, o->tag);
+            if (random_below(&r, 4) == 0 && is_whole(o))
+                heap_free_unsized(o->p, o->tag);
+            else
+                heap_free(o->p, o->size, o->tag);
             o->p = NULL;
         }
         if (random_below(&r, 500) == 0) heap_flush_thread();
@@ -469,7 +533,7 @@ START_TEST(any_history_agrees_with_the_model)
         }
     }
     for (int i = 0; i < OBJECTS; i++)
-        if (objects[i].p) heap_free(objects[i].p, objects[i].tag);
+        if (objects[i].p) heap_free(objects[i].p, objects[i].size, objects[i].tag);
     heap_flush_thread();
     heap_check();
     ck_assert_uint_eq(stats().heap_inuse, 0);

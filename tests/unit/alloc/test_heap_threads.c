@@ -28,7 +28,7 @@ static void use_and_leave(void *arg)
     for (int i = 0; i < 100; i++)
         p[i] = heap_alloc(128, HEAP_CHUNKS);
     for (int i = 0; i < 100; i++)
-        heap_free(p[i], HEAP_CHUNKS);
+        heap_free(p[i], 128, HEAP_CHUNKS);
 }
 
 START_TEST(a_thread_that_ends_gives_its_objects_back)
@@ -54,12 +54,17 @@ enum { HANDED = 5000 };
 
 static void *handed[HANDED];
 
+static size_t handed_size(int i)
+{
+    return (size_t)(16 + i % 2000);
+}
+
 static void free_handed(void *arg)
 {
     (void)arg;
     for (int i = 0; i < HANDED; i++) {
         ck_assert_uint_eq(*(uint32_t *)handed[i], (uint32_t)i);
-        heap_free(handed[i], HEAP_CHUNKS);
+        heap_free(handed[i], handed_size(i), HEAP_CHUNKS);
     }
 }
 
@@ -69,7 +74,7 @@ START_TEST(memory_freed_by_another_thread_serves_the_first_one_again)
     for (int round = 0; round < 10; round++) {
         struct thread t;
         for (int i = 0; i < HANDED; i++) {
-            handed[i] = heap_alloc((size_t)(16 + i % 2000), HEAP_CHUNKS);
+            handed[i] = heap_alloc(handed_size(i), HEAP_CHUNKS);
             *(uint32_t *)handed[i] = (uint32_t)i;
         }
         if (round == 0) inuse = stats().heap_inuse;
@@ -120,7 +125,7 @@ static void work(void *arg)
             fill_slot(slot, w);
         } else {
             ck_assert_uint_eq(slot->p[slot->size - 1], slot->size & 0xFF);
-            heap_free(slot->p, slot->tag);
+            heap_free(slot->p, slot->size, slot->tag);
             slot->p = NULL;
         }
         mutex_unlock(&slot->lock);
@@ -148,7 +153,7 @@ static uint64_t work_together(struct random *r)
         refused += workers[i].refused;
     }
     for (int i = 0; i < SLOTS; i++) {
-        if (slots[i].p) heap_free(slots[i].p, slots[i].tag);
+        if (slots[i].p) heap_free(slots[i].p, slots[i].size, slots[i].tag);
         slots[i].p = NULL;
         mutex_release(&slots[i].lock);
     }
@@ -163,6 +168,7 @@ START_TEST(threads_trade_objects_and_nothing_is_lost)
     ck_assert_uint_eq(work_together(&r), 0);
     struct memstats s = stats();
     ck_assert_uint_eq(s.heap_alloc, 0);
+    ck_assert_uint_eq(s.heap_requested, 0);
     ck_assert_uint_eq(s.heap_inuse, 0);
 }
 END_TEST
@@ -194,7 +200,7 @@ START_TEST(the_limit_holds_while_threads_press_against_it)
     /* And then there is room again. */
     void *p = heap_alloc(16 << 20, HEAP_CHUNKS);
     ck_assert_ptr_nonnull(p);
-    heap_free(p, HEAP_CHUNKS);
+    heap_free(p, 16 << 20, HEAP_CHUNKS);
 }
 END_TEST
 
@@ -209,7 +215,7 @@ static void take_many(void *arg)
         void *p = heap_alloc(40, HEAP_HTTP);
         if (!p) continue;
         atomic_fetch_add(&f->given, 1);
-        heap_free(p, HEAP_HTTP);
+        heap_free(p, 40, HEAP_HTTP);
     }
 }
 
@@ -242,7 +248,7 @@ static void live_without_cache(void *arg)
         pressed->given[pressed->count++] = p;
     }
     for (int i = 0; i < 5 && i < pressed->count; i++)
-        heap_free(pressed->given[i], HEAP_HTTP);
+        heap_free(pressed->given[i], 64, HEAP_HTTP);
 }
 
 START_TEST(a_thread_that_gets_no_cache_still_allocates_and_frees)
@@ -257,10 +263,11 @@ START_TEST(a_thread_that_gets_no_cache_still_allocates_and_frees)
     heap_set_limit(0);
     ck_assert_int_eq(pressed.count, 10);
     struct memstats s = stats();
+    ck_assert_uint_eq(s.tag_requested[HEAP_HTTP], UINT64_C(6) * 64);
     if (s.mcache_sys == before) ck_assert_uint_eq(s.tag_objects[HEAP_HTTP], 6);
     for (int i = 5; i < 10; i++)
-        heap_free(pressed.given[i], HEAP_HTTP);
-    heap_free(keeps_the_span, HEAP_HTTP);
+        heap_free(pressed.given[i], 64, HEAP_HTTP);
+    heap_free(keeps_the_span, 64, HEAP_HTTP);
     ck_assert_uint_eq(stats().heap_objects, 0);
     heap_flush_thread();
     ck_assert_uint_eq(stats().heap_inuse, 0);

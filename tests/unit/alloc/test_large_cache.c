@@ -16,7 +16,7 @@ static struct memstats stats(void)
 
 static struct large_cache *start(void)
 {
-    heap_free(heap_alloc(1, HEAP_PROCESS), HEAP_PROCESS);
+    heap_free(heap_alloc(1, HEAP_PROCESS), 1, HEAP_PROCESS);
     heap_flush_thread();
     return &cache_mine->large;
 }
@@ -26,14 +26,14 @@ START_TEST(a_freed_object_serves_the_next_request_of_its_length)
     struct large_cache *cache = start();
     void *p = heap_alloc(65536, HEAP_HTTP);
     uint64_t inuse = stats().heap_inuse;
-    heap_free(p, HEAP_HTTP);
+    heap_free(p, 65536, HEAP_HTTP);
     ck_assert_uint_eq(cache->bytes, 65536);
     /* In a cache it is free, but its pages are not. */
     ck_assert_uint_eq(stats().heap_inuse, inuse);
     ck_assert_uint_eq(stats().tag_bytes[HEAP_HTTP], 0);
     ck_assert_ptr_eq(heap_alloc(65536, HEAP_SERIES), p);
     ck_assert_uint_eq(stats().tag_bytes[HEAP_SERIES], 65536);
-    heap_free(p, HEAP_SERIES);
+    heap_free(p, 65536, HEAP_SERIES);
     heap_flush_thread();
     ck_assert_uint_eq(cache->bytes, 0);
     ck_assert_uint_eq(stats().heap_inuse, inuse - 65536);
@@ -50,7 +50,7 @@ START_TEST(it_keeps_no_more_than_its_maximum)
         for (int i = 0; i < OBJECTS; i++)
             ck_assert_ptr_nonnull(p[i] = heap_alloc(pages * HEAP_PAGE_BYTES, HEAP_HTTP));
         for (int i = 0; i < OBJECTS; i++) {
-            heap_free(p[i], HEAP_HTTP);
+            heap_free(p[i], pages * HEAP_PAGE_BYTES, HEAP_HTTP);
             large_cache_check(cache);
         }
     }
@@ -70,11 +70,11 @@ START_TEST(at_the_limit_kept_spans_serve_other_lengths)
     void *b = heap_alloc(40 * HEAP_PAGE_BYTES / 2, HEAP_HTTP);
     ck_assert_ptr_nonnull(a);
     ck_assert_ptr_nonnull(b);
-    heap_free(a, HEAP_HTTP);
-    heap_free(b, HEAP_HTTP);
+    heap_free(a, 40 * HEAP_PAGE_BYTES / 2, HEAP_HTTP);
+    heap_free(b, 40 * HEAP_PAGE_BYTES / 2, HEAP_HTTP);
     void *whole = heap_alloc(100 * HEAP_PAGE_BYTES, HEAP_HTTP);
     ck_assert_ptr_nonnull(whole);
-    heap_free(whole, HEAP_HTTP);
+    heap_free(whole, 100 * HEAP_PAGE_BYTES, HEAP_HTTP);
     heap_set_limit(0);
     heap_check();
 }
@@ -94,7 +94,7 @@ START_TEST(any_history_keeps_the_books)
         size_t i = (size_t)random_below(&r, OBJECTS);
         if (o[i].p) {
             live -= heap_usable_size(o[i].p);
-            heap_free(o[i].p, HEAP_QUERY);
+            heap_free(o[i].p, o[i].size, HEAP_QUERY);
             o[i].p = NULL;
         } else {
             o[i].size = HEAP_SMALL_MAX + 1 + (size_t)random_below(&r, 300000);
@@ -105,7 +105,7 @@ START_TEST(any_history_keeps_the_books)
         if (step % 500 == 0) heap_check();
     }
     for (int i = 0; i < OBJECTS; i++)
-        heap_free(o[i].p, HEAP_QUERY);
+        heap_free(o[i].p, o[i].size, HEAP_QUERY);
     ck_assert_uint_eq(stats().heap_alloc, 0);
     heap_flush_thread();
     ck_assert_uint_eq(stats().heap_inuse, 0);

@@ -12,10 +12,14 @@
 static void check_identities(const struct memstats *s)
 {
     uint64_t tags = 0;
+    uint64_t requested = 0;
     uint64_t mallocs = 0;
     uint64_t frees = 0;
-    for (int t = 0; t < HEAP_TAG_COUNT; t++)
+    for (int t = 0; t < HEAP_TAG_COUNT; t++) {
         tags += s->tag_bytes[t];
+        requested += s->tag_requested[t];
+        ck_assert_uint_le(s->tag_requested[t], s->tag_bytes[t]);
+    }
     for (uint32_t c = 0; c < s->class_count; c++) {
         mallocs += s->classes[c].mallocs;
         frees += s->classes[c].frees;
@@ -26,6 +30,8 @@ static void check_identities(const struct memstats *s)
     ck_assert_uint_eq(s->sys,
                       s->heap_sys + s->mspan_sys + s->mcache_sys + s->gc_sys + s->other_sys);
     ck_assert_uint_eq(s->heap_alloc, tags);
+    ck_assert_uint_eq(s->heap_requested, requested);
+    ck_assert_uint_le(s->heap_requested, s->heap_alloc);
     ck_assert_uint_eq(s->mallocs, mallocs);
     ck_assert_uint_eq(s->frees, frees);
     ck_assert_uint_le(s->heap_alloc, s->heap_inuse);
@@ -47,13 +53,17 @@ START_TEST(sizes_are_those_of_classes_and_pages)
     ck_assert_uint_eq(s.tag_bytes[HEAP_LABELS], 112);
     ck_assert_uint_eq(s.tag_bytes[HEAP_CHUNKS], 128);
     ck_assert_uint_eq(s.tag_bytes[HEAP_QUERY], 13 * HEAP_PAGE_BYTES);
+    ck_assert_uint_eq(s.tag_requested[HEAP_LABELS], 100);
+    ck_assert_uint_eq(s.tag_requested[HEAP_CHUNKS], 128);
+    ck_assert_uint_eq(s.tag_requested[HEAP_QUERY], 100000);
+    ck_assert_uint_eq(s.heap_requested, 100228);
     ck_assert_uint_eq(s.tag_objects[HEAP_LABELS], 1);
     ck_assert_uint_eq(s.heap_objects, 3);
     ck_assert_uint_eq(s.classes[0].mallocs, start.classes[0].mallocs + 1);
     ck_assert_uint_eq(s.classes[0].size_bytes, 0);
-    heap_free(small, HEAP_LABELS);
-    heap_free(cell, HEAP_CHUNKS);
-    heap_free(large, HEAP_QUERY);
+    heap_free(small, 100, HEAP_LABELS);
+    heap_free(cell, 128, HEAP_CHUNKS);
+    heap_free(large, 100000, HEAP_QUERY);
     memstats_read(&s);
     ck_assert_uint_eq(s.heap_alloc, 0);
     ck_assert_uint_eq(s.mallocs, start.mallocs + 3);
@@ -66,7 +76,7 @@ START_TEST(objects_in_thread_caches_are_free_but_in_use_for_spans)
 {
     struct memstats s;
     heap_flush_thread(); /* of what other tests in this process left */
-    heap_free(heap_alloc(128, HEAP_CHUNKS), HEAP_CHUNKS);
+    heap_free(heap_alloc(128, HEAP_CHUNKS), 128, HEAP_CHUNKS);
     memstats_read(&s);
     ck_assert_uint_eq(s.heap_alloc, 0);
     ck_assert_uint_gt(s.heap_inuse, 0);
@@ -104,24 +114,26 @@ static void make_load(void *arg)
     struct load *load = arg;
     struct random *r = &load->random;
     void *p[OBJECTS] = {0};
+    size_t bytes[OBJECTS];
     enum heap_tag tags[OBJECTS];
     while (!atomic_load_explicit(load->stop, memory_order_relaxed)) {
         size_t i = random_below(r, OBJECTS);
         if (p[i]) {
-            heap_free(p[i], tags[i]);
+            heap_free(p[i], bytes[i], tags[i]);
             p[i] = NULL;
         } else {
             tags[i] = (enum heap_tag)random_below(r, HEAP_TAG_COUNT);
-            p[i] = heap_alloc(random_size(r, random_below(r, 10) ? 2000 : 300000), tags[i]);
+            bytes[i] = random_size(r, random_below(r, 10) ? 2000 : 300000);
+            p[i] = heap_alloc(bytes[i], tags[i]);
         }
         /* Everything back at once, now and then: spans come and go. */
         if (random_below(r, 2000) != 0) continue;
         for (i = 0; i < OBJECTS; i++)
-            heap_free(p[i], tags[i]), p[i] = NULL;
+            heap_free(p[i], bytes[i], tags[i]), p[i] = NULL;
         heap_flush_thread();
     }
     for (size_t i = 0; i < OBJECTS; i++)
-        if (p[i]) heap_free(p[i], tags[i]);
+        if (p[i]) heap_free(p[i], bytes[i], tags[i]);
 }
 
 START_TEST(the_identities_hold_at_any_moment_of_load)
@@ -153,6 +165,7 @@ START_TEST(the_identities_hold_at_any_moment_of_load)
     memstats_read(&s);
     check_identities(&s);
     ck_assert_uint_eq(s.heap_alloc, 0);
+    ck_assert_uint_eq(s.heap_requested, 0);
     ck_assert_uint_eq(s.heap_objects, 0);
     ck_assert_uint_eq(s.mcache_inuse, start.mcache_inuse);
     heap_flush_thread();

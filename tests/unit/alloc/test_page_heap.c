@@ -12,7 +12,7 @@
 /* The first allocation sets everything up; then all pages are one released run. */
 static void start(void)
 {
-    heap_free(heap_alloc(1, HEAP_PROCESS), HEAP_PROCESS);
+    heap_free(heap_alloc(1, HEAP_PROCESS), 1, HEAP_PROCESS);
     heap_flush_thread();
     page_heap_release(UINT64_MAX);
 }

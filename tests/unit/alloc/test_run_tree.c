@@ -65,7 +65,7 @@ START_TEST(finds_the_shortest_then_lowest_run_after_any_history)
     }
     ck_assert_uint_eq(walked, tree.count);
     for (int i = 0; i < RUNS; i++)
-        heap_free(runs[i], HEAP_PROCESS);
+        heap_free(runs[i], sizeof(struct span), HEAP_PROCESS);
 }
 END_TEST
 

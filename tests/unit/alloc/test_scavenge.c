@@ -37,7 +37,7 @@ START_TEST(idle_memory_goes_after_five_seconds_and_not_before)
     ck_assert_ptr_nonnull(p);
     memset(p, 1, BYTES);
     rounds(100, 120);
-    heap_free(p, HEAP_QUERY);
+    heap_free(p, BYTES, HEAP_QUERY);
     ck_assert_uint_ge(resident_idle(), BYTES);
     uint64_t used = heap_used_bytes();
     ck_assert_uint_eq(rounds(120, 124), 0);
@@ -60,7 +60,7 @@ START_TEST(memory_in_use_is_left_alone)
     ck_assert_uint_eq(rounds(100, 130), 0);
     for (size_t i = 0; i < 8 << 20; i += 4096)
         ck_assert_int_eq(((uint8_t *)p)[i], 7);
-    heap_free(p, HEAP_QUERY);
+    heap_free(p, 8 << 20, HEAP_QUERY);
 }
 END_TEST
 
@@ -70,13 +70,13 @@ START_TEST(lazily_released_memory_is_never_taken_for_zero)
     heap_scavenge_lazily(true);
     void *p = heap_alloc(BYTES, HEAP_QUERY);
     memset(p, 0xAA, BYTES);
-    heap_free(p, HEAP_QUERY);
+    heap_free(p, BYTES, HEAP_QUERY);
     ck_assert_uint_ge(heap_scavenge(UINT64_MAX), BYTES);
     ck_assert_uint_eq(resident_idle(), 0);
     uint8_t *zeros = heap_calloc(1, BYTES, HEAP_QUERY);
     for (size_t i = 0; i < BYTES; i++)
         if (zeros[i]) ck_abort_msg("byte %zu is not zero", i);
-    heap_free(zeros, HEAP_QUERY);
+    heap_free(zeros, BYTES, HEAP_QUERY);
     heap_scavenge_lazily(false);
     heap_check();
 }

@@ -53,8 +53,8 @@ START_TEST(a_manifest_comes_back_and_no_damage_passes)
     const struct identity other = {{9}};
     ck_assert_int_eq(manifest_decode(b.data, b.size, &other, out, NULL), ERR_CORRUPT);
     buf_release(&b);
-    heap_free(m, HEAP_SNAPSHOT);
-    heap_free(out, HEAP_SNAPSHOT);
+    heap_free(m, sizeof(*m), HEAP_SNAPSHOT);
+    heap_free(out, sizeof(*out), HEAP_SNAPSHOT);
 }
 END_TEST
 

@@ -80,7 +80,7 @@ START_TEST(inserted_bytes_do_not_hide_what_follows)
         memcpy(longer + at + 3, b.data + at, b.size - at);
         ck_assert_uint_ge(count_intact(longer, b.size + 3, &damaged), RECORDS - 1);
     }
-    heap_free(longer, HEAP_SNAPSHOT);
+    heap_free(longer, b.size + 3, HEAP_SNAPSHOT);
     buf_release(&b);
 }
 END_TEST

@@ -114,7 +114,7 @@ START_TEST(random_batches_come_back_bit_for_bit)
     }
     arena_release(&arena);
     buf_release(&b);
-    heap_free(m, HEAP_SNAPSHOT);
+    heap_free(m, sizeof(*m), HEAP_SNAPSHOT);
 }
 END_TEST
 
@@ -182,7 +182,7 @@ START_TEST(no_prefix_and_no_flip_of_a_payload_is_dangerous)
         enum status st = wal_batch_decode(copy, cut, &arena, &out, NULL);
         ck_assert(st == OK || st == ERR_CORRUPT);
         if (st == OK) ck_assert_uint_lt(out.series_count, m->batch.series_count);
-        heap_free(copy, HEAP_SNAPSHOT);
+        heap_free(copy, cut, HEAP_SNAPSHOT);
         arena_reset(&arena);
     }
     for (size_t bit = 0; bit < 8 * size; bit++) {
@@ -195,7 +195,7 @@ START_TEST(no_prefix_and_no_flip_of_a_payload_is_dangerous)
     }
     arena_release(&arena);
     buf_release(&b);
-    heap_free(m, HEAP_SNAPSHOT);
+    heap_free(m, sizeof(*m), HEAP_SNAPSHOT);
 }
 END_TEST
 

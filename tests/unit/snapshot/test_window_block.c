@@ -97,7 +97,7 @@ START_TEST(no_prefix_and_no_flip_is_dangerous)
         uint8_t *copy = heap_alloc(cut, HEAP_SNAPSHOT);
         memcpy(copy, payload.data, cut);
         walk(copy, cut);
-        heap_free(copy, HEAP_SNAPSHOT);
+        heap_free(copy, cut, HEAP_SNAPSHOT);
     }
     for (size_t bit = 0; bit < 8 * payload.size; bit++) {
         payload.data[bit / 8] ^= (uint8_t)(1 << bit % 8);

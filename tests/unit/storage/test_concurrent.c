@@ -246,7 +246,7 @@ START_TEST(writers_readers_expiry_and_export_do_not_disturb_each_other)
     storage_close(race->copy);
     arena_release(&names);
     store_close(&race->store);
-    heap_free(race, HEAP_PROCESS);
+    heap_free(race, sizeof(*race), HEAP_PROCESS);
 }
 END_TEST
 

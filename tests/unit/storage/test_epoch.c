@@ -19,7 +19,7 @@ static void destroy_thing(void *self, struct epoch_node *node)
     ck_assert_int_eq(thing->alive, 1);
     thing->alive = 0;
     atomic_fetch_add(&destroyed, 1);
-    heap_free(thing, HEAP_SERIES);
+    heap_free(thing, sizeof(*thing), HEAP_SERIES);
 }
 
 static struct thing *thing_create(void)
@@ -44,7 +44,7 @@ static struct epoch *epoch_create(void)
 static void epoch_free(struct epoch *e)
 {
     epoch_release(e);
-    heap_free(e, HEAP_PROCESS);
+    heap_free(e, sizeof(*e), HEAP_PROCESS);
 }
 
 static void settle(struct epoch *e)
@@ -158,7 +158,7 @@ START_TEST(readers_never_see_a_destroyed_object)
         thread_join(&threads[i]);
     settle(shared.e);
     ck_assert_uint_eq(destroyed, ROUNDS);
-    heap_free(atomic_load(&shared.place), HEAP_SERIES);
+    heap_free(atomic_load(&shared.place), sizeof(struct thing), HEAP_SERIES);
     epoch_free(shared.e);
 }
 END_TEST

@@ -99,7 +99,7 @@ START_TEST(forty_hours_pass_and_memory_returns_to_the_same_level)
     }
     store_close(&life->store);
     arena_release(&life->names);
-    heap_free(life, HEAP_PROCESS);
+    heap_free(life, sizeof(*life), HEAP_PROCESS);
 }
 END_TEST
 

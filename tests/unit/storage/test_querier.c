@@ -323,7 +323,7 @@ START_TEST(a_random_walk_agrees_with_a_naive_store)
     }
     store_close(&w->store);
     arena_release(&w->names);
-    heap_free(w, HEAP_PROCESS);
+    heap_free(w, sizeof(*w), HEAP_PROCESS);
 }
 END_TEST
 

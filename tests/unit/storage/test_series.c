@@ -29,7 +29,7 @@ static void place_close(struct place *p)
 {
     epoch_release(p->epoch);
     symbols_release(&p->symbols);
-    heap_free(p->epoch, HEAP_PROCESS);
+    heap_free(p->epoch, sizeof(*p->epoch), HEAP_PROCESS);
     arena_release(&p->arena);
 }
 

@@ -31,7 +31,7 @@ static void place_close(struct place *p)
     symbols_check(&p->symbols);
     epoch_release(p->epoch);
     symbols_release(&p->symbols);
-    heap_free(p->epoch, HEAP_PROCESS);
+    heap_free(p->epoch, sizeof(*p->epoch), HEAP_PROCESS);
     arena_release(&p->arena);
 }
 
