@@ -1,0 +1,136 @@
+/*
+ * heap_walk - a random walk through alloc/, beside a model.
+ *
+ *     heap_walk [ops=1000000] [long_ops=ops] [threads=1] [seed=clock]
+ *
+ * ops is the sum over all threads; long_ops replaces it when HEARTH_LONG is in the environment. A
+ * broken promise ends the process by an ASSERT or by a sanitizer; the seed is printed first, and
+ * with one thread it repeats the walk. See walk.h.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc/memstats.h"
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/thread.h"
+#include "tests/stress/walk.h"
+
+enum { TURN_OPS_MAX = 400000, REPORT_TURNS = 64 };
+
+static struct walker walkers[WALK_THREADS_MAX];
+
+static uint64_t option(int argc, char **argv, const char *name, uint64_t fallback)
+{
+    size_t length = strlen(name);
+    for (int i = 1; i < argc; i++)
+        if (strncmp(argv[i], name, length) == 0 && argv[i][length] == '=')
+            return strtoull(argv[i] + length + 1, NULL, 0);
+    return fallback;
+}
+
+static void walk(void *arg)
+{
+    struct walker *w = arg;
+    for (; w->ops_left; w->ops_left--) {
+        uint64_t what = random_below(&w->random, 4000);
+        if (what < 2)
+            weather_change(w);
+        else if (what < 20)
+            lifetimes_arena(w);
+        else if (what < 60)
+            lifetimes_chain(w);
+        else
+            objects_step(w);
+    }
+}
+
+/* Nobody walks: what the books say is what the model says, to the object and the byte. */
+static void compare_books(unsigned threads)
+{
+    static struct memstats s;
+    struct census census = {0};
+    heap_flush_thread();
+    heap_check();
+    memstats_read(&s);
+    objects_count_traded(&census);
+    for (unsigned i = 0; i < threads; i++)
+        objects_count(&walkers[i], &census);
+    for (int t = 0; t < HEAP_TAG_COUNT; t++) {
+        ASSERT(s.tag_objects[t] == census.objects[t]);
+        ASSERT(s.tag_bytes[t] == census.bytes[t]);
+        ASSERT(s.tag_requested[t] == census.requested[t]);
+    }
+}
+
+/* Threads start, walk, end. */
+static void turn(unsigned threads, uint64_t ops)
+{
+    struct thread running[WALK_THREADS_MAX];
+    for (unsigned i = 0; i < threads; i++) {
+        walkers[i].ops_left = ops;
+        ASSERT(thread_start(&running[i], "walker", walk, &walkers[i], NULL) == OK);
+    }
+    for (unsigned i = 0; i < threads; i++)
+        thread_join(&running[i]);
+    weather_clear();
+    compare_books(threads);
+}
+
+/* Everything is given back: nothing is left, and all of it can go. */
+static void finish(unsigned threads)
+{
+    static struct memstats s;
+    for (unsigned i = 0; i < threads; i++)
+        objects_drop(&walkers[i]);
+    compare_books(threads);
+    memstats_read(&s);
+    ASSERT(s.heap_objects == 0 && s.heap_alloc == 0 && s.heap_inuse == 0);
+    heap_scavenge_lazily(false);
+    heap_scavenge(UINT64_MAX);
+    memstats_read(&s);
+    ASSERT(s.heap_released == s.heap_idle && s.heap_idle == s.heap_sys);
+}
+
+static void report(const char *what, uint64_t done, unsigned threads, int64_t start_ns)
+{
+    uint64_t refused = 0, traded = 0, moved = 0;
+    for (unsigned i = 0; i < threads; i++) {
+        refused += walkers[i].refused;
+        traded += walkers[i].traded;
+        moved += walkers[i].moved;
+    }
+    printf("%s %llu operations, %.1f s; refused %llu, traded %llu, moved %llu\n", what,
+           (unsigned long long)done, (double)(clock_mono_ns() - start_ns) * 1e-9,
+           (unsigned long long)refused, (unsigned long long)traded, (unsigned long long)moved);
+    fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t ops = option(argc, argv, "ops", 1000000);
+    if (getenv("HEARTH_LONG")) ops = option(argc, argv, "long_ops", ops);
+    unsigned threads = (unsigned)option(argc, argv, "threads", 1);
+    int64_t start_ns = clock_mono_ns();
+    struct random r = {.state = option(argc, argv, "seed", (uint64_t)start_ns)};
+    if (threads < 1 || threads > WALK_THREADS_MAX) return 2;
+    printf("heap_walk ops=%llu threads=%u seed=%llu\n", (unsigned long long)ops, threads,
+           (unsigned long long)r.state);
+    fflush(stdout);
+    objects_init();
+    weather_init(threads);
+    for (unsigned i = 0; i < threads; i++)
+        walkers[i] = (struct walker){.index = i, .random.state = random_next(&r)};
+    unsigned turns = 0;
+    for (uint64_t done = 0; done < ops; turns++) {
+        uint64_t each = random_size(&r, TURN_OPS_MAX);
+        if (each > (ops - done) / threads + 1) each = (ops - done) / threads + 1;
+        turn(threads, each);
+        done += each * threads;
+        if (turns % REPORT_TURNS == 0) report("after", done, threads, start_ns);
+    }
+    finish(threads);
+    report("all of", ops, threads, start_ns);
+    return 0;
+}

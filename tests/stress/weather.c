@@ -1,0 +1,108 @@
+/* weather - the limit, failures, pages given back, books read: at random, while others walk. */
+#include <stdatomic.h>
+
+#include "alloc/memstats.h"
+#include "base/assert.h"
+#include "base/clock.h"
+#include "tests/stress/walk.h"
+
+/* Odd while refusals are asked for. One thread at a time changes it. */
+static _Atomic uint64_t season;
+static atomic_flag changing = ATOMIC_FLAG_INIT;
+/* heap_used_bytes may not pass it; 0: nothing known. */
+static _Atomic uint64_t used_max;
+/* What the other threads may have decided before the limit was set, and do behind it. */
+static uint64_t late_bytes;
+enum { LATE_BYTES_EACH = 10 << 20 };
+
+void weather_init(unsigned threads)
+{
+    late_bytes = (uint64_t)(threads - 1) * LATE_BYTES_EACH;
+}
+
+uint64_t weather_ticket(void)
+{
+    return atomic_load(&season);
+}
+
+static void check_limit(void)
+{
+    uint64_t before = atomic_load(&season);
+    uint64_t max = atomic_load(&used_max);
+    uint64_t used = heap_used_bytes();
+    if (max && before % 2 && atomic_load(&season) == before) ASSERT(used <= max + late_bytes);
+}
+
+void weather_refused(struct walker *w, uint64_t ticket)
+{
+    uint64_t now = atomic_load(&season);
+    ASSERT(ticket % 2 || now % 2 || ticket != now); /* else nobody had asked for refusals */
+    check_limit();                                  /* nowhere is what is used so near it */
+    w->refused++;
+}
+
+void weather_clear(void)
+{
+    atomic_store(&used_max, 0);
+    heap_set_limit(0);
+    heap_fail_after(UINT64_MAX);
+    if (atomic_load(&season) % 2) atomic_fetch_add(&season, 1);
+}
+
+static void ask_for_refusals(struct random *r)
+{
+    atomic_fetch_add(&season, 1);
+    if (random_below(r, 2)) {
+        heap_fail_after(random_below(r, 1000));
+        return;
+    }
+    uint64_t limit = random_below(r, 8) ? heap_used_bytes() + random_size(r, 8 << 20) : 1;
+    heap_set_limit(limit);
+    uint64_t used = heap_used_bytes();
+    atomic_store(&used_max, used > limit ? used : limit);
+}
+
+static void change_season(struct random *r)
+{
+    if (atomic_flag_test_and_set(&changing)) return;
+    if (atomic_load(&season) % 2)
+        weather_clear();
+    else if (random_below(r, 4) == 0)
+        ask_for_refusals(r);
+    atomic_flag_clear(&changing);
+}
+
+static void check_identities(void)
+{
+    struct memstats s;
+    uint64_t tags = 0, requested = 0, objects = 0;
+    memstats_read(&s);
+    for (int t = 0; t < HEAP_TAG_COUNT; t++) {
+        ASSERT(s.tag_requested[t] <= s.tag_bytes[t]);
+        tags += s.tag_bytes[t];
+        requested += s.tag_requested[t];
+        objects += s.tag_objects[t];
+    }
+    ASSERT(tags == s.heap_alloc && s.heap_alloc <= s.heap_inuse);
+    ASSERT(requested == s.heap_requested);
+    ASSERT(objects == s.heap_objects && s.heap_objects == s.mallocs - s.frees);
+    ASSERT(s.heap_sys == s.heap_inuse + s.heap_idle && s.heap_released <= s.heap_idle);
+    ASSERT(s.sys == s.heap_sys + s.mspan_sys + s.mcache_sys + s.gc_sys + s.other_sys);
+}
+
+void weather_change(struct walker *w)
+{
+    struct random *r = &w->random;
+    switch (random_below(r, 12)) {
+    case 0: heap_scavenge(random_size(r, 64 << 20)); break;
+    case 1: heap_scavenge_round(clock_mono_ns() * 1000); break; /* hours in seconds */
+    case 2: heap_flush_thread(); break;
+    case 3: heap_scavenge_lazily(random_below(r, 2)); break;
+    case 4: check_identities(); break;
+    case 5:
+        if (random_below(r, 4) == 0) heap_check();
+        break;
+    case 6: check_limit(); break;
+    default: change_season(r); break;
+    }
+}
