@@ -125,7 +125,7 @@ START_TEST(pressure_follows_what_is_held_and_free_pages_go_back)
     hoard_until(&hoard, hard, HEAP_HARD);
     ck_assert(maintenance_refuses_writes(&s.app->maintenance));
     while (hoard.count > 0)
-        heap_free(hoard.items[--hoard.count], HEAP_HTTP);
+        heap_free(hoard.items[--hoard.count], HOARD_STEP_BYTES, HEAP_HTTP);
     ck_assert(!maintenance_refuses_writes(&s.app->maintenance)); /* at once */
     await_pressure(HEAP_CALM);
     ck_assert_uint_le(heap_used_bytes(), soft);
