@@ -1,4 +1,5 @@
 /* arena - blocks in a chain, newest first, and a bump pointer through the newest. */
+#define PLACE_OF_CALLER
 #include "alloc/arena.h"
 
 #include <stdarg.h>

@@ -1,4 +1,5 @@
 /* buf - doubling along the heap's own sizes, up to the ceiling. */
+#define PLACE_OF_CALLER
 #include "alloc/buf.h"
 
 #include <stdarg.h>

@@ -225,7 +225,7 @@ void cache_check(const struct cache *cache)
             size_t offset = page_map_offset(*slot);
             ASSERT(offset < page_map.reserved_bytes);
             ASSERT(page_map.classes[offset >> PAGE_SHIFT] == i);
-            ASSERT(live_is_free(*slot));
+            live_check_free(*slot);
         }
     }
     ASSERT(room_bytes == cache->room_bytes && room_bytes <= CACHE_BYTES_MAX);

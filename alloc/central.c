@@ -118,7 +118,7 @@ static struct span *create_span(unsigned size_class)
         span->bits[words - 1] = (UINT64_C(1) << (k->slots % SPAN_WORD_BITS)) - 1;
     span->first_word = 0;
     span->free_slots = k->slots;
-    live_reset(span);
+    live_fill(span);
     return span;
 }
 
@@ -208,21 +208,18 @@ static void check_bits(const struct span *span)
         set += (uint32_t)__builtin_popcountll(span->bits[w]);
     }
     ASSERT(set == span->free_slots);
-    uint32_t bytes = size_classes[span->size_class].bytes;
-    for (uint32_t slot = 0; slot < size_classes[span->size_class].slots; slot++)
-        if (span->bits[slot / SPAN_WORD_BITS] >> (slot % SPAN_WORD_BITS) & 1)
-            ASSERT(live_is_free(page_map_address(span->page) + (size_t)slot * bytes));
 }
 
 static uint64_t check_list(struct central *c, unsigned size_class, unsigned list)
 {
     uint64_t count = 0;
     const struct span *before = NULL;
-    for (const struct span *span = c->lists[list]; span; span = span->after) {
+    for (struct span *span = c->lists[list]; span; span = span->after) {
         ASSERT(span->state == SPAN_SMALL && span->size_class == size_class);
         ASSERT(span->before == before && span->list == list && list_for(span) == list);
         ASSERT(span->free_slots < size_classes[size_class].slots);
         check_bits(span);
+        live_check_span(span);
         before = span;
         count++;
     }

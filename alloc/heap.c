@@ -4,6 +4,7 @@
  * The fast path is one load of the thread's cache, one of the injection counter, one of the class,
  * a pop, and two plain increments of the tally. Everything else is behind an unlikely branch.
  */
+#define PLACE_OF_CALLER
 #include "alloc/heap.h"
 
 #include <stdatomic.h>
@@ -127,7 +128,7 @@ static void *alloc_small(unsigned size_class, size_t size, enum heap_tag tag)
         tally_bump(&bin->tally.mallocs[tag]);
     }
     tally_given(cache, size, tag);
-    live_mark(p, tag);
+    live_mark(p, size, tag);
     poison_show(p, size);
     return p;
 }
@@ -185,6 +186,7 @@ static void *alloc_large(size_t size, enum heap_tag tag, bool *zero)
     void *p = page_map_address(span->page);
     *zero = span->known_zero;
     poison_show(p, size);
+    live_mark(p, size, tag);
     tally_large_malloc(cache, span_bytes(span), tag);
     tally_given(cache, size, tag);
     return p;
@@ -219,7 +221,7 @@ void *heap_alloc(size_t size, enum heap_tag tag)
     bin->top = top;
     tally_bump(&bin->tally.mallocs[tag]);
     tally_grow(&cache->requested.given_bytes[tag], size);
-    live_mark(p, tag);
+    live_mark(p, size, tag);
     poison_show(p, size);
     return p;
 }
@@ -266,7 +268,6 @@ static void free_large(void *p, size_t size, enum heap_tag tag)
 {
     struct span *span = large_span(p);
     struct cache *cache = my_cache();
-    DEBUG_ASSERT(span->owner == tag + 1);   /* else allocated under another tag */
     ASSERT(span->pages == pages_for(size)); /* else allocated with another size */
     tally_taken(cache, size, tag);
     tally_large_free(cache, span_bytes(span), tag);
@@ -284,6 +285,7 @@ static void free_large(void *p, size_t size, enum heap_tag tag)
 static NO_INLINE void free_slowly(void *p, size_t size, enum heap_tag tag)
 {
     if (!p || p == nothing) return;
+    live_unmark(p, size, tag);
     ASSERT(page_map_offset(p) < page_map.reserved_bytes); /* else not from this heap */
     if (size > HEAP_SMALL_MAX) {
         free_large(p, size, tag);
@@ -292,7 +294,6 @@ static NO_INLINE void free_slowly(void *p, size_t size, enum heap_tag tag)
     struct cache *cache = my_cache();
     unsigned size_class = class_of(size);
     ASSERT(is_of_class(p, size_class)); /* else allocated with another size */
-    live_unmark(p, tag);
     poison_hide(p, size_classes[size_class].bytes);
     tally_taken(cache, size, tag);
     if (!cache) {
@@ -322,8 +323,7 @@ void heap_free(void *p, size_t size, enum heap_tag tag)
         free_slowly(p, size, tag);
         return;
     }
-    DEBUG_ASSERT(is_of_class(p, size_class)); /* else allocated with another size */
-    live_unmark(p, tag);
+    live_unmark(p, size, tag);
     poison_hide(p, size_classes[size_class].bytes);
     tally_bump(&bin->tally.frees[tag]);
     tally_grow(&cache->requested.taken_bytes[tag], size);
@@ -349,6 +349,7 @@ void heap_free_unsized(void *p, enum heap_tag tag)
 size_t heap_usable_size(const void *p)
 {
     size_t size = usable_size(p);
+    if (size) live_open(p);
     poison_show(p, size); /* from here on the caller may use all of it */
     return size;
 }
@@ -364,7 +365,6 @@ size_t heap_good_size(size_t size)
 static bool resize_large(void *p, size_t size, enum heap_tag tag)
 {
     struct span *span = large_span(p);
-    DEBUG_ASSERT(span->owner == tag + 1); /* else allocated under another tag */
     uint64_t before = span_bytes(span);
     uint32_t pages = pages_for(size);
     if (pages == span->pages) return true;
@@ -385,7 +385,12 @@ static bool resize_large(void *p, size_t size, enum heap_tag tag)
 static bool resize_in_place(void *p, size_t old_size, size_t size, enum heap_tag tag)
 {
     if (old_size > HEAP_SMALL_MAX) {
-        if (size <= HEAP_SMALL_MAX || !resize_large(p, size, tag)) return false;
+        if (size <= HEAP_SMALL_MAX) return false;
+        live_open(p);
+        if (!resize_large(p, size, tag)) {
+            live_close(p, old_size);
+            return false;
+        }
     } else if (size > HEAP_SMALL_MAX || class_of(size) != class_of(old_size)) {
         return false;
     }
@@ -395,6 +400,7 @@ static bool resize_in_place(void *p, size_t old_size, size_t size, enum heap_tag
         tally_taken(cache_mine, old_size - size, tag);
     poison_hide(p, usable_size(p));
     poison_show(p, size);
+    live_close(p, size);
     return true;
 }
 
@@ -405,6 +411,7 @@ void *heap_resize(void *p, size_t old_size, size_t size, enum heap_tag tag)
         heap_free(p, old_size, tag);
         return nothing;
     }
+    live_examine(p, old_size, tag);
     ASSERT(heap_good_size(old_size) == usable_size(p)); /* else allocated with another size */
     if (UNLIKELY(injection_is_on()) && injected_failure()) return NULL;
     if (resize_in_place(p, old_size, size, tag)) return p;

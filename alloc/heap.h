@@ -63,8 +63,8 @@ MUST_USE void *heap_alloc_aligned(size_t size, size_t alignment, enum heap_tag t
 MUST_USE void *heap_resize(void *p, size_t old_size, size_t size, enum heap_tag tag);
 
 /* Give back; NULL is ignored, whatever its size. size is what was asked for, at the allocation or
- * at the last resize, tag the one it was allocated with; debug builds abort when the size is of
- * another class or the tag another, and on a second free. */
+ * at the last resize, tag the one it was allocated with; debug builds abort when either is another,
+ * and on a second free. */
 void heap_free(void *p, size_t size, enum heap_tag tag);
 
 /* For callers that cannot know the size, malloc's: of an object that was asked for with a size of
@@ -118,7 +118,22 @@ void heap_flush_thread(void);
  * UINT64_MAX (the start) switches it off. Counts calls of heap_alloc and its kin, in any thread. */
 void heap_fail_after(uint64_t count);
 
+/* Debug builds: the calling thread's next allocation, resize or free is asked for at this place.
+ * What follows says it for every call. */
+void heap_place(const char *file, int line);
+
 /* Walk all spans, lists and caches of the calling thread; aborts on a broken invariant. */
 void heap_check(void);
+
+#if HEARTH_DEBUG && !defined(PLACE_OF_CALLER)
+#    define HEAP_PLACE()              heap_place(__FILE__, __LINE__)
+#    define heap_alloc(size, tag)     (HEAP_PLACE(), heap_alloc(size, tag))
+#    define heap_calloc(n, size, tag) (HEAP_PLACE(), heap_calloc(n, size, tag))
+#    define heap_alloc_aligned(size, alignment, tag)                                               \
+        (HEAP_PLACE(), heap_alloc_aligned(size, alignment, tag))
+#    define heap_resize(p, old_size, size, tag) (HEAP_PLACE(), heap_resize(p, old_size, size, tag))
+#    define heap_free(p, size, tag)             (HEAP_PLACE(), heap_free(p, size, tag))
+#    define heap_free_unsized(p, tag)           (HEAP_PLACE(), heap_free_unsized(p, tag))
+#endif
 
 #endif

@@ -1,91 +1,121 @@
 /*
- * live - debug builds know of every slot whose it is: a second free, a free under another tag, and
- * a free of something inside an object end the process on the spot, wherever the object is by then
- * (a thread cache, its span).
+ * live - debug builds know of every object whose it is, how long, and who asked for it; and every
+ * byte that belongs to nobody holds a pattern.
  *
- * A byte per slot behind the bits of its span: 0 free, else the tag of the owner + 1. Release
- * builds keep nothing; they notice a double free when both copies reach the span (alloc/central).
+ *     slot, with a user:   | size asked for: the user's | slack: pattern |
+ *     slot, free:          | pattern                                     |
  *
- * Threads: any; the byte is the owner's, atomic so that the mistakes it looks for are not races.
+ * A note per slot lies behind the bits of its span. What ends the process on the spot, with a line
+ * that names the address, the size class, the tag, and where it was allocated and freed:
+ *
+ *     in heap_free     a second free, by any thread; a free under another tag or size; of something
+ *                      inside an object; of something that is not ours; a write behind the end,
+ *                      into the slack
+ *     in heap_alloc    a write into a small object after it was freed, wherever it lay since
+ *     in heap_check    both kinds of writes, in all spans and in the thread's own cache
+ *
+ * What is not caught without a sanitizer: a write behind the end of an object that fills its slot,
+ * when the next slot has a user (when it is free, it counts as a write after the free of that one);
+ * writes into large objects after their free. Under AddressSanitizer there is no pattern, because
+ * alloc/poison makes each of those accesses, and reads as well, end the process by itself.
+ *
+ * The slack starts behind what the user may use: heap_usable_size gives it away.
+ *
+ * Release builds keep no notes and no pattern; they notice a double free when both copies reach the
+ * span (alloc/central).
+ *
+ * Threads: any; the note is the owner's, atomic so that the mistakes it looks for are not races.
  */
 #ifndef HEARTH_ALLOC_LIVE_H
 #define HEARTH_ALLOC_LIVE_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "alloc/heap.h"
-#include "alloc/page_map.h"
-#include "base/assert.h"
+#include "alloc/poison.h"
+#include "alloc/span.h"
 
-#if HEARTH_DEBUG
-static inline _Atomic uint8_t *live_bytes(struct span *span)
-{
-    return (_Atomic uint8_t *)(void *)(span->bits + span_words(span->size_class));
-}
+enum { LIVE_PATTERN = 0xD5, LIVE_FILLS = HEARTH_DEBUG && !POISON_ACTIVE };
 
-static inline _Atomic uint8_t *live_byte(const void *p)
-{
-    struct span *span = page_map_span((uint32_t)(page_map_offset(p) >> PAGE_SHIFT));
-    uint32_t slot = page_map_slot(span, p);
-    size_t offset = page_map_offset(p) - ((size_t)span->page << PAGE_SHIFT);
-    /* Else p is inside an object. */
-    ASSERT((size_t)slot * size_classes[span->size_class].bytes == offset);
-    return &live_bytes(span)[slot];
-}
+/* Eight bytes, changed as one. */
+struct live_note {
+    uint16_t slack;     /* bytes of the slot behind the size asked for */
+    uint16_t allocated; /* alloc/place: of the last heap_alloc */
+    uint16_t freed;     /* and of the last heap_free */
+    uint8_t owner;      /* tag + 1; 0: free */
+    uint8_t turn : 7;   /* changes with every use: a walker knows whether it looked at one */
+    uint8_t open : 1;   /* the slack is the user's too */
+};
 
-/* p goes to a user. */
-static inline void live_mark(const void *p, enum heap_tag tag)
+/* What follows is for debug builds; the inline functions below it are the doors. */
+void live_debug_mark(void *p, size_t size, enum heap_tag tag);
+void live_debug_unmark(void *p, size_t size, enum heap_tag tag);
+void live_debug_examine(const void *p, size_t size, enum heap_tag tag);
+void live_debug_open(const void *p);
+void live_debug_close(void *p, size_t size);
+void live_debug_reset(struct span *span);
+void live_debug_fill(struct span *span);
+void live_debug_check_span(struct span *span);
+void live_debug_check_free(const void *p);
+
+/* p, fresh from its span, a cache or the page heap, goes to a user. */
+static inline void live_mark(void *p, size_t size, enum heap_tag tag)
 {
-    uint8_t owner = (uint8_t)(tag + 1);
-    uint8_t before = atomic_exchange_explicit(live_byte(p), owner, memory_order_relaxed);
-    ASSERT(before == 0); /* else handed out twice */
+    if (HEARTH_DEBUG) live_debug_mark(p, size, tag);
 }
 
 /* p comes back from a user. */
-static inline void live_unmark(const void *p, enum heap_tag tag)
+static inline void live_unmark(void *p, size_t size, enum heap_tag tag)
 {
-    uint8_t before = atomic_exchange_explicit(live_byte(p), 0, memory_order_relaxed);
-    ASSERT(before != 0);       /* else freed twice */
-    ASSERT(before == tag + 1); /* else allocated under another tag */
+    if (HEARTH_DEBUG) live_debug_unmark(p, size, tag);
 }
 
-/* A new span: no slot is with a user. */
+/* p is with a user who says so much of it. */
+static inline void live_examine(const void *p, size_t size, enum heap_tag tag)
+{
+    if (HEARTH_DEBUG) live_debug_examine(p, size, tag);
+}
+
+/* The slack of p is not watched any more: its user may have it, or it changes. */
+static inline void live_open(const void *p)
+{
+    if (HEARTH_DEBUG) live_debug_open(p);
+}
+
+/* p has `size` bytes from now on, and slack behind them. */
+static inline void live_close(void *p, size_t size)
+{
+    if (HEARTH_DEBUG) live_debug_close(p, size);
+}
+
+/* A new record: nothing in it is with a user. */
 static inline void live_reset(struct span *span)
 {
-    for (uint32_t slot = 0; slot < size_classes[span->size_class].slots; slot++)
-        atomic_store_explicit(&live_bytes(span)[slot], 0, memory_order_relaxed);
+    if (HEARTH_DEBUG) live_debug_reset(span);
 }
 
-/* p lies free: in a cache or in its span. */
-static inline bool live_is_free(const void *p)
+/* The memory of a new span of a class: it is all free. */
+static inline void live_fill(struct span *span)
 {
-    return atomic_load_explicit(live_byte(p), memory_order_relaxed) == 0;
-}
-#else
-static inline void live_mark(const void *p, enum heap_tag tag)
-{
-    (void)p;
-    (void)tag;
+    if (HEARTH_DEBUG) live_debug_fill(span);
 }
 
-static inline void live_unmark(const void *p, enum heap_tag tag)
+/* All slots of a span in use. The lock that its bits belong to is held: of its class, or of the
+ * page heap for a large object. Others may take and free objects meanwhile. */
+static inline void live_check_span(struct span *span)
 {
-    (void)p;
-    (void)tag;
+    if (HEARTH_DEBUG) live_debug_check_span(span);
 }
 
-static inline void live_reset(struct span *span)
+/* p, in the calling thread's cache, is free and was not written to. */
+static inline void live_check_free(const void *p)
 {
-    (void)span;
+    if (HEARTH_DEBUG) live_debug_check_free(p);
 }
 
-static inline bool live_is_free(const void *p)
-{
-    (void)p;
-    return true;
-}
-#endif
+/* Visit every object of a span that is with a user; the span does not go away meanwhile. */
+typedef void live_visit_fn(void *arg, const struct live_note *note, uint64_t bytes);
+void live_visit(struct span *span, live_visit_fn *visit, void *arg);
 
 #endif

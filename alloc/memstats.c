@@ -141,8 +141,10 @@ static void fill_system(struct memstats *out, const struct page_heap_stats *page
     out->mcache_inuse = cache_inuse_bytes();
     out->mcache_sys = meta.carved_bytes[META_CACHE];
     out->gc_sys = pages->map_bytes;
-    out->other_sys = meta.committed_bytes - out->mspan_sys - out->mcache_sys;
-    out->sys = out->heap_sys + out->mspan_sys + out->mcache_sys + out->gc_sys + out->other_sys;
+    out->buck_hash_sys = meta.carved_bytes[META_PLACES];
+    out->other_sys = meta.committed_bytes - out->mspan_sys - out->mcache_sys - out->buck_hash_sys;
+    out->sys = out->heap_sys + out->mspan_sys + out->mcache_sys + out->buck_hash_sys + out->gc_sys +
+               out->other_sys;
     out->limit_refusals = limit_refusals();
 }
 

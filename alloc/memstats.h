@@ -4,7 +4,7 @@
  * Identities that hold at every read (tested at random moments):
  *     heap_sys     = heap_inuse + heap_idle
  *     heap_objects = mallocs - frees
- *     sys          = heap_sys + mspan_sys + mcache_sys + gc_sys + other_sys
+ *     sys          = heap_sys + mspan_sys + mcache_sys + buck_hash_sys + gc_sys + other_sys
  *     heap_alloc   = sum of tag_bytes
  *     heap_requested = sum of tag_requested
  *     heap_requested <= heap_alloc, and by tag
@@ -46,6 +46,7 @@ struct memstats {
     uint64_t heap_released;          /* idle and given back to the system */
     uint64_t mspan_inuse, mspan_sys; /* span records: used, mapped */
     uint64_t mcache_inuse, mcache_sys; /* thread caches: of live threads, mapped */
+    uint64_t buck_hash_sys;            /* table of places, in debug builds (alloc/place.h) */
     uint64_t gc_sys;                   /* page map and summaries */
     uint64_t other_sys;                /* the rest of our mappings */
     uint64_t sys;                      /* all of it */

@@ -1,6 +1,6 @@
 /*
- * meta - memory for the allocator's own records: spans, thread caches and their stacks. Never from
- * the heap itself.
+ * meta - memory for the allocator's own records: spans, thread caches and their stacks, debug
+ * builds' places. Never from the heap itself.
  *
  * A bump pointer through one reserved range, and free lists for records up to META_RECORD_MAX.
  * Larger blocks are never given back; their owners reuse them. Addresses are named by 32-bit
@@ -16,9 +16,10 @@
 
 #include "base/compiler.h"
 
-enum { META_GRANULE = 16, META_RECORD_MAX = 8192 };
+/* Spans of debug builds have notes (alloc/live.h). */
+enum { META_GRANULE = 16, META_RECORD_MAX = HEARTH_DEBUG ? 40960 : 8192 };
 
-enum meta_kind { META_SPAN, META_CACHE, META_KIND_COUNT };
+enum meta_kind { META_SPAN, META_CACHE, META_PLACES, META_KIND_COUNT };
 
 /* Reserve the range. Once, before everything else; aborts when the system refuses. */
 void meta_init(size_t bytes);

@@ -2,6 +2,7 @@
 #include "alloc/page_heap.h"
 
 #include "alloc/limit.h"
+#include "alloc/live.h"
 #include "alloc/meta.h"
 #include "alloc/page_map.h"
 #include "alloc/poison.h"
@@ -55,6 +56,7 @@ static struct span *record_create(unsigned size_class, uint32_t page, uint32_t p
     if (!span) return NULL;
     *span = (struct span){.page = page, .pages = pages, .record_bytes = (uint16_t)bytes};
     span->size_class = (uint8_t)size_class;
+    live_reset(span);
     return span;
 }
 
@@ -531,7 +533,7 @@ void page_heap_stats(struct page_heap_stats *out)
     page_heap_let_go();
 }
 
-static void check_span(const struct span *span, uint32_t page)
+static void check_span(struct span *span, uint32_t page)
 {
     ASSERT(span->page == page && span->pages > 0);
     ASSERT(page + span->pages <= page_map.pages);
@@ -539,6 +541,7 @@ static void check_span(const struct span *span, uint32_t page)
     unsigned size_class = span->state == SPAN_SMALL ? span->size_class : SIZE_CLASS_LARGE;
     for (uint32_t i = 0; i < span->pages; i++)
         ASSERT(page_map.classes[page + i] == size_class);
+    if (span->state == SPAN_LARGE) live_check_span(span);
     if (span->state != SPAN_SMALL) return;
     ASSERT(size_class > 0 && size_class < SIZE_CLASS_COUNT);
     ASSERT(span->pages == size_classes[size_class].pages);
@@ -553,7 +556,7 @@ void page_heap_check(void)
     enum span_state before = SPAN_LARGE;
     mutex_lock(&heap.lock);
     for (uint32_t page = 1; page < page_map.pages;) {
-        const struct span *span = page_map_span(page);
+        struct span *span = page_map_span(page);
         ASSERT(span->state <= SPAN_LARGE);
         check_span(span, page);
         bool free = span->state == SPAN_IDLE || span->state == SPAN_RELEASED;

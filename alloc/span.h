@@ -9,7 +9,7 @@
  *                 SPAN_LARGE     one object, or room for one in a thread cache
  *
  * A slot whose bit is clear is with a user or in a thread cache. The record lives in alloc/meta;
- * the bits follow it directly, and in debug builds a byte per slot for alloc/live.h. Records of the
+ * the bits follow it directly, and in debug builds a note per slot (alloc/live.h). Records of the
  * other states have no bits, or keep unused ones from an earlier life (record_bytes tells).
  *
  * Threads: page, pages, state and the tree belong to LOCK_PAGE_HEAP; of a SPAN_SMALL, the list, the
@@ -26,7 +26,7 @@
 
 enum span_state { SPAN_IDLE, SPAN_QUICK, SPAN_RELEASED, SPAN_MOVING, SPAN_SMALL, SPAN_LARGE };
 
-enum { SPAN_WORD_BITS = 64, SPAN_WORD_BYTES = 8 };
+enum { SPAN_WORD_BITS = 64, SPAN_WORD_BYTES = 8, SPAN_NOTE_BYTES = 8 };
 
 struct span {
     uint32_t page; /* of the first, counted from the start of the heap's range */
@@ -51,10 +51,18 @@ static inline uint32_t span_words(unsigned size_class)
     return (size_classes[size_class].slots + SPAN_WORD_BITS - 1u) / SPAN_WORD_BITS;
 }
 
+/* Of its notes, which only debug builds keep; a large object is one slot. */
+static inline uint32_t span_note_bytes(unsigned size_class)
+{
+    if (!HEARTH_DEBUG) return 0;
+    return size_class == SIZE_CLASS_LARGE ? SPAN_NOTE_BYTES
+                                          : size_classes[size_class].slots * SPAN_NOTE_BYTES;
+}
+
 static inline uint32_t span_record_bytes(unsigned size_class)
 {
-    uint32_t live_bytes = HEARTH_DEBUG ? size_classes[size_class].slots : 0;
-    return (uint32_t)sizeof(struct span) + span_words(size_class) * SPAN_WORD_BYTES + live_bytes;
+    return (uint32_t)sizeof(struct span) + span_words(size_class) * SPAN_WORD_BYTES +
+           span_note_bytes(size_class);
 }
 
 #endif

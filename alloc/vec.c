@@ -1,4 +1,5 @@
 /* vec - doubling on an arena. */
+#define PLACE_OF_CALLER
 #include "alloc/vec.h"
 
 #include <string.h>

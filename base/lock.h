@@ -27,6 +27,7 @@ enum lock_rank {
     LOCK_CELLS,       /* pool of 128-byte cells */
     LOCK_CENTRAL,     /* spans of one size class */
     LOCK_PAGE_HEAP,   /* free pages */
+    LOCK_PLACES,      /* where memory was asked for (debug builds) */
     LOCK_META,        /* the allocator's own records */
     LOCK_RANK_COUNT
 };

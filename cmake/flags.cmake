@@ -1,9 +1,15 @@
 # Compiler and linker flags, for every target alike.
 add_compile_definitions(_GNU_SOURCE)
+# As Ninja names it when the build folder lies inside.
+file(RELATIVE_PATH hearth_root_from_build ${CMAKE_BINARY_DIR} ${PROJECT_SOURCE_DIR})
+string(REGEX REPLACE "/$" "" hearth_root_from_build ${hearth_root_from_build})
 add_compile_options(
     -Wall -Wextra -Werror
     # PromQL and the codecs promise bit-exact doubles.
     -ffp-contract=off
+    # __FILE__ counts from the root of the project, for the words of assertions and of leaks.
+    -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=
+    -fmacro-prefix-map=${hearth_root_from_build}/=
     -fno-omit-frame-pointer)
 set(hearth_c_warnings
     -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes

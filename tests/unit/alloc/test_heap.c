@@ -350,49 +350,6 @@ static void free_inside_a_large_object(void)
     heap_free((uint8_t *)heap_alloc(100000, HEAP_HTTP) + HEAP_PAGE_BYTES, 100000, HEAP_HTTP);
 }
 
-#if HEARTH_DEBUG
-static void free_under_another_tag(void)
-{
-    heap_free(heap_alloc(100, HEAP_HTTP), 100, HEAP_QUERY);
-}
-
-static void free_large_under_another_tag(void)
-{
-    heap_free(heap_alloc(100000, HEAP_HTTP), 100000, HEAP_QUERY);
-}
-
-static void free_as_another_class(void)
-{
-    heap_free(heap_alloc(100, HEAP_HTTP), 96, HEAP_HTTP);
-}
-
-static void free_large_as_small(void)
-{
-    heap_free(heap_alloc(100000, HEAP_HTTP), 100, HEAP_HTTP);
-}
-
-static void free_inside_an_object(void)
-{
-    heap_free((uint8_t *)heap_alloc(100, HEAP_HTTP) + 16, 100, HEAP_HTTP);
-}
-
-START_TEST(debug_builds_notice_more_wrong_frees)
-{
-    ck_assert(aborts(free_under_another_tag));
-    ck_assert(aborts(free_large_under_another_tag));
-    ck_assert(aborts(free_as_another_class));
-    ck_assert(aborts(free_large_as_small));
-    ck_assert(aborts(free_inside_an_object));
-}
-END_TEST
-#else
-START_TEST(debug_builds_notice_more_wrong_frees)
-{
-    ck_assert(!dies(heap_check)); /* a release build: it keeps no owners */
-}
-END_TEST
-#endif
-
 START_TEST(wrong_frees_end_the_process)
 {
     ck_assert(aborts(free_twice));
@@ -547,5 +504,5 @@ SUITE(heap, no_bytes_are_at_one_address_that_free_ignores, every_size_is_aligned
       fragments_are_traded_in_at_the_limit, other_bytes_count_against_the_limit,
       a_limit_too_low_for_any_record_still_allows_to_free,
       the_nth_allocation_fails_and_every_one_after, everything_freed_goes_back_to_the_system,
-      wrong_frees_end_the_process, debug_builds_notice_more_wrong_frees,
-      the_sanitizer_sees_free_memory, any_history_agrees_with_the_model)
+      wrong_frees_end_the_process, the_sanitizer_sees_free_memory,
+      any_history_agrees_with_the_model)

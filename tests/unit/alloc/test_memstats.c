@@ -27,8 +27,8 @@ static void check_identities(const struct memstats *s)
     }
     ck_assert_uint_eq(s->heap_sys, s->heap_inuse + s->heap_idle);
     ck_assert_uint_eq(s->heap_objects, s->mallocs - s->frees);
-    ck_assert_uint_eq(s->sys,
-                      s->heap_sys + s->mspan_sys + s->mcache_sys + s->gc_sys + s->other_sys);
+    ck_assert_uint_eq(s->sys, s->heap_sys + s->mspan_sys + s->mcache_sys + s->buck_hash_sys +
+                                  s->gc_sys + s->other_sys);
     ck_assert_uint_eq(s->heap_alloc, tags);
     ck_assert_uint_eq(s->heap_requested, requested);
     ck_assert_uint_le(s->heap_requested, s->heap_alloc);
