@@ -9,6 +9,7 @@
 #include "alloc/limit.h"
 #include "alloc/meta.h"
 #include "alloc/page_heap.h"
+#include "alloc/page_map.h"
 #include "base/assert.h"
 
 _Static_assert((int)SIZE_CLASS_COUNT <= (int)MEMSTATS_CLASSES_MAX, "every class has a row");
@@ -127,6 +128,24 @@ static void fill_spans(struct memstats *out)
         out->classes[SIZE_CLASS_LARGE].mallocs - out->classes[SIZE_CLASS_LARGE].frees;
 }
 
+/* What is left of the pages in use is cut into its parts, read a moment later: each is at most what
+ * the ones before it leave. */
+static void fill_external(struct memstats *out)
+{
+    uint64_t left = out->heap_inuse - out->heap_alloc;
+    uint64_t free_slots = 0;
+    uint64_t tails = 0;
+    for (unsigned c = 1; c < SIZE_CLASS_COUNT; c++) {
+        const struct size_class *k = &size_classes[c];
+        uint64_t span_bytes = (uint64_t)k->pages << PAGE_SHIFT;
+        free_slots += out->classes[c].free_slots * k->bytes;
+        tails += out->classes[c].spans * (span_bytes - (uint64_t)k->slots * k->bytes);
+    }
+    out->free_slot_bytes = lesser(free_slots, left);
+    out->tail_bytes = lesser(tails, left - out->free_slot_bytes);
+    out->cached_bytes = left - out->free_slot_bytes - out->tail_bytes;
+}
+
 static void fill_system(struct memstats *out, const struct page_heap_stats *pages)
 {
     struct meta_stats meta;
@@ -174,6 +193,26 @@ void memstats_read(struct memstats *out)
     }
     fill_spans(out);
     fill_system(out, &pages);
+    fill_external(out);
+}
+
+void memstats_check(const struct memstats *s)
+{
+    uint64_t bytes = 0;
+    uint64_t requested = 0;
+    for (int t = 0; t < HEAP_TAG_COUNT; t++) {
+        ASSERT(s->tag_requested[t] <= s->tag_bytes[t]);
+        bytes += s->tag_bytes[t];
+        requested += s->tag_requested[t];
+    }
+    ASSERT(s->heap_alloc == bytes && s->heap_requested == requested);
+    ASSERT(s->heap_objects == s->mallocs - s->frees);
+    ASSERT(s->heap_sys == s->heap_inuse + s->heap_idle && s->heap_released <= s->heap_idle);
+    ASSERT(s->heap_alloc <= s->heap_inuse && s->heap_alloc <= s->total_alloc);
+    ASSERT(s->heap_inuse - s->heap_alloc == s->free_slot_bytes + s->tail_bytes + s->cached_bytes);
+    ASSERT(s->mspan_inuse <= s->mspan_sys && s->mcache_inuse <= s->mcache_sys);
+    ASSERT(s->sys == s->heap_sys + s->stack_sys + s->mspan_sys + s->mcache_sys + s->buck_hash_sys +
+                         s->gc_sys + s->other_sys);
 }
 
 const char *heap_tag_name(enum heap_tag tag)

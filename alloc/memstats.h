@@ -4,7 +4,8 @@
  * Identities that hold at every read (tested at random moments):
  *     heap_sys     = heap_inuse + heap_idle
  *     heap_objects = mallocs - frees
- *     sys          = heap_sys + mspan_sys + mcache_sys + buck_hash_sys + gc_sys + other_sys
+ *     sys          = heap_sys + stack_sys + mspan_sys + mcache_sys + buck_hash_sys + gc_sys
+ *                    + other_sys
  *     heap_alloc   = sum of tag_bytes
  *     heap_requested = sum of tag_requested
  *     heap_requested <= heap_alloc, and by tag
@@ -12,7 +13,8 @@
  *
  * heap_alloc - heap_requested is internal fragmentation, by rounding: see alloc/size_class.h.
  * heap_inuse - heap_alloc is what it is in Go: free slots in live spans and their carve tails.
- * Objects that sit in thread caches count as free.
+ * Objects that sit in thread caches count as free. It is the sum of three:
+ *     heap_inuse - heap_alloc = free_slot_bytes + tail_bytes + cached_bytes
  *
  * Threads: any, at any time; nobody is stopped.
  */
@@ -44,6 +46,10 @@ struct memstats {
     uint64_t heap_inuse;             /* in spans with objects (whole spans), cached ones included */
     uint64_t heap_idle;              /* in no span, resident or not */
     uint64_t heap_released;          /* idle and given back to the system */
+    uint64_t free_slot_bytes;        /* slots of class spans without an object, in caches or not */
+    uint64_t tail_bytes;             /* ends of class spans, too short for an object */
+    uint64_t cached_bytes;           /* large spans without an object, in thread caches */
+    uint64_t stack_inuse, stack_sys; /* thread stacks we map ourselves: 0, libc does */
     uint64_t mspan_inuse, mspan_sys; /* span records: used, mapped */
     uint64_t mcache_inuse, mcache_sys; /* thread caches: of live threads, mapped */
     uint64_t buck_hash_sys;            /* table of places, in debug builds (alloc/place.h) */
@@ -60,6 +66,9 @@ struct memstats {
 };
 
 void memstats_read(struct memstats *out);
+
+/* Aborts when an identity does not hold. */
+void memstats_check(const struct memstats *s);
 
 /* "series", "labels", ...: the label value on /metrics; static storage. */
 const char *heap_tag_name(enum heap_tag tag);

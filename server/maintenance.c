@@ -41,14 +41,17 @@ static void log_pressure(enum heap_pressure before, enum heap_pressure now,
                  reading->limit_bytes);
 }
 
-static void give_back(const struct budget_reading *reading, enum heap_pressure pressure)
+static void give_back(struct maintenance *m, const struct budget_reading *reading,
+                      enum heap_pressure pressure)
 {
     uint64_t surplus = budget_surplus(reading, pressure);
+    int64_t before_ns = clock_thread_cpu_ns();
     /* Idle pages go when they are due; under pressure at once, in steps. */
     if (surplus > 0)
         (void)heap_scavenge(surplus < SCAVENGE_STEP_BYTES ? surplus : SCAVENGE_STEP_BYTES);
     else
         (void)heap_scavenge_round(clock_mono_ns());
+    counter_add(&m->scavenge_ns, (uint64_t)(clock_thread_cpu_ns() - before_ns));
 }
 
 static void measure_memory(struct maintenance *m)
@@ -62,7 +65,7 @@ static void measure_memory(struct maintenance *m)
     enum heap_pressure now = budget_pressure(&reading, before);
     heap_set_pressure(now);
     log_pressure(before, now, &reading);
-    give_back(&reading, now);
+    give_back(m, &reading, now);
 }
 
 static int64_t maintain_round(void *arg)
@@ -79,6 +82,7 @@ static int64_t maintain_round(void *arg)
         m->measured_ns = now_ns;
         measure_memory(m);
     }
+    gauge_set(&m->cpu_ns, clock_thread_cpu_ns());
     return more ? 1 : MAINTENANCE_INTERVAL_MS;
 }
 
@@ -115,6 +119,7 @@ enum status maintenance_start(struct maintenance *m, const struct maintenance_op
                               struct error *err)
 {
     m->options = *options;
+    m->start_ns = clock_mono_ns();
     enum status st = ticker_start(&m->maintain, "maintain", maintain_round, m, err);
     if (!st) st = ticker_start(&m->snapshot, "snapshot", snapshot_round, m, err);
     if (!st && options->sync_interval_ms > 0)
@@ -128,6 +133,12 @@ void maintenance_stop(struct maintenance *m)
     ticker_stop(&m->sync);
     ticker_stop(&m->snapshot);
     ticker_stop(&m->maintain);
+}
+
+double maintenance_cpu_fraction(const struct maintenance *m)
+{
+    double available_ns = (double)(clock_mono_ns() - m->start_ns) * process_cores();
+    return m->start_ns && available_ns > 0 ? (double)gauge_read(&m->cpu_ns) / available_ns : 0;
 }
 
 /* Far from the limit this is two atomic loads. Near it every request looks at the exact numbers, so

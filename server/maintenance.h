@@ -46,8 +46,11 @@ struct maintenance {
     int64_t measured_ns;  /* the maintain thread's own */
     bool snapshot_due;    /* the snapshot thread's own */
     atomic_bool rescuing; /* a failed sync has woken the snapshot thread; until one is published */
-    struct gauge other_bytes; /* resident memory that is not the heap's */
-    struct histogram rounds;  /* durations of storage_maintain */
+    struct gauge other_bytes;   /* resident memory that is not the heap's */
+    struct histogram rounds;    /* durations of storage_maintain */
+    struct counter scavenge_ns; /* CPU time of giving pages back */
+    struct gauge cpu_ns;        /* CPU time of the maintain thread so far */
+    int64_t start_ns;           /* monotonic; constant */
 };
 
 /* m is zeroed. ERR_IO: no threads; what was started is stopped again. */
@@ -56,6 +59,9 @@ MUST_USE enum status maintenance_start(struct maintenance *m,
                                        struct error *err);
 /* Does nothing when it was not started. */
 void maintenance_stop(struct maintenance *m);
+
+/* CPU time of expiry and scavenging since the start / CPU time there was, of all cores: 0 to 1. */
+double maintenance_cpu_fraction(const struct maintenance *m);
 
 /* Should writes be answered with 503 now? */
 bool maintenance_refuses_writes(const struct maintenance *m);

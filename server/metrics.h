@@ -14,10 +14,13 @@
 #include "wire/exposition.h"
 
 struct hearth;
+struct memstats;
 
 void metrics_collect(struct hearth *h, const struct metric_sink *sink);
 
-/* metrics_memory.c: of the allocator. */
-void metrics_collect_memory(struct hearth *h, const struct metric_sink *sink);
+/* metrics_memory.c: of the allocator; metrics_go.c: the part of it that has Go's names. */
+void metrics_collect_memory(const struct hearth *h, const struct metric_sink *sink);
+void metrics_collect_go(const struct hearth *h, const struct metric_sink *sink,
+                        const struct memstats *stats);
 
 #endif

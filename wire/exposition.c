@@ -30,6 +30,12 @@ void metric_labeled(const struct metric_sink *sink, const char *label, struct st
     metric_sample(sink, "", &l, 1, v);
 }
 
+void metric_rows(const struct metric_sink *sink, const struct metric_row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        metric_single(sink, rows[i].name, rows[i].type, rows[i].help, rows[i].value);
+}
+
 void metric_histogram(const struct metric_sink *sink, const struct label *labels,
                       size_t label_count, const struct histogram *h)
 {

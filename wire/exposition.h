@@ -44,6 +44,15 @@ void metric_single(const struct metric_sink *sink, const char *name, enum metric
                    const char *help, double v);
 void metric_labeled(const struct metric_sink *sink, const char *label, struct str value, double v);
 
+/* Families with one sample each. */
+struct metric_row {
+    const char *name;
+    enum metric_type type;
+    const char *help;
+    double value;
+};
+void metric_rows(const struct metric_sink *sink, const struct metric_row *rows, size_t count);
+
 /* The samples of a duration histogram in seconds: every other bucket of base/histogram.h (1 us, 4
  * us, 16 us ... 1074 s), +Inf, _sum, _count. At most METRIC_HISTOGRAM_LABELS_MAX labels. */
 enum { METRIC_HISTOGRAM_LABELS_MAX = 7 };

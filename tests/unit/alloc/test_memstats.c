@@ -39,6 +39,9 @@ static void check_identities(const struct memstats *s)
     ck_assert_uint_le(s->heap_alloc, s->total_alloc);
     ck_assert_uint_le(s->mspan_inuse, s->mspan_sys);
     ck_assert_uint_le(s->mcache_inuse, s->mcache_sys);
+    ck_assert_uint_eq(s->heap_inuse,
+                      s->heap_alloc + s->free_slot_bytes + s->tail_bytes + s->cached_bytes);
+    memstats_check(s);
 }
 
 START_TEST(sizes_are_those_of_classes_and_pages)

@@ -1,77 +1,87 @@
-/* metrics_memory: the identities between the allocator's numbers hold as they are shown. */
+/* metrics_memory: every byte is accounted for once in each of the ways it is shown. */
 #include "server/metrics.h"
 
-#include "tests/unit/server/served.h"
+#include "tests/unit/server/totals.h"
 
 static struct served s;
+static struct totals seen;
 
-/* Sums of samples by family and suffix. */
-static struct {
-    const char *family;
-    struct {
-        char name[96];
-        double sum;
-        double last;
-    } rows[128];
-    size_t count;
-} seen;
-
-static void on_family(void *self, const char *name, enum metric_type type, const char *help)
+static double of(const char *name)
 {
-    (void)self;
-    (void)type;
-    (void)help;
-    seen.family = name;
+    return totals_of(&seen, name);
 }
 
-static void on_sample(void *self, const char *suffix, const struct label *labels,
-                      size_t label_count, double v)
+static void collect(void)
 {
-    (void)self;
-    (void)labels;
-    (void)label_count;
-    char name[96];
-    size_t i = 0;
-    snprintf(name, sizeof(name), "%s%s", seen.family, suffix);
-    while (i < seen.count && strcmp(seen.rows[i].name, name) != 0)
-        i++;
-    ck_assert_uint_lt(i, ARRAY_COUNT(seen.rows));
-    if (i == seen.count) snprintf(seen.rows[seen.count++].name, sizeof(name), "%s", name);
-    seen.rows[i].sum += v;
-    seen.rows[i].last = v;
-}
-
-static double total(const char *name)
-{
-    for (size_t i = 0; i < seen.count; i++)
-        if (strcmp(seen.rows[i].name, name) == 0) return seen.rows[i].sum;
-    ck_abort_msg("no %s", name);
-    return 0;
-}
-
-START_TEST(the_sums_agree)
-{
-    struct metric_sink sink = {.family = on_family, .sample = on_sample};
-    served_open(&s, "--self-scrape.interval=0", NULL);
-    memset(&seen, 0, sizeof(seen));
+    struct metric_sink sink = totals_sink(&seen);
     metrics_collect_memory(s.app, &sink);
-    ck_assert_double_eq(total("go_memstats_heap_sys_bytes"),
-                        total("go_memstats_heap_inuse_bytes") +
-                            total("go_memstats_heap_idle_bytes"));
-    ck_assert_double_eq(total("go_memstats_heap_objects"),
-                        total("go_memstats_mallocs_total") - total("go_memstats_frees_total"));
-    ck_assert_double_eq(total("go_memstats_alloc_bytes"), total("go_memstats_heap_alloc_bytes"));
-    ck_assert_double_le(total("go_memstats_heap_released_bytes"),
-                        total("go_memstats_heap_idle_bytes"));
-    ck_assert_double_eq(total("hearth_alloc_class_allocs_total"),
-                        total("go_memstats_mallocs_total"));
-    ck_assert_double_eq(total("go_gc_heap_allocs_by_size_bytes_count"),
-                        total("go_memstats_mallocs_total"));
-    ck_assert_double_eq(total("go_gc_heap_frees_by_size_bytes_count"),
-                        total("go_memstats_frees_total"));
-    ck_assert_double_gt(total("hearth_memory_budget_bytes"), 0);
+}
+
+START_TEST(pages_in_use_are_payload_and_what_is_lost_and_nothing_else)
+{
+    served_open(&s, "--self-scrape.interval=0", NULL);
+    for (int i = 0; i < 100; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "m%d", i);
+        served_store(&s, name, clock_wall_ms(), 1);
+    }
+    collect();
+    double inuse = of("go_memstats_heap_inuse_bytes");
+    ck_assert_double_eq(inuse, of("hearth_alloc_payload_bytes") + of("hearth_alloc_slack_bytes"));
+    ck_assert_double_eq(inuse,
+                        of("hearth_alloc_payload_bytes") + of("hearth_alloc_fragmentation_bytes"));
+    ck_assert_double_gt(of("hearth_alloc_payload_bytes"), 0);
+    ck_assert_double_lt(of("hearth_alloc_payload_bytes"), of("go_memstats_heap_alloc_bytes"));
     served_close(&s);
 }
 END_TEST
 
-SUITE(metrics_memory, the_sums_agree)
+START_TEST(owners_and_classes_hold_what_the_heap_holds)
+{
+    served_open(&s, "--self-scrape.interval=0", NULL);
+    collect();
+    ck_assert_double_eq(of("hearth_alloc_tag_bytes"), of("go_memstats_heap_alloc_bytes"));
+    ck_assert_double_eq(of("hearth_alloc_tag_objects"), of("go_memstats_heap_objects"));
+    ck_assert_double_le(of("hearth_alloc_tag_requested_bytes"), of("hearth_alloc_tag_bytes"));
+    ck_assert_double_eq(of("hearth_alloc_class_allocs_total"), of("go_memstats_mallocs_total"));
+    ck_assert_double_eq(of("hearth_alloc_class_objects"), of("go_memstats_heap_objects"));
+    served_close(&s);
+}
+END_TEST
+
+START_TEST(used_memory_is_what_is_mapped_and_not_given_back_and_what_is_not_ours)
+{
+    served_open(&s, "--self-scrape.interval=0", NULL);
+    while (gauge_read(&s.app->maintenance.other_bytes) == 0)
+        thread_sleep_ms(10);
+    double other = (double)gauge_read(&s.app->maintenance.other_bytes);
+    collect();
+    double resident = of("hearth_alloc_resident_bytes");
+    ck_assert_double_eq(resident, of("go_memstats_sys_bytes") - of("hearth_alloc_retained_bytes"));
+    ck_assert_double_eq(of("hearth_memory_used_bytes"), resident + other);
+    ck_assert_double_eq(of("hearth_alloc_active_bytes"), of("go_memstats_heap_inuse_bytes"));
+    ck_assert_double_eq(of("hearth_alloc_allocated_bytes"), of("go_memstats_heap_alloc_bytes"));
+    served_close(&s);
+}
+END_TEST
+
+START_TEST(giving_back_is_counted)
+{
+    served_open(&s, "--self-scrape.interval=0", NULL);
+    double before = (double)heap_scavenge(UINT64_MAX);
+    for (int waited = 0; counter_read(&s.app->maintenance.scavenge_ns) == 0; waited++) {
+        ck_assert_int_lt(waited, 1500);
+        thread_sleep_ms(10);
+    }
+    collect();
+    ck_assert_double_ge(of("hearth_scavenger_released_bytes_total"), before);
+    ck_assert_double_gt(of("hearth_scavenger_seconds_total"), 0);
+    ck_assert_double_gt(of("hearth_memory_budget_bytes"), 0);
+    ck_assert_double_eq(of("hearth_memory_pressure"), 0);
+    served_close(&s);
+}
+END_TEST
+
+SUITE(metrics_memory, pages_in_use_are_payload_and_what_is_lost_and_nothing_else,
+      owners_and_classes_hold_what_the_heap_holds,
+      used_memory_is_what_is_mapped_and_not_given_back_and_what_is_not_ours, giving_back_is_counted)

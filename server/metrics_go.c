@@ -1,0 +1,148 @@
+/*
+ * metrics_go - what Go's runtime would say of itself (runtime.MemStats and go_gc_*, by the names of
+ * its Prometheus client), said of our heap with the same meaning, so that the dashboards and alerts
+ * there are for servers in Go work here.
+ *
+ * Where Go collects garbage, we expire windows: go_memstats_next_gc_bytes is the amount at which
+ * something happens to keep memory down, go_memstats_gc_cpu_fraction the CPU time of the thread
+ * that expires, seals and scavenges. Of Go's own stacks, thread stacks that we map ourselves, and
+ * of its pointer lookups there are none.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "alloc/memstats.h"
+#include "server/budget.h"
+#include "server/hearth.h"
+#include "server/metrics.h"
+#include "server/process.h"
+
+static void write_objects(const struct metric_sink *sink, const struct memstats *s)
+{
+    const struct metric_row rows[] = {
+        {"go_memstats_alloc_bytes", METRIC_GAUGE,
+         "Bytes of live objects, at the size of their class or pages.", (double)s->heap_alloc},
+        {"go_memstats_alloc_bytes_total", METRIC_COUNTER,
+         "Bytes of all objects ever allocated, freed ones included.", (double)s->total_alloc},
+        {"go_memstats_lookups_total", METRIC_COUNTER, "Pointer lookups: there are none.", 0},
+        {"go_memstats_mallocs_total", METRIC_COUNTER, "Objects ever allocated.",
+         (double)s->mallocs},
+        {"go_memstats_frees_total", METRIC_COUNTER, "Objects ever freed.", (double)s->frees},
+        {"go_memstats_heap_alloc_bytes", METRIC_GAUGE,
+         "Bytes of live objects; the same as go_memstats_alloc_bytes.", (double)s->heap_alloc},
+        {"go_memstats_heap_objects", METRIC_GAUGE, "Live objects.", (double)s->heap_objects},
+    };
+    metric_rows(sink, rows, ARRAY_COUNT(rows));
+}
+
+static void write_system(const struct metric_sink *sink, const struct memstats *s)
+{
+    const struct metric_row rows[] = {
+        {"go_memstats_sys_bytes", METRIC_GAUGE, "Bytes of all our mappings ever used.",
+         (double)s->sys},
+        {"go_memstats_heap_sys_bytes", METRIC_GAUGE, "Bytes of pages ever used for objects.",
+         (double)s->heap_sys},
+        {"go_memstats_heap_inuse_bytes", METRIC_GAUGE, "Bytes of spans that hold objects.",
+         (double)s->heap_inuse},
+        {"go_memstats_heap_idle_bytes", METRIC_GAUGE,
+         "Bytes of pages in no span, resident or given back.", (double)s->heap_idle},
+        {"go_memstats_heap_released_bytes", METRIC_GAUGE,
+         "Bytes of idle pages given back to the system.", (double)s->heap_released},
+        {"go_memstats_stack_inuse_bytes", METRIC_GAUGE,
+         "Bytes of thread stacks that we map ourselves: none.", (double)s->stack_inuse},
+        {"go_memstats_stack_sys_bytes", METRIC_GAUGE,
+         "Bytes mapped for thread stacks by ourselves: none.", (double)s->stack_sys},
+        {"go_memstats_mspan_inuse_bytes", METRIC_GAUGE, "Bytes of span records in use.",
+         (double)s->mspan_inuse},
+        {"go_memstats_mspan_sys_bytes", METRIC_GAUGE, "Bytes mapped for span records.",
+         (double)s->mspan_sys},
+        {"go_memstats_mcache_inuse_bytes", METRIC_GAUGE, "Bytes of thread caches in use.",
+         (double)s->mcache_inuse},
+        {"go_memstats_mcache_sys_bytes", METRIC_GAUGE, "Bytes mapped for thread caches.",
+         (double)s->mcache_sys},
+        {"go_memstats_buck_hash_sys_bytes", METRIC_GAUGE,
+         "Bytes of the tables of the leak report; none in release builds.",
+         (double)s->buck_hash_sys},
+        {"go_memstats_gc_sys_bytes", METRIC_GAUGE, "Bytes of the page map and its summaries.",
+         (double)s->gc_sys},
+        {"go_memstats_other_sys_bytes", METRIC_GAUGE, "Bytes of our other mappings.",
+         (double)s->other_sys},
+    };
+    metric_rows(sink, rows, ARRAY_COUNT(rows));
+}
+
+static void write_upkeep(const struct hearth *h, const struct metric_sink *sink)
+{
+    const struct metric_row rows[] = {
+        {"go_memstats_next_gc_bytes", METRIC_GAUGE,
+         "Bytes at which writes are refused until memory is free again.",
+         (double)budget_hard_bytes(h->memory_limit_bytes)},
+        {"go_memstats_gc_cpu_fraction", METRIC_GAUGE,
+         "Share of the available CPU time that expiry and scavenging took since the start.",
+         maintenance_cpu_fraction(&h->maintenance)},
+    };
+    metric_rows(sink, rows, ARRAY_COUNT(rows));
+}
+
+/* Objects of one size are one point of the histogram: the bound of their bucket is the size itself.
+ * Powers of two, as Prometheus cuts Go's. */
+static void write_by_size(const struct metric_sink *sink, const struct memstats *s,
+                          const char *name, const char *help, bool frees)
+{
+    enum { BOUND_FIRST = 8, BOUNDS = 13 }; /* 8 B to 32 KiB */
+    uint64_t cumulative = 0;
+    double sum = 0;
+    char text[24];
+    metric_family(sink, name, METRIC_HISTOGRAM, help);
+    for (int i = 0; i < BOUNDS; i++) {
+        uint64_t bound = (uint64_t)BOUND_FIRST << i;
+        uint64_t below = i == 0 ? 0 : bound / 2;
+        for (uint32_t c = 1; c < s->class_count; c++) {
+            const struct memstats_class *class = &s->classes[c];
+            if (class->size_bytes <= below || class->size_bytes > bound) continue;
+            uint64_t count = frees ? class->frees : class->mallocs;
+            cumulative += count;
+            sum += (double)count * class->size_bytes;
+        }
+        int size = snprintf(text, sizeof(text), "%" PRIu64, bound);
+        metric_sample(sink, "_bucket", (struct label[]){{STR("le"), {text, (size_t)size}}}, 1,
+                      (double)cumulative);
+    }
+    cumulative += frees ? s->classes[0].frees : s->classes[0].mallocs;
+    metric_sample(sink, "_bucket", (struct label[]){{STR("le"), STR("+Inf")}}, 1,
+                  (double)cumulative);
+    double freed_bytes = (double)(s->total_alloc - s->heap_alloc);
+    double all_bytes = frees ? freed_bytes : (double)s->total_alloc;
+    metric_sample(sink, "_sum", NULL, 0, all_bytes > sum ? all_bytes : sum);
+    metric_sample(sink, "_count", NULL, 0, (double)cumulative);
+}
+
+static void write_runtime(const struct hearth *h, const struct metric_sink *sink)
+{
+    struct process_stats process;
+    struct query_pool_stats pool;
+    struct label version = {STR("version"), STR("C17, " __VERSION__)};
+    process_stats_read(&process);
+    query_pool_stats_read(h->pool, &pool);
+    metric_family(sink, "go_info", METRIC_GAUGE, "1, labeled with language and compiler.");
+    metric_sample(sink, "", &version, 1, 1);
+    const struct metric_row rows[] = {
+        {"go_threads", METRIC_GAUGE, "Threads of the process.", (double)process.threads},
+        {"go_goroutines", METRIC_GAUGE, "Tasks: threads, and queries that wait for one.",
+         (double)(process.threads + pool.queued)},
+    };
+    metric_rows(sink, rows, ARRAY_COUNT(rows));
+}
+
+void metrics_collect_go(const struct hearth *h, const struct metric_sink *sink,
+                        const struct memstats *stats)
+{
+    write_objects(sink, stats);
+    write_system(sink, stats);
+    write_upkeep(h, sink);
+    write_by_size(sink, stats, "go_gc_heap_allocs_by_size_bytes",
+                  "Objects allocated, by size of their class.", false);
+    write_by_size(sink, stats, "go_gc_heap_frees_by_size_bytes",
+                  "Objects freed, by size of their class.", true);
+    write_runtime(h, sink);
+}
