@@ -1,0 +1,103 @@
+"""The books under load: at every scrape the sums agree, and the sum of all owners is what the
+kernel says the process has."""
+import collections
+import re
+import threading
+
+from hearth import now_ms, series
+
+SERIES_PER_REQUEST = 1000
+SCRAPES = 30
+SAMPLE = re.compile(r'^([a-z_0-9]+)(?:\{(.*)\})? (\S+)$', re.MULTILINE)
+
+
+def resident_bytes(server):
+    """Pages, not the kernel's running counters, which lag behind by thread."""
+    with open(f"/proc/{server.process.pid}/smaps_rollup") as rollup:
+        return int(re.search(r"^Rss:\s+(\d+) kB", rollup.read(), re.MULTILINE)[1]) * 1024
+
+
+def scrape(server):
+    """Sums by metric name, and by name and first label value."""
+    sums = collections.Counter()
+    for name, labels, value in SAMPLE.findall(server.get("/metrics").text):
+        sums[name] += float(value)
+        if labels:
+            sums[name, labels.split('"')[1]] += float(value)
+    return sums
+
+
+def check(m):
+    inuse = m["go_memstats_heap_inuse_bytes"]
+    assert m["go_memstats_heap_sys_bytes"] == inuse + m["go_memstats_heap_idle_bytes"]
+    assert m["go_memstats_heap_objects"] == (
+        m["go_memstats_mallocs_total"] - m["go_memstats_frees_total"])
+    assert m["hearth_alloc_payload_bytes"] + m["hearth_alloc_slack_bytes"] == inuse
+    assert m["hearth_alloc_payload_bytes"] + m["hearth_alloc_fragmentation_bytes"] == inuse
+    assert m["hearth_alloc_tag_bytes"] == m["go_memstats_heap_alloc_bytes"] <= inuse
+    assert m["hearth_alloc_tag_requested_bytes"] <= m["hearth_alloc_tag_bytes"]
+    assert m["go_memstats_sys_bytes"] - m["go_memstats_heap_released_bytes"] == (
+        m["hearth_alloc_resident_bytes"])
+
+
+class Load(threading.Thread):
+    """Writes new and known series, and asks for them."""
+
+    def __init__(self, server, number):
+        super().__init__()
+        self.server, self.number, self.stop, self.codes = server, number, False, set()
+
+    def run(self):
+        step = 0
+        while not self.stop:
+            t = now_ms()
+            batch = [
+                series(
+                    {"__name__": "m", "writer": f"{self.number}", "i": f"{step % 20}-{i}"},
+                    [(t, float(i))],
+                )
+                for i in range(SERIES_PER_REQUEST)
+            ]
+            self.codes.add(self.server.write(batch).code)
+            self.codes.add(self.server.get("/api/v1/query", {"query": "sum by (writer) (m)"}).code)
+            step += 1
+
+
+def test_the_sums_agree_at_every_scrape_under_load(make):
+    server = make("--storage.memory-limit=1GiB").start()
+    loads = [Load(server, i) for i in range(2)]
+    for load in loads:
+        load.start()
+    try:
+        for _ in range(SCRAPES):
+            check(scrape(server))
+    finally:
+        for load in loads:
+            load.stop = True
+            load.join()
+    assert all(load.codes == {200, 204} for load in loads), [load.codes for load in loads]
+
+
+def test_the_sum_of_all_owners_is_what_the_process_has(make):
+    server = make("--storage.memory-limit=2GiB").start()
+    t = now_ms()
+    for number in range(60):
+        server.must_write([
+            series({"__name__": "m", "job": f"{number % 7}", "i": f"{number}-{i}"},
+                   [(t + step * 1000, float(step * i)) for step in range(20)])
+            for i in range(SERIES_PER_REQUEST)])
+    worst = 0.0
+    for _ in range(20):
+        server.get("/api/v1/query", {"query": "sum by (job) (m)"})
+        before = resident_bytes(server)
+        m = scrape(server)
+        check(m)
+        used = m["hearth_memory_used_bytes"]
+        after = resident_bytes(server)
+        apart = max(used - max(before, after), min(before, after) - used, 0) / after
+        worst = max(worst, apart)
+    mib = 2**20
+    print(f"used {used / mib:.1f} MiB, resident {after / mib:.1f} MiB, at most {worst:.2%} apart")
+    assert worst < 0.05, (used, before, after)
+    assert m["hearth_memory_used_bytes", "series"] > 60_000 * 100
+    assert m["hearth_memory_used_bytes", "chunks"] > 60_000 * 128
