@@ -1,0 +1,60 @@
+/*
+ * level - how much each owner holds, to see that it is the same again; and whether a run with
+ * heap_fail_after has met a failure.
+ *
+ *     struct level before = level_read();
+ *     for (bool whole = false; !whole; n++) {
+ *         heap_fail_after(n);
+ *         ... the operation: it succeeds or says ERR_NO_MEMORY ...
+ *         whole = level_injection_ended();
+ *         ... undo it ...
+ *         level_expect(&before);
+ *     }
+ */
+#ifndef HEARTH_TESTS_UNIT_LEVEL_H
+#define HEARTH_TESTS_UNIT_LEVEL_H
+
+#include <check.h>
+#include <stdbool.h>
+
+#include "alloc/memstats.h"
+
+struct level {
+    uint64_t bytes[HEAP_TAG_COUNT];
+    uint64_t objects[HEAP_TAG_COUNT];
+};
+
+static UNUSED struct level level_read(void)
+{
+    static struct memstats s;
+    struct level level;
+    memstats_read(&s);
+    memstats_check(&s);
+    for (int t = 0; t < HEAP_TAG_COUNT; t++) {
+        level.bytes[t] = s.tag_bytes[t];
+        level.objects[t] = s.tag_objects[t];
+    }
+    return level;
+}
+
+static UNUSED void level_expect(const struct level *before)
+{
+    struct level now = level_read();
+    for (int t = 0; t < HEAP_TAG_COUNT; t++) {
+        if (now.bytes[t] == before->bytes[t] && now.objects[t] == before->objects[t]) continue;
+        ck_abort_msg("%s: %lld bytes in %lld objects more than before",
+                     heap_tag_name((enum heap_tag)t), (long long)(now.bytes[t] - before->bytes[t]),
+                     (long long)(now.objects[t] - before->objects[t]));
+    }
+}
+
+/* Switch the injection off. True when it had allocations left: none has failed. */
+static UNUSED bool level_injection_ended(void)
+{
+    void *probe = heap_alloc(1, HEAP_PROCESS);
+    heap_fail_after(UINT64_MAX);
+    heap_free(probe, 1, HEAP_PROCESS);
+    return probe != NULL;
+}
+
+#endif

@@ -1,0 +1,120 @@
+/*
+ * no_memory: whichever allocation fails while a batch is logged, a snapshot taken or a folder
+ * recovered, nothing acknowledged is lost, nothing has leaked, and the next try succeeds.
+ */
+#include "tests/unit/level.h"
+#include "tests/unit/snapshot/world.h"
+
+enum { BATCHES = 150, N_MAX = 20000 };
+
+START_TEST(a_logged_batch)
+{
+    bool whole = false;
+    uint64_t n = 0;
+    for (; !whole; n++) {
+        struct level before = level_read();
+        struct world w;
+        struct error err = {0};
+        ck_assert_uint_lt(n, N_MAX);
+        world_init(&w);
+        world_open(&w);
+        world_write_all(&w, 0, 3);
+        heap_fail_after(n);
+        struct arena arena; /* the client's, so that only the server's memory is short */
+        struct appender *app;
+        struct append_result result = {0};
+        struct label label = {LABEL_METRIC_NAME, STR("metric")};
+        struct sample sample = {world_time(3), 0};
+        arena_init(&arena, HEAP_HTTP, WORLD_ARENA_BYTES);
+        enum status st = appender_begin(w.db, &arena, &app, &err);
+        if (!st) st = appender_add(app, (struct labels){&label, 1}, &sample, 1, &err);
+        if (!st) st = appender_commit(app, &result, &err);
+        whole = level_injection_ended();
+        arena_release(&arena);
+        ck_assert_msg(st == OK || (st == ERR_NO_MEMORY && !whole), "%s: %s", status_name(st),
+                      err.text);
+        if (whole) ck_assert_uint_eq(result.stored, 1);
+        storage_check(w.db);
+        world_write_all(&w, 4, 6);
+        uint64_t stored = result.stored;
+        world_close(&w);
+        world_open(&w);
+        struct storage_stats stats;
+        storage_stats_read(w.db, &stats);
+        ck_assert_uint_ge(stats.samples, 5 * WORLD_SERIES + stored);
+        storage_check(w.db);
+        world_release(&w);
+        level_expect(&before);
+    }
+    ck_assert_uint_gt(n, 5); /* else nothing was tried */
+}
+END_TEST
+
+START_TEST(a_snapshot)
+{
+    struct level before = level_read();
+    struct world w;
+    struct error err = {0};
+    bool whole = false;
+    world_init(&w);
+    world_open(&w);
+    uint64_t n = 0;
+    for (; !whole; n++) {
+        ck_assert_uint_lt(n, N_MAX);
+        world_write_all(&w, n % BATCHES, n % BATCHES + 1); /* something to write */
+        heap_fail_after(n);
+        enum status st = durability_snapshot(w.d, w.db, &err);
+        whole = level_injection_ended();
+        ck_assert_msg(st == OK || (st == ERR_NO_MEMORY && !whole), "%s: %s", status_name(st),
+                      err.text);
+        storage_check(w.db);
+        ck_assert_uint_eq(world_check(&w, 0), n < BATCHES ? n + 1 : BATCHES);
+        world_snapshot(&w);
+        world_close(&w);
+        level_expect(&before);
+        world_open(&w);
+        world_check(&w, 0);
+    }
+    world_release(&w);
+    level_expect(&before);
+    ck_assert_uint_gt(n, 10); /* else nothing was tried */
+}
+END_TEST
+
+START_TEST(a_recovery)
+{
+    struct world w;
+    bool whole = false;
+    world_init(&w);
+    world_open(&w);
+    world_write_all(&w, 0, 60);
+    world_snapshot(&w);
+    world_write_all(&w, 60, BATCHES);
+    world_close(&w);
+    struct level before = level_read();
+    uint64_t n = 0;
+    for (; !whole; n++) {
+        struct storage_options options = storage_options_default();
+        struct error err = {0};
+        ck_assert_uint_lt(n, N_MAX);
+        options.chunk_ms = WORLD_CHUNK_MS;
+        options.shards = 2;
+        ck_assert_int_eq(storage_open(&options, &w.db, &err), OK);
+        heap_fail_after(n);
+        w.d = NULL;
+        enum status st = durability_open(&w.options, &w.d, &err);
+        if (!st) st = durability_recover(w.d, w.db, &err);
+        whole = level_injection_ended();
+        ck_assert_msg(st == OK || (st == ERR_NO_MEMORY && !whole), "%s: %s", status_name(st),
+                      err.text);
+        storage_check(w.db);
+        if (st == OK) ck_assert_uint_eq(world_check(&w, 0), BATCHES);
+        world_close(&w);
+        level_expect(&before);
+    }
+    world_release(&w);
+    ck_assert_uint_gt(n, 50); /* else nothing was tried */
+}
+END_TEST
+
+SUITE(no_memory, a_logged_batch, a_snapshot, a_recovery)

@@ -1,0 +1,196 @@
+/*
+ * no_memory: whichever allocation fails, the store is whole, nothing has leaked, and the same
+ * operation succeeds when there is memory again. Expiry itself needs next to none.
+ */
+#include "tests/unit/level.h"
+#include "tests/unit/storage/store.h"
+#include "tests/unit/suite.h"
+
+enum { BATCH = 6, N_MAX = 20000 };
+
+static struct labels numbered(struct store *s, int i)
+{
+    return store_labels(&s->arena, "__name__", "m", "i", arena_printf(&s->arena, "%d", i).data,
+                        NULL);
+}
+
+/* A batch of new series, each with a sample and a late one. */
+static enum status append_batch(struct storage *db, struct arena *a, const struct labels *labels,
+                                struct append_result *result)
+{
+    static struct sample samples[BATCH][2];
+    struct appender *app;
+    struct error err;
+    enum status st = appender_begin(db, a, &app, &err);
+    for (int i = 0; i < BATCH && !st; i++) {
+        samples[i][0] = (struct sample){STORE_NOW_MS + i, i};
+        samples[i][1] = (struct sample){STORE_NOW_MS - 100 + i, i};
+        st = appender_add(app, labels[i], samples[i], 2, &err);
+        if (st) appender_abort(app);
+    }
+    return st ? st : appender_commit(app, result, &err);
+}
+
+START_TEST(an_append)
+{
+    struct level before = level_read();
+    bool whole = false;
+    uint64_t n = 0;
+    for (; !whole; n++) {
+        struct store s;
+        struct arena a;
+        struct append_result result = {0};
+        struct labels labels[BATCH];
+        size_t samples;
+        ck_assert_uint_lt(n, N_MAX);
+        store_open(&s);
+        for (int i = 0; i < BATCH; i++)
+            labels[i] = numbered(&s, i);
+        arena_init(&a, HEAP_HTTP, 1 << 20);
+        heap_fail_after(n);
+        enum status st = append_batch(s.db, &a, labels, &result);
+        whole = level_injection_ended();
+        ck_assert(st == OK || (st == ERR_NO_MEMORY && !whole));
+        if (whole) ck_assert_uint_eq(result.stored, 2 * BATCH);
+        storage_check(s.db);
+        arena_reset(&a);
+        ck_assert_int_eq(append_batch(s.db, &a, labels, &result), OK);
+        arena_release(&a);
+        ck_assert_uint_eq(store_count(&s, &samples), BATCH);
+        ck_assert_uint_eq(samples, 2 * BATCH);
+        store_close(&s);
+        level_expect(&before);
+    }
+    ck_assert_uint_gt(n, 20); /* else nothing was tried */
+}
+END_TEST
+
+/* A window with late runs in it, and a series in each of the two windows before it. */
+static void fill_windows(struct store *s)
+{
+    for (int i = 0; i < 40; i++) {
+        store_append(s, numbered(s, i), STORE_NOW_MS, 1);
+        store_append(s, numbered(s, i), STORE_NOW_MS - 1000 - i, i);
+        store_append(s, numbered(s, 100 + i), STORE_NOW_MS - 4 * HOUR_MS, 1);
+        arena_reset(&s->arena);
+    }
+}
+
+START_TEST(the_closing_of_a_window)
+{
+    struct level before = level_read();
+    bool whole = false;
+    uint64_t n = 0;
+    for (; !whole; n++) {
+        struct store s;
+        size_t samples;
+        ck_assert_uint_lt(n, N_MAX);
+        store_open(&s);
+        fill_windows(&s);
+        clock_advance(4 * HOUR_MS);
+        heap_fail_after(n);
+        for (int round = 0; round < 20; round++)
+            storage_maintain(s.db);
+        whole = level_injection_ended();
+        storage_check(s.db);
+        ck_assert_uint_eq(store_count(&s, &samples), 80);
+        ck_assert_uint_eq(samples, 120);
+        clock_advance(4 * HOUR_MS); /* the next one closes it again */
+        store_settle(&s);
+        storage_check(s.db);
+        ck_assert_uint_eq(store_count(&s, &samples), 80);
+        ck_assert_uint_eq(samples, 120);
+        store_close(&s);
+        level_expect(&before);
+    }
+    ck_assert_uint_gt(n, 20); /* else nothing was tried */
+}
+END_TEST
+
+START_TEST(the_expiry_of_a_window)
+{
+    struct level before = level_read();
+    bool whole = false;
+    uint64_t n = 0;
+    for (; !whole; n++) {
+        struct store s;
+        size_t samples;
+        ck_assert_uint_lt(n, N_MAX);
+        store_open(&s);
+        fill_windows(&s);
+        clock_advance(4 * HOUR_MS);
+        store_settle(&s);
+        clock_advance(24 * HOUR_MS); /* the older of the two windows goes */
+        heap_fail_after(n);
+        for (int round = 0; round < 20; round++)
+            storage_maintain(s.db);
+        whole = level_injection_ended();
+        storage_check(s.db);
+        ck_assert_uint_eq(store_count(&s, &samples), 40);
+        ck_assert_uint_eq(samples, 80);
+        clock_advance(8 * HOUR_MS);
+        store_settle(&s);
+        ck_assert_uint_eq(store_count(&s, &samples), 0);
+        store_close(&s);
+        level_expect(&before);
+    }
+}
+END_TEST
+
+/* Series, their samples, and the lists of names and values. */
+static enum status query(struct storage *db, struct arena *a, size_t *samples)
+{
+    const struct select_request r = {.t_min_ms = INT64_MIN, .t_max_ms = INT64_MAX, .sorted = true};
+    struct columns columns = {.arena = a};
+    struct selection selection;
+    struct cardinality cardinality;
+    struct str_list list;
+    struct querier *q;
+    struct error err;
+    enum status st = querier_open(db, a, &q, &err);
+    if (st) return st;
+    *samples = 0;
+    st = querier_select(q, &r, &selection, &err);
+    for (size_t i = 0; !st && i < selection.count; i++) {
+        st = series_read(q, &selection.series[i], INT64_MIN, INT64_MAX, &columns, &err);
+        *samples += columns.count;
+    }
+    if (!st) st = querier_label_names(q, &r, &list, &err);
+    if (!st) st = querier_label_values(q, STR("i"), &r, &list, &err);
+    if (!st) st = storage_cardinality(db, 10, a, &cardinality, &err);
+    querier_close(q);
+    return st;
+}
+
+START_TEST(a_query)
+{
+    struct store s;
+    struct arena a;
+    bool whole = false;
+    uint64_t n = 0;
+    size_t samples;
+    store_open(&s);
+    fill_windows(&s);
+    clock_advance(4 * HOUR_MS);
+    store_settle(&s);
+    arena_init(&a, HEAP_QUERY, 1 << 26);
+    ck_assert_int_eq(query(s.db, &a, &samples), OK);
+    arena_reset(&a);
+    struct level before = level_read();
+    for (; !whole; n++) {
+        ck_assert_uint_lt(n, N_MAX);
+        heap_fail_after(n);
+        enum status st = query(s.db, &a, &samples);
+        whole = level_injection_ended();
+        ck_assert(st == OK || (st == ERR_NO_MEMORY && !whole));
+        if (st == OK) ck_assert_uint_eq(samples, 120);
+        arena_reset(&a);
+        storage_check(s.db);
+        level_expect(&before);
+    }
+    store_close(&s);
+    ck_assert_uint_gt(n, 3); /* else nothing was tried */
+}
+END_TEST
+
+SUITE(no_memory, an_append, the_closing_of_a_window, the_expiry_of_a_window, a_query)
