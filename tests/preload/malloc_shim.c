@@ -24,7 +24,6 @@
 #include "alloc/fork.h"
 #include "alloc/heap.h"
 #include "alloc/memstats.h"
-#include "base/assert.h"
 #include "base/bits.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -152,24 +151,13 @@ __attribute__((constructor)) static void start(void)
     pthread_atfork(fork_prepare, fork_done, fork_done);
 }
 
-static void check_books(const struct memstats *s)
-{
-    uint64_t tags = 0;
-    for (int t = 0; t < HEAP_TAG_COUNT; t++)
-        tags += s->tag_bytes[t];
-    ASSERT(tags == s->heap_alloc && s->heap_alloc <= s->heap_inuse);
-    ASSERT(s->heap_requested <= s->heap_alloc);
-    ASSERT(s->heap_objects == s->mallocs - s->frees);
-    ASSERT(s->heap_sys == s->heap_inuse + s->heap_idle);
-}
-
 __attribute__((destructor)) static void report(void)
 {
     struct memstats stats;
     if (!report_path[0]) return;
     heap_check();
     memstats_read(&stats);
-    check_books(&stats);
+    memstats_check(&stats);
     FILE *f = fopen(report_path, "ae");
     if (!f) return;
     fprintf(f, "%d %lu %lu %lu\n", (int)getpid(), (unsigned long)stats.mallocs,

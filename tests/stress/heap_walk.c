@@ -54,6 +54,7 @@ static void compare_books(unsigned threads)
     heap_flush_thread();
     heap_check();
     memstats_read(&s);
+    memstats_check(&s);
     objects_count_traded(&census);
     for (unsigned i = 0; i < threads; i++)
         objects_count(&walkers[i], &census);

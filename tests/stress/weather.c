@@ -75,19 +75,8 @@ static void change_season(struct random *r)
 static void check_identities(void)
 {
     struct memstats s;
-    uint64_t tags = 0, requested = 0, objects = 0;
     memstats_read(&s);
-    for (int t = 0; t < HEAP_TAG_COUNT; t++) {
-        ASSERT(s.tag_requested[t] <= s.tag_bytes[t]);
-        tags += s.tag_bytes[t];
-        requested += s.tag_requested[t];
-        objects += s.tag_objects[t];
-    }
-    ASSERT(tags == s.heap_alloc && s.heap_alloc <= s.heap_inuse);
-    ASSERT(requested == s.heap_requested);
-    ASSERT(objects == s.heap_objects && s.heap_objects == s.mallocs - s.frees);
-    ASSERT(s.heap_sys == s.heap_inuse + s.heap_idle && s.heap_released <= s.heap_idle);
-    ASSERT(s.sys == s.heap_sys + s.mspan_sys + s.mcache_sys + s.gc_sys + s.other_sys);
+    memstats_check(&s);
 }
 
 void weather_change(struct walker *w)
