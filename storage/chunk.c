@@ -366,6 +366,12 @@ uint64_t chunk_bytes(const struct chunk *c)
     return (uint64_t)c->cell_count * CELL_BYTES;
 }
 
+uint64_t chunk_spare_bytes(const struct chunk *c)
+{
+    uint64_t late_bytes = (uint64_t)late_count(c) * LATE_WORDS * sizeof(uint32_t);
+    return chunk_bytes(c) - (c->state.bits + 7) / 8 - late_bytes;
+}
+
 /* The stream of a chunk without late samples, as an image. */
 static enum status export_stream(const struct chunk *c, struct arena *a, struct chunk_image *image,
                                  struct error *err)

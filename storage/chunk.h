@@ -79,6 +79,8 @@ MUST_USE enum status chunk_read(const struct chunk *c, int64_t t_min_ms, int64_t
 uint32_t chunk_sample_count(const struct chunk *c);
 /* Payload, rounded to cells. */
 uint64_t chunk_bytes(const struct chunk *c);
+/* Of those, bytes that no sample is in: the rest of the last cells, and the links. Writer only. */
+uint64_t chunk_spare_bytes(const struct chunk *c);
 
 /* The published stream with the late run merged in, as contiguous bytes on the arena: fills
  * encoding, sample_count, size, bytes, t_first_ms, t_last_ms and window; labels are the caller's. A

@@ -157,6 +157,7 @@ void shard_replace_chunk(struct shard *sh, struct series *s, uint32_t slot, stru
         chunks_add(w, 1);
         gauge_bump(&counters->chunks, 1);
         gauge_bump(&counters->chunk_bytes, (int64_t)chunk_bytes(c));
+        gauge_bump(&counters->chunk_spare_bytes, (int64_t)chunk_spare_bytes(c));
         gauge_bump(&counters->samples, chunk_sample_count(c));
         if (!old || expired) counter_add(&counters->chunks_created, 1);
     }
@@ -164,6 +165,7 @@ void shard_replace_chunk(struct shard *sh, struct series *s, uint32_t slot, stru
     if (load_i64(&w->window) == old->window) chunks_add(w, (uint64_t)-1);
     gauge_bump(&counters->chunks, -1);
     gauge_bump(&counters->chunk_bytes, -(int64_t)chunk_bytes(old));
+    gauge_bump(&counters->chunk_spare_bytes, -(int64_t)chunk_spare_bytes(old));
     gauge_bump(&counters->samples, -(int64_t)chunk_sample_count(old));
     if (expired) counter_add(&counters->chunks_expired, 1);
     epoch_retire(sh->common->epoch, EPOCH_CHUNK, &old->retired);
@@ -196,8 +198,10 @@ int shard_add_sample(struct shard *sh, struct series *s, const struct sample *sa
         outcome = add_chunk(sh, s, slot, window, sample);
     } else {
         uint64_t bytes = chunk_bytes(c);
+        uint64_t spare = chunk_spare_bytes(c);
         outcome = chunk_add(c, sample->t_ms, sample->v);
         gauge_bump(&sh->counters.chunk_bytes, (int64_t)(chunk_bytes(c) - bytes));
+        gauge_bump(&sh->counters.chunk_spare_bytes, (int64_t)(chunk_spare_bytes(c) - spare));
         if (outcome == CHUNK_APPENDED || outcome == CHUNK_LATE)
             gauge_bump(&sh->counters.samples, 1);
         if (outcome == CHUNK_LATE && chunk_wants_rewrite(c)) {
@@ -210,8 +214,13 @@ int shard_add_sample(struct shard *sh, struct series *s, const struct sample *sa
     return outcome;
 }
 
-static void check_series(const struct shard *sh, const struct series *s, uint64_t *chunks,
-                         uint64_t *samples)
+struct chunk_sums {
+    uint64_t chunks;
+    uint64_t samples;
+    uint64_t spare_bytes;
+};
+
+static void check_series(const struct shard *sh, const struct series *s, struct chunk_sums *sums)
 {
     uint32_t local = s->id >> sh->common->shard_bits;
     ASSERT((s->id & ((1u << sh->common->shard_bits) - 1)) == sh->number);
@@ -228,16 +237,16 @@ static void check_series(const struct shard *sh, const struct series *s, uint64_
         ASSERT(c->window <= load_i64(&sh->windows[slot].window));
         ASSERT(chunk_sample_count(c) > 0);
         chunk_check(c);
-        ++*chunks;
-        *samples += chunk_sample_count(c);
+        sums->chunks++;
+        sums->samples += chunk_sample_count(c);
+        sums->spare_bytes += chunk_spare_bytes(c);
     }
 }
 
 void shard_check(const struct shard *sh)
 {
     uint64_t series = 0;
-    uint64_t chunks = 0;
-    uint64_t samples = 0;
+    struct chunk_sums sums = {0};
     series_map_check(&sh->map);
     postings_check(&sh->postings);
     for (uint32_t local = 0; local < directory_high(&sh->directory); local++) {
@@ -245,10 +254,11 @@ void shard_check(const struct shard *sh)
         if (!s) continue;
         series++;
         ASSERT(s->id >> sh->common->shard_bits == local);
-        check_series(sh, s, &chunks, &samples);
+        check_series(sh, s, &sums);
     }
     ASSERT(series == sh->map.count && series == posting_count(&sh->all));
     ASSERT(series == (uint64_t)gauge_read(&sh->counters.series));
-    ASSERT(chunks == (uint64_t)gauge_read(&sh->counters.chunks));
-    ASSERT(samples == (uint64_t)gauge_read(&sh->counters.samples));
+    ASSERT(sums.chunks == (uint64_t)gauge_read(&sh->counters.chunks));
+    ASSERT(sums.samples == (uint64_t)gauge_read(&sh->counters.samples));
+    ASSERT(sums.spare_bytes == (uint64_t)gauge_read(&sh->counters.chunk_spare_bytes));
 }

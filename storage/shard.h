@@ -41,6 +41,7 @@ struct shard_counters {
     struct counter chunks_created;
     struct counter chunks_expired;
     struct gauge chunk_bytes;
+    struct gauge chunk_spare_bytes; /* of those: no sample is in them */
     struct gauge samples;
     struct counter samples_appended;
     struct counter samples_late;

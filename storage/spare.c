@@ -1,5 +1,5 @@
 /*
- * spare - what the tables of storage hold and do not use.
+ * spare - what the tables and open chunks of storage hold and do not use.
  *
  * Open addressing needs empty places and growing arrays have ends, so some of it is the price of
  * the structure; it is counted all the same, because nothing of it is anybody's data. Each table is
@@ -28,6 +28,7 @@ static uint64_t shard_spare(struct shard *sh)
     uint64_t bytes = unused(sh->map.capacity, sh->map.count, sizeof(*sh->map.entries));
     bytes += unused(sh->postings.capacity, sh->postings.count, sizeof(*sh->postings.entries));
     bytes += unused(directory_places(&sh->directory), sh->map.count, sizeof(uintptr_t));
+    bytes += (uint64_t)gauge_read(&sh->counters.chunk_spare_bytes);
     rwlock_read_unlock(&sh->lock);
     return bytes;
 }

@@ -115,8 +115,9 @@ struct cardinality {
 MUST_USE enum status storage_cardinality(struct storage *db, size_t limit, struct arena *a,
                                          struct cardinality *out, struct error *err);
 
-/* Bytes of capacity that no data is in: empty places of hash tables, ends of arrays. Of the arrays
- * of postings and the cells of chunks only whole objects are known. Waits for every lock once. */
+/* Bytes of capacity that no data is in: empty places of hash tables, ends of arrays, the unfilled
+ * cells of open chunks. Of the arrays of postings only whole objects are known. Waits for every
+ * lock once. */
 uint64_t storage_spare_bytes(struct storage *db);
 
 /* Walk everything; aborts on a broken invariant. For tests; takes all shard locks in turn. */
