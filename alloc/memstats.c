@@ -10,6 +10,7 @@
 #include "alloc/meta.h"
 #include "alloc/page_heap.h"
 #include "alloc/page_map.h"
+#include "alloc/tiny.h"
 #include "base/assert.h"
 
 _Static_assert((int)SIZE_CLASS_COUNT <= (int)MEMSTATS_CLASSES_MAX, "every class has a row");
@@ -111,6 +112,9 @@ static void fill_objects(struct memstats *out, const struct sums *sums)
         out->heap_alloc += out->tag_bytes[t];
     }
     out->heap_objects = out->mallocs - out->frees;
+    out->tiny_allocs = tiny_allocs();
+    out->mallocs += out->tiny_allocs;
+    out->frees += out->tiny_allocs;
     out->class_count = SIZE_CLASS_COUNT;
 }
 

@@ -42,6 +42,7 @@ struct memstats {
     uint64_t mallocs;                /* objects ever handed out */
     uint64_t frees;                  /* objects ever taken back */
     uint64_t heap_objects;           /* live */
+    uint64_t tiny_allocs;            /* of mallocs and of frees: see alloc/tiny.h */
     uint64_t heap_sys;               /* bytes of pages ever used for spans */
     uint64_t heap_inuse;             /* in spans with objects (whole spans), cached ones included */
     uint64_t heap_idle;              /* in no span, resident or not */

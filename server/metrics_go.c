@@ -144,5 +144,8 @@ void metrics_collect_go(const struct hearth *h, const struct metric_sink *sink,
                   "Objects allocated, by size of their class.", false);
     write_by_size(sink, stats, "go_gc_heap_frees_by_size_bytes",
                   "Objects freed, by size of their class.", true);
+    metric_single(sink, "go_gc_heap_tiny_allocs_objects_total", METRIC_COUNTER,
+                  "Objects that found room in a block with others; not in the sizes above.",
+                  (double)stats->tiny_allocs);
     write_runtime(h, sink);
 }
