@@ -68,15 +68,25 @@ static void measure_memory(struct maintenance *m)
     give_back(m, &reading, now);
 }
 
+/* A window has passed, and what it took away is gone. */
+static void note_boundary(struct maintenance *m, int64_t oldest_window)
+{
+    if (oldest_window == m->oldest_window) return;
+    m->oldest_window = oldest_window;
+    gauge_set(&m->boundary_ms, clock_wall_ms());
+}
+
 static int64_t maintain_round(void *arg)
 {
     struct maintenance *m = arg;
+    int64_t oldest_window = storage_bounds(m->options.storage).oldest_window;
     bool more = true;
     for (int i = 0; more && i < MAINTENANCE_ROUNDS_MAX; i++) {
         int64_t before_ns = clock_mono_ns();
         more = storage_maintain(m->options.storage);
         histogram_observe_ns(&m->rounds, clock_mono_ns() - before_ns);
     }
+    if (!more) note_boundary(m, oldest_window);
     int64_t now_ns = clock_mono_ns();
     if (now_ns - m->measured_ns >= MAINTENANCE_MEASURE_MS * INT64_C(1000000)) {
         m->measured_ns = now_ns;
@@ -120,6 +130,7 @@ enum status maintenance_start(struct maintenance *m, const struct maintenance_op
 {
     m->options = *options;
     m->start_ns = clock_mono_ns();
+    m->oldest_window = storage_bounds(options->storage).oldest_window;
     enum status st = ticker_start(&m->maintain, "maintain", maintain_round, m, err);
     if (!st) st = ticker_start(&m->snapshot, "snapshot", snapshot_round, m, err);
     if (!st && options->sync_interval_ms > 0)

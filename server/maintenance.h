@@ -43,9 +43,11 @@ struct maintenance {
     struct ticker maintain;
     struct ticker snapshot;
     struct ticker sync;
-    int64_t measured_ns;  /* the maintain thread's own */
-    bool snapshot_due;    /* the snapshot thread's own */
-    atomic_bool rescuing; /* a failed sync has woken the snapshot thread; until one is published */
+    int64_t measured_ns;   /* the maintain thread's own */
+    int64_t oldest_window; /* likewise: retained when the last boundary was through */
+    bool snapshot_due;     /* the snapshot thread's own */
+    atomic_bool rescuing;  /* a failed sync has woken the snapshot thread; until one is published */
+    struct gauge boundary_ms;   /* wall time at which the last expiry was through; 0: none yet */
     struct gauge other_bytes;   /* resident memory that is not the heap's */
     struct histogram rounds;    /* durations of storage_maintain */
     struct counter scavenge_ns; /* CPU time of giving pages back */

@@ -16,12 +16,19 @@ START_TEST(expired_samples_go_by_themselves)
     served_open(&s, "--self-scrape.interval=0", "--storage.chunk-duration=1s",
                 "--storage.windows=2", "--storage.future-tolerance=1s", NULL);
     served_store(&s, "m", clock_wall_ms(), 1);
+    int64_t start_ms = clock_wall_ms();
     for (int waited = 0;; waited++) {
         storage_stats_read(s.app->storage, &stats);
         if (stats.series == 0 && stats.samples == 0) break;
         ck_assert_int_lt(waited, 1500);
         thread_sleep_ms(10);
     }
+    for (int waited = 0; gauge_read(&s.app->maintenance.boundary_ms) == 0; waited++) {
+        ck_assert_int_lt(waited, 1500);
+        thread_sleep_ms(10);
+    }
+    ck_assert_int_ge(gauge_read(&s.app->maintenance.boundary_ms), start_ms);
+    ck_assert_int_le(gauge_read(&s.app->maintenance.boundary_ms), clock_wall_ms());
     served_close(&s);
 }
 END_TEST

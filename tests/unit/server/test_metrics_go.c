@@ -68,6 +68,7 @@ START_TEST(the_runtime_is_this_process)
         thread_sleep_ms(10);
     }
     collect();
+    ck_assert_double_eq(of("go_memstats_last_gc_time_seconds"), 0); /* a window is four hours */
     ck_assert_double_eq(of("go_info"), 1);
     ck_assert_double_ge(of("go_threads"), 4);
     ck_assert_double_eq(of("go_goroutines"), of("go_threads"));
