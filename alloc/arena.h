@@ -61,4 +61,13 @@ struct arena_mark {
 struct arena_mark arena_mark(const struct arena *a);
 void arena_rewind(struct arena *a, struct arena_mark mark);
 
+#if HEARTH_DEBUG && !defined(PLACE_OF_CALLER)
+#    define arena_alloc(a, size)               (HEAP_PLACE(), arena_alloc(a, size))
+#    define arena_calloc(a, n, size)           (HEAP_PLACE(), arena_calloc(a, n, size))
+#    define arena_alloc_array(a, n, size)      (HEAP_PLACE(), arena_alloc_array(a, n, size))
+#    define arena_resize(a, p, old_size, size) (HEAP_PLACE(), arena_resize(a, p, old_size, size))
+#    define arena_copy(a, ...)                 (HEAP_PLACE(), arena_copy(a, __VA_ARGS__))
+#    define arena_printf(a, ...)               (HEAP_PLACE(), arena_printf(a, __VA_ARGS__))
+#endif
+
 #endif

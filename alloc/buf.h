@@ -42,4 +42,12 @@ PRINTF_LIKE(2, 3) void buf_printf(struct buf *b, const char *format, ...);
 /* OK, or the sticky refusal with its words. */
 enum status buf_status(const struct buf *b, struct error *err);
 
+#if HEARTH_DEBUG && !defined(PLACE_OF_CALLER)
+#    define buf_reserve(b, size)      (HEAP_PLACE(), buf_reserve(b, size))
+#    define buf_append(b, data, size) (HEAP_PLACE(), buf_append(b, data, size))
+#    define buf_append_str(b, ...)    (HEAP_PLACE(), buf_append_str(b, __VA_ARGS__))
+#    define buf_append_byte(b, byte)  (HEAP_PLACE(), buf_append_byte(b, byte))
+#    define buf_printf(b, ...)        (HEAP_PLACE(), buf_printf(b, __VA_ARGS__))
+#endif
+
 #endif

@@ -533,6 +533,17 @@ void page_heap_stats(struct page_heap_stats *out)
     page_heap_let_go();
 }
 
+void page_heap_visit(void (*visit)(void *arg, struct span *span), void *arg)
+{
+    mutex_lock(&heap.lock);
+    for (uint32_t page = 1; page <= heap.sys_pages;) {
+        struct span *span = page_map_span(page);
+        if (span->state == SPAN_SMALL || span->state == SPAN_LARGE) visit(arg, span);
+        page += span->pages;
+    }
+    mutex_unlock(&heap.lock);
+}
+
 static void check_span(struct span *span, uint32_t page)
 {
     ASSERT(span->page == page && span->pages > 0);

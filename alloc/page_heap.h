@@ -71,6 +71,9 @@ void page_heap_stats(struct page_heap_stats *out);
 void page_heap_hold(struct page_heap_stats *out);
 void page_heap_let_go(void);
 
+/* Call visit for every span in use. The page heap is held meanwhile: spans neither come nor go. */
+void page_heap_visit(void (*visit)(void *arg, struct span *span), void *arg);
+
 /* Walk all runs and both trees; aborts on a broken invariant. */
 void page_heap_check(void);
 

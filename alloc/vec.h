@@ -35,4 +35,9 @@ MUST_USE bool vec_grow(struct arena *a, void *items_field, size_t *capacity, siz
          ? &(vec)->items[(vec)->count++]                                                           \
          : NULL)
 
+#if HEARTH_DEBUG && !defined(PLACE_OF_CALLER)
+#    define vec_grow(a, items, capacity, item_bytes)                                               \
+        (HEAP_PLACE(), vec_grow(a, items, capacity, item_bytes))
+#endif
+
 #endif

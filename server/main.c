@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "alloc/leaks.h"
 #include "base/log.h"
 #include "server/config.h"
 #include "server/hearth.h"
@@ -87,6 +88,7 @@ static int run(const struct config *config)
     }
     wait_for_stop();
     hearth_close(h);
+    (void)leaks_report(HEAP_PROCESS); /* debug builds */
     return EXIT_STOPPED;
 }
 

@@ -3,12 +3,41 @@
  *
  * Prints Check's own summary; CK_FORK=no runs the tests in this process (ThreadSanitizer,
  * debuggers).
+ *
+ * A test gives back all memory that it takes from the heap: what is left when it ends is reported
+ * by place, and the test has failed. (The tests of base know no heap.)
  */
 #ifndef HEARTH_TESTS_UNIT_SUITE_H
 #define HEARTH_TESTS_UNIT_SUITE_H
 
 #include <check.h>
 #include <stdlib.h>
+
+#ifdef SUITE_FINDS_LEAKS
+#    include "alloc/leaks.h"
+
+static uint64_t suite_objects_before;
+
+static void suite_before_test(void)
+{
+    suite_objects_before = leaks_objects();
+}
+
+static void suite_after_test(void)
+{
+    if (leaks_objects() <= suite_objects_before) return;
+    leaks_report(HEAP_TAG_COUNT);
+    ck_abort_msg("memory is left");
+}
+#else
+static void suite_before_test(void)
+{
+}
+
+static void suite_after_test(void)
+{
+}
+#endif
 
 enum { SUITE_TIMEOUT_S = 100 };
 
@@ -19,6 +48,7 @@ enum { SUITE_TIMEOUT_S = 100 };
         Suite *suite = suite_create(#name);                                                        \
         TCase *tcase = tcase_create(#name);                                                        \
         tcase_set_timeout(tcase, SUITE_TIMEOUT_S);                                                 \
+        tcase_add_checked_fixture(tcase, suite_before_test, suite_after_test);                     \
         for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)                              \
             tcase_add_test(tcase, tests[i]);                                                       \
         suite_add_tcase(suite, tcase);                                                             \

@@ -1,0 +1,105 @@
+/* leaks - one walk over all spans, sums by the number of the place. */
+#include "alloc/leaks.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "alloc/live.h"
+#include "alloc/memstats.h"
+#include "alloc/page_heap.h"
+#include "alloc/place.h"
+#include "base/log.h"
+
+enum { REPORT_MAX = 32 };
+
+/* Objects of places that are not known are summed by tag, behind the others. */
+enum { SUM_COUNT = PLACE_SLOTS + HEAP_TAG_COUNT };
+
+struct sum {
+    uint64_t objects;
+    uint64_t bytes;
+};
+
+static void add_object(void *arg, const struct live_note *note, uint64_t bytes)
+{
+    struct sum *sums = arg;
+    size_t nowhere = PLACE_SLOTS + note->owner - 1u;
+    struct sum *sum = &sums[note->allocated == PLACE_NOWHERE ? nowhere : note->allocated];
+    sum->objects++;
+    sum->bytes += bytes;
+}
+
+static void add_span(void *sums, struct span *span)
+{
+    live_visit(span, add_object, sums);
+}
+
+static void add_up(struct sum *sums)
+{
+    memset(sums, 0, SUM_COUNT * sizeof(*sums));
+    page_heap_visit(add_span, sums);
+}
+
+static struct leak leak_of(size_t number, const struct sum *sum)
+{
+    bool known = number < PLACE_SLOTS;
+    struct place place = place_at(known ? (uint16_t)number : PLACE_NOWHERE);
+    return (struct leak){.file = place.file,
+                         .line = place.line,
+                         .tag = known ? place.tag : (enum heap_tag)(number - PLACE_SLOTS),
+                         .objects = sum->objects,
+                         .bytes = sum->bytes};
+}
+
+/* The sum with most bytes; SUM_COUNT when all are 0. */
+static size_t largest(const struct sum *sums)
+{
+    size_t best = SUM_COUNT;
+    for (size_t i = 0; i < SUM_COUNT; i++)
+        if (sums[i].objects && (best == SUM_COUNT || sums[i].bytes > sums[best].bytes)) best = i;
+    return best;
+}
+
+size_t leaks_read(struct leak *out, size_t max)
+{
+    struct sum sums[SUM_COUNT];
+    size_t count = 0;
+    add_up(sums);
+    for (size_t i = 0; i < SUM_COUNT; i++)
+        count += sums[i].objects != 0;
+    for (size_t i = 0; i < max && i < count; i++) {
+        size_t best = largest(sums);
+        out[i] = leak_of(best, &sums[best]);
+        sums[best].objects = 0;
+    }
+    return count;
+}
+
+uint64_t leaks_objects(void)
+{
+    struct sum sums[SUM_COUNT];
+    uint64_t objects = 0;
+    add_up(sums);
+    for (size_t i = 0; i < SUM_COUNT; i++)
+        objects += sums[i].objects;
+    return objects;
+}
+
+uint64_t leaks_report(enum heap_tag without)
+{
+    struct sum sums[SUM_COUNT];
+    uint64_t objects = 0;
+    int reported = 0;
+    add_up(sums);
+    for (size_t best; (best = largest(sums)) < SUM_COUNT; sums[best].objects = 0) {
+        struct leak leak = leak_of(best, &sums[best]);
+        if (leak.tag == without) continue;
+        objects += leak.objects;
+        if (reported++ >= REPORT_MAX) continue;
+        log_warn("heap", "still allocated",
+                 "tag=%s place=%s:%" PRIu32 " objects=%" PRIu64 " bytes=%" PRIu64,
+                 heap_tag_name(leak.tag), leak.file, leak.line, leak.objects, leak.bytes);
+    }
+    return objects;
+}
