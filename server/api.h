@@ -43,6 +43,9 @@ void api_targets(struct request *req);
 /* api_metrics.c */
 void api_metrics(struct request *req);
 
+/* api_debug_heap.c, with --web.enable-admin-api */
+void api_debug_heap(struct request *req);
+
 /* api_health.c */
 void api_root(struct request *req);
 void api_healthy(struct request *req);

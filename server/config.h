@@ -36,6 +36,7 @@ struct config {
     int64_t web_idle_timeout_ms;
     uint64_t web_body_bytes_max;
     bool web_lifecycle;
+    bool web_admin;
     bool web_remote_write;
 
     const char *storage_path;

@@ -34,6 +34,7 @@ static const struct route routes[] = {
     {"/api/v1/status/tsdb", HTTP_GET, API_SLOW, api_status_tsdb},
     {"/api/v1/status/walreplay", HTTP_GET, API | EARLY, api_status_walreplay},
     {"/metrics", HTTP_GET, EARLY, api_metrics},
+    {"/debug/heap", HTTP_GET, API | EARLY, api_debug_heap},
     {"/", PROBE, 0, api_root},
     {"/-/healthy", PROBE, EARLY, api_healthy},
     {"/-/ready", PROBE, 0, api_ready},

@@ -1,0 +1,256 @@
+/* api_debug_heap - the allocator's memory as JSON, for a page that draws it. */
+#include "alloc/heap_map.h"
+#include "alloc/memstats.h"
+#include "server/api.h"
+#include "server/hearth.h"
+#include "server/params.h"
+#include "server/query_json.h"
+
+enum { BLOCK_PAGES = 256 /* 2 MiB */, DETAIL_PAGES_DEFAULT = 4096, DETAIL_PAGES_MAX = 65536 };
+
+static void write_uint(struct json *j, const char *key, uint64_t v)
+{
+    json_key(j, str_from(key));
+    json_uint(j, v);
+}
+
+/* Row for row as Go's runtime.MemStats prints; what it has and we have not is left out. */
+static void write_memstats(struct json *j, const struct memstats *s)
+{
+    const struct {
+        const char *key;
+        uint64_t value;
+    } rows[] = {
+        {"Alloc", s->heap_alloc},
+        {"TotalAlloc", s->total_alloc},
+        {"Sys", s->sys},
+        {"Lookups", 0},
+        {"Mallocs", s->mallocs},
+        {"Frees", s->frees},
+        {"HeapAlloc", s->heap_alloc},
+        {"HeapSys", s->heap_sys},
+        {"HeapIdle", s->heap_idle},
+        {"HeapInuse", s->heap_inuse},
+        {"HeapReleased", s->heap_released},
+        {"HeapObjects", s->heap_objects},
+        {"StackInuse", s->stack_inuse},
+        {"StackSys", s->stack_sys},
+        {"MSpanInuse", s->mspan_inuse},
+        {"MSpanSys", s->mspan_sys},
+        {"MCacheInuse", s->mcache_inuse},
+        {"MCacheSys", s->mcache_sys},
+        {"BuckHashSys", s->buck_hash_sys},
+        {"GCSys", s->gc_sys},
+        {"OtherSys", s->other_sys},
+    };
+    json_key(j, STR("memStats"));
+    json_object_begin(j);
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
+        write_uint(j, rows[i].key, rows[i].value);
+    json_key(j, STR("BySize"));
+    json_array_begin(j);
+    for (uint32_t c = 0; c < s->class_count; c++) {
+        json_object_begin(j);
+        write_uint(j, "Size", s->classes[c].size_bytes);
+        write_uint(j, "Mallocs", s->classes[c].mallocs);
+        write_uint(j, "Frees", s->classes[c].frees);
+        json_object_end(j);
+    }
+    json_array_end(j);
+    json_object_end(j);
+}
+
+/* Where what is in use and no payload goes; the sum of the last three is HeapInuse - HeapAlloc. */
+static void write_fragmentation(struct json *j, const struct memstats *s)
+{
+    json_key(j, STR("fragmentation"));
+    json_object_begin(j);
+    write_uint(j, "roundingBytes", s->heap_alloc - s->heap_requested);
+    write_uint(j, "freeSlotBytes", s->free_slot_bytes);
+    write_uint(j, "tailBytes", s->tail_bytes);
+    write_uint(j, "cachedBytes", s->cached_bytes);
+    json_object_end(j);
+}
+
+static void write_owners(struct json *j, const struct memstats *s)
+{
+    json_key(j, STR("owners"));
+    json_array_begin(j);
+    for (int t = 0; t < HEAP_TAG_COUNT; t++) {
+        json_object_begin(j);
+        json_key(j, STR("owner"));
+        json_string(j, str_from(heap_tag_name((enum heap_tag)t)));
+        write_uint(j, "bytes", s->tag_bytes[t]);
+        write_uint(j, "requestedBytes", s->tag_requested[t]);
+        write_uint(j, "objects", s->tag_objects[t]);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+static void write_classes(struct json *j, const struct memstats *s)
+{
+    json_key(j, STR("classes"));
+    json_array_begin(j);
+    for (uint32_t c = 0; c < s->class_count; c++) {
+        const struct memstats_class *row = &s->classes[c];
+        if (row->mallocs == 0) continue;
+        json_object_begin(j);
+        write_uint(j, "objectBytes", row->size_bytes);
+        write_uint(j, "objects", row->mallocs - row->frees);
+        write_uint(j, "spans", row->spans);
+        write_uint(j, "freeSlots", row->free_slots);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+static void write_run(struct json *j, const struct heap_map_run *run)
+{
+    json_object_begin(j);
+    write_uint(j, "page", run->page);
+    write_uint(j, "pages", run->pages);
+    json_key(j, STR("state"));
+    json_string(j, str_from(heap_map_state_name(run->state)));
+    if (run->state == HEAP_MAP_SMALL) {
+        write_uint(j, "objectBytes", run->object_bytes);
+        write_uint(j, "slots", run->slots);
+        write_uint(j, "freeSlots", run->free_slots);
+    }
+    if (run->tag >= 0) {
+        json_key(j, STR("owner"));
+        json_string(j, str_from(heap_tag_name((enum heap_tag)run->tag)));
+    }
+    json_object_end(j);
+}
+
+/* The runs that begin in [from, end) and the one that reaches into it. */
+static void write_spans(struct json *j, uint32_t from, uint32_t end)
+{
+    struct heap_map_run runs[HEAP_MAP_SLICE];
+    size_t count;
+    json_key(j, STR("spans"));
+    json_array_begin(j);
+    while (from < end && (count = heap_map_read(from, runs, ARRAY_COUNT(runs))) > 0) {
+        for (size_t i = 0; i < count && runs[i].page < end; i++)
+            write_run(j, &runs[i]);
+        from = runs[count - 1].page + runs[count - 1].pages;
+    }
+    json_array_end(j);
+}
+
+/* Pages by state, of one block of 2 MiB. */
+struct block {
+    uint32_t first_page;
+    uint32_t pages[HEAP_MAP_STATE_COUNT];
+};
+
+static void write_block(struct json *j, const struct block *block)
+{
+    json_object_begin(j);
+    write_uint(j, "page", block->first_page);
+    for (int state = 0; state < HEAP_MAP_STATE_COUNT; state++)
+        if (block->pages[state])
+            write_uint(j, heap_map_state_name((enum heap_map_state)state), block->pages[state]);
+    json_object_end(j);
+}
+
+/* Spread a run, from page `from` of it on, over the blocks it lies in. */
+static void add_run(struct json *j, struct block *block, const struct heap_map_run *run,
+                    uint32_t from)
+{
+    uint32_t end = run->page + run->pages;
+    for (uint32_t page = from; page < end;) {
+        uint32_t block_end = block->first_page + BLOCK_PAGES;
+        if (page >= block_end) {
+            write_block(j, block);
+            *block = (struct block){.first_page = block_end};
+            continue;
+        }
+        uint32_t part = (end < block_end ? end : block_end) - page;
+        block->pages[run->state] += part;
+        page += part;
+    }
+}
+
+static void write_blocks(struct json *j)
+{
+    struct heap_map_run runs[HEAP_MAP_SLICE];
+    struct block block = {0};
+    uint32_t page = 1;
+    size_t count;
+    json_key(j, STR("blocks"));
+    json_array_begin(j);
+    while ((count = heap_map_read(page, runs, ARRAY_COUNT(runs))) > 0)
+        for (size_t i = 0; i < count; i++) {
+            /* The first may have grown at its front since the slice before. */
+            add_run(j, &block, &runs[i], runs[i].page > page ? runs[i].page : page);
+            page = runs[i].page + runs[i].pages;
+        }
+    if (page > 1) write_block(j, &block);
+    json_array_end(j);
+}
+
+struct range {
+    bool spans; /* else blocks, of everything */
+    uint32_t from, end;
+};
+
+static enum status read_range(struct request *req, struct range *range, struct error *err)
+{
+    struct form form;
+    uint64_t from = 0;
+    uint64_t pages = 0;
+    enum status st = params_read(req, &form, err);
+    if (!st) st = params_count(&form, "from", 1, &from, err);
+    if (!st) st = params_count(&form, "pages", DETAIL_PAGES_DEFAULT, &pages, err);
+    if (st) return st;
+    range->spans = form_has(&form, STR("detail"));
+    if (range->spans && !str_equal(form_get(&form, STR("detail")), STR("spans")))
+        return error_set(err, ERR_INVALID, "invalid parameter \"detail\": only spans is known");
+    if (from > UINT32_MAX - DETAIL_PAGES_MAX || pages < 1 || pages > DETAIL_PAGES_MAX)
+        return error_set(err, ERR_INVALID, "invalid parameter \"pages\": must be between 1 and %d",
+                         DETAIL_PAGES_MAX);
+    range->from = (uint32_t)from;
+    range->end = (uint32_t)(from + pages);
+    return OK;
+}
+
+static void answer(struct request *req, const struct range *range)
+{
+    struct json j;
+    struct memstats stats;
+    memstats_read(&stats);
+    query_json_begin(&j, &req->reply.body);
+    json_object_begin(&j);
+    write_uint(&j, "pageBytes", HEAP_PAGE_BYTES);
+    write_uint(&j, "blockPages", BLOCK_PAGES);
+    write_uint(&j, "pages", heap_map_pages());
+    if (range->spans) {
+        write_spans(&j, range->from, range->end);
+    } else {
+        write_memstats(&j, &stats);
+        write_fragmentation(&j, &stats);
+        write_owners(&j, &stats);
+        write_classes(&j, &stats);
+        write_blocks(&j);
+    }
+    json_object_end(&j);
+    query_json_end(&j, NULL);
+    reply_json_done(&req->reply);
+}
+
+void api_debug_heap(struct request *req)
+{
+    struct range range;
+    struct error err;
+    if (!req->app->config.web_admin) {
+        reply_api_error(&req->reply, 503, "unavailable", STR("admin APIs disabled"));
+        return;
+    }
+    enum status st = read_range(req, &range, &err);
+    if (st)
+        reply_error(&req->reply, st, &err);
+    else
+        answer(req, &range);
+}
