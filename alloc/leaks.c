@@ -9,6 +9,7 @@
 #include "alloc/memstats.h"
 #include "alloc/page_heap.h"
 #include "alloc/place.h"
+#include "alloc/tiny.h"
 #include "base/log.h"
 
 enum { REPORT_MAX = 32 };
@@ -37,6 +38,7 @@ static void add_span(void *sums, struct span *span)
 
 static void add_up(struct sum *sums)
 {
+    tiny_flush_thread(); /* blocks that this thread would fill further are nobody's */
     memset(sums, 0, SUM_COUNT * sizeof(*sums));
     page_heap_visit(add_span, sums);
 }
