@@ -242,7 +242,7 @@ static void answer(struct request *req, const struct range *range)
 
 void api_debug_heap(struct request *req)
 {
-    struct range range;
+    struct range range = {0};
     struct error err;
     if (!req->app->config.web_admin) {
         reply_api_error(&req->reply, 503, "unavailable", STR("admin APIs disabled"));
