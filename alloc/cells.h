@@ -35,4 +35,17 @@ struct cell *cells_at(uint32_t index);
 /* Give back the whole chain that starts at index (CELL_NONE: nothing); returns how many cells. */
 uint32_t cells_free_chain(uint32_t index);
 
+/* Where the words of a chain go. */
+struct cells_copy {
+    uint32_t cell;  /* the first of the chain */
+    uint32_t bytes; /* of the payload that are wanted; the chain is long enough */
+    uint8_t *out;   /* [bytes], rounded up to whole words */
+};
+enum { CELLS_COPIES_MAX = 16 };
+
+/* Copy the payloads of up to CELLS_COPIES_MAX chains, each word with its most significant byte
+ * first, in lock step: while one cell is copied, those of the other chains are on their way from
+ * memory. Nobody writes to the chains meanwhile. The copies are used up. */
+void cells_gather(struct cells_copy *copies, uint32_t count);
+
 #endif

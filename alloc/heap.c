@@ -12,6 +12,7 @@
 
 #include "alloc/cache.h"
 #include "alloc/central.h"
+#include "alloc/door.h"
 #include "alloc/limit.h"
 #include "alloc/live.h"
 #include "alloc/page_heap.h"
@@ -62,6 +63,16 @@ static bool injected_failure(void)
     return false;
 }
 
+void door_open(void)
+{
+    thread_once(&ready, set_up);
+}
+
+bool door_refuses(void)
+{
+    return UNLIKELY(injection_is_on()) && injected_failure();
+}
+
 void heap_fail_after(uint64_t count)
 {
     atomic_store_explicit(&allocs_left, count, memory_order_relaxed);
@@ -70,7 +81,7 @@ void heap_fail_after(uint64_t count)
 static struct cache *my_cache(void)
 {
     if (LIKELY(cache_mine != NULL)) return cache_mine;
-    thread_once(&ready, set_up);
+    door_open();
     return cache_attach();
 }
 
@@ -231,7 +242,7 @@ void *heap_calloc(size_t count, size_t size, enum heap_tag tag)
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes)) return NULL;
     if (bytes == 0) return nothing;
-    if (UNLIKELY(injection_is_on()) && injected_failure()) return NULL;
+    if (door_refuses()) return NULL;
     bool zero = false;
     void *p = bytes <= HEAP_SMALL_MAX ? alloc_small(size_class_of(bytes), bytes, tag)
                                       : alloc_large(bytes, tag, &zero);
@@ -413,7 +424,7 @@ void *heap_resize(void *p, size_t old_size, size_t size, enum heap_tag tag)
     }
     live_examine(p, old_size, tag);
     ASSERT(heap_good_size(old_size) == usable_size(p)); /* else allocated with another size */
-    if (UNLIKELY(injection_is_on()) && injected_failure()) return NULL;
+    if (door_refuses()) return NULL;
     if (resize_in_place(p, old_size, size, tag)) return p;
     void *moved = allocate(size, tag);
     if (!moved) return NULL;

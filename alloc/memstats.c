@@ -10,6 +10,7 @@
 #include "alloc/meta.h"
 #include "alloc/page_heap.h"
 #include "alloc/page_map.h"
+#include "alloc/region.h"
 #include "alloc/tiny.h"
 #include "base/assert.h"
 
@@ -22,9 +23,11 @@ struct sums {
     uint64_t mallocs[SIZE_CLASS_COUNT][HEAP_TAG_COUNT];
     uint64_t frees[SIZE_CLASS_COUNT][HEAP_TAG_COUNT];
     uint64_t large_malloc_bytes[HEAP_TAG_COUNT];
-    uint64_t large_free_bytes[HEAP_TAG_COUNT];
     uint64_t requested_given[HEAP_TAG_COUNT];
     uint64_t requested_taken[HEAP_TAG_COUNT];
+    uint64_t large_free_bytes[HEAP_TAG_COUNT]; /* those of regions included */
+    uint64_t region_mallocs[SIZE_CLASS_COUNT][HEAP_TAG_COUNT];
+    uint64_t region_frees[SIZE_CLASS_COUNT][HEAP_TAG_COUNT];
 };
 
 static void add(uint64_t *sums, const _Atomic uint64_t *counters)
@@ -39,6 +42,10 @@ static void add_mallocs(struct sums *sums)
         add(sums->mallocs[c], tally_shared.rows[c].mallocs);
     add(sums->large_malloc_bytes, tally_shared.large.malloc_bytes);
     add(sums->requested_given, tally_shared.requested.given_bytes);
+    for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
+        add(sums->region_mallocs[c], tally_regions.rows[c].mallocs);
+    add(sums->large_malloc_bytes, tally_regions.large.malloc_bytes);
+    add(sums->requested_given, tally_regions.requested.given_bytes);
     for (const struct cache *cache = cache_first(); cache; cache = cache->next) {
         for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
             add(sums->mallocs[c], cache->bins[c].tally.mallocs);
@@ -53,6 +60,10 @@ static void add_frees(struct sums *sums)
         add(sums->frees[c], tally_shared.rows[c].frees);
     add(sums->large_free_bytes, tally_shared.large.free_bytes);
     add(sums->requested_taken, tally_shared.requested.taken_bytes);
+    for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
+        add(sums->region_frees[c], tally_regions.rows[c].frees);
+    add(sums->large_free_bytes, tally_regions.large.free_bytes);
+    add(sums->requested_taken, tally_regions.requested.taken_bytes);
     for (const struct cache *cache = cache_first(); cache; cache = cache->next) {
         for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
             add(sums->frees[c], cache->bins[c].tally.frees);
@@ -78,8 +89,10 @@ static void read_sums(struct sums *sums)
         sums->requested_taken[t] = lesser(sums->requested_taken[t], sums->requested_given[t]);
     }
     for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
-        for (unsigned t = 0; t < HEAP_TAG_COUNT; t++)
+        for (unsigned t = 0; t < HEAP_TAG_COUNT; t++) {
             sums->frees[c][t] = lesser(sums->frees[c][t], sums->mallocs[c][t]);
+            sums->region_frees[c][t] = lesser(sums->region_frees[c][t], sums->region_mallocs[c][t]);
+        }
 }
 
 static void fill_objects(struct memstats *out, const struct sums *sums)
@@ -98,9 +111,12 @@ static void fill_objects(struct memstats *out, const struct sums *sums)
             out->tag_bytes[t] += live * bytes;
             row->mallocs += sums->mallocs[c][t];
             row->frees += sums->frees[c][t];
+            out->tag_objects[t] += sums->region_mallocs[c][t] - sums->region_frees[c][t];
+            row->region_mallocs += sums->region_mallocs[c][t];
+            row->region_frees += sums->region_frees[c][t];
         }
-        out->mallocs += row->mallocs;
-        out->frees += row->frees;
+        out->mallocs += row->mallocs + row->region_mallocs;
+        out->frees += row->frees + row->region_frees;
         out->total_alloc += row->mallocs * bytes;
     }
     for (unsigned t = 0; t < HEAP_TAG_COUNT; t++) {
@@ -146,8 +162,12 @@ static void fill_external(struct memstats *out)
         tails += out->classes[c].spans * (span_bytes - (uint64_t)k->slots * k->bytes);
     }
     out->free_slot_bytes = lesser(free_slots, left);
-    out->tail_bytes = lesser(tails, left - out->free_slot_bytes);
-    out->cached_bytes = left - out->free_slot_bytes - out->tail_bytes;
+    left -= out->free_slot_bytes;
+    out->tail_bytes = lesser(tails, left);
+    left -= out->tail_bytes;
+    out->region_bytes = lesser(region_unused_bytes(), left);
+    out->deleted_bytes = lesser(region_deleted_bytes(), out->region_bytes);
+    out->cached_bytes = left - out->region_bytes;
 }
 
 static void fill_system(struct memstats *out, const struct page_heap_stats *pages)
@@ -213,7 +233,8 @@ void memstats_check(const struct memstats *s)
     ASSERT(s->heap_objects == s->mallocs - s->frees);
     ASSERT(s->heap_sys == s->heap_inuse + s->heap_idle && s->heap_released <= s->heap_idle);
     ASSERT(s->heap_alloc <= s->heap_inuse && s->heap_alloc <= s->total_alloc);
-    ASSERT(s->heap_inuse - s->heap_alloc == s->free_slot_bytes + s->tail_bytes + s->cached_bytes);
+    ASSERT(s->heap_inuse - s->heap_alloc ==
+           s->free_slot_bytes + s->tail_bytes + s->region_bytes + s->cached_bytes);
     ASSERT(s->mspan_inuse <= s->mspan_sys && s->mcache_inuse <= s->mcache_sys);
     ASSERT(s->sys == s->heap_sys + s->stack_sys + s->mspan_sys + s->mcache_sys + s->buck_hash_sys +
                          s->gc_sys + s->other_sys);

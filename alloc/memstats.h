@@ -13,8 +13,8 @@
  *
  * heap_alloc - heap_requested is internal fragmentation, by rounding: see alloc/size_class.h.
  * heap_inuse - heap_alloc is what it is in Go: free slots in live spans and their carve tails.
- * Objects that sit in thread caches count as free. It is the sum of three:
- *     heap_inuse - heap_alloc = free_slot_bytes + tail_bytes + cached_bytes
+ * Objects that sit in thread caches count as free. It is the sum of four:
+ *     heap_inuse - heap_alloc = free_slot_bytes + tail_bytes + region_bytes + cached_bytes
  *
  * Threads: any, at any time; nobody is stopped.
  */
@@ -31,6 +31,8 @@ struct memstats_class {
     uint32_t size_bytes; /* of an object; 0 in row 0: large objects, of any size */
     uint64_t mallocs;    /* objects ever handed out */
     uint64_t frees;
+    uint64_t region_mallocs; /* objects of regions that this class would have held; not its own */
+    uint64_t region_frees;
     uint64_t spans;      /* live now */
     uint64_t free_slots; /* in those spans, caches included */
 };
@@ -49,6 +51,8 @@ struct memstats {
     uint64_t heap_released;          /* idle and given back to the system */
     uint64_t free_slot_bytes;        /* slots of class spans without an object, in caches or not */
     uint64_t tail_bytes;             /* ends of class spans, too short for an object */
+    uint64_t region_bytes;           /* blocks of regions: tails and deleted objects */
+    uint64_t deleted_bytes;          /* of those: deleted objects */
     uint64_t cached_bytes;           /* large spans without an object, in thread caches */
     uint64_t stack_inuse, stack_sys; /* thread stacks we map ourselves: 0, libc does */
     uint64_t mspan_inuse, mspan_sys; /* span records: used, mapped */

@@ -49,6 +49,9 @@ struct tally_shared {
 };
 
 extern struct tally_shared tally_shared;
+/* The objects of all regions (alloc/region.h): counted by the class that would have held them,
+ * their bytes, which are not that class's, as those of large objects. */
+extern struct tally_shared tally_regions;
 
 /* By the owner only. */
 static inline void tally_grow(_Atomic uint64_t *counter, uint64_t n)

@@ -22,9 +22,9 @@ enum lock_rank {
     LOCK_WAL,         /* the current segment; write(2) allowed, that is its purpose */
     LOCK_SHARD,       /* one slice of the series */
     LOCK_SYMBOLS,     /* interned strings */
+    LOCK_REGIONS,     /* which region each window has, and allocation in them */
     LOCK_EPOCH,       /* reader registration, garbage lists */
     LOCK_REGEX,       /* cache of compiled expressions */
-    LOCK_CELLS,       /* pool of 128-byte cells */
     LOCK_CENTRAL,     /* spans of one size class */
     LOCK_PAGE_HEAP,   /* free pages */
     LOCK_PLACES,      /* where memory was asked for (debug builds) */

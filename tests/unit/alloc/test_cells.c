@@ -104,5 +104,40 @@ START_TEST(a_reader_follows_the_writer_of_a_chain)
 }
 END_TEST
 
-SUITE(cells, a_cell_is_aligned_and_linked_to_nobody, a_chain_is_freed_whole,
-      at_the_limit_there_is_no_cell, a_reader_follows_the_writer_of_a_chain)
+START_TEST(many_chains_are_copied_in_lock_step)
+{
+    enum { WORDS_PER_CELL = CELL_PAYLOAD_BYTES / 4 };
+    struct cells_copy copies[CELLS_COPIES_MAX];
+    uint32_t first[CELLS_COPIES_MAX];
+    static uint8_t out[CELLS_COPIES_MAX][40 * CELL_PAYLOAD_BYTES];
+    for (uint32_t chain = 0; chain < CELLS_COPIES_MAX; chain++) {
+        /* Chains of 1 to 40 cells, some ending in the middle of one, or of a word; one is empty. */
+        uint32_t bytes = chain == 5 ? 0 : 1 + chain * 317 % (40 * CELL_PAYLOAD_BYTES);
+        uint32_t last = first[chain] = cells_alloc();
+        for (uint32_t word = 0; word * 4 < bytes; word++) {
+            if (word && word % WORDS_PER_CELL == 0) {
+                uint32_t next = cells_alloc();
+                atomic_store(&cells_at(last)->next, next);
+                last = next;
+            }
+            atomic_store(&cells_at(last)->words[word % WORDS_PER_CELL], chain << 24 | word);
+        }
+        copies[chain] =
+            (struct cells_copy){.cell = first[chain], .bytes = bytes, .out = out[chain]};
+    }
+    struct cells_copy asked[CELLS_COPIES_MAX];
+    memcpy(asked, copies, sizeof(asked));
+    cells_gather(copies, CELLS_COPIES_MAX);
+    for (uint32_t chain = 0; chain < CELLS_COPIES_MAX; chain++) {
+        for (uint32_t i = 0; i < asked[chain].bytes; i++) {
+            uint32_t word = chain << 24 | i / 4;
+            ck_assert_uint_eq(out[chain][i], (uint8_t)(word >> (24 - i % 4 * 8)));
+        }
+        cells_free_chain(first[chain]);
+    }
+    ck_assert_uint_eq(chunk_objects(), 0);
+}
+END_TEST
+
+SUITE(cells, many_chains_are_copied_in_lock_step, a_cell_is_aligned_and_linked_to_nobody,
+      a_chain_is_freed_whole, at_the_limit_there_is_no_cell, a_reader_follows_the_writer_of_a_chain)

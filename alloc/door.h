@@ -1,0 +1,18 @@
+/*
+ * door - what every door of the heap does before anything else; for alloc/region, which has doors
+ * of its own. Implemented in heap.c.
+ *
+ * Threads: any.
+ */
+#ifndef HEARTH_ALLOC_DOOR_H
+#define HEARTH_ALLOC_DOOR_H
+
+#include <stdbool.h>
+
+/* Reserve the address range and fill the tables, once. */
+void door_open(void);
+
+/* Count one allocation for heap_fail_after; true when this one has to fail. */
+bool door_refuses(void);
+
+#endif

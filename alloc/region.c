@@ -1,0 +1,210 @@
+/* region - the bump pointer, the choice of blocks, and the books. */
+#include "alloc/region.h"
+
+#include "alloc/door.h"
+#include "alloc/limit.h"
+#include "alloc/page_heap.h"
+#include "alloc/page_map.h"
+#include "alloc/poison.h"
+#include "alloc/tally.h"
+#include "base/assert.h"
+#include "base/bits.h"
+
+enum {
+    TAIL_PARTS = 16,
+    OWN_PAGES_PARTS = 4,
+    /* The tail of a huge page cannot be given back: only where it is little beside the rest. */
+    HUGE_FROM_BYTES = 64 * REGION_BLOCK_BYTES_MAX
+};
+
+struct tally_shared tally_regions;
+static _Atomic uint64_t unused_bytes;  /* of the blocks of all regions */
+static _Atomic uint64_t deleted_bytes; /* of those: what was deleted */
+
+static uint64_t span_bytes(const struct span *span)
+{
+    return (uint64_t)span->pages << PAGE_SHIFT;
+}
+
+static uint32_t rounded(uint32_t size)
+{
+    return (uint32_t)bits_align_up(size, REGION_ALIGNMENT);
+}
+
+static unsigned class_for(uint32_t size)
+{
+    return size <= HEAP_SMALL_MAX ? size_class_of(size) : SIZE_CLASS_LARGE;
+}
+
+void region_init(struct region *r, enum heap_tag tag)
+{
+    door_open();
+    *r = (struct region){.tag = tag};
+}
+
+/* Bytes of large objects and of those of regions come before their count and go behind it: see
+ * alloc/tally.h. */
+static void count_malloc(struct region *r, uint32_t size)
+{
+    unsigned size_class = class_for(size);
+    r->live_bytes += rounded(size);
+    r->requested_bytes += size;
+    r->objects[size_class]++;
+    atomic_fetch_sub_explicit(&unused_bytes, rounded(size), memory_order_relaxed);
+    tally_add(&tally_regions.requested.given_bytes[r->tag], size);
+    tally_add(&tally_regions.large.malloc_bytes[r->tag], rounded(size));
+    tally_add(&tally_regions.rows[size_class].mallocs[r->tag], 1);
+}
+
+void region_delete(struct region *r, uint32_t size)
+{
+    unsigned size_class = class_for(size);
+    DEBUG_ASSERT(r->objects[size_class] > 0 && r->live_bytes >= rounded(size));
+    r->live_bytes -= rounded(size);
+    r->requested_bytes -= size;
+    r->deleted_bytes += rounded(size);
+    r->objects[size_class]--;
+    atomic_fetch_add_explicit(&unused_bytes, rounded(size), memory_order_relaxed);
+    atomic_fetch_add_explicit(&deleted_bytes, rounded(size), memory_order_relaxed);
+    tally_add(&tally_regions.requested.taken_bytes[r->tag], size);
+    tally_add(&tally_regions.large.free_bytes[r->tag], rounded(size));
+    tally_add(&tally_regions.rows[size_class].frees[r->tag], 1);
+}
+
+/* All that is left, at once. */
+static void count_frees(const struct region *r)
+{
+    atomic_fetch_sub_explicit(&unused_bytes, r->block_bytes - r->live_bytes, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&deleted_bytes, r->deleted_bytes, memory_order_relaxed);
+    tally_add(&tally_regions.requested.taken_bytes[r->tag], r->requested_bytes);
+    tally_add(&tally_regions.large.free_bytes[r->tag], r->live_bytes);
+    for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
+        if (r->objects[c]) tally_add(&tally_regions.rows[c].frees[r->tag], r->objects[c]);
+}
+
+void region_release(struct region *r)
+{
+    count_frees(r);
+    if (r->open) {
+        r->open->after = r->full;
+        r->full = r->open;
+    }
+    if (r->full) page_heap_free(r->full);
+    region_init(r, r->tag);
+}
+
+/* A sixteenth of what there is, as a power of two. */
+static uint64_t next_block_bytes(const struct region *r)
+{
+    uint64_t bytes = REGION_BLOCK_BYTES_MIN;
+    while (bytes < REGION_BLOCK_BYTES_MAX && bytes * 2 * TAIL_PARTS <= r->block_bytes)
+        bytes *= 2;
+    return bytes;
+}
+
+static struct span *take_block(struct region *r, uint64_t bytes)
+{
+    bool huge = bytes == REGION_BLOCK_BYTES_MAX && r->block_bytes >= HUGE_FROM_BYTES;
+    struct span *block = page_heap_alloc_block((uint32_t)(bytes >> PAGE_SHIFT), huge);
+    if (!block) return NULL;
+    atomic_fetch_add_explicit(&unused_bytes, bytes, memory_order_relaxed);
+    r->block_bytes += bytes;
+    return block;
+}
+
+static uint64_t ref_of(const void *p)
+{
+    return page_map_offset(p) / REGION_ALIGNMENT;
+}
+
+static uint64_t alloc_own_pages(struct region *r, uint32_t size)
+{
+    struct span *block = take_block(r, bits_align_up(size, HEAP_PAGE_BYTES));
+    if (!block) return REGION_NONE;
+    block->after = r->full;
+    r->full = block;
+    return ref_of(page_map_address(block->page));
+}
+
+static bool open_block(struct region *r, uint64_t bytes)
+{
+    struct span *block = take_block(r, bytes);
+    if (!block) return false;
+    if (r->open) {
+        r->open->after = r->full;
+        r->full = r->open;
+    }
+    r->open = block;
+    r->at = page_map_address(block->page);
+    r->end = r->at + bytes;
+    return true;
+}
+
+static uint64_t bump(struct region *r, uint32_t size)
+{
+    uint32_t bytes = rounded(size);
+    if ((size_t)(r->end - r->at) < bytes) {
+        uint64_t block_bytes = next_block_bytes(r);
+        if (bytes > block_bytes / OWN_PAGES_PARTS) return alloc_own_pages(r, size);
+        if (!open_block(r, block_bytes)) return REGION_NONE;
+    }
+    uint64_t ref = ref_of(r->at);
+    r->at += bytes;
+    return ref;
+}
+
+uint64_t region_alloc(struct region *r, uint32_t size)
+{
+    DEBUG_ASSERT(size > 0 && size <= UINT32_MAX - 2 * HEAP_PAGE_BYTES);
+    if (door_refuses()) return REGION_NONE;
+    uint64_t ref = bump(r, size);
+    if (ref == REGION_NONE) {
+        limit_count_refusal();
+        return REGION_NONE;
+    }
+    poison_show(region_at(ref), size);
+    count_malloc(r, size);
+    return ref;
+}
+
+void region_trim(struct region *r)
+{
+    if (!r->open || r->open->huge) return;
+    uint8_t *base = page_map_address(r->open->page);
+    uint64_t before = span_bytes(r->open);
+    uint64_t after = bits_align_up((size_t)(r->at - base), HEAP_PAGE_BYTES);
+    if (after == before || !page_heap_resize(r->open, (uint32_t)(after >> PAGE_SHIFT))) return;
+    r->block_bytes -= before - after;
+    atomic_fetch_sub_explicit(&unused_bytes, before - after, memory_order_relaxed);
+    r->end = base + after;
+}
+
+void *region_at(uint64_t ref)
+{
+    return page_map.base + ref * REGION_ALIGNMENT;
+}
+
+uint64_t region_unused_bytes(void)
+{
+    return atomic_load_explicit(&unused_bytes, memory_order_relaxed);
+}
+
+uint64_t region_deleted_bytes(void)
+{
+    return atomic_load_explicit(&deleted_bytes, memory_order_relaxed);
+}
+
+void region_check(const struct region *r)
+{
+    uint64_t bytes = 0;
+    for (const struct span *block = r->full; block; block = block->after)
+        bytes += span_bytes(block);
+    if (r->open) {
+        const uint8_t *base = page_map_address(r->open->page);
+        bytes += span_bytes(r->open);
+        ASSERT(base < r->at && r->at <= r->end && r->end == base + span_bytes(r->open));
+    }
+    ASSERT(bytes == r->block_bytes);
+    ASSERT(r->live_bytes + r->deleted_bytes <= r->block_bytes);
+    ASSERT(r->requested_bytes <= r->live_bytes);
+}

@@ -1,0 +1,167 @@
+/* region: exact fit, bounded tails, the books, and its end. */
+#include "alloc/region.h"
+
+#include <string.h>
+
+#include "alloc/memstats.h"
+#include "tests/unit/alloc/random.h"
+#include "tests/unit/suite.h"
+
+enum { OBJECTS = 20000 };
+
+struct object {
+    uint64_t ref;
+    uint32_t size;
+};
+static struct object objects[OBJECTS];
+
+/* Chunk-like lengths: most around a KiB, some up to 24 KiB. */
+static uint32_t some_size(struct random *r)
+{
+    return (uint32_t)(random_below(r, 50) ? 16 + random_below(r, 2400)
+                                          : 1 + random_below(r, 24 << 10));
+}
+
+static void fill(struct region *r, struct random *random)
+{
+    for (uint32_t i = 0; i < OBJECTS; i++) {
+        objects[i].size = some_size(random);
+        objects[i].ref = region_alloc(r, objects[i].size);
+        ck_assert(objects[i].ref != REGION_NONE);
+        memset(region_at(objects[i].ref), (int)(i % 251), objects[i].size);
+    }
+}
+
+static void check_contents(void)
+{
+    for (uint32_t i = 0; i < OBJECTS; i++) {
+        const uint8_t *p = region_at(objects[i].ref);
+        if ((uintptr_t)p % REGION_ALIGNMENT || p[0] != i % 251 || p[objects[i].size - 1] != i % 251)
+            ck_abort_msg("object %u is not what was written", i);
+    }
+}
+
+START_TEST(objects_fit_exactly_and_tails_are_bounded)
+{
+    struct random random = random_start("objects_fit_exactly");
+    struct region r;
+    struct memstats s;
+    region_init(&r, HEAP_CHUNKS);
+    fill(&r, &random);
+    check_contents();
+    region_check(&r);
+    uint64_t rounded = 0;
+    uint64_t requested = 0;
+    for (uint32_t i = 0; i < OBJECTS; i++) {
+        requested += objects[i].size;
+        rounded += (objects[i].size + 7) / 8 * 8;
+    }
+    ck_assert_uint_eq(r.live_bytes, rounded);
+    ck_assert_uint_eq(r.requested_bytes, requested);
+    /* What lies between the objects: ends of blocks too short for the next object. */
+    ck_assert_uint_le(r.block_bytes - rounded, r.block_bytes / 16 + r.block_bytes / 50);
+    region_trim(&r);
+    region_check(&r);
+    ck_assert_uint_le(r.block_bytes - rounded, r.block_bytes / 50);
+    memstats_read(&s);
+    memstats_check(&s);
+    ck_assert_uint_eq(s.tag_bytes[HEAP_CHUNKS], rounded);
+    ck_assert_uint_eq(s.tag_requested[HEAP_CHUNKS], requested);
+    ck_assert_uint_eq(s.tag_objects[HEAP_CHUNKS], OBJECTS);
+    ck_assert_uint_eq(s.region_bytes, r.block_bytes - rounded);
+    region_release(&r);
+    memstats_read(&s);
+    ck_assert_uint_eq(s.tag_bytes[HEAP_CHUNKS], 0);
+    ck_assert_uint_eq(s.tag_requested[HEAP_CHUNKS], 0);
+    ck_assert_uint_eq(s.tag_objects[HEAP_CHUNKS], 0);
+    ck_assert_uint_eq(s.region_bytes, 0);
+    heap_check();
+}
+END_TEST
+
+START_TEST(deleted_objects_are_counted_and_stay_until_the_end)
+{
+    struct random random = random_start("deleted_objects");
+    struct region r;
+    struct memstats s;
+    uint64_t live = 0;
+    region_init(&r, HEAP_CHUNKS);
+    fill(&r, &random);
+    uint64_t block_bytes = r.block_bytes;
+    for (uint32_t i = 0; i < OBJECTS; i++) {
+        if (i % 3 == 0)
+            region_delete(&r, objects[i].size);
+        else
+            live += (objects[i].size + 7) / 8 * 8;
+    }
+    check_contents();
+    region_check(&r);
+    ck_assert_uint_eq(r.live_bytes, live);
+    ck_assert_uint_eq(r.block_bytes, block_bytes);
+    memstats_read(&s);
+    memstats_check(&s);
+    ck_assert_uint_eq(s.tag_bytes[HEAP_CHUNKS], live);
+    ck_assert_uint_eq(s.heap_inuse - s.heap_alloc,
+                      s.free_slot_bytes + s.tail_bytes + s.cached_bytes + block_bytes - live);
+    region_release(&r);
+    heap_check();
+}
+END_TEST
+
+START_TEST(the_blocks_of_one_region_serve_the_next)
+{
+    struct random random = random_start("the_blocks");
+    struct random again = random;
+    struct region r;
+    struct memstats first;
+    struct memstats second;
+    region_init(&r, HEAP_CHUNKS);
+    fill(&r, &random);
+    memstats_read(&first);
+    region_release(&r);
+    fill(&r, &again);
+    memstats_read(&second);
+    ck_assert_uint_eq(second.heap_sys, first.heap_sys);
+    ck_assert_uint_eq(second.heap_inuse, first.heap_inuse);
+    ck_assert_uint_eq(second.heap_released, first.heap_released);
+    region_release(&r);
+}
+END_TEST
+
+START_TEST(a_long_object_gets_pages_of_its_own)
+{
+    struct region r;
+    region_init(&r, HEAP_CHUNKS);
+    uint64_t small = region_alloc(&r, 100);
+    uint64_t large = region_alloc(&r, 3 << 20);
+    uint64_t next = region_alloc(&r, 100);
+    memset(region_at(large), 1, 3 << 20);
+    ck_assert_ptr_eq((char *)region_at(small) + 104, region_at(next));
+    ck_assert_uint_eq(r.block_bytes, REGION_BLOCK_BYTES_MIN + (3 << 20));
+    region_check(&r);
+    region_release(&r);
+}
+END_TEST
+
+START_TEST(at_the_limit_nothing_changes)
+{
+    struct region r;
+    region_init(&r, HEAP_CHUNKS);
+    ck_assert(region_alloc(&r, 1000) != REGION_NONE);
+    heap_set_limit(heap_used_bytes());
+    uint64_t count = 1;
+    while (region_alloc(&r, 1000) != REGION_NONE)
+        count++;
+    ck_assert_uint_eq(r.live_bytes, count * 1000);
+    ck_assert_uint_lt(count, 10000);
+    region_check(&r);
+    heap_set_limit(0);
+    ck_assert(region_alloc(&r, 1000) != REGION_NONE);
+    region_release(&r);
+    heap_check();
+}
+END_TEST
+
+SUITE(region, objects_fit_exactly_and_tails_are_bounded,
+      deleted_objects_are_counted_and_stay_until_the_end, the_blocks_of_one_region_serve_the_next,
+      a_long_object_gets_pages_of_its_own, at_the_limit_nothing_changes)
