@@ -103,7 +103,8 @@ static void write_by_size(const struct metric_sink *sink, const struct memstats 
         for (uint32_t c = 1; c < s->class_count; c++) {
             const struct memstats_class *class = &s->classes[c];
             if (class->size_bytes <= below || class->size_bytes > bound) continue;
-            uint64_t count = frees ? class->frees : class->mallocs;
+            uint64_t count =
+                frees ? class->frees + class->region_frees : class->mallocs + class->region_mallocs;
             cumulative += count;
             sum += (double)count * class->size_bytes;
         }
@@ -111,7 +112,9 @@ static void write_by_size(const struct metric_sink *sink, const struct memstats 
         metric_sample(sink, "_bucket", (struct label[]){{STR("le"), {text, (size_t)size}}}, 1,
                       (double)cumulative);
     }
-    cumulative += frees ? s->classes[0].frees : s->classes[0].mallocs;
+    const struct memstats_class *large = &s->classes[0];
+    cumulative +=
+        frees ? large->frees + large->region_frees : large->mallocs + large->region_mallocs;
     metric_sample(sink, "_bucket", (struct label[]){{STR("le"), STR("+Inf")}}, 1,
                   (double)cumulative);
     double freed_bytes = (double)(s->total_alloc - s->heap_alloc);

@@ -93,6 +93,33 @@ static void write_totals(const struct metric_sink *sink, const struct memstats *
     metric_rows(sink, rows, ARRAY_COUNT(rows));
 }
 
+/* Where the samples of each window are. */
+static void write_windows(const struct hearth *h, const struct metric_sink *sink)
+{
+    struct window_bytes rows[STORAGE_WINDOWS_MAX];
+    size_t count = storage_window_bytes(h->storage, rows);
+    char text[24];
+    metric_family(sink, "hearth_alloc_window_bytes", METRIC_GAUGE,
+                  "Bytes of chunks by window (its start, Unix seconds): open, in cells; sealed, in "
+                  "the window's region; tail, of the region's blocks; deleted, written anew.");
+    for (size_t i = 0; i < count; i++) {
+        const struct window_bytes *row = &rows[i];
+        const struct {
+            struct str name;
+            uint64_t bytes;
+        } states[] = {{STR("open"), row->open},
+                      {STR("sealed"), row->sealed},
+                      {STR("tail"), row->tail},
+                      {STR("deleted"), row->deleted}};
+        int size = snprintf(text, sizeof(text), "%" PRId64, row->start_ms / 1000);
+        for (size_t k = 0; k < ARRAY_COUNT(states); k++) {
+            const struct label labels[] = {{STR("window"), {text, (size_t)size}},
+                                           {STR("state"), states[k].name}};
+            metric_sample(sink, "", labels, ARRAY_COUNT(labels), (double)states[k].bytes);
+        }
+    }
+}
+
 /* heap_inuse = payload + slack of all kinds, exactly. */
 static void write_slack(const struct hearth *h, const struct metric_sink *sink,
                         const struct memstats *s)
@@ -106,11 +133,15 @@ static void write_slack(const struct hearth *h, const struct metric_sink *sink,
         sink, "hearth_alloc_slack_bytes", METRIC_GAUGE,
         "Bytes of pages in use that hold nothing: growth, capacity that its owner has not "
         "filled; class, sizes rounded up; free, slots without an object; tail, ends of "
-        "spans too short for one; cached, large spans that a thread keeps.");
+        "spans too short for one; block, ends of the blocks of regions; deleted, sealed chunks "
+        "that "
+        "were written anew; cached, large spans that a thread keeps.");
     metric_labeled(sink, "kind", STR("growth"), (double)spare);
     metric_labeled(sink, "kind", STR("class"), (double)(s->heap_alloc - s->heap_requested));
     metric_labeled(sink, "kind", STR("free"), (double)s->free_slot_bytes);
     metric_labeled(sink, "kind", STR("tail"), (double)s->tail_bytes);
+    metric_labeled(sink, "kind", STR("block"), (double)(s->region_bytes - s->deleted_bytes));
+    metric_labeled(sink, "kind", STR("deleted"), (double)s->deleted_bytes);
     metric_labeled(sink, "kind", STR("cached"), (double)s->cached_bytes);
     metric_family(sink, "hearth_alloc_fragmentation_bytes", METRIC_GAUGE,
                   "The same in three: internal, by rounding; slack, within what was asked for; "
@@ -169,6 +200,7 @@ void metrics_collect_memory(const struct hearth *h, const struct metric_sink *si
     write_tags(sink, &stats);
     write_totals(sink, &stats);
     write_slack(h, sink, &stats);
+    write_windows(h, sink);
     write_owners(h, sink, &stats);
     write_budget(h, sink, &stats);
 }

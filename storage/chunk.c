@@ -11,6 +11,7 @@
 #include "alloc/cells.h"
 #include "base/assert.h"
 #include "base/bits.h"
+#include "storage/regions.h"
 
 enum {
     WORD_BITS = 32,
@@ -53,13 +54,21 @@ static uint32_t word_load(const struct cell *cell, uint32_t index)
     return atomic_load_explicit(&cell->words[index], memory_order_relaxed);
 }
 
-struct chunk *chunk_create(int64_t window)
+struct chunk *chunk_create_over(int64_t window, uint64_t base)
 {
     struct chunk *c = heap_calloc(1, sizeof(*c), HEAP_CHUNKS);
     if (!c) return NULL;
     c->window = window;
+    c->base = base;
+    if (base) c->base_count = regions_at(base)->sample_count;
+    if (base) c->base_bytes = sealed_bytes(regions_at(base));
     atomic_init(&c->late_min_ms, INT64_MAX);
     return c;
+}
+
+struct chunk *chunk_create(int64_t window)
+{
+    return chunk_create_over(window, 0);
 }
 
 void chunk_destroy(struct chunk *c)
@@ -243,13 +252,17 @@ static enum chunk_outcome add_late(struct chunk *c, int64_t t_ms, double v)
     double present;
     bool found = false;
     if (late_find(c, t_ms, &present)) return same_or_conflict(present, v);
-    if (t_ms >= c->t_first_ms && stream_find(c, t_ms, &found, &present)) return CHUNK_NO_MEMORY;
+    if (c->base)
+        found = sealed_find(regions_at(c->base), t_ms, &present);
+    else if (t_ms >= c->t_first_ms && stream_find(c, t_ms, &found, &present))
+        return CHUNK_NO_MEMORY;
     if (found) return same_or_conflict(present, v);
     return append_late(c, t_ms, v);
 }
 
 enum chunk_outcome chunk_add(struct chunk *c, int64_t t_ms, double v)
 {
+    if (c->base) return add_late(c, t_ms, v);
     if (c->state.count == 0 || t_ms > c->state.t_ms) return append(c, t_ms, v);
     if (t_ms == c->state.t_ms) return same_or_conflict(bits_to_double(c->state.v_bits), v);
     return add_late(c, t_ms, v);
@@ -258,7 +271,8 @@ enum chunk_outcome chunk_add(struct chunk *c, int64_t t_ms, double v)
 bool chunk_wants_rewrite(const struct chunk *c)
 {
     uint32_t late = late_count(c);
-    return late >= LATE_REWRITE_MIN && late >= c->state.count / 8;
+    uint32_t count = c->base_count + c->state.count;
+    return late >= LATE_REWRITE_MIN && late >= count / 8;
 }
 
 /* Sorted by time, by insertion: runs are short and often nearly sorted. */
@@ -310,29 +324,37 @@ static enum status read_late(const struct chunk *c, uint32_t count, const int64_
     return OK;
 }
 
+/* The samples of the stream, or of the base; the columns have room. */
+static enum status read_stream(const struct chunk *c, struct extent extent,
+                               const int64_t range_ms[2], struct columns *columns,
+                               struct error *err)
+{
+    struct xor_state state;
+    if (c->base) return sealed_read(regions_at(c->base), range_ms[0], range_ms[1], columns, err);
+    if (extent.count == 0) return OK;
+    uint8_t *bytes = arena_alloc(columns->arena, stream_bytes(extent));
+    if (!bytes) return arena_error(columns->arena, err);
+    stream_copy(c, extent, bytes);
+    enum status st = xor_decode(bytes, stream_bytes(extent), extent.count, range_ms[0], range_ms[1],
+                                columns, &state);
+    if (!st) return OK;
+    return error_set(err, st, "chunk of window %lld does not decode", (long long)c->window);
+}
+
 enum status chunk_read(const struct chunk *c, int64_t t_min_ms, int64_t t_max_ms,
                        struct columns *columns, struct error *err)
 {
     struct extent extent = extent_load(c);
     uint32_t late = late_count(c);
     size_t first = columns->count;
-    struct xor_state state;
-    enum status st = OK;
-    if (!columns_reserve(columns, (size_t)extent.count + late))
+    const int64_t range_ms[2] = {t_min_ms, t_max_ms};
+    if (!columns_reserve(columns, (size_t)c->base_count + extent.count + late))
         return arena_error(columns->arena, err);
 
     struct arena_mark mark = arena_mark(columns->arena);
-    uint8_t *bytes = arena_alloc(columns->arena, stream_bytes(extent));
-    if (!bytes) return arena_error(columns->arena, err);
-    if (extent.count) {
-        stream_copy(c, extent, bytes);
-        st = xor_decode(bytes, stream_bytes(extent), extent.count, t_min_ms, t_max_ms, columns,
-                        &state);
-        if (st)
-            st = error_set(err, st, "chunk of window %lld does not decode", (long long)c->window);
-    }
+    enum status st = read_stream(c, extent, range_ms, columns, err);
     if (!st && late) {
-        st = read_late(c, late, (int64_t[]){t_min_ms, t_max_ms}, columns, first);
+        st = read_late(c, late, range_ms, columns, first);
         if (st) st = arena_error(columns->arena, err);
     }
     arena_rewind(columns->arena, mark);
@@ -358,18 +380,31 @@ out:
 
 uint32_t chunk_sample_count(const struct chunk *c)
 {
-    return extent_load(c).count + late_count(c);
+    return c->base_count + extent_load(c).count + late_count(c);
 }
 
 uint64_t chunk_bytes(const struct chunk *c)
 {
-    return (uint64_t)c->cell_count * CELL_BYTES;
+    return (uint64_t)c->cell_count * CELL_BYTES + c->base_bytes;
+}
+
+bool chunk_is_plain(const struct chunk *c)
+{
+    return !c->base && late_count(c) == 0;
+}
+
+struct chunk_stream chunk_stream(const struct chunk *c)
+{
+    DEBUG_ASSERT(chunk_is_plain(c));
+    return (struct chunk_stream){.first_cell = c->first_cell,
+                                 .sample_count = c->state.count,
+                                 .size = (c->state.bits + 7) / 8};
 }
 
 uint64_t chunk_spare_bytes(const struct chunk *c)
 {
     uint64_t late_bytes = (uint64_t)late_count(c) * LATE_WORDS * sizeof(uint32_t);
-    return chunk_bytes(c) - (c->state.bits + 7) / 8 - late_bytes;
+    return (uint64_t)c->cell_count * CELL_BYTES - (c->state.bits + 7) / 8 - late_bytes;
 }
 
 /* The stream of a chunk without late samples, as an image. */
@@ -402,7 +437,7 @@ static enum status export_stream(const struct chunk *c, struct arena *a, struct 
 enum status chunk_export(const struct chunk *c, struct arena *a, struct chunk_image *image,
                          struct error *err)
 {
-    if (late_count(c) == 0) return export_stream(c, a, image, err);
+    if (!c->base && late_count(c) == 0) return export_stream(c, a, image, err);
     struct chunk *merged = chunk_rewrite(c, a);
     if (!merged) return error_set(err, ERR_NO_MEMORY, "no memory to merge late samples");
     enum status st = export_stream(merged, a, image, err);
@@ -450,6 +485,13 @@ static enum status check_image(const struct chunk_image *image, int64_t t_min_ms
     return OK;
 }
 
+enum status chunk_check_image(const struct chunk_image *image, int64_t t_min_ms, int64_t t_max_ms,
+                              struct error *err)
+{
+    struct xor_state state = {.count = 0};
+    return check_image(image, t_min_ms, t_max_ms, &state, err);
+}
+
 enum status chunk_import(const struct chunk_image *image, int64_t t_min_ms, int64_t t_max_ms,
                          struct chunk **out, struct error *err)
 {
@@ -486,6 +528,7 @@ void chunk_check(const struct chunk *c)
     for (uint32_t i = c->late_first_cell; i != CELL_NONE; i = atomic_load(&cells_at(i)->next))
         cells++;
     ASSERT(cells == c->cell_count);
+    ASSERT(!c->base || extent.count == 0);
     if (extent.count == 0) return;
     uint8_t *bytes = heap_alloc(stream_bytes(extent), HEAP_CHUNKS);
     struct xor_state state;

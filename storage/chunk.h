@@ -13,8 +13,12 @@
  * Samples that come late (t <= the last one's) go to the late run: raw samples in their own chain
  * of cells, in order of arrival. Readers merge the two; chunk_rewrite makes one stream of them.
  *
+ * When its window closes, a chunk is sealed (storage/seal.h): its stream is copied into the
+ * window's region and the chunk goes. A sample that comes after that starts a chunk over the sealed
+ * one, its base: then there is no stream, and everything that comes is late.
+ *
  * Invariants, see chunk_check(): times in the stream strictly increase; no time is in the late run
- * twice or in both.
+ * twice, nor in it and in the stream or base.
  *
  * Threads: one writer at a time (the shard's lock). Readers need no lock: counts are published with
  * release after the words they cover, and any published prefix decodes. A chunk taken out of its
@@ -28,10 +32,14 @@
 #include "storage/columns.h"
 #include "storage/epoch.h"
 #include "storage/export.h"
+#include "storage/sealed.h"
 #include "storage/xor_codec.h"
 
 struct chunk {
     int64_t window;
+    uint64_t base;              /* word of a sealed chunk (storage/regions.h); 0: none */
+    uint32_t base_count;        /* its samples */
+    uint32_t base_bytes;        /* of its object: known also when that has gone with its region */
     _Atomic uint64_t published; /* samples << 32 | bits of the stream */
     _Atomic uint32_t late_published;
     uint32_t first_cell;
@@ -55,6 +63,8 @@ enum chunk_outcome {
 
 /* On the heap (HEAP_CHUNKS), empty. NULL at the limit. */
 MUST_USE struct chunk *chunk_create(int64_t window);
+/* The same over a sealed chunk, whose samples count as this one's. */
+MUST_USE struct chunk *chunk_create_over(int64_t window, uint64_t base);
 void chunk_destroy(struct chunk *c);
 
 /* Writer only. t_ms belongs to the chunk's window (the caller has checked). */
@@ -77,10 +87,19 @@ MUST_USE enum status chunk_read(const struct chunk *c, int64_t t_min_ms, int64_t
 
 /* Samples readable now, late ones included. */
 uint32_t chunk_sample_count(const struct chunk *c);
-/* Payload, rounded to cells. */
+/* Payload, rounded to cells; a base included. */
 uint64_t chunk_bytes(const struct chunk *c);
 /* Of those, bytes that no sample is in: the rest of the last cells, and the links. Writer only. */
 uint64_t chunk_spare_bytes(const struct chunk *c);
+
+/* The stream as it lies in cells. Writer only; there is neither base nor late run. */
+struct chunk_stream {
+    uint32_t first_cell;
+    uint32_t sample_count;
+    uint32_t size; /* bytes */
+};
+bool chunk_is_plain(const struct chunk *c); /* neither base nor late run */
+struct chunk_stream chunk_stream(const struct chunk *c);
 
 /* The published stream with the late run merged in, as contiguous bytes on the arena: fills
  * encoding, sample_count, size, bytes, t_first_ms, t_last_ms and window; labels are the caller's. A
@@ -88,6 +107,9 @@ uint64_t chunk_spare_bytes(const struct chunk *c);
 MUST_USE enum status chunk_export(const struct chunk *c, struct arena *a, struct chunk_image *image,
                                   struct error *err);
 
+/* Check an image as chunk_import does. */
+MUST_USE enum status chunk_check_image(const struct chunk_image *image, int64_t t_min_ms,
+                                       int64_t t_max_ms, struct error *err);
 /* A chunk from an image, all of it checked: encoding, counts, order, times within
  * [t_min_ms, t_max_ms] (the window). Statuses as import_chunk. */
 MUST_USE enum status chunk_import(const struct chunk_image *image, int64_t t_min_ms,

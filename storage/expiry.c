@@ -2,80 +2,157 @@
 #include "storage/expiry.h"
 
 #include "base/assert.h"
+#include "base/clock.h"
+#include "storage/seal.h"
 #include "storage/state.h"
 
 enum {
-    SLICE_SERIES = 256,       /* visited in one hold of a lock */
-    ROUND_SLICES = 32,        /* in one round */
-    ROUND_COLLECT_MAX = 8192, /* objects freed in one round */
+    SLICE_SERIES = 256,        /* visited in one hold of a lock, */
+    SLICE_CHUNKS = SEAL_BATCH, /* of whose chunks so many are sealed or moved, or a few more */
+    ROUND_SLICES = 32,         /* in one round */
+    ROUND_COLLECT_MAX = 8192,  /* objects freed in one round */
 };
 
-static bool has_late(const struct chunk *c)
+/* A reader that stays longer in a region that was dropped is not waited for. */
+#define READERS_WAIT_NS (INT64_C(60) * 1000000000)
+
+struct storage_bounds expiry_bounds(const struct storage *db)
 {
-    return atomic_load_explicit(&c->late_published, memory_order_relaxed) > 0;
+    return window_bounds(&db->grid, clock_wall_ms() - expiry_behind_ms(db->grid.chunk_ms));
 }
 
-static bool merge_late(struct storage *db, struct shard *sh, struct series *s, uint32_t slot)
+/* What one hold of a lock has done and collected. */
+struct slice {
+    struct storage *db;
+    struct shard *shard;
+    struct seal_item items[SEAL_BATCH];
+    uint32_t count;
+    uint32_t done; /* chunks sealed or moved */
+};
+
+static void seal_items(struct slice *slice)
 {
-    struct chunk *fresh = chunk_rewrite(series_chunk(s, slot), &db->maintain_scratch);
-    if (!fresh) return false; /* no memory: the late run stays, and works */
-    shard_replace_chunk(sh, s, slot, fresh, false);
-    return true;
+    if (slice->count == 0) return;
+    if (seal_chunks(slice->shard, slice->items, slice->count, &slice->db->maintain_scratch))
+        slice->db->sweep.starved = true;
+    slice->done += slice->count;
+    slice->count = 0;
 }
 
-/* Returns true when a chunk was merged: that is enough for one hold of the lock. */
-static bool sweep_series(struct storage *db, struct shard *sh, struct series *s,
-                         int64_t current_window)
+static void sweep_open(struct slice *slice, struct series *s, uint32_t slot, const struct chunk *c)
 {
-    bool merged = false;
+    const struct sweep *sweep = &slice->db->sweep;
+    switch (expiry_decide(c->window, sweep->oldest_window, sweep->current_window)) {
+    case EXPIRY_KEEP: break;
+    case EXPIRY_DROP: shard_put(slice->shard, s, slot, 0); break;
+    case EXPIRY_SEAL:
+        slice->items[slice->count++] = (struct seal_item){.series = s, .slot = slot};
+        if (slice->count == SEAL_BATCH) seal_items(slice);
+        break;
+    }
+}
+
+static void sweep_sealed(struct slice *slice, struct series *s, uint32_t slot, uint64_t word)
+{
+    struct held held = shard_hold(slice->shard, s, slot);
+    if (!held.sealed) {
+        shard_put(slice->shard, s, slot, 0);
+    } else if (regions_is_leaving(&slice->db->regions, slot, word)) {
+        if (!seal_move(slice->shard, s, slot)) slice->db->sweep.starved = true;
+        slice->done++;
+    }
+}
+
+static void sweep_series(struct slice *slice, struct series *s)
+{
     for (uint32_t slot = 0; slot < s->slots; slot++) {
-        const struct chunk *c = series_chunk(s, slot);
-        if (!c) continue;
-        switch (expiry_decide(c->window, has_late(c), db->sweep.oldest_window, current_window)) {
-        case EXPIRY_KEEP: break;
-        case EXPIRY_DROP: shard_replace_chunk(sh, s, slot, NULL, true); break;
-        case EXPIRY_MERGE: merged |= merge_late(db, sh, s, slot); break;
-        }
+        uint64_t word = series_word(s, slot);
+        if (word == 0) continue;
+        if (ring_word_is_sealed(word))
+            sweep_sealed(slice, s, slot, word);
+        else
+            sweep_open(slice, s, slot, ring_word_chunk(word));
     }
-    if (series_is_empty(s)) {
-        shard_forget_series(sh, s);
-        atomic_fetch_sub_explicit(&db->series_live, 1, memory_order_relaxed);
-    }
-    return merged;
+    if (!series_is_empty(s)) return;
+    shard_forget_series(slice->shard, s);
+    atomic_fetch_sub_explicit(&slice->db->series_live, 1, memory_order_relaxed);
+}
+
+static void end_sweep(struct storage *db)
+{
+    struct sweep *sweep = &db->sweep;
+    sweep->running = false;
+    sweep->ended_ms = clock_wall_ms();
+    for (uint32_t slot = 0; slot < db->grid.slots; slot++)
+        regions_settle(&db->regions, slot, !sweep->starved);
+    atomic_store(&db->swept_window, sweep->oldest_window);
+    arena_reset(&db->maintain_scratch);
 }
 
 /* One hold of one shard's lock. Moves the sweep on; ends it behind the last shard. */
-static void sweep_slice(struct storage *db, int64_t current_window)
+static void sweep_slice(struct storage *db)
 {
     struct sweep *sweep = &db->sweep;
     struct shard *sh = &db->shards[sweep->shard];
-    bool merged = false;
+    struct slice slice = {.db = db, .shard = sh};
     rwlock_write_lock(&sh->lock);
+    for (uint32_t slot = 0; slot < db->grid.slots; slot++)
+        shard_catch_up(sh, slot);
     uint32_t high = directory_high(&sh->directory);
     uint32_t end = high - sweep->local > SLICE_SERIES ? sweep->local + SLICE_SERIES : high;
-    while (sweep->local < end && !merged) {
+    while (sweep->local < end && slice.done < SLICE_CHUNKS) {
         struct series *s = directory_get(&sh->directory, sweep->local++);
-        if (s) merged = sweep_series(db, sh, s, current_window);
+        if (s) sweep_series(&slice, s);
     }
+    seal_items(&slice);
     bool shard_done = sweep->local == high;
     rwlock_write_unlock(&sh->lock);
     if (!shard_done) return;
     sweep->local = 0;
-    if (++sweep->shard < db->shard_count) return;
-    sweep->running = false;
-    atomic_store(&db->swept_window, sweep->oldest_window);
+    if (++sweep->shard == db->shard_count) end_sweep(db);
+}
+
+/* Open chunks of windows before this one. */
+static uint64_t late_chunks(const struct storage *db, const struct storage_bounds *bounds)
+{
+    uint64_t chunks = 0;
+    for (uint32_t n = 0; n < db->shard_count; n++) {
+        for (uint32_t slot = 0; slot < db->grid.slots; slot++) {
+            const struct shard_window *w = &db->shards[n].windows[slot];
+            int64_t window = atomic_load_explicit(&w->window, memory_order_relaxed);
+            if (window < bounds->oldest_window || window >= bounds->current_window) continue;
+            uint64_t sealed = atomic_load_explicit(&w->sealed_chunks, memory_order_relaxed);
+            uint64_t all = atomic_load_explicit(&w->chunks, memory_order_relaxed);
+            if (all > sealed) chunks += all - sealed;
+        }
+    }
+    return chunks;
+}
+
+static bool start_sweep(struct storage *db)
+{
+    struct storage_bounds bounds = expiry_bounds(db);
+    if (!expiry_is_due(atomic_load(&db->swept_window), bounds.oldest_window,
+                       late_chunks(db, &bounds), db->sweep.ended_ms, clock_wall_ms(),
+                       db->grid.chunk_ms))
+        return false;
+    db->sweep = (struct sweep){.running = true,
+                               .oldest_window = bounds.oldest_window,
+                               .current_window = bounds.current_window,
+                               .started_ns = clock_mono_ns()};
+    regions_drop_before(&db->regions, db->sweep.oldest_window);
+    for (uint32_t slot = 0; slot < db->grid.slots; slot++)
+        regions_begin_moving(&db->regions, slot);
+    return true;
 }
 
 bool expiry_round(struct storage *db)
 {
-    struct storage_bounds bounds = storage_bounds(db);
-    if (!db->sweep.running) {
-        if (!expiry_is_due(atomic_load(&db->swept_window), bounds.oldest_window)) return false;
-        db->sweep = (struct sweep){.running = true, .oldest_window = bounds.oldest_window};
-    }
+    if (!db->sweep.running && !start_sweep(db)) return false;
+    bool in_use = atomic_load(&db->regions.pending) > 0;
+    if (in_use && clock_mono_ns() - db->sweep.started_ns < READERS_WAIT_NS) return false;
     for (uint32_t slice = 0; slice < ROUND_SLICES && db->sweep.running; slice++)
-        sweep_slice(db, bounds.current_window);
-    if (!db->sweep.running) arena_reset(&db->maintain_scratch);
+        sweep_slice(db);
     return db->sweep.running;
 }
 

@@ -1,13 +1,19 @@
 /*
- * expiry - what the passing of time takes away: deciding, and one round of doing.
+ * expiry - what the passing of time takes away or settles: deciding, and one round of doing.
  *
- * When the oldest retained window moves on, one walk over all series starts (a sweep): expired
- * chunks are dropped, series that hold nothing are forgotten, closed chunks with late runs are
- * merged into one stream. A round is a few holds of one shard's lock at a time, each over a bounded
- * number of series, so that nobody waits long; what was dropped is freed by the epoch.
+ * When the oldest retained window moves on, its region goes, and with it all that is sealed in it,
+ * whoever holds words of it. Then one walk over all series starts (a sweep): words that count no
+ * more and expired open chunks are taken out, series that hold nothing are forgotten, and the open
+ * chunks of closed windows are sealed into the regions of theirs (storage/seal.h). Late samples may
+ * open chunks of closed windows again; then another sweep comes by after a while.
+ *
+ * A round is a few holds of one shard's lock at a time, each over a bounded number of series and
+ * chunks, so that nobody waits long; what was dropped is freed by the epoch. Sealing begins when no
+ * reader is left in the regions that were dropped: their blocks are what it fills.
  *
  * Nobody depends on the sweep to be right about what is visible: readers and writers go by the
- * clock.
+ * clock. It keeps a little behind the clock itself, because the last samples of a window are still
+ * under way when it ends.
  *
  * Threads: rounds from one thread at a time.
  */
@@ -17,23 +23,39 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct storage;
+#include "base/bits.h"
+#include "storage/storage.h"
 
-enum expiry_action { EXPIRY_KEEP, EXPIRY_DROP, EXPIRY_MERGE };
+enum expiry_action { EXPIRY_KEEP, EXPIRY_DROP, EXPIRY_SEAL };
 
-/* What to do with a chunk of this window: pure. */
-static inline enum expiry_action expiry_decide(int64_t window, bool has_late, int64_t oldest_window,
+/* What to do with an open chunk of this window: pure. */
+static inline enum expiry_action expiry_decide(int64_t window, int64_t oldest_window,
                                                int64_t current_window)
 {
     if (window < oldest_window) return EXPIRY_DROP;
-    return has_late && window < current_window ? EXPIRY_MERGE : EXPIRY_KEEP;
+    return window < current_window ? EXPIRY_SEAL : EXPIRY_KEEP;
 }
 
-/* Whether a sweep has to start, when the last one that ended dropped all before swept_window. */
-static inline bool expiry_is_due(int64_t swept_window, int64_t oldest_window)
+/* How far a sweep keeps behind the clock, and how long closed windows with open chunks wait. */
+enum { EXPIRY_BEHIND_MS = 30000, EXPIRY_PARTS = 16 };
+static inline int64_t expiry_behind_ms(int64_t chunk_ms)
 {
-    return oldest_window > swept_window;
+    int64_t part_ms = chunk_ms / EXPIRY_PARTS;
+    return part_ms < EXPIRY_BEHIND_MS ? part_ms : EXPIRY_BEHIND_MS;
 }
+
+/* Whether a sweep has to start: the last one that ended dropped all before swept_window, at
+ * ended_ms; late_chunks are open in closed windows. */
+static inline bool expiry_is_due(int64_t swept_window, int64_t oldest_window, uint64_t late_chunks,
+                                 int64_t ended_ms, int64_t now_ms, int64_t chunk_ms)
+{
+    if (oldest_window > swept_window) return true;
+    if (late_chunks == 0) return false;
+    return now_ms < ended_ms || bits_sub_clamped(now_ms, ended_ms) >= chunk_ms / EXPIRY_PARTS;
+}
+
+/* The bounds a sweep goes by. */
+struct storage_bounds expiry_bounds(const struct storage *db);
 
 /* One bounded round; true when there is more to do at once. */
 bool expiry_round(struct storage *db);

@@ -72,15 +72,16 @@ enum status export_open(struct storage *db, int64_t window, struct arena *a, str
 }
 
 /* The next series that has a chunk of the window; NULL at the end. */
-static struct series *next_series(struct exporter *e, const struct chunk **chunk)
+static struct series *next_series(struct exporter *e, struct held *held)
 {
     uint32_t slot = window_slot(&e->db->grid, e->window);
     for (; e->shard < e->db->shard_count; e->shard++, e->local = 0) {
         const struct directory *d = &e->db->shards[e->shard].directory;
         while (e->local < directory_high(d)) {
             struct series *s = directory_get(d, e->local++);
-            *chunk = s ? series_chunk(s, slot) : NULL;
-            if (*chunk && (*chunk)->window == e->window) return s;
+            if (!s) continue;
+            *held = series_hold(s, &e->db->regions, slot);
+            if (held_any(held) && held->window == e->window) return s;
         }
     }
     return NULL;
@@ -89,16 +90,16 @@ static struct series *next_series(struct exporter *e, const struct chunk **chunk
 enum status export_next(struct exporter *e, struct chunk_image *image, bool *more,
                         struct error *err)
 {
-    const struct chunk *c;
+    struct held held;
     struct series *s;
     epoch_leave(&e->pin);
     arena_rewind(e->arena, e->mark);
     e->pin = epoch_enter(&e->db->epoch);
-    while ((s = next_series(e, &c)) != NULL) {
+    while ((s = next_series(e, &held)) != NULL) {
         struct label *labels = arena_alloc_array(e->arena, s->label_count, sizeof(*labels));
         if (!labels) return arena_error(e->arena, err);
         *image = (struct chunk_image){.labels = series_labels(s, labels)};
-        enum status st = chunk_export(c, e->arena, image, err);
+        enum status st = held_export(&held, e->arena, image, err);
         if (st) return st;
         *more = image->sample_count > 0;
         if (*more) return OK;

@@ -38,7 +38,6 @@ struct window_info {
     uint64_t version;
     uint64_t chunks;
 };
-enum { STORAGE_WINDOWS_MAX = 64 + 2 };
 size_t export_windows(struct storage *db, struct window_info out[STORAGE_WINDOWS_MAX]);
 
 /* Iterate the chunks of one window. Everything that was applied before export_open is in it. */

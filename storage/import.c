@@ -5,7 +5,9 @@
  * apply; the limit of memory does.
  */
 #include "base/assert.h"
+#include "storage/expiry.h"
 #include "storage/export.h"
+#include "storage/seal.h"
 #include "storage/state.h"
 
 static const uint64_t merge_bytes_max = UINT64_C(1) << 30;
@@ -59,14 +61,14 @@ static struct chunk *merge_columns(int64_t window, const struct columns *there,
 }
 
 /* One chunk of the samples of both. */
-static enum status merge_chunks(const struct chunk *there, const struct chunk *more,
+static enum status merge_chunks(const struct held *there, const struct chunk *more,
                                 struct chunk **out, struct error *err)
 {
     struct arena scratch;
     arena_init(&scratch, HEAP_CHUNKS, merge_bytes_max);
     struct columns a = {.arena = &scratch};
     struct columns b = {.arena = &scratch};
-    enum status st = chunk_read(there, INT64_MIN, INT64_MAX, &a, err);
+    enum status st = held_read(there, INT64_MIN, INT64_MAX, &a, err);
     if (!st) st = chunk_read(more, INT64_MIN, INT64_MAX, &b, err);
     if (!st) {
         *out = merge_columns(there->window, &a, &b);
@@ -76,35 +78,69 @@ static enum status merge_chunks(const struct chunk *there, const struct chunk *m
     return st;
 }
 
-/* Put the chunk into its series; on success it belongs to the series (or is gone, merged). */
+/* The window has closed: nothing will be appended, as far as the clock knows. */
+static bool is_closed(const struct storage *db, int64_t window)
+{
+    return window < expiry_bounds(db).current_window;
+}
+
+static enum status open_image(const struct storage *db, const struct chunk_image *image,
+                              struct chunk **out, struct error *err)
+{
+    return chunk_import(image, window_start_ms(&db->grid, image->window),
+                        window_end_ms(&db->grid, image->window), out, err);
+}
+
+/* An open chunk of the image, merged with what is there. *fresh is made of it, and used up, unless
+ * it was already. */
+static enum status place_open(struct storage *db, struct shard *sh, struct series *s,
+                              const struct chunk_image *image, const struct held *there,
+                              struct chunk **fresh, struct error *err)
+{
+    enum status st = *fresh ? OK : open_image(db, image, fresh, err);
+    if (!st && held_any(there)) {
+        struct chunk *merged;
+        st = merge_chunks(there, *fresh, &merged, err);
+        if (st) return st;
+        chunk_destroy(*fresh);
+        *fresh = merged;
+    }
+    if (st) return st;
+    shard_put(sh, s, window_slot(&db->grid, image->window), ring_word(*fresh));
+    *fresh = NULL;
+    return OK;
+}
+
+/* Put the chunk into its series: sealed where nothing is expected any more, as ingestion would have
+ * left it, else open. */
 static enum status place_chunk(struct storage *db, struct shard *sh, struct series *s,
-                               const struct chunk_image *image, struct chunk *fresh,
+                               const struct chunk_image *image, struct chunk **fresh,
                                struct error *err)
 {
     uint32_t slot = window_slot(&db->grid, image->window);
-    const struct chunk *there = series_chunk(s, slot);
+    uint64_t samples = image->sample_count;
+    enum status st = OK;
     if (!shard_enter_window(sh, image->window))
         return error_set(err, ERR_OUT_OF_RANGE, "window %lld has been overtaken",
                          (long long)image->window);
-    uint64_t before = 0;
-    if (there && there->window == image->window) {
-        struct chunk *merged;
-        enum status st = merge_chunks(there, fresh, &merged, err);
-        if (st) return st;
-        before = chunk_sample_count(there);
-        chunk_destroy(fresh);
-        fresh = merged;
-        shard_replace_chunk(sh, s, slot, fresh, false);
+    struct held there = shard_hold(sh, s, slot);
+    if (there.window != image->window) there = (struct held){0};
+    if (!held_any(&there) && !*fresh) {
+        if (!seal_image(sh, s, image)) st = error_set(err, ERR_NO_MEMORY, "no memory for a chunk");
     } else {
-        shard_replace_chunk(sh, s, slot, fresh, there != NULL);
+        uint64_t before = held_any(&there) ? held_sample_count(&there) : 0;
+        st = place_open(db, sh, s, image, &there, fresh, err);
+        struct held now = shard_hold(sh, s, slot);
+        if (!st) samples = held_sample_count(&now) - before;
     }
-    counter_add(&sh->counters.samples_appended, chunk_sample_count(fresh) - before);
+    if (st) return st;
+    counter_add(&sh->counters.samples_appended, samples);
     shard_touch_window(sh, slot, image->t_first_ms, image->t_last_ms);
     return OK;
 }
 
 static enum status import_locked(struct storage *db, struct shard *sh, uint64_t hash,
-                                 const struct chunk_image *image, struct chunk *fresh,
+                                 const struct chunk_image *image, struct chunk **fresh,
                                  struct error *err)
 {
     struct series *s = shard_find(sh, hash, image->labels);
@@ -123,20 +159,24 @@ static enum status import_locked(struct storage *db, struct shard *sh, uint64_t 
 
 enum status import_chunk(struct storage *db, const struct chunk_image *image, struct error *err)
 {
-    struct chunk *fresh;
     enum status st = check_window(db, image->window, err);
     if (!st) st = check_labels(image->labels, err);
     if (st) return st;
-    st = chunk_import(image, window_start_ms(&db->grid, image->window),
-                      window_end_ms(&db->grid, image->window), &fresh, err);
+    /* Whatever it becomes, it is decoded before a lock is held. */
+    struct chunk *fresh = NULL; /* for an open chunk */
+    if (is_closed(db, image->window))
+        st = chunk_check_image(image, window_start_ms(&db->grid, image->window),
+                               window_end_ms(&db->grid, image->window), err);
+    else
+        st = open_image(db, image, &fresh, err);
     if (st) return st;
 
     uint64_t hash = labels_hash(image->labels);
     struct shard *sh = storage_shard(db, hash);
     rwlock_write_lock(&sh->lock);
     st = check_window(db, image->window, err); /* the clock went on; a sweep may have been here */
-    if (!st) st = import_locked(db, sh, hash, image, fresh, err);
+    if (!st) st = import_locked(db, sh, hash, image, &fresh, err);
     rwlock_write_unlock(&sh->lock);
-    if (st) chunk_destroy(fresh);
+    chunk_destroy(fresh);
     return st;
 }

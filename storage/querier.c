@@ -37,10 +37,10 @@ enum status series_read(struct querier *q, const struct series_view *view, int64
     columns->count = 0;
     if (range.empty) return OK;
     for (int64_t window = range.first_window; window <= range.last_window; window++) {
-        const struct chunk *c = series_chunk(s, window_slot(&q->db->grid, window));
-        if (!c || c->window != window) continue;
+        struct held held = series_hold(s, &q->db->regions, window_slot(&q->db->grid, window));
+        if (!held_any(&held) || held.window != window) continue;
         struct error why;
-        enum status st = chunk_read(c, range.t_min_ms, range.t_max_ms, columns, &why);
+        enum status st = held_read(&held, range.t_min_ms, range.t_max_ms, columns, &why);
         if (st == ERR_CORRUPT) (void)read_failed(view, window, columns->arena, &why);
         if (st) return error_set(err, st, "%s", why.text);
     }

@@ -130,7 +130,8 @@ static enum status keep_series(const struct gather *g, const struct shard *sh,
         for (size_t i = 0; i < g->lists[l].count; i++) {
             struct series *s = directory_get(&sh->directory, g->lists[l].items[i]);
             if (!s || s->birth > g->plan->newest_birth) continue;
-            if (!series_overlaps(s, range->first_window, range->last_window)) continue;
+            if (!series_overlaps(s, sh->common->regions, range->first_window, range->last_window))
+                continue;
             if (!accepts(g, s)) continue;
             if (limit && out->count == limit) return OK;
             struct series **slot = VEC_PUSH(out, a);

@@ -5,8 +5,7 @@
 
 static size_t bytes_of(uint32_t slots, size_t labels)
 {
-    return sizeof(struct series) + slots * sizeof(struct chunk *) +
-           labels * sizeof(struct symbol *);
+    return sizeof(struct series) + slots * sizeof(uint64_t) + labels * sizeof(struct symbol *);
 }
 
 struct series *series_create(struct symbols *symbols, struct labels labels, uint32_t hash,
@@ -45,16 +44,18 @@ bool series_has_labels(const struct series *s, struct labels labels)
 bool series_is_empty(const struct series *s)
 {
     for (uint32_t slot = 0; slot < s->slots; slot++) {
-        if (series_chunk(s, slot)) return false;
+        if (series_word(s, slot)) return false;
     }
     return true;
 }
 
-bool series_overlaps(const struct series *s, int64_t first_window, int64_t last_window)
+bool series_overlaps(const struct series *s, const struct regions *regions, int64_t first_window,
+                     int64_t last_window)
 {
     for (uint32_t slot = 0; slot < s->slots; slot++) {
-        const struct chunk *c = series_chunk(s, slot);
-        if (c && c->window >= first_window && c->window <= last_window) return true;
+        struct held held = series_hold(s, regions, slot);
+        if (held_any(&held) && held.window >= first_window && held.window <= last_window)
+            return true;
     }
     return false;
 }

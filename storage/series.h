@@ -1,20 +1,20 @@
 /*
  * series - one label set and its chunks: a small struct reached by a 32-bit id.
  *
- *     | id, hash, defined_in | ring: slots chunk pointers | label_count value symbols |
+ *     | id, hash, defined_in | ring: slots words | label_count value symbols |
  *
  *     id = local << shard_bits | shard
  *
- * The ring's slot of a window is window mod slots; a chunk says itself which window it is, so a
- * slot that still holds an expired one is told apart.
+ * The ring's slot of a window is window mod slots. What a word stands for, and whether it still
+ * counts, storage/regions.h tells.
  *
- * Threads: labels never change. Ring entries are stored with release under the shard's write lock
+ * Threads: labels never change. Words are stored with release under the shard's write lock
  * and loaded with acquire by readers inside the epoch, without a lock.
  */
 #ifndef HEARTH_STORAGE_SERIES_H
 #define HEARTH_STORAGE_SERIES_H
 
-#include "storage/chunk.h"
+#include "storage/regions.h"
 #include "storage/symbols.h"
 
 enum { SERIES_LABELS_MAX = UINT16_MAX };
@@ -27,7 +27,7 @@ struct series {
     _Atomic uint32_t defined_in; /* the journal's (storage/journal.h) */
     uint16_t label_count;
     uint16_t slots;
-    _Atomic(struct chunk *) ring[]; /* [slots], then the symbols */
+    _Atomic uint64_t ring[]; /* [slots], then the symbols */
 };
 
 static inline struct symbol **series_symbols(const struct series *s)
@@ -35,14 +35,27 @@ static inline struct symbol **series_symbols(const struct series *s)
     return (struct symbol **)(uintptr_t)(s->ring + s->slots);
 }
 
-static inline struct chunk *series_chunk(const struct series *s, uint32_t slot)
+static inline uint64_t series_word(const struct series *s, uint32_t slot)
 {
     return atomic_load_explicit(&s->ring[slot], memory_order_acquire);
 }
 
-static inline void series_set_chunk(struct series *s, uint32_t slot, struct chunk *c)
+static inline void series_set_word(struct series *s, uint32_t slot, uint64_t word)
 {
-    atomic_store_explicit(&s->ring[slot], c, memory_order_release);
+    atomic_store_explicit(&s->ring[slot], word, memory_order_release);
+}
+
+/* What the slot holds now. A word that lost its region may have been moved to another one since it
+ * was read: then there is a new word. */
+static inline struct held series_hold(const struct series *s, const struct regions *regions,
+                                      uint32_t slot)
+{
+    for (uint64_t word = series_word(s, slot);;) {
+        struct held held = regions_hold(regions, slot, word);
+        uint64_t again;
+        if (held_any(&held) || (again = series_word(s, slot)) == word) return held;
+        word = again;
+    }
 }
 
 /* An empty ring; the labels' symbols are acquired. NULL at the limit, nothing acquired. */
@@ -53,11 +66,12 @@ void series_destroy(struct series *s);
 
 bool series_has_labels(const struct series *s, struct labels labels);
 
-/* No chunk in any slot. */
+/* No word in any slot, not even one that does not count any more. */
 bool series_is_empty(const struct series *s);
 
 /* A chunk of a window in [first, last] is there. */
-bool series_overlaps(const struct series *s, int64_t first_window, int64_t last_window);
+bool series_overlaps(const struct series *s, const struct regions *regions, int64_t first_window,
+                     int64_t last_window);
 
 /* The value symbol under this name; NULL when the series has no such label. */
 struct symbol *series_find_symbol(const struct series *s, const struct symbol *name);

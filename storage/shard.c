@@ -19,10 +19,10 @@ static void gauge_bump(struct gauge *g, int64_t n)
     gauge_set(g, gauge_read(g) + n);
 }
 
-static void chunks_add(struct shard_window *w, uint64_t n)
+static void chunks_add(_Atomic uint64_t *chunks, uint64_t n)
 {
-    uint64_t chunks = atomic_load_explicit(&w->chunks, memory_order_relaxed);
-    atomic_store_explicit(&w->chunks, chunks + n, memory_order_relaxed);
+    uint64_t before = atomic_load_explicit(chunks, memory_order_relaxed);
+    atomic_store_explicit(chunks, before + n, memory_order_relaxed);
 }
 
 static void version_step(struct shard_window *w)
@@ -51,8 +51,10 @@ void shard_release(struct shard *sh)
     for (uint32_t local = 0; local < directory_high(&sh->directory); local++) {
         struct series *s = directory_get(&sh->directory, local);
         if (!s) continue;
-        for (uint32_t slot = 0; slot < s->slots; slot++)
-            chunk_destroy(series_chunk(s, slot));
+        for (uint32_t slot = 0; slot < s->slots; slot++) {
+            uint64_t word = series_word(s, slot);
+            if (!ring_word_is_sealed(word)) chunk_destroy(ring_word_chunk(word));
+        }
         series_destroy(s);
     }
     posting_release(&sh->all);
@@ -129,8 +131,11 @@ bool shard_enter_window(struct shard *sh, int64_t window)
     int64_t present = load_i64(&w->window);
     if (LIKELY(present == window)) return true;
     if (present > window) return false;
+    regions_enter(sh->common->regions, window);
+    shard_catch_up(sh, window_slot(sh->common->grid, window));
     store_i64(&w->t_min_ms, INT64_MAX);
     store_i64(&w->t_max_ms, INT64_MIN);
+    store_i64(&w->open_bytes, 0);
     atomic_store_explicit(&w->chunks, 0, memory_order_relaxed);
     atomic_store_explicit(&w->window, window, memory_order_release);
     version_step(w);
@@ -145,44 +150,139 @@ void shard_touch_window(struct shard *sh, uint32_t slot, int64_t t_min_ms, int64
     version_step(w);
 }
 
-void shard_replace_chunk(struct shard *sh, struct series *s, uint32_t slot, struct chunk *c,
-                         bool expired)
+/* What a chunk adds to the numbers. */
+struct chunk_size {
+    int64_t bytes;
+    int64_t spare_bytes;
+    int64_t samples;
+};
+
+static struct chunk_size size_of(const struct held *h)
 {
-    struct shard_window *w = &sh->windows[slot];
-    struct shard_counters *counters = &sh->counters;
-    struct chunk *old = series_chunk(s, slot);
-    series_set_chunk(s, slot, c);
-    if (c) {
-        DEBUG_ASSERT(load_i64(&w->window) == c->window);
-        chunks_add(w, 1);
-        gauge_bump(&counters->chunks, 1);
-        gauge_bump(&counters->chunk_bytes, (int64_t)chunk_bytes(c));
-        gauge_bump(&counters->chunk_spare_bytes, (int64_t)chunk_spare_bytes(c));
-        gauge_bump(&counters->samples, chunk_sample_count(c));
-        if (!old || expired) counter_add(&counters->chunks_created, 1);
-    }
-    if (!old) return;
-    if (load_i64(&w->window) == old->window) chunks_add(w, (uint64_t)-1);
-    gauge_bump(&counters->chunks, -1);
-    gauge_bump(&counters->chunk_bytes, -(int64_t)chunk_bytes(old));
-    gauge_bump(&counters->chunk_spare_bytes, -(int64_t)chunk_spare_bytes(old));
-    gauge_bump(&counters->samples, -(int64_t)chunk_sample_count(old));
-    if (expired) counter_add(&counters->chunks_expired, 1);
-    epoch_retire(sh->common->epoch, EPOCH_CHUNK, &old->retired);
+    if (h->sealed)
+        return (struct chunk_size){.bytes = sealed_bytes(h->sealed),
+                                   .samples = h->sealed->sample_count};
+    return (struct chunk_size){.bytes = (int64_t)chunk_bytes(h->open),
+                               .spare_bytes = (int64_t)chunk_spare_bytes(h->open),
+                               .samples = chunk_sample_count(h->open)};
 }
 
-/* The first sample of a window. The slot's old chunk, if any, is of an expired one. */
-static enum chunk_outcome add_chunk(struct shard *sh, struct series *s, uint32_t slot,
-                                    int64_t window, const struct sample *sample)
+static int64_t open_bytes(const struct chunk *c)
 {
-    struct chunk *c = chunk_create(window);
+    return (int64_t)(chunk_bytes(c) - c->base_bytes);
+}
+
+static void add_open_bytes(struct shard_window *w, int64_t bytes)
+{
+    store_i64(&w->open_bytes, load_i64(&w->open_bytes) + bytes);
+}
+
+/* times is 1 or -1. */
+static void count_size(struct shard *sh, struct chunk_size size, int64_t times)
+{
+    struct shard_counters *counters = &sh->counters;
+    gauge_bump(&counters->chunk_bytes, times * size.bytes);
+    gauge_bump(&counters->chunk_spare_bytes, times * size.spare_bytes);
+    gauge_bump(&counters->samples, times * size.samples);
+}
+
+static void count_held(struct shard *sh, uint32_t slot, const struct held *h, int64_t times)
+{
+    struct shard_window *w = &sh->windows[slot];
+    struct chunk_size size = size_of(h);
+    count_size(sh, size, times);
+    gauge_bump(&sh->counters.chunks, times);
+    if (load_i64(&w->window) == h->window) {
+        chunks_add(&w->chunks, (uint64_t)times);
+        if (h->open) add_open_bytes(w, times * open_bytes(h->open));
+    }
+    if (!h->sealed) return;
+    chunks_add(&w->sealed_chunks, (uint64_t)times);
+    w->sealed_bytes += (uint64_t)(times * size.bytes);
+    w->sealed_samples += (uint64_t)(times * size.samples);
+}
+
+void shard_catch_up(struct shard *sh, uint32_t slot)
+{
+    struct shard_window *w = &sh->windows[slot];
+    uint32_t drops =
+        atomic_load_explicit(&sh->common->regions->slots[slot].drops, memory_order_acquire);
+    if (LIKELY(drops == w->drops)) return;
+    uint64_t chunks = atomic_load_explicit(&w->sealed_chunks, memory_order_relaxed);
+    w->drops = drops;
+    count_size(sh,
+               (struct chunk_size){.bytes = (int64_t)w->sealed_bytes,
+                                   .samples = (int64_t)w->sealed_samples},
+               -1);
+    gauge_bump(&sh->counters.chunks, -(int64_t)chunks);
+    counter_add(&sh->counters.chunks_expired, chunks);
+    chunks_add(&w->chunks, -chunks);
+    atomic_store_explicit(&w->sealed_chunks, 0, memory_order_relaxed);
+    w->sealed_bytes = 0;
+    w->sealed_samples = 0;
+}
+
+/* A word that is about to be put: nobody has looked whether it counts. */
+static struct held fresh(const struct shard *sh, uint32_t slot, uint64_t word)
+{
+    if (!ring_word_is_sealed(word)) return regions_hold(sh->common->regions, slot, word);
+    return (struct held){
+        .word = word, .sealed = regions_at(word), .window = load_i64(&sh->windows[slot].window)};
+}
+
+/* An open chunk counts here also when its base has gone: it has to be retired all the same. */
+static struct held present(const struct shard *sh, const struct series *s, uint32_t slot)
+{
+    uint64_t word = series_word(s, slot);
+    struct chunk *c = ring_word_chunk(word);
+    if (word == 0 || ring_word_is_sealed(word)) return shard_hold(sh, s, slot);
+    return (struct held){.word = word, .open = c, .window = c->window};
+}
+
+void shard_put(struct shard *sh, struct series *s, uint32_t slot, uint64_t word)
+{
+    shard_catch_up(sh, slot); /* behind the allocation of word: see regions_alloc */
+    struct held old = present(sh, s, slot);
+    struct held new = fresh(sh, slot, word);
+    bool same_window = held_any(&old) && held_any(&new) && old.window == new.window;
+    if (held_any(&new)) count_held(sh, slot, &new, 1);
+    if (held_any(&old)) count_held(sh, slot, &old, -1);
+    if (held_any(&new) && !same_window) counter_add(&sh->counters.chunks_created, 1);
+    if (held_any(&old) && !same_window) counter_add(&sh->counters.chunks_expired, 1);
+    series_set_word(s, slot, word);
+    uint64_t dead = held_sealed_word(&old);
+    if (dead && dead != held_sealed_word(&new)) regions_delete(sh->common->regions, slot, dead);
+    if (old.open) epoch_retire(sh->common->epoch, EPOCH_CHUNK, &old.open->retired);
+}
+
+/* Start a chunk with this sample: the first of its window, or over a sealed one. */
+static enum chunk_outcome start_chunk(struct shard *sh, struct series *s, uint32_t slot,
+                                      int64_t window, uint64_t base, const struct sample *sample)
+{
+    struct chunk *c = chunk_create_over(window, base);
     if (!c) return CHUNK_NO_MEMORY;
     enum chunk_outcome outcome = chunk_add(c, sample->t_ms, sample->v);
-    if (outcome != CHUNK_APPENDED) {
+    if (outcome == CHUNK_APPENDED || outcome == CHUNK_LATE)
+        shard_put(sh, s, slot, ring_word(c));
+    else
         chunk_destroy(c);
-        return outcome;
+    return outcome;
+}
+
+static enum chunk_outcome add_to_open(struct shard *sh, struct series *s, uint32_t slot,
+                                      struct chunk *c, const struct sample *sample,
+                                      struct arena *scratch)
+{
+    struct held held = {.open = c};
+    int64_t bytes = open_bytes(c);
+    count_size(sh, size_of(&held), -1);
+    enum chunk_outcome outcome = chunk_add(c, sample->t_ms, sample->v);
+    count_size(sh, size_of(&held), 1);
+    if (open_bytes(c) != bytes) add_open_bytes(&sh->windows[slot], open_bytes(c) - bytes);
+    if (outcome == CHUNK_LATE && chunk_wants_rewrite(c)) {
+        struct chunk *merged = chunk_rewrite(c, scratch);
+        if (merged) shard_put(sh, s, slot, ring_word(merged));
     }
-    shard_replace_chunk(sh, s, slot, c, series_chunk(s, slot) != NULL);
     return outcome;
 }
 
@@ -191,33 +291,23 @@ int shard_add_sample(struct shard *sh, struct series *s, const struct sample *sa
 {
     int64_t window = window_of(sh->common->grid, sample->t_ms);
     uint32_t slot = window_slot(sh->common->grid, window);
-    if (!shard_enter_window(sh, window)) return SHARD_EXPIRED;
-    struct chunk *c = series_chunk(s, slot);
     enum chunk_outcome outcome;
-    if (!c || c->window != window) {
-        outcome = add_chunk(sh, s, slot, window, sample);
-    } else {
-        uint64_t bytes = chunk_bytes(c);
-        uint64_t spare = chunk_spare_bytes(c);
-        outcome = chunk_add(c, sample->t_ms, sample->v);
-        gauge_bump(&sh->counters.chunk_bytes, (int64_t)(chunk_bytes(c) - bytes));
-        gauge_bump(&sh->counters.chunk_spare_bytes, (int64_t)(chunk_spare_bytes(c) - spare));
-        if (outcome == CHUNK_APPENDED || outcome == CHUNK_LATE)
-            gauge_bump(&sh->counters.samples, 1);
-        if (outcome == CHUNK_LATE && chunk_wants_rewrite(c)) {
-            struct chunk *fresh = chunk_rewrite(c, scratch);
-            if (fresh) shard_replace_chunk(sh, s, slot, fresh, false);
-        }
-    }
+    if (!shard_enter_window(sh, window)) return SHARD_EXPIRED;
+    struct held held = shard_hold(sh, s, slot);
+    if (!held_any(&held) || held.window != window)
+        outcome = start_chunk(sh, s, slot, window, 0, sample);
+    else if (held.sealed)
+        outcome = start_chunk(sh, s, slot, window, held.word, sample);
+    else
+        outcome = add_to_open(sh, s, slot, held.open, sample, scratch);
     if (outcome == CHUNK_APPENDED || outcome == CHUNK_LATE)
         shard_touch_window(sh, slot, sample->t_ms, sample->t_ms);
     return outcome;
 }
 
 struct chunk_sums {
-    uint64_t chunks;
-    uint64_t samples;
-    uint64_t spare_bytes;
+    int64_t chunks;
+    struct chunk_size size;
 };
 
 static void check_series(const struct shard *sh, const struct series *s, struct chunk_sums *sums)
@@ -231,21 +321,25 @@ static void check_series(const struct shard *sh, const struct series *s, struct 
         ASSERT(p && posting_contains(p, local));
     }
     for (uint32_t slot = 0; slot < s->slots; slot++) {
-        const struct chunk *c = series_chunk(s, slot);
-        if (!c) continue;
-        ASSERT(window_slot(sh->common->grid, c->window) == slot);
-        ASSERT(c->window <= load_i64(&sh->windows[slot].window));
-        ASSERT(chunk_sample_count(c) > 0);
-        chunk_check(c);
+        struct held held = present(sh, s, slot);
+        if (!held_any(&held)) continue;
+        struct chunk_size size = size_of(&held);
+        ASSERT(window_slot(sh->common->grid, held.window) == slot);
+        ASSERT(held.window <= load_i64(&sh->windows[slot].window));
+        ASSERT(size.samples > 0);
+        if (held.open) chunk_check(held.open);
         sums->chunks++;
-        sums->samples += chunk_sample_count(c);
-        sums->spare_bytes += chunk_spare_bytes(c);
+        sums->size.bytes += size.bytes;
+        sums->size.spare_bytes += size.spare_bytes;
+        sums->size.samples += size.samples;
     }
 }
 
-void shard_check(const struct shard *sh)
+void shard_check(struct shard *sh)
 {
     uint64_t series = 0;
+    for (uint32_t slot = 0; slot < sh->common->grid->slots; slot++)
+        shard_catch_up(sh, slot);
     struct chunk_sums sums = {0};
     series_map_check(&sh->map);
     postings_check(&sh->postings);
@@ -258,7 +352,8 @@ void shard_check(const struct shard *sh)
     }
     ASSERT(series == sh->map.count && series == posting_count(&sh->all));
     ASSERT(series == (uint64_t)gauge_read(&sh->counters.series));
-    ASSERT(sums.chunks == (uint64_t)gauge_read(&sh->counters.chunks));
-    ASSERT(sums.samples == (uint64_t)gauge_read(&sh->counters.samples));
-    ASSERT(sums.spare_bytes == (uint64_t)gauge_read(&sh->counters.chunk_spare_bytes));
+    ASSERT(sums.chunks == gauge_read(&sh->counters.chunks));
+    ASSERT(sums.size.bytes == gauge_read(&sh->counters.chunk_bytes));
+    ASSERT(sums.size.samples == gauge_read(&sh->counters.samples));
+    ASSERT(sums.size.spare_bytes == gauge_read(&sh->counters.chunk_spare_bytes));
 }

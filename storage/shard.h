@@ -29,6 +29,11 @@ struct shard_window {
     _Atomic int64_t window;   /* INT64_MIN: none yet */
     _Atomic uint64_t version; /* grows with every change; never reset */
     _Atomic uint64_t chunks;
+    _Atomic int64_t open_bytes;     /* of the chunks that are not sealed, bases aside */
+    _Atomic uint64_t sealed_chunks; /* of those; so many, with so much, go when the region goes */
+    uint64_t sealed_bytes;
+    uint64_t sealed_samples;
+    uint32_t drops;           /* of the slot's region (storage/regions.h), as far as counted here */
     _Atomic int64_t t_min_ms; /* of all samples ever put into these chunks */
     _Atomic int64_t t_max_ms;
 };
@@ -53,6 +58,7 @@ struct shard_counters {
 struct shard_common {
     struct epoch *epoch;
     struct symbols *symbols;
+    struct regions *regions;
     const struct window_grid *grid;
     _Atomic uint64_t births; /* series ever created: the birth of the newest */
     uint32_t shard_bits;
@@ -97,16 +103,22 @@ enum { SHARD_EXPIRED = CHUNK_NO_MEMORY + 1 };
 int shard_add_sample(struct shard *sh, struct series *s, const struct sample *sample,
                      struct arena *scratch);
 
-/* Make c the chunk of its window in place of what is in the slot, which is retired (NULL: the slot
- * is emptied; expired says whether to count the old one as expired). */
-void shard_replace_chunk(struct shard *sh, struct series *s, uint32_t slot, struct chunk *c,
-                         bool expired);
+/* What the slot holds now. */
+static inline struct held shard_hold(const struct shard *sh, const struct series *s, uint32_t slot)
+{
+    return series_hold(s, sh->common->regions, slot);
+}
+/* Put the word of a chunk of the slot's window into the slot, in place of what is there, which is
+ * retired or counted as dead; 0 empties the slot. */
+void shard_put(struct shard *sh, struct series *s, uint32_t slot, uint64_t word);
+/* Count off what went with regions that were dropped. */
+void shard_catch_up(struct shard *sh, uint32_t slot);
 /* The slot may take chunks of this window: false when it holds a newer one. */
 bool shard_enter_window(struct shard *sh, int64_t window);
 /* Count a change of the window in this slot. */
 void shard_touch_window(struct shard *sh, uint32_t slot, int64_t t_min_ms, int64_t t_max_ms);
 
-/* Aborts on a broken invariant; the lock is held. */
-void shard_check(const struct shard *sh);
+/* Aborts on a broken invariant; the write lock is held. */
+void shard_check(struct shard *sh);
 
 #endif

@@ -6,13 +6,18 @@
 #ifndef HEARTH_STORAGE_STATE_H
 #define HEARTH_STORAGE_STATE_H
 
+#include "storage/regions.h"
 #include "storage/shard.h"
 #include "storage/storage.h"
 
-/* Where the walk over all series is that drops expired windows. */
+/* Where the walk over all series is that drops expired windows and seals closed ones. */
 struct sweep {
     bool running;
-    int64_t oldest_window; /* chunks of older ones go */
+    bool starved;           /* something stayed open or unmoved for want of memory */
+    int64_t oldest_window;  /* chunks of older ones go */
+    int64_t current_window; /* chunks of older ones are sealed */
+    int64_t started_ns;
+    int64_t ended_ms; /* of the last one; INT64_MIN: none yet */
     uint32_t shard;
     uint32_t local;
 };
@@ -20,6 +25,7 @@ struct sweep {
 struct storage {
     struct epoch epoch;
     struct symbols symbols;
+    struct regions regions;
     struct storage_options options;
     struct window_grid grid;
     struct shard_common common;

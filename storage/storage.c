@@ -64,7 +64,14 @@ static void destroy_series(void *self, struct epoch_node *node)
     shard_destroy_retired(&db->shards[s->id & (db->shard_count - 1)], s);
 }
 
+static void destroy_region(void *self, struct epoch_node *node)
+{
+    (void)self;
+    regions_destroy_retired(node);
+}
+
 static epoch_destroy *const destroy_functions[EPOCH_KIND_COUNT] = {
+    [EPOCH_REGION] = destroy_region,
     [EPOCH_CHUNK] = destroy_chunk,
     [EPOCH_SERIES] = destroy_series,
     [EPOCH_SYMBOL] = symbols_destroy_retired,
@@ -105,10 +112,15 @@ enum status storage_open(const struct storage_options *options, struct storage *
     db->common = (struct shard_common){
         .epoch = &db->epoch,
         .symbols = &db->symbols,
+        .regions = &db->regions,
         .grid = &db->grid,
         .shard_bits = (uint32_t)__builtin_ctz(db->shard_count),
     };
-    st = open_shards(db, err);
+    db->sweep.ended_ms = INT64_MIN;
+    if (!regions_init(&db->regions, &db->grid, &db->epoch))
+        st = error_set(err, ERR_NO_MEMORY, "no memory for the windows");
+    else if ((st = open_shards(db, err)) != OK)
+        regions_release(&db->regions);
     if (st) {
         symbols_release(&db->symbols);
         epoch_release(&db->epoch);
@@ -128,6 +140,7 @@ void storage_close(struct storage *db)
     for (uint32_t i = 0; i < db->shard_count; i++)
         shard_release(&db->shards[i]);
     heap_free(db->shards, db->shard_count * sizeof(*db->shards), HEAP_PROCESS);
+    regions_release(&db->regions);
     symbols_release(&db->symbols);
     arena_release(&db->maintain_scratch);
     heap_free(db, sizeof(*db), HEAP_PROCESS);
@@ -208,12 +221,40 @@ void storage_stats_read(const struct storage *db, struct storage_stats *out)
     out->label_pairs = (uint64_t)gauge_read(&db->symbols.pair_count);
 }
 
+size_t storage_window_bytes(struct storage *db, struct window_bytes out[STORAGE_WINDOWS_MAX])
+{
+    struct storage_bounds bounds = storage_bounds(db);
+    int64_t newest_window = window_of(&db->grid, bounds.newest_ms);
+    size_t count = 0;
+    for (int64_t window = bounds.oldest_window; window <= newest_window; window++) {
+        uint32_t slot = window_slot(&db->grid, window);
+        struct window_bytes *row = &out[count];
+        struct region_bytes region;
+        int64_t open = 0;
+        regions_bytes(&db->regions, slot, &region);
+        if (region.window != window) continue; /* nobody has entered it yet */
+        for (uint32_t i = 0; i < db->shard_count; i++) {
+            const struct shard_window *w = &db->shards[i].windows[slot];
+            if (atomic_load_explicit(&w->window, memory_order_acquire) == window)
+                open += atomic_load_explicit(&w->open_bytes, memory_order_relaxed);
+        }
+        *row = (struct window_bytes){.start_ms = window_start_ms(&db->grid, window),
+                                     .open = open > 0 ? (uint64_t)open : 0,
+                                     .sealed = region.live,
+                                     .tail = region.blocks - region.live - region.deleted,
+                                     .deleted = region.deleted};
+        count++;
+    }
+    return count;
+}
+
 void storage_check(struct storage *db)
 {
     for (uint32_t i = 0; i < db->shard_count; i++) {
-        rwlock_read_lock(&db->shards[i].lock);
+        rwlock_write_lock(&db->shards[i].lock);
         shard_check(&db->shards[i]);
-        rwlock_read_unlock(&db->shards[i].lock);
+        rwlock_write_unlock(&db->shards[i].lock);
     }
+    regions_check(&db->regions);
     symbols_check(&db->symbols);
 }

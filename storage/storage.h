@@ -120,6 +120,18 @@ MUST_USE enum status storage_cardinality(struct storage *db, size_t limit, struc
  * lock once. */
 uint64_t storage_spare_bytes(struct storage *db);
 
+/* Where the bytes of the chunks of each retained window are, oldest first; at most
+ * STORAGE_WINDOWS_MAX rows, those of windows that hold anything. */
+enum { STORAGE_WINDOWS_MAX = 64 + 2 };
+struct window_bytes {
+    int64_t start_ms;
+    uint64_t open;    /* in cells */
+    uint64_t sealed;  /* in the window's region */
+    uint64_t tail;    /* of the blocks of the region */
+    uint64_t deleted; /* in the region: sealed chunks that were written anew */
+};
+size_t storage_window_bytes(struct storage *db, struct window_bytes out[STORAGE_WINDOWS_MAX]);
+
 /* Walk everything; aborts on a broken invariant. For tests; takes all shard locks in turn. */
 void storage_check(struct storage *db);
 

@@ -32,7 +32,7 @@ static struct thing *thing_create(void)
 
 static struct epoch *epoch_create(void)
 {
-    epoch_destroy *const functions[EPOCH_KIND_COUNT] = {destroy_thing, destroy_thing,
+    epoch_destroy *const functions[EPOCH_KIND_COUNT] = {destroy_thing, destroy_thing, destroy_thing,
                                                         destroy_thing};
     struct epoch *e = heap_alloc_aligned(sizeof(*e), CACHE_LINE_BYTES, HEAP_PROCESS);
     ck_assert_ptr_nonnull(e);

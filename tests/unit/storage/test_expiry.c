@@ -8,15 +8,25 @@
 
 START_TEST(deciding_what_to_do_with_a_chunk)
 {
-    ck_assert_int_eq(expiry_decide(4, false, 5, 12), EXPIRY_DROP);
-    ck_assert_int_eq(expiry_decide(4, true, 5, 12), EXPIRY_DROP);
-    ck_assert_int_eq(expiry_decide(5, false, 5, 12), EXPIRY_KEEP);
-    ck_assert_int_eq(expiry_decide(5, true, 5, 12), EXPIRY_MERGE);
-    ck_assert_int_eq(expiry_decide(12, true, 5, 12), EXPIRY_KEEP);
-    ck_assert_int_eq(expiry_decide(13, true, 5, 12), EXPIRY_KEEP);
-    ck_assert(expiry_is_due(4, 5));
-    ck_assert(!expiry_is_due(5, 5));
-    ck_assert(!expiry_is_due(5, 4)); /* the clock went back */
+    ck_assert_int_eq(expiry_decide(4, 5, 12), EXPIRY_DROP);
+    ck_assert_int_eq(expiry_decide(5, 5, 12), EXPIRY_SEAL);
+    ck_assert_int_eq(expiry_decide(11, 5, 12), EXPIRY_SEAL);
+    ck_assert_int_eq(expiry_decide(12, 5, 12), EXPIRY_KEEP);
+    ck_assert_int_eq(expiry_decide(13, 5, 12), EXPIRY_KEEP);
+    ck_assert_int_eq(expiry_behind_ms(4 * HOUR_MS), EXPIRY_BEHIND_MS);
+    ck_assert_int_eq(expiry_behind_ms(1600), 100);
+}
+END_TEST
+
+START_TEST(a_sweep_is_due_when_a_window_expires_and_when_late_chunks_have_waited)
+{
+    ck_assert(expiry_is_due(4, 5, 0, 0, 0, 1600));
+    ck_assert(!expiry_is_due(5, 5, 0, 0, 1000000, 1600));
+    ck_assert(!expiry_is_due(5, 4, 0, 0, 1000000, 1600)); /* the clock went back */
+    ck_assert(!expiry_is_due(5, 5, 7, 1000, 1099, 1600));
+    ck_assert(expiry_is_due(5, 5, 7, 1000, 1100, 1600));
+    ck_assert(expiry_is_due(5, 5, 7, 1000, 999, 1600));    /* the clock went back */
+    ck_assert(expiry_is_due(5, 5, 7, INT64_MIN, 0, 1600)); /* there was no sweep yet */
 }
 END_TEST
 
@@ -213,6 +223,7 @@ START_TEST(a_clock_that_goes_back_loses_nothing_and_breaks_nothing)
 END_TEST
 
 SUITE(expiry, deciding_what_to_do_with_a_chunk,
+      a_sweep_is_due_when_a_window_expires_and_when_late_chunks_have_waited,
       forty_hours_pass_and_memory_returns_to_the_same_level,
       series_that_hold_nothing_are_forgotten_with_all_their_memory,
       a_closed_window_keeps_no_late_run, a_round_is_bounded,

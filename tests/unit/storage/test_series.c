@@ -89,22 +89,26 @@ END_TEST
 START_TEST(the_ring_tells_windows_apart)
 {
     struct place p;
+    struct regions r;
+    const struct window_grid grid = {.chunk_ms = 1000, .windows = SLOTS - 1, .slots = SLOTS};
     place_open(&p);
+    ck_assert(regions_init(&r, &grid, p.epoch));
     struct series *s = series_create(&p.symbols, (struct labels){0}, 0, SLOTS);
     ck_assert_ptr_nonnull(s);
     ck_assert(series_is_empty(s));
-    ck_assert(!series_overlaps(s, INT64_MIN, INT64_MAX));
+    ck_assert(!series_overlaps(s, &r, INT64_MIN, INT64_MAX));
     struct chunk *c = chunk_create(100);
     ck_assert_ptr_nonnull(c);
-    series_set_chunk(s, 1, c);
+    series_set_word(s, 1, ring_word(c));
     ck_assert(!series_is_empty(s));
-    ck_assert(series_overlaps(s, 100, 100));
-    ck_assert(series_overlaps(s, 90, 110));
-    ck_assert(!series_overlaps(s, 91, 99)); /* the same slot holds windows 91 and 109 too */
-    ck_assert(!series_overlaps(s, 101, 109));
-    ck_assert_ptr_eq(series_chunk(s, 1), c);
+    ck_assert(series_overlaps(s, &r, 100, 100));
+    ck_assert(series_overlaps(s, &r, 90, 110));
+    ck_assert(!series_overlaps(s, &r, 91, 99)); /* the same slot holds windows 91 and 109 too */
+    ck_assert(!series_overlaps(s, &r, 101, 109));
+    ck_assert_ptr_eq(series_hold(s, &r, 1).open, c);
     chunk_destroy(c);
     series_destroy(s);
+    regions_release(&r);
     place_close(&p);
 }
 END_TEST

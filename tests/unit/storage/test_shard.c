@@ -46,8 +46,7 @@ START_TEST(a_series_is_found_by_its_labels_until_it_is_forgotten)
     ck_assert_uint_eq(create(&s, sh, "down")->birth, 2);
     /* Equal hashes are told apart by the labels. */
     ck_assert_ptr_null(shard_find(sh, labels_hash(up), store_labels(&s.arena, "a", "b", NULL)));
-    shard_replace_chunk(sh, series, window_slot(&s.db->grid, window_of(&s.db->grid, STORE_NOW_MS)),
-                        NULL, true);
+    shard_put(sh, series, window_slot(&s.db->grid, window_of(&s.db->grid, STORE_NOW_MS)), 0);
     shard_forget_series(sh, series);
     ck_assert_ptr_null(shard_find(sh, labels_hash(up), up));
     shard_unlock(&s, sh);
@@ -62,7 +61,7 @@ START_TEST(an_id_is_given_out_again_only_when_no_reader_can_hold_it)
     struct series *first = create(&s, sh, "first");
     uint32_t id = first->id;
     struct epoch_pin pin = epoch_enter(&s.db->epoch);
-    shard_replace_chunk(sh, first, slot, NULL, true);
+    shard_put(sh, first, slot, 0);
     shard_forget_series(sh, first);
     ck_assert_uint_ne(create(&s, sh, "second")->id, id);
     rwlock_write_unlock(&sh->lock);
@@ -99,16 +98,16 @@ START_TEST(a_long_late_run_is_rewritten_on_the_way)
     struct shard *sh = shard_lock(&s);
     struct series *series = create(&s, sh, "m");
     uint32_t slot = window_slot(&s.db->grid, window_of(&s.db->grid, STORE_NOW_MS));
-    const struct chunk *before = series_chunk(series, slot);
+    const uint64_t before = series_word(series, slot);
     for (int i = 1; i <= 2000; i++) {
         struct sample sample = {STORE_NOW_MS - i, i};
         ck_assert_int_eq(shard_add_sample(sh, series, &sample, &s.arena), CHUNK_LATE);
     }
-    ck_assert_ptr_ne(series_chunk(series, slot), before);
+    ck_assert_uint_ne(series_word(series, slot), before);
     ck_assert_uint_eq(gauge_read(&sh->counters.samples), 2001);
     ck_assert_uint_eq(gauge_read(&sh->counters.chunks), 1);
     ck_assert_uint_eq(gauge_read(&sh->counters.chunk_bytes),
-                      chunk_bytes(series_chunk(series, slot)));
+                      chunk_bytes(shard_hold(sh, series, slot).open));
     shard_unlock(&s, sh);
 }
 END_TEST

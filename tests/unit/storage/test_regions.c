@@ -1,0 +1,146 @@
+/* regions: words count as long as their slot has their region, and no longer. */
+#include "storage/regions.h"
+
+#include "alloc/memstats.h"
+#include "tests/unit/suite.h"
+
+enum { SLOTS = 4, SIZE = 1000 };
+
+static const struct window_grid grid = {.chunk_ms = 1000, .windows = SLOTS - 1, .slots = SLOTS};
+static struct epoch *epoch;
+static struct regions r;
+
+static void destroy_region(void *self, struct epoch_node *node)
+{
+    (void)self;
+    regions_destroy_retired(node);
+}
+
+static void setup(void)
+{
+    epoch_destroy *const functions[EPOCH_KIND_COUNT] = {[EPOCH_REGION] = destroy_region};
+    epoch = heap_alloc_aligned(sizeof(*epoch), CACHE_LINE_BYTES, HEAP_PROCESS);
+    ck_assert_ptr_nonnull(epoch);
+    epoch_init(epoch, functions, NULL);
+    ck_assert(regions_init(&r, &grid, epoch));
+}
+
+static void teardown(void)
+{
+    struct memstats s;
+    regions_check(&r);
+    epoch_release(epoch);
+    regions_release(&r);
+    heap_free(epoch, sizeof(*epoch), HEAP_PROCESS);
+    memstats_read(&s);
+    ck_assert_uint_eq(s.tag_objects[HEAP_CHUNKS], 0);
+}
+
+static uint64_t seal(int64_t window)
+{
+    struct sealed *to;
+    uint64_t word = regions_alloc(&r, window, SIZE, &to);
+    ck_assert(word && ring_word_is_sealed(word));
+    to->sample_count = 1;
+    memset(to->bytes, 7, SIZE);
+    return word;
+}
+
+static bool counts(uint32_t slot, uint64_t word, int64_t window)
+{
+    struct held held = regions_hold(&r, slot, word);
+    return held.sealed && held.sealed->size == SIZE && held.window == window;
+}
+
+START_TEST(a_word_counts_until_its_window_is_dropped)
+{
+    setup();
+    regions_enter(&r, 5);
+    regions_enter(&r, 6);
+    uint64_t five = seal(5);
+    uint64_t six = seal(6);
+    ck_assert(counts(1, five, 5) && counts(2, six, 6));
+    ck_assert(!counts(2, five, 6) && !counts(1, six, 5));
+    struct epoch_pin pin = epoch_enter(epoch);
+    const struct sealed *seen = regions_hold(&r, 1, five).sealed;
+    regions_drop_before(&r, 6);
+    ck_assert(!counts(1, five, 5) && counts(2, six, 6));
+    ck_assert_uint_eq(atomic_load(&r.pending), 1);
+    for (int i = 0; i < 10; i++)
+        (void)epoch_collect(epoch, 100);
+    ck_assert_uint_eq(atomic_load(&r.pending), 1);
+    ck_assert_uint_eq(seen->bytes[SIZE - 1], 7); /* the reader that came before still reads */
+    epoch_leave(&pin);
+    while (epoch_collect(epoch, 100))
+        continue;
+    ck_assert_uint_eq(atomic_load(&r.pending), 0);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_slot_goes_on_to_later_windows_only)
+{
+    struct sealed *to;
+    setup();
+    regions_enter(&r, 5);
+    uint64_t word = seal(5);
+    regions_enter(&r, 5 + SLOTS);
+    ck_assert(!counts(1, word, 5));
+    ck_assert_uint_eq(regions_alloc(&r, 5, SIZE, &to), 0);
+    regions_enter(&r, 5);
+    ck_assert_uint_eq(regions_alloc(&r, 5, SIZE, &to), 0);
+    uint64_t later = seal(5 + SLOTS);
+    ck_assert(counts(1, later, 5 + SLOTS) && !counts(1, word, 5));
+    teardown();
+}
+END_TEST
+
+START_TEST(a_window_that_was_dropped_begins_anew)
+{
+    setup();
+    regions_enter(&r, 5);
+    uint64_t before = seal(5);
+    regions_drop_before(&r, 9);
+    uint64_t after = seal(5); /* the clock went back */
+    ck_assert(counts(1, after, 5) && !counts(1, before, 5));
+    teardown();
+}
+END_TEST
+
+START_TEST(a_region_with_too_much_dead_is_left_for_a_new_one)
+{
+    enum { WORDS = 2000 };
+    static uint64_t words[WORDS];
+    struct region_bytes bytes;
+    setup();
+    regions_enter(&r, 5);
+    for (int i = 0; i < WORDS; i++)
+        words[i] = seal(5);
+    regions_begin_moving(&r, 1);
+    ck_assert(!regions_is_leaving(&r, 1, words[0])); /* nothing is dead yet */
+    for (int i = 0; i < WORDS / 2; i++)
+        regions_delete(&r, 1, words[i]);
+    regions_begin_moving(&r, 1);
+    ck_assert(regions_is_leaving(&r, 1, words[WORDS - 1]));
+    ck_assert(counts(1, words[WORDS - 1], 5));
+    for (int i = WORDS / 2; i < WORDS; i++) {
+        uint64_t old = words[i];
+        words[i] = seal(5);
+        ck_assert(!regions_is_leaving(&r, 1, words[i]));
+        regions_delete(&r, 1, old);
+    }
+    regions_settle(&r, 1, false);
+    ck_assert(counts(1, words[0], 5)); /* not all were moved: the old one stays */
+    regions_settle(&r, 1, true);
+    ck_assert(!counts(1, words[0], 5) && counts(1, words[WORDS - 1], 5));
+    regions_bytes(&r, 1, &bytes);
+    ck_assert_int_eq(bytes.window, 5);
+    ck_assert_uint_eq(bytes.deleted, 0);
+    ck_assert_uint_eq(bytes.live, WORDS / 2 * (SIZE + 8));
+    ck_assert_uint_lt(bytes.blocks - bytes.live, HEAP_PAGE_BYTES + bytes.live / 50);
+    teardown();
+}
+END_TEST
+
+SUITE(regions, a_word_counts_until_its_window_is_dropped, a_slot_goes_on_to_later_windows_only,
+      a_window_that_was_dropped_begins_anew, a_region_with_too_much_dead_is_left_for_a_new_one)
