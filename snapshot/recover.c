@@ -284,6 +284,7 @@ enum status durability_recover(struct durability *d, struct storage *db, struct 
     if (st == OK) st = load_windows(d, db, &arena, &first_segment, err);
     if (st == OK) st = replay_log(d, db, &arena, first_segment, &end, err);
     if (st == OK) st = start_log(d, &end, err);
+    import_finish(db);
     arena_release(&arena);
     if (st) return st;
 

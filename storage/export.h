@@ -60,4 +60,7 @@ void export_close(struct exporter *e);
 MUST_USE enum status import_chunk(struct storage *db, const struct chunk_image *image,
                                   struct error *err);
 
+/* For now no more chunks come: what was taken ahead for closed windows is given back. */
+void import_finish(struct storage *db);
+
 #endif

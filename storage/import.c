@@ -180,3 +180,11 @@ enum status import_chunk(struct storage *db, const struct chunk_image *image, st
     chunk_destroy(fresh);
     return st;
 }
+
+void import_finish(struct storage *db)
+{
+    int64_t current = expiry_bounds(db).current_window;
+    for (uint32_t slot = 0; slot < db->grid.slots; slot++)
+        if (atomic_load(&db->regions.slots[slot].window) < current)
+            regions_settle(&db->regions, slot, false);
+}

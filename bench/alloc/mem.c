@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <malloc.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,12 @@ struct mem_books mem_books(void)
     struct memstats stats;
     memstats_read(&stats);
     return (struct mem_books){.alloc_bytes = stats.heap_alloc, .inuse_bytes = stats.heap_inuse};
+}
+
+void mem_purge(void)
+{
+    heap_flush_thread();
+    (void)heap_scavenge(UINT64_MAX);
 }
 #else
 void mem_start(void)
@@ -85,6 +92,27 @@ struct mem_books mem_books(void)
         books.inuse_bytes = info.arena + info.hblkhd;
     }
     return books;
+}
+
+/* Each one's own word for it, where it is loaded. */
+void mem_purge(void)
+{
+    int (*jemalloc)(const char *, void *, size_t *, void *, size_t);
+    void (*mimalloc)(bool);
+    void (*tcmalloc)(void);
+    *(void **)&jemalloc = dlsym(RTLD_DEFAULT, "mallctl");
+    *(void **)&mimalloc = dlsym(RTLD_DEFAULT, "mi_collect");
+    *(void **)&tcmalloc = dlsym(RTLD_DEFAULT, "MallocExtension_ReleaseFreeMemory");
+    if (jemalloc) {
+        jemalloc("thread.tcache.flush", NULL, NULL, NULL, 0);
+        jemalloc("arena.4096.purge", NULL, NULL, NULL, 0); /* MALLCTL_ARENAS_ALL */
+    } else if (mimalloc) {
+        mimalloc(true);
+    } else if (tcmalloc) {
+        tcmalloc();
+    } else {
+        malloc_trim(0);
+    }
 }
 #endif
 

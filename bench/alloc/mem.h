@@ -64,6 +64,9 @@ struct mem_books {
 };
 struct mem_books mem_books(void);
 
+/* Give back what the allocator will give back when it is asked. */
+void mem_purge(void);
+
 /* The number in an argument "name=number", or the fallback. */
 unsigned mem_option(int argc, char **argv, const char *name, unsigned fallback);
 

@@ -1,7 +1,7 @@
 /*
  * restart - what a restart does to the heap of a time-series database, in compressed time.
  *
- *     restart [series=20000] [mode=0|1|2] [cells=0]
+ *     restart [series=20000] [mode=0|1|2] [regions=0] [thread=0]
  *
  * Each series has a chunk per window of four hours; chunk lengths are log-normal around 1.2 KB, a
  * hash of series and window, so that every run holds the same bytes. Eight windows are kept; the
@@ -10,17 +10,20 @@
  * the process "restarts": everything is freed and read again,
  *     random   in random order into buffers of exactly their length
  *     time     in the order of time into buffers of their growth size
- * and goes on for 48 hours. The modes are 0: no restart, 1: random, 2: time.
+ * and goes on for 48 hours. The modes are 0: no restart, 1: random, 2: time; with thread=1 another
+ * thread, which stays, reads it.
  *
- * cells=1 (ours only) stores as Hearth's storage does: an open chunk is a chain of 128-byte cells,
- * and when its window closes it moves into one object of its length; a restart then makes the same
- * two kinds, in random order. There are no regions yet: sealed chunks are ordinary objects.
+ * regions=1 (ours only) stores as Hearth's storage does: an open chunk is a chain of 128-byte
+ * cells, and when its window closes it is copied into the region of the window, whose blocks go to
+ * the next one when it expires; a restart makes the same two kinds.
  *
  * Prints before each window's end: hours since the restart, the allocator's own inuse and alloc
- * and the fragmentation (inuse - alloc) / inuse in %, and resident bytes per payload byte; "expiry"
- * lines are the same just behind the expiry.
+ * and the fragmentation (inuse - alloc) / inuse in %, and resident bytes, purged as far as the
+ * allocator will, per payload byte; "expiry" lines are the same just behind the expiry. The last
+ * line is what it cost: CPU per chunk and the longest slice.
  */
 #include <math.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,30 +32,58 @@
 
 #if MEM_HEARTH
 #    include "alloc/cells.h"
-#else
-enum { CELL_PAYLOAD_BYTES = 124, CELL_NONE = 0 };
+#    include "alloc/region.h"
 #endif
 
-enum { WINDOWS = 8, STEPS = 96, WINDOWS_RUN = 21, RESTART_WINDOW = 8, STEP_OF_RESTART = 48 };
+enum { WINDOWS = 8, RING = WINDOWS + 1, STEPS = 96, WINDOWS_RUN = 21 };
+enum { RESTART_WINDOW = 8, STEP_OF_RESTART = 48 };
+enum { NEVER, RANDOM, TIME };
 
 struct chunk {
-    void *data; /* NULL while it is in cells */
+    void *data; /* a buffer, or in a region; NULL while it is in cells */
     uint32_t size;
     uint32_t capacity;
     uint32_t first, last; /* cells */
 };
 
-static struct chunk *chunks; /* [window % (WINDOWS + 1)][series] */
-enum { NEVER, RANDOM, TIME };
+/* What one kind of work took. */
+struct cost {
+    double cpu_s;
+    double longest_s;
+    uint64_t items;
+};
 
-static unsigned series, cells;
+static struct chunk *chunks;      /* [window % RING][series] */
+static uint32_t *final_sizes;     /* [series], of the window that is being filled */
 static uint32_t *order, *lengths; /* of the chunks in a restart */
-static uint64_t payload;
+static unsigned series, regions;
+static uint64_t payload, growth_copies;
 static uint64_t base;
+static struct cost append, seal, expiry, restore;
+static double seal_slice_s; /* the longest */
 
 static struct chunk *chunk_at(unsigned window, unsigned s)
 {
-    return &chunks[(size_t)(window % (WINDOWS + 1)) * series + s];
+    return &chunks[(size_t)(window % RING) * series + s];
+}
+
+/* One slice of work, timed. */
+struct watch {
+    double cpu_s;
+    double s;
+};
+
+static struct watch watch_start(void)
+{
+    return (struct watch){.cpu_s = mem_thread_cpu_s(), .s = mem_now_s()};
+}
+
+static void watch_stop(struct watch w, struct cost *cost, uint64_t items)
+{
+    double s = mem_now_s() - w.s;
+    cost->cpu_s += mem_thread_cpu_s() - w.cpu_s;
+    cost->items += items;
+    if (s > cost->longest_s) cost->longest_s = s;
 }
 
 static uint32_t final_size(unsigned window, unsigned s)
@@ -76,50 +107,106 @@ static uint32_t growth_size(uint32_t size)
     return steps[i];
 }
 
-static void *take(size_t size)
+static void resize(struct chunk *c, uint32_t size)
 {
-    void *p = mem_alloc(size);
-    memset(p, 5, size);
-    return p;
+    payload += size - c->size;
+    c->size = size;
+}
+
+/* As an encoder does: words, a few at a time. */
+static void write_words(uint32_t *out, uint32_t bytes)
+{
+    for (uint32_t i = 0; i < bytes / 4; i++)
+        out[i] = 5;
 }
 
 static void grow_buffer(struct chunk *c, uint32_t size)
 {
     if (size > c->capacity) {
         uint32_t capacity = growth_size(size);
-        void *longer = take(capacity);
-        if (c->data) memcpy(longer, c->data, c->size);
-        mem_free(c->data, c->capacity);
+        void *longer = mem_alloc(capacity);
+        if (c->data) {
+            memcpy(longer, c->data, c->size);
+            mem_free(c->data, c->capacity);
+            growth_copies++;
+        }
         c->data = longer;
         c->capacity = capacity;
     }
-    payload += size - c->size;
-    c->size = size;
+    write_words((uint32_t *)c->data + c->size / 4, size - c->size);
+    resize(c, size);
 }
 
 #if MEM_HEARTH
+static struct region homes[RING];
+
 static void grow_cells(struct chunk *c, uint32_t size)
 {
-    while (c->capacity < size) {
-        uint32_t cell = cells_alloc();
-        memset(cells_at(cell)->words, 5, CELL_PAYLOAD_BYTES);
-        if (c->last != CELL_NONE)
-            cells_at(c->last)->next = cell;
-        else
-            c->first = cell;
-        c->last = cell;
-        c->capacity += CELL_PAYLOAD_BYTES;
+    while (c->size < size) {
+        uint32_t used = c->size % CELL_PAYLOAD_BYTES;
+        if (used == 0) {
+            uint32_t cell = cells_alloc();
+            if (c->size)
+                cells_at(c->last)->next = cell;
+            else
+                c->first = cell;
+            c->last = cell;
+        }
+        uint32_t more = CELL_PAYLOAD_BYTES - used;
+        if (more > size - c->size) more = size - c->size;
+        write_words((uint32_t *)(void *)cells_at(c->last)->words + used / 4, more);
+        resize(c, c->size + more);
     }
-    payload += size - c->size;
-    c->size = size;
 }
 
-static void seal(struct chunk *c)
+/* As storage/seal.c does it: so many chains in lock step. */
+static void seal_some(unsigned window, unsigned first, unsigned count)
 {
-    c->data = take(c->size);
+    struct cells_copy copies[CELLS_COPIES_MAX];
+    struct region *home = &homes[window % RING];
+    for (unsigned i = 0; i < count; i++) {
+        struct chunk *c = chunk_at(window, first + i);
+        c->data = region_at(region_alloc(home, (c->size + 3) & ~3u));
+        copies[i] = (struct cells_copy){.cell = c->first, .bytes = c->size, .out = c->data};
+    }
+    cells_gather(copies, count);
+    for (unsigned i = 0; i < count; i++) {
+        struct chunk *c = chunk_at(window, first + i);
+        cells_free_chain(c->first);
+        c->first = c->last = CELL_NONE;
+    }
+}
+
+static void seal_window(unsigned window)
+{
+    struct watch w = watch_start();
+    double longest_s = 0;
+    for (unsigned s = 0; s < series; s += CELLS_COPIES_MAX) {
+        double start_s = mem_now_s();
+        seal_some(window, s, series - s < CELLS_COPIES_MAX ? series - s : CELLS_COPIES_MAX);
+        double slice_s = mem_now_s() - start_s;
+        if (slice_s > longest_s) longest_s = slice_s;
+    }
+    watch_stop(w, &seal, series);
+    if (longest_s > seal_slice_s) seal_slice_s = longest_s;
+    region_trim(&homes[window % RING]);
+}
+
+static void drop_region(unsigned window)
+{
+    region_release(&homes[window % RING]);
+}
+
+static void drop_cells(struct chunk *c)
+{
     cells_free_chain(c->first);
-    c->first = c->last = CELL_NONE;
-    c->capacity = c->size;
+}
+
+static void restore_sealed(struct chunk *c, unsigned window, uint32_t size)
+{
+    c->data = region_at(region_alloc(&homes[window % RING], size));
+    memset(c->data, 5, size);
+    resize(c, size);
 }
 #else
 static void grow_cells(struct chunk *c, uint32_t size)
@@ -127,79 +214,172 @@ static void grow_cells(struct chunk *c, uint32_t size)
     grow_buffer(c, size);
 }
 
-static void seal(struct chunk *c)
+static void seal_window(unsigned window)
+{
+    (void)window;
+}
+
+static void drop_region(unsigned window)
+{
+    (void)window;
+}
+
+static void drop_cells(struct chunk *c)
 {
     (void)c;
 }
+
+static void restore_sealed(struct chunk *c, unsigned window, uint32_t size)
+{
+    (void)window;
+    grow_buffer(c, size);
+}
 #endif
 
-static void drop(struct chunk *c)
+static void drop_chunks(unsigned window)
 {
-    payload -= c->size;
-#if MEM_HEARTH
-    if (!c->data) cells_free_chain(c->first);
-#endif
-    mem_free(c->data, c->capacity);
-    *c = (struct chunk){0};
+    for (unsigned s = 0; s < series; s++) {
+        struct chunk *c = chunk_at(window, s);
+        if (!regions)
+            mem_free(c->data, c->capacity);
+        else if (!c->data)
+            drop_cells(c);
+    }
+}
+
+/* In a region nothing is done for a single chunk. */
+static void expire(unsigned window)
+{
+    struct watch w = watch_start();
+    if (regions)
+        drop_region(window);
+    else
+        drop_chunks(window);
+    watch_stop(w, &expiry, series);
+    for (unsigned s = 0; s < series; s++)
+        payload -= chunk_at(window, s)->size;
+    memset(chunk_at(window, 0), 0, series * sizeof(struct chunk));
+}
+
+static void start_window(unsigned window)
+{
+    for (unsigned s = 0; s < series; s++)
+        final_sizes[s] = final_size(window, s);
 }
 
 static void fill(unsigned window, unsigned step)
 {
+    struct watch w = watch_start();
+    uint64_t count = 0;
     for (unsigned s = 0; s < series; s++) {
         struct chunk *c = chunk_at(window, s);
-        uint32_t size = (uint32_t)((uint64_t)final_size(window, s) * (step + 1) / STEPS);
+        uint32_t size = (uint32_t)((uint64_t)final_sizes[s] * (step + 1) / STEPS) & ~3u;
         if (size <= c->size) continue;
-        if (cells && !c->data)
+        count++;
+        if (regions)
             grow_cells(c, size);
         else
             grow_buffer(c, size);
     }
+    watch_stop(w, &append, count);
 }
 
-static void restore(struct chunk *c, bool open, bool exact, uint32_t size)
+static void restore_one(unsigned window, bool open, bool exact, struct chunk *c, uint32_t size)
 {
-    if (cells && open) {
+    if (regions && open) {
         grow_cells(c, size);
-        return;
+    } else if (regions) {
+        restore_sealed(c, window, size);
+    } else {
+        c->capacity = exact ? size : growth_size(size);
+        c->data = mem_alloc(c->capacity);
+        memset(c->data, 5, size);
+        resize(c, size);
     }
-    c->capacity = exact || cells ? size : growth_size(size);
-    c->data = take(c->capacity);
-    c->size = size;
-    payload += size;
 }
 
-static void restart(unsigned window, bool in_random_order)
+struct reading {
+    unsigned window; /* the open one */
+    bool in_random_order;
+};
+
+static void *read_again(void *arg)
 {
-    size_t count = (size_t)WINDOWS * series;
-    uint64_t seed = 11;
-    unsigned oldest = window + 1 - WINDOWS;
-    for (size_t i = 0; i < count; i++) {
-        struct chunk *c = chunk_at(oldest + (unsigned)(i / series), (unsigned)(i % series));
-        order[i] = (uint32_t)i;
-        lengths[i] = c->size;
-        drop(c);
+    const struct reading *reading = arg;
+    unsigned oldest = reading->window + 1 - WINDOWS;
+    struct watch w = watch_start();
+    for (size_t k = 0; k < (size_t)WINDOWS * series; k++) {
+        size_t i = order[k];
+        unsigned of = oldest + (unsigned)(i / series);
+        if (lengths[i])
+            restore_one(of, of == reading->window, reading->in_random_order,
+                        chunk_at(of, (unsigned)(i % series)), lengths[i]);
     }
 #if MEM_HEARTH
-    heap_flush_thread();
-    heap_scavenge(UINT64_MAX);
+    for (unsigned of = oldest; of < reading->window; of++)
+        region_trim(&homes[of % RING]);
 #endif
-    for (size_t i = count - 1; in_random_order && i > 0; i--) {
+    watch_stop(w, &restore, (uint64_t)WINDOWS * series);
+    return NULL;
+}
+
+/* The thread that read stays: what it keeps at hand stays with it. */
+static void *read_and_stay(void *arg)
+{
+    static volatile bool never;
+    pthread_barrier_t *done = arg;
+    read_again((void *)(done + 1));
+    pthread_barrier_wait(done);
+    while (!never)
+        mem_sleep_s(3600);
+    return NULL;
+}
+
+static void shuffle(size_t count)
+{
+    uint64_t seed = 11;
+    for (size_t i = count - 1; i > 0; i--) {
         size_t other = mem_random(&seed) % (i + 1);
         uint32_t swapped = order[i];
         order[i] = order[other];
         order[other] = swapped;
     }
-    for (size_t k = 0; k < count; k++) {
-        size_t i = order[k];
-        unsigned of = oldest + (unsigned)(i / series);
-        if (lengths[i])
-            restore(chunk_at(of, (unsigned)(i % series)), of == window, in_random_order,
-                    lengths[i]);
+}
+
+static void restart(unsigned window, bool in_random_order, bool by_thread)
+{
+    static struct {
+        pthread_barrier_t done;
+        struct reading reading;
+    } other;
+    size_t count = (size_t)WINDOWS * series;
+    unsigned oldest = window + 1 - WINDOWS;
+    for (size_t i = 0; i < count; i++) {
+        order[i] = (uint32_t)i;
+        lengths[i] = chunk_at(oldest + (unsigned)(i / series), (unsigned)(i % series))->size;
     }
+    for (unsigned w = oldest; w <= window; w++) {
+        drop_chunks(w);
+        if (regions) drop_region(w);
+        memset(chunk_at(w, 0), 0, series * sizeof(struct chunk));
+    }
+    payload = 0;
+    mem_purge();
+    if (in_random_order) shuffle(count);
+    other.reading = (struct reading){.window = window, .in_random_order = in_random_order};
+    if (!by_thread) {
+        read_again(&other.reading);
+        return;
+    }
+    pthread_t thread;
+    pthread_barrier_init(&other.done, NULL, 2);
+    if (pthread_create(&thread, NULL, read_and_stay, &other)) return;
+    pthread_barrier_wait(&other.done);
 }
 
 static void report(const char *what, int window)
 {
+    mem_purge();
     struct mem_books books = mem_books();
     double rss = (double)(mem_resident().bytes - base);
     double holes = books.inuse_bytes
@@ -211,31 +391,49 @@ static void report(const char *what, int window)
            (double)books.inuse_bytes / (1 << 20), (double)payload / (1 << 20));
 }
 
+static void report_cost(const char *name, const struct cost *cost)
+{
+    double items = cost->items ? (double)cost->items : 1;
+    printf(" %s_ns %.2f %s_longest_us %.1f", name, cost->cpu_s * 1e9 / items, name,
+           cost->longest_s * 1e6);
+}
+
 int main(int argc, char **argv)
 {
     series = mem_option(argc, argv, "series", 20000);
     unsigned mode = mem_option(argc, argv, "mode", NEVER);
-    cells = mem_option(argc, argv, "cells", 0);
+    unsigned by_thread = mem_option(argc, argv, "thread", 0);
+    regions = mem_option(argc, argv, "regions", 0);
     if (series < 1 || mode > TIME) return 2;
     mem_start();
-    chunks = mem_table((size_t)(WINDOWS + 1) * series * sizeof(*chunks));
+    chunks = mem_table((size_t)RING * series * sizeof(*chunks));
+    final_sizes = mem_table(series * sizeof(*final_sizes));
     order = mem_table((size_t)WINDOWS * series * sizeof(*order));
     lengths = mem_table((size_t)WINDOWS * series * sizeof(*lengths));
+#if MEM_HEARTH
+    for (unsigned i = 0; i < RING; i++)
+        region_init(&homes[i], HEAP_CHUNKS);
+#endif
     mem_free(mem_alloc(1), 1);
     base = mem_resident().bytes;
     for (unsigned window = 0; window < WINDOWS_RUN; window++) {
+        start_window(window);
         for (unsigned step = 0; step < STEPS; step++) {
             fill(window, step);
             if (window != RESTART_WINDOW || step != STEP_OF_RESTART || mode == NEVER) continue;
-            restart(window, mode == RANDOM);
+            restart(window, mode == RANDOM, by_thread != 0);
         }
         if (window >= RESTART_WINDOW) report("boundary", (int)window);
-        for (unsigned s = 0; cells && s < series; s++)
-            if (!chunk_at(window, s)->data) seal(chunk_at(window, s));
-        if (window + 1 < WINDOWS) continue;
-        for (unsigned s = 0; s < series; s++)
-            drop(chunk_at(window + 1 - WINDOWS, s));
+        if (window + 1 >= WINDOWS) expire(window + 1 - WINDOWS);
+        if (regions) seal_window(window);
         if (window >= RESTART_WINDOW) report("expiry", (int)window);
     }
+    printf("cost growth_copies %llu", (unsigned long long)growth_copies);
+    report_cost("append", &append);
+    report_cost("seal", &seal);
+    printf(" seal_slice_us %.1f", seal_slice_s * 1e6);
+    report_cost("expiry", &expiry);
+    report_cost("restore", &restore);
+    printf("\n");
     return 0;
 }

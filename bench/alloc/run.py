@@ -149,30 +149,56 @@ def bigheap(driver):
                     "end_mb": "MB at the end"})
 
 
+RESTARTS = [("never", "mode=0"), ("random", "mode=1"), ("time", "mode=2"),
+            ("time, by another thread", "mode=2 thread=1")]
+REGION_RESTARTS = [("never", "mode=0"), ("random", "mode=1"),
+                   ("random, by another thread", "mode=1 thread=1")]
+
+
+class Restart:
+    """What one run of the restart program printed."""
+
+    def __init__(self, output, has_books):
+        self.readings = {"boundary": [], "expiry": []}
+        self.costs = {}
+        self.has_books = has_books
+        for line in output.splitlines():
+            what, rest = line.split(" ", 1)
+            if what == "cost":
+                self.costs = fields(rest)
+            else:
+                self.readings[what].append({k: float(v) for k, v in fields(rest).items()})
+
+    def worst(self, what, key):
+        return max(reading[key] for reading in self.readings[what])
+
+    def row(self):
+        frag = [f"{r['frag']:.2f}" if self.has_books else "-" for r in self.readings["boundary"]]
+        worst = [f"{max(self.worst(w, 'frag') for w in self.readings):.2f}" if self.has_books else "-",
+                 f"{self.worst('boundary', 'rss_per_payload'):.3f}",
+                 f"{self.worst('expiry', 'rss_per_payload'):.3f}"]
+        return frag + worst
+
+
 def restart(driver):
-    hours = ("2", "10", "22", "34", "46")
-    head = [f"{what} {h} h" for what in ("frag %", "RSS/payload") for h in hours] + [
-        "worst frag %", "worst RSS/payload"]
-    rows = {}
-    names = ("never", "random", "time")
-    variants = [(mode, []) for mode in names]
-    variants += [("never", ["cells=1"]), ("random", ["cells=1"])]
-    for mode, more in variants:
-        for name, output in driver.side_by_side("restart", f"mode={names.index(mode)}", *more).items():
-            if more and name != "hearth":
-                continue
-            lines = [dict(fields(line.split(" ", 1)[1]), what=line.split(" ", 1)[0])
-                     for line in output.splitlines()]
-            at = {line["hours"]: line for line in lines if line["what"] == "boundary"}
+    runs = {}
+    for label, mode in RESTARTS:
+        for name, output in driver.side_by_side("restart", *mode.split()).items():
             # mimalloc has no such figures; glibc's are then those of a heap nobody uses.
-            has_books = name != "mimalloc"
-            frag = [at[h]["frag"] if has_books else "-" for h in hours]
-            rss = [at[h]["rss_per_payload"] for h in hours]
-            worst = max(float(line["frag"]) for line in lines) if has_books else "-"
-            label = f"{name}, {mode}" + (", cells" if more else "")
-            rows[label] = frag + rss + [str(worst),
-                                        str(max(float(x["rss_per_payload"]) for x in lines))]
-    table("restart: before a boundary, by hours since the restart", head, rows)
+            runs[f"{name}, {label}"] = Restart(output, name != "mimalloc")
+    for label, mode in REGION_RESTARTS:
+        output = driver.run("hearth", "restart", "regions=1", *mode.split())
+        runs[f"hearth with regions, {label}"] = Restart(output, True)
+    hours = [f"{r['hours']:.0f} h" for r in next(iter(runs.values())).readings["boundary"]]
+    table("restart: (inuse - alloc) / inuse in % before each boundary, by hours since the restart",
+          hours + ["worst reading", "RSS/payload, worst before a boundary", "and behind an expiry"],
+          {name: run.row() for name, run in runs.items()})
+    columns = {"append_ns": "ns per append", "growth_copies": "growth copies",
+               "seal_ns": "ns per chunk sealed", "seal_slice_us": "longest slice of it, us",
+               "expiry_ns": "ns per chunk expired", "expiry_longest_us": "longest expiry, us",
+               "restore_ns": "ns per chunk restored"}
+    table("restart: what it costs", list(columns.values()),
+          {name: [run.costs[key] for key in columns] for name, run in runs.items()})
 
 
 EXPERIMENTS = {"speed": speed, "bigheap": bigheap, "list": nodes, "spike": spike, "cycle": cycle,

@@ -125,6 +125,42 @@ START_TEST(an_import_that_finds_no_memory_changes_nothing)
 }
 END_TEST
 
+START_TEST(what_is_restored_lies_as_if_it_had_been_ingested)
+{
+    struct store s;
+    struct window_bytes ingested[STORAGE_WINDOWS_MAX];
+    struct window_bytes restored[STORAGE_WINDOWS_MAX];
+    store_open(&s);
+    for (int hour = 0; hour < 30; hour++, clock_advance(HOUR_MS))
+        for (int i = 0; i < 200; i++) {
+            struct str text = arena_printf(&s.arena, "%d", i);
+            for (int k = 0; k < 4; k++)
+                store_append(&s, store_labels(&s.arena, "i", text.data, NULL),
+                             clock_wall_ms() + k * 15000, i * k);
+        }
+    store_settle(&s);
+    struct store o = {.db = open_other()};
+    arena_init(&o.arena, HEAP_QUERY, 1 << 24);
+    copy_all(s.db, o.db);
+    import_finish(o.db);
+    size_t count = storage_window_bytes(s.db, ingested);
+    ck_assert_uint_eq(storage_window_bytes(o.db, restored), count);
+    ck_assert_uint_eq(count, 7); /* the newest ended this moment, and is open yet */
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_int_eq(restored[i].start_ms, ingested[i].start_ms);
+        ck_assert_uint_eq(restored[i].open, ingested[i].open);
+        ck_assert_uint_eq(restored[i].sealed, ingested[i].sealed);
+        ck_assert_uint_lt(restored[i].tail, HEAP_PAGE_BYTES + restored[i].sealed / 16);
+        ck_assert((ingested[i].open == 0) == (i + 1 < count));
+    }
+    arena_release(&o.arena);
+    storage_check(o.db);
+    storage_close(o.db);
+    store_close(&s);
+}
+END_TEST
+
 SUITE(import, importing_over_other_samples_merges_and_what_is_there_wins,
       images_that_do_not_fit_are_refused_and_leave_nothing,
-      an_import_that_finds_no_memory_changes_nothing)
+      an_import_that_finds_no_memory_changes_nothing,
+      what_is_restored_lies_as_if_it_had_been_ingested)
