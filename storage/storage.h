@@ -1,7 +1,8 @@
 /*
  * storage - what is held in RAM: 32 hours of every series, and how to find it.
  *
- *     label set -> series (32-bit id) -> ring of windows -> chunk -> cells
+ *     label set -> series (32-bit id) -> ring of windows -> open chunk -> cells
+ *                                                       -> sealed chunk in the window's region
  *
  *     window = floor(t_ms / chunk_ms), aligned to UTC; the ring holds the current window and the
  *     windows - 1 before it, plus one spare slot for samples up to future_ms ahead of the clock.
@@ -48,8 +49,8 @@ void storage_close(struct storage *db);
 /* Set or replace the journal; before the first writer starts (recovery runs without one). */
 void storage_set_journal(struct storage *db, struct journal journal);
 
-/* One bounded round of background work: drop expired windows, forget series that hold nothing,
- * merge late runs, free what no reader can see. Returns true when there is more to do at once. One
+/* One bounded round of background work: drop expired windows, forget series that hold nothing, seal
+ * closed windows, free what no reader can see. Returns true when there is more to do at once. One
  * thread at a time. */
 bool storage_maintain(struct storage *db);
 
@@ -83,7 +84,7 @@ struct storage_stats {
     uint64_t chunks;           /* live now */
     uint64_t chunks_created;
     uint64_t chunks_expired;
-    uint64_t chunk_bytes; /* payload of live chunks, rounded to cells */
+    uint64_t chunk_bytes; /* of live chunks: whole cells of open ones, sealed ones as they are */
     uint64_t samples;     /* held now, all windows (expired ones until dropped) */
     uint64_t samples_appended;
     uint64_t samples_late;      /* of those, accepted out of order */
