@@ -205,6 +205,10 @@ static void collect_log(const struct hearth *h, const struct metric_sink *sink,
     metric_family(sink, "hearth_maintenance_round_duration_seconds", METRIC_HISTOGRAM,
                   "How long rounds of background work in storage took.");
     metric_histogram(sink, NULL, 0, &h->maintenance.rounds);
+    metric_family(sink, "hearth_sweep_hold_seconds", METRIC_HISTOGRAM,
+                  "How long expiry and sealing held a shard's lock, each time: what a request may "
+                  "have waited for.");
+    metric_histogram(sink, NULL, 0, &storage_sweep_times(h->storage)->holds);
 }
 
 static void collect_snapshots(const struct metric_sink *sink, const struct durability_stats *d)

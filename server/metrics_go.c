@@ -73,6 +73,13 @@ static void write_system(const struct metric_sink *sink, const struct memstats *
 
 static void write_upkeep(const struct hearth *h, const struct metric_sink *sink)
 {
+    const struct sweep_times *times = storage_sweep_times(h->storage);
+    metric_family(
+        sink, "go_gc_duration_seconds", METRIC_SUMMARY,
+        "Sweeps over all series when a window ends, and how long they held a lock in all; "
+        "hearth_sweep_hold_seconds has the single holds.");
+    metric_sample(sink, "_sum", NULL, 0, (double)counter_read(&times->holds.sum_ns) / 1e9);
+    metric_sample(sink, "_count", NULL, 0, (double)counter_read(&times->sweeps));
     const struct metric_row rows[] = {
         {"go_memstats_next_gc_bytes", METRIC_GAUGE,
          "Bytes at which writes are refused until memory is free again.",

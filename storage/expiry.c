@@ -83,6 +83,7 @@ static void end_sweep(struct storage *db)
     struct sweep *sweep = &db->sweep;
     sweep->running = false;
     sweep->ended_ms = clock_wall_ms();
+    counter_add(&db->sweep_times.sweeps, 1);
     for (uint32_t slot = 0; slot < db->grid.slots; slot++)
         regions_settle(&db->regions, slot, !sweep->starved);
     atomic_store(&db->swept_window, sweep->oldest_window);
@@ -96,6 +97,7 @@ static void sweep_slice(struct storage *db)
     struct shard *sh = &db->shards[sweep->shard];
     struct slice slice = {.db = db, .shard = sh};
     rwlock_write_lock(&sh->lock);
+    int64_t start_ns = clock_mono_ns();
     for (uint32_t slot = 0; slot < db->grid.slots; slot++)
         shard_catch_up(sh, slot);
     uint32_t high = directory_high(&sh->directory);
@@ -106,6 +108,7 @@ static void sweep_slice(struct storage *db)
     }
     seal_items(&slice);
     bool shard_done = sweep->local == high;
+    histogram_observe_ns(&db->sweep_times.holds, clock_mono_ns() - start_ns);
     rwlock_write_unlock(&sh->lock);
     if (!shard_done) return;
     sweep->local = 0;
@@ -154,6 +157,11 @@ bool expiry_round(struct storage *db)
     for (uint32_t slice = 0; slice < ROUND_SLICES && db->sweep.running; slice++)
         sweep_slice(db);
     return db->sweep.running;
+}
+
+const struct sweep_times *storage_sweep_times(const struct storage *db)
+{
+    return &db->sweep_times;
 }
 
 bool storage_maintain(struct storage *db)

@@ -32,7 +32,8 @@ struct storage {
     struct shard *shards; /* heap; [shard_count] */
     uint32_t shard_count; /* a power of two */
     _Atomic uint64_t series_live;
-    struct sweep sweep;            /* of storage_maintain alone */
+    struct sweep sweep; /* of storage_maintain alone */
+    struct sweep_times sweep_times;
     _Atomic int64_t swept_window;  /* nothing older than this window is held any more */
     struct arena maintain_scratch; /* of storage_maintain alone */
 };

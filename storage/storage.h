@@ -24,7 +24,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/counter.h"
 #include "base/error.h"
+#include "base/histogram.h"
 #include "storage/journal.h"
 
 struct storage;
@@ -132,6 +134,13 @@ struct window_bytes {
     uint64_t deleted; /* in the region: sealed chunks that were written anew */
 };
 size_t storage_window_bytes(struct storage *db, struct window_bytes out[STORAGE_WINDOWS_MAX]);
+
+/* How sweeps held others up. */
+struct sweep_times {
+    struct counter sweeps;  /* that came to their end */
+    struct histogram holds; /* of a shard's write lock, one by one */
+};
+const struct sweep_times *storage_sweep_times(const struct storage *db);
 
 /* Walk everything; aborts on a broken invariant. For tests; takes all shard locks in turn. */
 void storage_check(struct storage *db);

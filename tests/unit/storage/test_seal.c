@@ -76,6 +76,11 @@ START_TEST(a_closed_window_is_sealed_as_a_whole)
     store_settle(&s);
     storage_check(s.db);
     ck_assert_uint_eq(sealed_chunks(&s), SERIES);
+    ck_assert_uint_eq(counter_read(&storage_sweep_times(s.db)->sweeps), 1);
+    uint64_t holds = 0;
+    for (size_t i = 0; i <= HISTOGRAM_BUCKETS; i++)
+        holds += counter_read(&storage_sweep_times(s.db)->holds.buckets[i]);
+    ck_assert_uint_ge(holds, SERIES / SEAL_BATCH);
     memstats_read(&sealed);
     struct window_bytes rows[STORAGE_WINDOWS_MAX];
     ck_assert_uint_eq(storage_window_bytes(s.db, rows), 1);
