@@ -12,7 +12,7 @@
 #include "base/thread.h"
 
 struct tally_shared tally_shared;
-_Thread_local struct cache *cache_mine;
+_Thread_local struct cache_seat cache_seat;
 
 static struct {
     struct mutex lock;
@@ -21,13 +21,20 @@ static struct {
     _Atomic(struct cache *) first; /* by next; only ever pushed */
     _Atomic uint64_t attached;
     _Atomic uint64_t stack_bytes; /* of the records of long stacks */
-} caches = {.lock = MUTEX_INIT(LOCK_META)};
+} caches = {.lock = MUTEX_INIT(LOCK_CACHES)};
 
+/* At the end of a thread. libc frees behind this, when no exit hook runs any more: no cache for
+ * that, nobody would take it back. */
 static void detach(void *value)
 {
     struct cache *cache = value;
+    mutex_lock(&caches.lock);
+    cache->seat = NULL; /* nobody takes it any more, and nobody has it now */
+    mutex_unlock(&caches.lock);
     cache_flush(cache);
-    cache_mine = NULL;
+    atomic_store_explicit(&cache_seat.cache, NULL, memory_order_relaxed);
+    cache_seat.owned = NULL;
+    cache_seat.left = true;
     mutex_lock(&caches.lock);
     cache->next_free = caches.free;
     caches.free = cache;
@@ -78,7 +85,7 @@ static struct cache *create(void)
     return cache;
 }
 
-struct cache *cache_attach(void)
+static struct cache *attach(void)
 {
     mutex_lock(&caches.lock);
     struct cache *cache = caches.free;
@@ -88,9 +95,32 @@ struct cache *cache_attach(void)
     if (!cache) return NULL;
     set_up_bins(cache);
     atomic_fetch_add_explicit(&caches.attached, 1, memory_order_relaxed);
-    cache_mine = cache;
+    cache_seat.owned = cache;
+    atomic_store_explicit(&cache_seat.cache, cache, memory_order_relaxed);
     thread_exit_hook_set(&caches.hook, cache);
+    mutex_lock(&caches.lock);
+    cache->seat = &cache_seat;
+    mutex_unlock(&caches.lock);
     return cache;
+}
+
+/* It was taken out of the seat: it is back when the lock is free. */
+static struct cache *await(void)
+{
+    struct cache *cache = NULL;
+    while (!cache) {
+        cache_leave();
+        mutex_lock(&caches.lock);
+        mutex_unlock(&caches.lock);
+        cache = cache_enter();
+    }
+    return cache;
+}
+
+struct cache *cache_join(void)
+{
+    if (cache_seat.left) return NULL;
+    return cache_seat.owned ? await() : attach();
 }
 
 /* An empty stack, back to its start. */
@@ -210,6 +240,12 @@ void cache_hold(void)
 void cache_let_go(void)
 {
     mutex_unlock(&caches.lock);
+}
+
+void cache_forget_others(void)
+{
+    for (struct cache *cache = cache_first(); cache; cache = cache->next)
+        if (cache->seat != &cache_seat) cache->seat = NULL;
 }
 
 void cache_check(const struct cache *cache)

@@ -13,13 +13,25 @@
  *
  * A cache belongs to one thread at a time. When its thread ends, whoever started it, the objects go
  * back and the cache waits for the next thread; caches are never unmapped, so that memstats can
- * walk them at any moment.
+ * walk them at any moment. What a thread frees after that goes to the central lists directly.
  *
- * Threads: cache_mine and what it points to: the owner; cache_first and tallies: any.
+ * A thread finds its cache in its seat, and it is marked busy from there on until it is done:
+ *
+ *     owner   busy = true;  look into the seat;  ... use the cache ...;  busy = false
+ *     drain   empty the seat;  barrier in all threads;  look at busy;  if not: use the cache
+ *
+ * Of the two, one at least sees what the other wrote first. The owner pays two plain stores for it:
+ * the barrier is the drainer's (alloc/drain), and makes the owner's two steps happen in order
+ * whatever the processor thinks of them. ThreadSanitizer does not know such barriers; for it the
+ * two steps are sequentially consistent.
+ *
+ * Threads: a cache: its owner between cache_enter and cache_leave, or who took it out of the seat;
+ * seat, next_free and watch: LOCK_CACHES; cache_first and tallies: any.
  */
 #ifndef HEARTH_ALLOC_CACHE_H
 #define HEARTH_ALLOC_CACHE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -38,6 +50,13 @@ struct cache_bin {
     struct tally_row tally; /* of class 0 unused: see large_cache */
 };
 
+/* What alloc/drain knows of a cache. */
+struct cache_watch {
+    uint64_t bytes;   /* asked for and given back when it last looked */
+    int64_t since_ns; /* since when it is so */
+    bool drained;     /* and nothing since */
+};
+
 struct cache {
     struct cache_bin bins[SIZE_CLASS_COUNT];
     struct tally_requested requested;
@@ -46,16 +65,45 @@ struct cache {
     unsigned hand;           /* where the search for room goes on */
     struct cache *next;      /* of all caches, constant once published */
     struct cache *next_free; /* of those without a thread */
+    struct cache_seat *seat; /* of its thread; NULL: nobody may take it */
+    struct cache_watch watch;
     void *slots[SIZE_CLASS_COUNT][CACHE_START_OBJECTS];
 };
 
-extern _Thread_local struct cache *cache_mine; /* NULL: this thread has none (yet) */
+struct cache_seat {
+    _Atomic(struct cache *) cache; /* NULL: none yet, or taken away for a moment */
+    atomic_bool busy;
+    bool left;           /* the thread ends: no other cache for it */
+    struct cache *owned; /* the same when it is taken away */
+};
+
+extern _Thread_local struct cache_seat cache_seat;
+
+#if defined(__SANITIZE_THREAD__)
+enum { CACHE_ENTER_STORE = memory_order_seq_cst, CACHE_ENTER_LOAD = memory_order_seq_cst };
+#else
+enum { CACHE_ENTER_STORE = memory_order_relaxed, CACHE_ENTER_LOAD = memory_order_acquire };
+#endif
+
+/* The calling thread's cache, which is its own until cache_leave. NULL: cache_join knows why. */
+static inline struct cache *cache_enter(void)
+{
+    atomic_store_explicit(&cache_seat.busy, true, CACHE_ENTER_STORE);
+    atomic_signal_fence(memory_order_seq_cst); /* the compiler keeps the order */
+    return atomic_load_explicit(&cache_seat.cache, CACHE_ENTER_LOAD);
+}
+
+static inline void cache_leave(void)
+{
+    atomic_store_explicit(&cache_seat.busy, false, memory_order_release);
+}
 
 /* Once, before everything else. */
 void cache_init(void);
 
-/* Give the calling thread a cache; NULL at the memory limit. */
-struct cache *cache_attach(void);
+/* After a cache_enter that gave NULL: get the thread a cache, or wait until it is back. NULL at the
+ * memory limit, and for a thread that ends. */
+struct cache *cache_join(void);
 
 /* Fill the empty stack of a class; false at the limit. */
 MUST_USE bool cache_refill(struct cache *cache, unsigned size_class);
@@ -73,9 +121,12 @@ struct cache *cache_first(void);
 /* Bytes of the caches that have a thread now. */
 uint64_t cache_inuse_bytes(void);
 
-/* For alloc/fork: no thread gets or leaves a cache between the two. */
+/* LOCK_CACHES: no thread gets or leaves a cache between the two, and none is taken. */
 void cache_hold(void);
 void cache_let_go(void);
+
+/* For alloc/fork, in the child, held: the other threads are gone, and their seats with them. */
+void cache_forget_others(void);
 
 /* The owner's stacks: aborts when one holds what it should not. */
 void cache_check(const struct cache *cache);

@@ -9,16 +9,22 @@
 void fork_prepare(void)
 {
     struct page_heap_stats unread;
+    cache_hold();
     central_hold_all();
     page_heap_hold(&unread);
-    cache_hold();
     meta_hold();
 }
 
 void fork_done(void)
 {
     meta_let_go();
-    cache_let_go();
     page_heap_let_go();
     central_let_go_all();
+    cache_let_go();
+}
+
+void fork_done_in_child(void)
+{
+    cache_forget_others();
+    fork_done();
 }

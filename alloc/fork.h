@@ -3,7 +3,8 @@
  *
  * For pthread_atfork, by programs that fork and go on without exec (tests/preload); the server does
  * not. fork_prepare takes every lock of the heap, in their order, and fork_done lets them go, in
- * the parent and in the child. What other threads had in their caches is lost to the child.
+ * the parent; fork_done_in_child does it in the child and forgets where the threads that are not
+ * there had their caches. What other threads had in their caches is lost to the child.
  *
  * Debug builds abort here: their locks of one rank exclude each other.
  *
@@ -14,5 +15,6 @@
 
 void fork_prepare(void);
 void fork_done(void);
+void fork_done_in_child(void);
 
 #endif

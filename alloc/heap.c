@@ -1,8 +1,9 @@
 /*
  * heap - the doors: the path of every allocation, and the rare cases beside it.
  *
- * The fast path is one load of the thread's cache, one of the injection counter, one of the class,
- * a pop, and two plain increments of the tally. Everything else is behind an unlikely branch.
+ * The fast path is entering and leaving the thread's cache (two plain stores and a load), one of
+ * the injection counter, one of the class, a pop, and two plain increments of the tally. Everything
+ * else is behind an unlikely branch.
  */
 #define PLACE_OF_CALLER
 #include "alloc/heap.h"
@@ -78,17 +79,31 @@ void heap_fail_after(uint64_t count)
     atomic_store_explicit(&allocs_left, count, memory_order_relaxed);
 }
 
-static struct cache *my_cache(void)
+/* Enter as the fast path does not: with the heap set up, and a cache if there is one to be had.
+ * Every function below that takes a cache is called between that and cache_leave. */
+static struct cache *join(struct cache *cache)
 {
-    if (LIKELY(cache_mine != NULL)) return cache_mine;
+    if (LIKELY(cache != NULL)) return cache;
     door_open();
-    return cache_attach();
+    return cache_join();
+}
+
+static struct cache *enter(void)
+{
+    return join(cache_enter());
+}
+
+/* The same without giving a thread that has none a cache. */
+static struct cache *enter_own(void)
+{
+    struct cache *cache = cache_enter();
+    return cache || !cache_seat.owned ? cache : cache_join();
 }
 
 /* At the limit: what this thread keeps may free whole spans. True when it kept anything. */
-static bool flush_mine(void)
+static bool flush(struct cache *cache)
 {
-    return cache_mine && cache_flush(cache_mine) > 0;
+    return cache && cache_flush(cache) > 0;
 }
 
 static void *refuse(void)
@@ -123,9 +138,9 @@ static void *alloc_uncached(unsigned size_class, enum heap_tag tag)
 }
 
 /* An object of a class for `size` bytes. */
-static void *alloc_small(unsigned size_class, size_t size, enum heap_tag tag)
+static void *alloc_small(struct cache *cache, size_t size, enum heap_tag tag)
 {
-    struct cache *cache = my_cache();
+    unsigned size_class = class_of(size);
     void *p;
     if (UNLIKELY(!cache)) {
         p = alloc_uncached(size_class, tag);
@@ -133,7 +148,7 @@ static void *alloc_small(unsigned size_class, size_t size, enum heap_tag tag)
     } else {
         struct cache_bin *bin = &cache->bins[size_class];
         if (UNLIKELY(bin->top == bin->bottom) && !cache_refill(cache, size_class) &&
-            !(flush_mine() && cache_refill(cache, size_class)))
+            !(flush(cache) && cache_refill(cache, size_class)))
             return refuse();
         p = *--bin->top;
         tally_bump(&bin->tally.mallocs[tag]);
@@ -183,13 +198,12 @@ static struct span *large_create(struct cache *cache, uint32_t pages)
 {
     struct span *span = cache ? large_cache_take(&cache->large, pages) : NULL;
     if (!span) span = page_heap_alloc(pages, SIZE_CLASS_LARGE);
-    if (!span && flush_mine()) span = page_heap_alloc(pages, SIZE_CLASS_LARGE);
+    if (!span && flush(cache)) span = page_heap_alloc(pages, SIZE_CLASS_LARGE);
     return span;
 }
 
-static void *alloc_large(size_t size, enum heap_tag tag, bool *zero)
+static void *alloc_large(struct cache *cache, size_t size, enum heap_tag tag, bool *zero)
 {
-    struct cache *cache = my_cache();
     uint32_t pages = pages_for(size);
     struct span *span = pages ? large_create(cache, pages) : NULL;
     if (!span) return refuse();
@@ -204,34 +218,40 @@ static void *alloc_large(size_t size, enum heap_tag tag, bool *zero)
 }
 
 /* Everything but the injection. */
-static NO_INLINE void *allocate(size_t size, enum heap_tag tag)
+static void *allocate(struct cache *cache, size_t size, enum heap_tag tag, bool *zero)
 {
-    bool zero;
+    *zero = false;
     if (size == 0) return nothing;
-    if (size <= HEAP_SMALL_MAX) return alloc_small(size_class_of(size), size, tag);
-    return alloc_large(size, tag, &zero);
+    if (size <= HEAP_SMALL_MAX) return alloc_small(cache, size, tag);
+    return alloc_large(cache, size, tag, zero);
 }
 
-static NO_INLINE void *alloc_slowly(size_t size, enum heap_tag tag)
+/* From heap_alloc, which entered. */
+static NO_INLINE void *alloc_slowly(struct cache *cache, size_t size, enum heap_tag tag)
 {
-    if (size && injected_failure()) return NULL;
-    return allocate(size, tag);
+    bool zero;
+    void *p = NULL;
+    cache = join(cache);
+    if (size == 0 || !injected_failure()) p = allocate(cache, size, tag, &zero);
+    cache_leave();
+    return p;
 }
 
 void *heap_alloc(size_t size, enum heap_tag tag)
 {
-    struct cache *cache = cache_mine;
+    struct cache *cache = cache_enter();
     if (UNLIKELY(!cache || size > HEAP_SMALL_MAX || injection_is_on()))
-        return alloc_slowly(size, tag);
+        return alloc_slowly(cache, size, tag);
     unsigned size_class = class_of(size);
     struct cache_bin *bin = &cache->bins[size_class];
     void **top = bin->top;
     /* Class 0 has an empty stack: size 0 leaves here too. */
-    if (UNLIKELY(top == bin->bottom)) return allocate(size, tag);
+    if (UNLIKELY(top == bin->bottom)) return alloc_slowly(cache, size, tag);
     void *p = *--top;
     bin->top = top;
     tally_bump(&bin->tally.mallocs[tag]);
     tally_grow(&cache->requested.given_bytes[tag], size);
+    cache_leave();
     live_mark(p, size, tag);
     poison_show(p, size);
     return p;
@@ -243,9 +263,9 @@ void *heap_calloc(size_t count, size_t size, enum heap_tag tag)
     if (__builtin_mul_overflow(count, size, &bytes)) return NULL;
     if (bytes == 0) return nothing;
     if (door_refuses()) return NULL;
-    bool zero = false;
-    void *p = bytes <= HEAP_SMALL_MAX ? alloc_small(size_class_of(bytes), bytes, tag)
-                                      : alloc_large(bytes, tag, &zero);
+    bool zero;
+    void *p = allocate(enter(), bytes, tag, &zero);
+    cache_leave();
     if (p && !zero) memset(p, 0, bytes);
     return p;
 }
@@ -275,10 +295,9 @@ static struct span *large_span(const void *p)
     return span;
 }
 
-static void free_large(void *p, size_t size, enum heap_tag tag)
+static void free_large(struct cache *cache, void *p, size_t size, enum heap_tag tag)
 {
     struct span *span = large_span(p);
-    struct cache *cache = my_cache();
     ASSERT(span->pages == pages_for(size)); /* else allocated with another size */
     tally_taken(cache, size, tag);
     tally_large_free(cache, span_bytes(span), tag);
@@ -293,16 +312,8 @@ static void free_large(void *p, size_t size, enum heap_tag tag)
     page_heap_free(span);
 }
 
-static NO_INLINE void free_slowly(void *p, size_t size, enum heap_tag tag)
+static void free_small(struct cache *cache, void *p, size_t size, enum heap_tag tag)
 {
-    if (!p || p == nothing) return;
-    live_unmark(p, size, tag);
-    ASSERT(page_map_offset(p) < page_map.reserved_bytes); /* else not from this heap */
-    if (size > HEAP_SMALL_MAX) {
-        free_large(p, size, tag);
-        return;
-    }
-    struct cache *cache = my_cache();
     unsigned size_class = class_of(size);
     ASSERT(is_of_class(p, size_class)); /* else allocated with another size */
     poison_hide(p, size_classes[size_class].bytes);
@@ -318,12 +329,27 @@ static NO_INLINE void free_slowly(void *p, size_t size, enum heap_tag tag)
     *bin->top++ = p;
 }
 
+/* From heap_free, which entered. */
+static NO_INLINE void free_slowly(struct cache *cache, void *p, size_t size, enum heap_tag tag)
+{
+    if (p && p != nothing) {
+        live_unmark(p, size, tag);
+        ASSERT(page_map_offset(p) < page_map.reserved_bytes); /* else not from this heap */
+        cache = join(cache);
+        if (size > HEAP_SMALL_MAX)
+            free_large(cache, p, size, tag);
+        else
+            free_small(cache, p, size, tag);
+    }
+    cache_leave();
+}
+
 void heap_free(void *p, size_t size, enum heap_tag tag)
 {
-    struct cache *cache = cache_mine;
+    struct cache *cache = cache_enter();
     if (UNLIKELY(!cache || size > HEAP_SMALL_MAX ||
                  page_map_offset(p) >= page_map.reserved_bytes)) {
-        free_slowly(p, size, tag);
+        free_slowly(cache, p, size, tag);
         return;
     }
     unsigned size_class = class_of(size);
@@ -331,7 +357,7 @@ void heap_free(void *p, size_t size, enum heap_tag tag)
     void **top = bin->top;
     /* Class 0 has an empty stack without room. */
     if (UNLIKELY(top == bin->ceiling)) {
-        free_slowly(p, size, tag);
+        free_slowly(cache, p, size, tag);
         return;
     }
     live_unmark(p, size, tag);
@@ -340,6 +366,7 @@ void heap_free(void *p, size_t size, enum heap_tag tag)
     tally_grow(&cache->requested.taken_bytes[tag], size);
     *top = p;
     bin->top = top + 1;
+    cache_leave();
 }
 
 static size_t usable_size(const void *p)
@@ -405,10 +432,12 @@ static bool resize_in_place(void *p, size_t old_size, size_t size, enum heap_tag
     } else if (size > HEAP_SMALL_MAX || class_of(size) != class_of(old_size)) {
         return false;
     }
+    struct cache *cache = enter();
     if (size > old_size)
-        tally_given(cache_mine, size - old_size, tag);
+        tally_given(cache, size - old_size, tag);
     else
-        tally_taken(cache_mine, old_size - size, tag);
+        tally_taken(cache, old_size - size, tag);
+    cache_leave();
     poison_hide(p, usable_size(p));
     poison_show(p, size);
     live_close(p, size);
@@ -426,7 +455,9 @@ void *heap_resize(void *p, size_t old_size, size_t size, enum heap_tag tag)
     ASSERT(heap_good_size(old_size) == usable_size(p)); /* else allocated with another size */
     if (door_refuses()) return NULL;
     if (resize_in_place(p, old_size, size, tag)) return p;
-    void *moved = allocate(size, tag);
+    bool zero;
+    void *moved = allocate(enter(), size, tag, &zero);
+    cache_leave();
     if (!moved) return NULL;
     memcpy(moved, p, old_size < size ? old_size : size);
     heap_free(p, old_size, tag);
@@ -435,12 +466,15 @@ void *heap_resize(void *p, size_t old_size, size_t size, enum heap_tag tag)
 
 void heap_flush_thread(void)
 {
-    if (cache_mine) cache_flush(cache_mine);
+    (void)flush(enter_own());
+    cache_leave();
 }
 
 void heap_check(void)
 {
-    if (cache_mine) cache_check(cache_mine);
+    const struct cache *cache = enter_own();
+    if (cache) cache_check(cache);
+    cache_leave();
     central_check();
     page_heap_check();
 }

@@ -2,7 +2,10 @@
 #include "alloc/os.h"
 
 #include <errno.h>
+#include <linux/membarrier.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "alloc/heap.h"
@@ -62,4 +65,14 @@ void os_advise_huge(void *p, size_t bytes, bool huge)
 bool os_release_lazily(void *p, size_t bytes)
 {
     return madvise(p, bytes, MADV_FREE) == 0;
+}
+
+bool os_barrier(void)
+{
+    static atomic_bool registered;
+    if (!atomic_load_explicit(&registered, memory_order_relaxed)) {
+        if (syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0)) return false;
+        atomic_store_explicit(&registered, true, memory_order_relaxed);
+    }
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
 }

@@ -46,4 +46,8 @@ void os_advise_huge(void *p, size_t bytes, bool huge);
 /* Let the system take the pages whenever it wants to; until then they keep what they hold. */
 MUST_USE bool os_release_lazily(void *p, size_t bytes);
 
+/* Every thread of this process has, at some moment during the call, all its earlier stores visible
+ * and none of its later loads done. False when the system has no such thing. */
+MUST_USE bool os_barrier(void);
+
 #endif

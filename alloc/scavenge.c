@@ -8,6 +8,7 @@
  */
 #include <stdatomic.h>
 
+#include "alloc/drain.h"
 #include "alloc/heap.h"
 #include "alloc/page_heap.h"
 #include "alloc/scavenge_policy.h"
@@ -32,6 +33,7 @@ uint64_t heap_scavenge_round(int64_t now_ns)
     struct scavenge_demand demand;
     if (atomic_flag_test_and_set_explicit(&busy, memory_order_acquire)) return 0;
     if (policy.options.idle_age_ns == 0) set_up();
+    (void)drain_idle(now_ns);
     page_heap_demand(&demand);
     uint64_t wanted = scavenge_policy_round(&policy, now_ns, &demand);
     if (wanted >= HEAP_PAGE_BYTES) {

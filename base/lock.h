@@ -25,6 +25,7 @@ enum lock_rank {
     LOCK_REGIONS,     /* which region each window has, and allocation in them */
     LOCK_EPOCH,       /* reader registration, garbage lists */
     LOCK_REGEX,       /* cache of compiled expressions */
+    LOCK_CACHES,      /* which thread has which cache; draining them */
     LOCK_CENTRAL,     /* spans of one size class */
     LOCK_PAGE_HEAP,   /* free pages */
     LOCK_PLACES,      /* where memory was asked for (debug builds) */

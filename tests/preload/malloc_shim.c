@@ -148,7 +148,7 @@ __attribute__((constructor)) static void start(void)
 {
     const char *path = getenv("HEARTH_MALLOC_REPORT");
     if (path && strlen(path) < sizeof(report_path)) strcpy(report_path, path);
-    pthread_atfork(fork_prepare, fork_done, fork_done);
+    pthread_atfork(fork_prepare, fork_done, fork_done_in_child);
 }
 
 __attribute__((destructor)) static void report(void)

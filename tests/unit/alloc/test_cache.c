@@ -12,8 +12,8 @@ static struct cache *start(void)
 {
     heap_free(heap_alloc(1, HEAP_PROCESS), 1, HEAP_PROCESS);
     heap_flush_thread();
-    ck_assert_ptr_nonnull(cache_mine);
-    return cache_mine;
+    ck_assert_ptr_nonnull(cache_seat.owned);
+    return cache_seat.owned;
 }
 
 static uint32_t held(const struct cache *cache, unsigned size_class)
@@ -96,7 +96,7 @@ END_TEST
 static void report_cache(void *arg)
 {
     heap_free(heap_alloc(64, HEAP_HTTP), 64, HEAP_HTTP);
-    *(struct cache **)arg = cache_mine;
+    *(struct cache **)arg = cache_seat.owned;
 }
 
 START_TEST(the_cache_of_a_thread_that_ended_serves_the_next_one)

@@ -18,7 +18,7 @@ static struct large_cache *start(void)
 {
     heap_free(heap_alloc(1, HEAP_PROCESS), 1, HEAP_PROCESS);
     heap_flush_thread();
-    return &cache_mine->large;
+    return &cache_seat.owned->large;
 }
 
 START_TEST(a_freed_object_serves_the_next_request_of_its_length)
