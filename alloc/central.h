@@ -7,11 +7,18 @@
  * Objects move in batches between here and the thread caches. An empty span is given back at once:
  * the caches are what keeps that from happening in turns.
  *
+ * Of spans that nobody touched for a while, the system pages that lie free go back to the system
+ * (central_trim); slots on resident pages are handed out first.
+ *
+ *     partial --trim--> moving --madvise, no lock--> partial, or gone: all its free slots lie on
+ *     pages that are not resident; served last, and charged again then
+ *
  * Threads: any; LOCK_CENTRAL, one per class. New spans are fetched outside the lock.
  */
 #ifndef HEARTH_ALLOC_CENTRAL_H
 #define HEARTH_ALLOC_CENTRAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/compiler.h"
@@ -27,6 +34,20 @@ void central_give(unsigned size_class, void *const *objects, uint32_t count);
 
 /* Spans of the class that are in use now: a relaxed read. */
 uint64_t central_spans(unsigned size_class);
+
+/* The clock of spans, in units of the caller's choice, modulo 256. */
+void central_tick(uint8_t now);
+
+/* Give back pages of the class's spans that were not touched for `age` ticks, at most `bytes` and
+ * those of one span more; lazily as os_release_lazily does. Returns how many bytes went. No lock is
+ * held meanwhile, and none for more than a few spans. */
+uint64_t central_trim(unsigned size_class, uint8_t age, uint64_t bytes, bool lazily);
+
+/* Bytes of spans in use that are given back now; that were, ever; and that were taken again, ever:
+ * relaxed reads. */
+uint64_t central_released_bytes(void);
+uint64_t central_trimmed_bytes(void);
+uint64_t central_retaken_bytes(void);
 
 /* For alloc/fork: no object comes or goes between the two. */
 void central_hold_all(void);

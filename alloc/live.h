@@ -56,6 +56,7 @@ void live_debug_open(const void *p);
 void live_debug_close(void *p, size_t size);
 void live_debug_reset(struct span *span);
 void live_debug_fill(struct span *span);
+void live_debug_refill(struct span *span, uint32_t pages);
 void live_debug_check_span(struct span *span);
 void live_debug_check_free(const void *p);
 
@@ -99,6 +100,12 @@ static inline void live_reset(struct span *span)
 static inline void live_fill(struct span *span)
 {
     if (HEARTH_DEBUG) live_debug_fill(span);
+}
+
+/* System pages of it that had been given back (span.gone) are about to be used again. */
+static inline void live_refill(struct span *span, uint32_t pages)
+{
+    if (HEARTH_DEBUG) live_debug_refill(span, pages);
 }
 
 /* All slots of a span in use. The lock that its bits belong to is held: of its class, or of the

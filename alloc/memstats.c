@@ -178,7 +178,8 @@ static void fill_system(struct memstats *out, const struct page_heap_stats *page
     out->heap_inuse = pages->inuse_bytes;
     out->heap_idle = pages->idle_bytes;
     out->heap_released = pages->released_bytes;
-    out->scavenged_total = pages->released_total;
+    out->span_released = central_released_bytes();
+    out->scavenged_total = pages->released_total + central_trimmed_bytes();
     out->mspan_inuse = meta.inuse_bytes[META_SPAN];
     out->mspan_sys = meta.carved_bytes[META_SPAN];
     out->mcache_inuse = cache_inuse_bytes();

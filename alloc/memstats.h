@@ -15,6 +15,8 @@
  * heap_inuse - heap_alloc is what it is in Go: free slots in live spans and their carve tails.
  * Objects that sit in thread caches count as free. It is the sum of four:
  *     heap_inuse - heap_alloc = free_slot_bytes + tail_bytes + region_bytes + cached_bytes
+ * Go gives no part of a span back; we do, and count the span as in use all the same: span_released
+ * tells how much of heap_inuse is not resident.
  *
  * Threads: any, at any time; nobody is stopped.
  */
@@ -49,6 +51,7 @@ struct memstats {
     uint64_t heap_inuse;             /* in spans with objects (whole spans), cached ones included */
     uint64_t heap_idle;              /* in no span, resident or not */
     uint64_t heap_released;          /* idle and given back to the system */
+    uint64_t span_released;          /* of heap_inuse: free and given back to the system */
     uint64_t free_slot_bytes;        /* slots of class spans without an object, in caches or not */
     uint64_t tail_bytes;             /* ends of class spans, too short for an object */
     uint64_t region_bytes;           /* blocks of regions: tails and deleted objects */

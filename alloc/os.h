@@ -16,8 +16,9 @@
 
 #include "base/compiler.h"
 
-/* Of huge pages, so that our blocks of this size are theirs. */
-enum { OS_RANGE_ALIGNMENT = 2 << 20 };
+/* Of huge pages, so that our blocks of this size are theirs; and the smallest piece to give back.
+ */
+enum { OS_RANGE_ALIGNMENT = 2 << 20, OS_PAGE_BYTES = 4096 };
 
 struct os_range {
     uint8_t *base; /* aligned to OS_RANGE_ALIGNMENT; NULL before os_range_reserve */
@@ -35,7 +36,7 @@ void os_range_trim(struct os_range *range, size_t bytes);
 MUST_USE bool os_range_commit(struct os_range *range, size_t bytes);
 
 /* Give the pages back: they leave the resident set now and are zero when touched next. p and bytes
- * are multiples of the heap's page. False when the system refuses (locked memory). */
+ * are multiples of OS_PAGE_BYTES. False when the system refuses (locked memory, longer pages). */
 MUST_USE bool os_release(void *p, size_t bytes);
 
 /* Ask for huge pages in whole blocks of OS_RANGE_ALIGNMENT, or take that back. A range starts

@@ -332,7 +332,32 @@ static void forget_huge(struct span *span)
     span->huge = false;
 }
 
-static void free_one(struct span *span)
+/* A run is resident as a whole or, still gone, not at all. */
+static void make_whole(struct span *span)
+{
+    uint64_t gone = (uint64_t)__builtin_popcount(span->gone) * OS_PAGE_BYTES;
+    if (limit_charge(gone)) {
+        span->gone = 0;
+        return;
+    }
+    /* Memory that was locked after it had gone in part is resident, but at least not taken for
+     * zero. */
+    span->known_zero = os_release(page_map_address(span->page), bytes_of(span->pages));
+    limit_uncharge(bytes_of(span->pages) - gone);
+}
+
+static void free_released(struct span *span)
+{
+    heap.dirty |= !span->known_zero;
+    span->gone = 0;
+    heap.inuse_pages -= span->pages;
+    heap.released_pages += span->pages;
+    heap.released_pages_total += span->pages;
+    page_map_clear_classes(span);
+    insert_run(span, SPAN_RELEASED);
+}
+
+static void free_resident(struct span *span)
 {
     heap.inuse_pages -= span->pages;
     heap.idle_pages += span->pages;
@@ -352,12 +377,13 @@ void page_heap_free(struct span *first)
     for (struct span *span = first; span; span = span->after) {
         poison_hide(page_map_address(span->page), bytes_of(span->pages));
         forget_huge(span);
+        if (span->gone) make_whole(span);
     }
     mutex_lock(&heap.lock);
     while (first) {
         struct span *span = first;
         first = span->after;
-        free_one(span);
+        (span->gone ? free_released : free_resident)(span);
     }
     mutex_unlock(&heap.lock);
 }
@@ -461,6 +487,14 @@ void page_heap_demand(struct scavenge_demand *out)
     heap.idle_pages_low = heap.idle_pages;
     heap.taken_pages = 0;
     mutex_unlock(&heap.lock);
+}
+
+bool page_heap_releases_lazily(void)
+{
+    mutex_lock(&heap.lock);
+    bool lazily = heap.lazily;
+    mutex_unlock(&heap.lock);
+    return lazily;
 }
 
 void page_heap_release_lazily(bool lazily)

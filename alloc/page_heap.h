@@ -38,7 +38,9 @@ MUST_USE struct span *page_heap_alloc_block(uint32_t pages, bool huge);
  * no split, no join, no system call. NULL when there is none. */
 MUST_USE struct span *page_heap_reuse(uint32_t pages, uint32_t wanted);
 
-/* The spans chained by after become free runs; the records are gone for the caller. */
+/* The spans chained by after become free runs; the records are gone for the caller. System pages
+ * that a class span had given back are charged again, as resident ones are; at the limit the span
+ * goes back as a whole. */
 void page_heap_free(struct span *first);
 
 /* Change the length of a SPAN_LARGE (no huge one) in place: to fewer pages, or into the free run
@@ -50,6 +52,7 @@ void page_heap_demand(struct scavenge_demand *out);
 
 /* Whether page_heap_release leaves it to the system when pages really go (os_release_lazily). */
 void page_heap_release_lazily(bool lazily);
+bool page_heap_releases_lazily(void);
 
 /* Give idle pages back to the system, longest runs first and of those the whole blocks of 2 MiB, so
  * that no huge page is split while there is another choice; at most `bytes`; returns how many bytes

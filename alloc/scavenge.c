@@ -2,29 +2,81 @@
  * scavenge - the doors of heap.h that give memory back: rounds by policy, and at once.
  *
  * A round asks the page heap what was needed since the last one, lets alloc/scavenge_policy decide,
- * and gives that much back outside all locks. Nobody but the caller of a round ever waits for it.
+ * and gives that much back outside all locks. What it leaves of its time goes to the class spans:
+ * sweeps over all classes, a few times in the idle age, in steps that alloc/trim_policy allows.
+ * Nobody but the caller of a round ever waits for it.
  *
  * Threads: any; a round that finds another one under way does nothing.
  */
 #include <stdatomic.h>
 
+#include "alloc/central.h"
 #include "alloc/drain.h"
 #include "alloc/heap.h"
 #include "alloc/page_heap.h"
 #include "alloc/scavenge_policy.h"
+#include "alloc/trim_policy.h"
 #include "base/clock.h"
 
-enum { IDLE_AGE_S = 5, CPU_PERMILLE = 10, KEEP_PARTS = 32 };
+enum {
+    IDLE_AGE_S = 5,
+    CPU_PERMILLE = 10,
+    KEEP_PARTS = 32,
+    TICKS = 8 /* of the clock of spans, in the idle age: it is exact but for one of them */
+};
+
+#define IDLE_AGE_NS (IDLE_AGE_S * INT64_C(1000000000))
+#define TICK_NS     (IDLE_AGE_NS / TICKS)
 
 static atomic_flag busy = ATOMIC_FLAG_INIT;
 static struct scavenge_policy policy; /* of the round under way; options of 0 before the first */
 
+static struct {
+    struct trim_policy policy;
+    uint64_t retaken_bytes; /* at the last round */
+    unsigned next_class;    /* of the sweep under way */
+    int64_t started_ns;
+} sweep;
+
 static void set_up(void)
 {
-    const struct scavenge_options options = {.idle_age_ns = IDLE_AGE_S * INT64_C(1000000000),
-                                             .cpu_permille = CPU_PERMILLE,
-                                             .keep_parts = KEEP_PARTS};
+    const struct scavenge_options options = {
+        .idle_age_ns = IDLE_AGE_NS, .cpu_permille = CPU_PERMILLE, .keep_parts = KEEP_PARTS};
     scavenge_policy_init(&policy, &options);
+    trim_policy_init(&sweep.policy, IDLE_AGE_NS);
+    sweep.next_class = SIZE_CLASS_COUNT;
+}
+
+/* Go on with the sweep, up to so many bytes. */
+static uint64_t trim(uint64_t bytes)
+{
+    uint8_t age = (uint8_t)(sweep.policy.age_ns / TICK_NS);
+    bool lazily = page_heap_releases_lazily();
+    uint64_t gone = 0;
+    while (sweep.next_class < SIZE_CLASS_COUNT && gone < bytes) {
+        gone += central_trim(sweep.next_class, age, bytes - gone, lazily);
+        if (gone < bytes) sweep.next_class++;
+    }
+    return gone;
+}
+
+static uint64_t trim_round(int64_t now_ns)
+{
+    uint64_t retaken = central_retaken_bytes();
+    uint64_t bytes = trim_policy_round(&sweep.policy, now_ns, retaken - sweep.retaken_bytes,
+                                       scavenge_policy_budget_ns(&policy));
+    sweep.retaken_bytes = retaken;
+    if (sweep.next_class == SIZE_CLASS_COUNT && now_ns - sweep.started_ns >= 2 * TICK_NS) {
+        sweep.next_class = 1;
+        sweep.started_ns = now_ns;
+    }
+    if (bytes < OS_PAGE_BYTES || sweep.next_class == SIZE_CLASS_COUNT) return 0;
+    int64_t cpu_ns = clock_thread_cpu_ns();
+    uint64_t gone = trim(bytes);
+    cpu_ns = clock_thread_cpu_ns() - cpu_ns;
+    trim_policy_spent(&sweep.policy, gone, cpu_ns);
+    scavenge_policy_pay(&policy, cpu_ns);
+    return gone;
 }
 
 uint64_t heap_scavenge_round(int64_t now_ns)
@@ -41,13 +93,19 @@ uint64_t heap_scavenge_round(int64_t now_ns)
         gone = page_heap_release(wanted);
         scavenge_policy_spent(&policy, gone, clock_thread_cpu_ns() - cpu_ns);
     }
+    central_tick((uint8_t)(now_ns / TICK_NS));
+    gone += trim_round(now_ns);
     atomic_flag_clear_explicit(&busy, memory_order_release);
     return gone;
 }
 
 uint64_t heap_scavenge(uint64_t bytes)
 {
-    return page_heap_release(bytes);
+    uint64_t gone = page_heap_release(bytes);
+    bool lazily = page_heap_releases_lazily();
+    for (unsigned size_class = 1; size_class < SIZE_CLASS_COUNT && gone < bytes; size_class++)
+        gone += central_trim(size_class, 0, bytes - gone, lazily);
+    return gone;
 }
 
 void heap_scavenge_lazily(bool lazily)

@@ -5,12 +5,14 @@
 
 enum {
     MIB = 1 << 20,
-    START_MIB_NS = 80000,   /* giving back 4 KiB pages, measured */
-    MIB_NS_MIN = 1000,      /* a lucky measurement must not lift the pace off the ground */
-    COST_WEIGHT = 4,        /* a measurement counts for a quarter */
-    PURSE_SECONDS = 1,      /* CPU time is saved up for so long */
-    REGRET_AGES = 4,        /* taken again within so many idle ages is soon */
-    REGRET_FADING_AGES = 24 /* half of the regret is forgotten */
+    START_MIB_NS = 80000,    /* giving back 4 KiB pages, measured */
+    MIB_NS_MIN = 1000,       /* a lucky measurement must not lift the pace off the ground */
+    COST_WEIGHT = 4,         /* a measurement counts for a quarter */
+    PURSE_SECONDS = 60,      /* CPU time is saved up for so long */
+    BURST_NS_MAX = 50000000, /* in one round, after a long sleep */
+    BURST_TIMES = 20,        /* it is spent so much faster than it comes in, at most */
+    REGRET_AGES = 4,         /* taken again within so many idle ages is soon */
+    REGRET_FADING_AGES = 24  /* half of the regret is forgotten */
 };
 
 static uint64_t lesser(uint64_t a, uint64_t b)
@@ -29,12 +31,20 @@ void scavenge_policy_init(struct scavenge_policy *policy, const struct scavenge_
     *policy = (struct scavenge_policy){.options = *options, .mib_ns = START_MIB_NS};
 }
 
+static int64_t full_purse_ns(const struct scavenge_policy *policy)
+{
+    return PURSE_SECONDS * SECOND_NS / 1000 * policy->options.cpu_permille;
+}
+
 static void earn(struct scavenge_policy *policy, int64_t elapsed_ns)
 {
-    int64_t most = PURSE_SECONDS * SECOND_NS / 1000 * policy->options.cpu_permille;
+    int64_t most = full_purse_ns(policy);
     if (elapsed_ns > PURSE_SECONDS * SECOND_NS) elapsed_ns = PURSE_SECONDS * SECOND_NS;
     policy->budget_ns += elapsed_ns / 1000 * policy->options.cpu_permille;
     if (policy->budget_ns > most) policy->budget_ns = most;
+    policy->burst_ns = BURST_TIMES * (elapsed_ns / 1000 * policy->options.cpu_permille);
+    if (policy->burst_ns > BURST_NS_MAX) policy->burst_ns = BURST_NS_MAX;
+    if (policy->burst_ns > policy->budget_ns) policy->burst_ns = policy->budget_ns;
 }
 
 /* Write the low of the time since the last round into every slot that this time touches. */
@@ -70,6 +80,7 @@ uint64_t scavenge_policy_round(struct scavenge_policy *policy, int64_t now_ns,
 {
     if (policy->now_ns == 0 || now_ns < policy->now_ns) {
         policy->now_ns = policy->slot_ns = policy->regret_ns = policy->given_ns = now_ns;
+        policy->budget_ns = full_purse_ns(policy);
         return 0;
     }
     earn(policy, now_ns - policy->now_ns);
@@ -82,14 +93,25 @@ uint64_t scavenge_policy_round(struct scavenge_policy *policy, int64_t now_ns,
         low = lesser(low, policy->lows[i]);
     uint64_t keep = demand->inuse_bytes / policy->options.keep_parts;
     if (keep < policy->regret_bytes) keep = policy->regret_bytes;
-    if (policy->budget_ns <= 0) return 0;
-    uint64_t affordable = (uint64_t)policy->budget_ns * MIB / (uint64_t)policy->mib_ns;
+    if (policy->burst_ns <= 0) return 0;
+    uint64_t affordable = (uint64_t)policy->burst_ns * MIB / (uint64_t)policy->mib_ns;
     return lesser(minus(low, keep), affordable);
+}
+
+int64_t scavenge_policy_budget_ns(const struct scavenge_policy *policy)
+{
+    return policy->burst_ns;
+}
+
+void scavenge_policy_pay(struct scavenge_policy *policy, int64_t cpu_ns)
+{
+    policy->budget_ns -= cpu_ns;
+    policy->burst_ns -= cpu_ns;
 }
 
 void scavenge_policy_spent(struct scavenge_policy *policy, uint64_t bytes, int64_t cpu_ns)
 {
-    policy->budget_ns -= cpu_ns;
+    scavenge_policy_pay(policy, cpu_ns);
     if (bytes == 0) return;
     policy->given_bytes += bytes;
     policy->given_ns = policy->now_ns;

@@ -9,8 +9,9 @@
  *
  * Age: pages are alike, so it is the amount that has to be idle for scavenge_options.idle_age_ns,
  *      whichever pages make it up.
- * Pace: rounds may spend a share of one core; the cost per byte is learned from what they spent.
- * Target: a part of the memory in use is kept as a reserve.
+ * Pace: rounds may spend a share of one core, saved up for a minute and spent at most twenty times
+ *       as fast as it comes in; the cost per byte is learned from what they spent. The first
+ * minute's share is there from the start. Target: a part of the memory in use is kept as a reserve.
  * Hysteresis: what had to be taken from the system again soon after it had gone is kept from then
  *      on, and given up slowly. So a load that comes and goes faster than that is left alone.
  *
@@ -36,6 +37,7 @@ struct scavenge_policy {
     unsigned slot;                 /* index of the current one */
     uint64_t lows[SCAVENGE_SLOTS]; /* least idle bytes in each slot */
     int64_t budget_ns;             /* CPU time saved up; negative when overdrawn */
+    int64_t burst_ns;              /* of it, what this round may still spend */
     int64_t mib_ns;                /* what a MiB costs */
     uint64_t given_bytes;          /* lately: those that would be regretted */
     int64_t given_ns;              /* when the last of them went */
@@ -56,6 +58,12 @@ void scavenge_policy_init(struct scavenge_policy *policy, const struct scavenge_
 /* Bytes that may go at now_ns (monotonic). */
 uint64_t scavenge_policy_round(struct scavenge_policy *policy, int64_t now_ns,
                                const struct scavenge_demand *demand);
+
+/* CPU time that this round may still spend; negative when overdrawn. */
+int64_t scavenge_policy_budget_ns(const struct scavenge_policy *policy);
+
+/* CPU time went for something else. */
+void scavenge_policy_pay(struct scavenge_policy *policy, int64_t cpu_ns);
 
 /* So many bytes went since, at this cost. */
 void scavenge_policy_spent(struct scavenge_policy *policy, uint64_t bytes, int64_t cpu_ns);

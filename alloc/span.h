@@ -12,6 +12,12 @@
  * the bits follow it directly, and in debug builds a note per slot (alloc/live.h). Records of the
  * other states have no bits, or keep unused ones from an earlier life (record_bytes tells).
  *
+ * A system page of a class span that only free slots touch may be given back to the system: its bit
+ * in `gone` is set, it is not charged, and its slots go to nobody before that is undone.
+ *
+ *     slots   |#####|.....|.....|.....|.....|.....|##  # in use or cached, . free
+ *     pages   |    0    |    1    |    2    |          page 1 can go
+ *
  * Threads: page, pages, state and the tree belong to LOCK_PAGE_HEAP; of a SPAN_SMALL, the list, the
  * bits and the counts belong to its class's LOCK_CENTRAL. page, pages and size_class do not change
  * while the span is in use, except by heap_resize of the owner of a large object.
@@ -19,6 +25,7 @@
 #ifndef HEARTH_ALLOC_SPAN_H
 #define HEARTH_ALLOC_SPAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,9 +44,13 @@ struct span {
     uint8_t known_zero;    /* SPAN_LARGE: was taken from released pages */
     uint8_t owner;         /* SPAN_LARGE: tag + 1; 0 while it is in a thread cache */
     uint8_t huge;          /* SPAN_LARGE: its pages were advised to be huge */
+    uint8_t touched;       /* SPAN_SMALL: tick when slots last came or went (see central_trim) */
+    bool trimmed;          /* SPAN_SMALL: no slot came since pages were last given back */
     uint16_t record_bytes; /* of this record, as asked from meta */
     uint16_t first_word;   /* no bit is set in any word before it */
     uint32_t free_slots;   /* set bits */
+    uint32_t gone;         /* SPAN_SMALL: system pages given back, bit 0 the first */
+    uint16_t gone_slots;   /* free ones on pages that are gone */
     struct span *before;   /* neighbour in a list, or left child in a tree */
     struct span *after;    /* neighbour in a list, or right child in a tree */
     uint64_t bits[];       /* 1: the slot is in the span */
@@ -64,5 +75,14 @@ static inline uint32_t span_record_bytes(unsigned size_class)
     return (uint32_t)sizeof(struct span) + span_words(size_class) * SPAN_WORD_BYTES +
            span_note_bytes(size_class);
 }
+
+/* The system pages that a slot touches. */
+uint32_t span_slot_pages(unsigned size_class, uint32_t slot);
+
+/* The system pages of a class span that no slot but free ones touches, gone ones included. */
+uint32_t span_free_pages(const struct span *span);
+
+/* How many slots touch any of these system pages. */
+uint32_t span_slots_on(const struct span *span, uint32_t pages);
 
 #endif

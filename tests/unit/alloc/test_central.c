@@ -2,12 +2,17 @@
 #include "alloc/central.h"
 
 #include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
 
 #include "alloc/heap.h"
 #include "alloc/live.h"
+#include "alloc/os.h"
 #include "alloc/page_heap.h"
 #include "alloc/page_map.h"
+#include "alloc/poison.h"
 #include "tests/unit/aborts.h"
+#include "tests/unit/alloc/random.h"
 #include "tests/unit/suite.h"
 
 enum { CELL_CLASS = 9, SLOTS = 256 }; /* of 128 bytes, in spans of 4 pages */
@@ -91,6 +96,159 @@ START_TEST(at_the_limit_there_is_nothing_but_what_comes_back)
 }
 END_TEST
 
+static bool is_resident(const void *p)
+{
+    unsigned char resident = 0;
+    void *page = (void *)((uintptr_t)p & ~(uintptr_t)(OS_PAGE_BYTES - 1));
+    ck_assert_int_eq(mincore(page, OS_PAGE_BYTES, &resident), 0);
+    return resident & 1;
+}
+
+/* Write count objects: anything, or what debug builds want to find in free ones. */
+static void fill(void *const *objects, uint32_t count, int value)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        poison_show(objects[i], 128);
+        memset(objects[i], value, 128);
+    }
+}
+
+static void give_clean(void *const *objects, uint32_t count)
+{
+    fill(objects, count, LIVE_PATTERN);
+    central_give(CELL_CLASS, objects, count);
+}
+
+START_TEST(pages_that_lie_free_go_back_and_are_charged_again_when_taken)
+{
+    enum { PER_PAGE = OS_PAGE_BYTES / 128, PAGES = SLOTS / PER_PAGE };
+    void *p[SLOTS];
+    void *again[SLOTS];
+    start();
+    take_all(p, SLOTS);
+    fill(p, SLOTS, 0x5A);
+    /* One object stays on every other page. */
+    for (int page = 0; page < PAGES; page++)
+        give_clean(p + page * PER_PAGE + page % 2, PER_PAGE - page % 2);
+    uint64_t used = heap_used_bytes();
+    ck_assert_uint_eq(central_trim(CELL_CLASS, 1, UINT64_MAX, false), 0); /* too young */
+    ck_assert_uint_eq(central_trim(CELL_CLASS, 0, UINT64_MAX, false), PAGES / 2 * OS_PAGE_BYTES);
+    ck_assert_uint_eq(central_trim(CELL_CLASS, 0, UINT64_MAX, false), 0);
+    ck_assert_uint_eq(central_released_bytes(), PAGES / 2 * OS_PAGE_BYTES);
+    ck_assert_uint_eq(heap_used_bytes(), used - PAGES / 2 * OS_PAGE_BYTES);
+    central_check();
+    for (int page = 0; page < PAGES; page++)
+        ck_assert_int_eq(is_resident(p[page * PER_PAGE]), page % 2);
+
+    /* Resident slots first, all of them; then page by page. */
+    uint32_t resident = PAGES / 2 * (PER_PAGE - 1);
+    ck_assert_uint_eq(central_take(CELL_CLASS, again, SLOTS), resident);
+    ck_assert_uint_eq(heap_used_bytes(), used - PAGES / 2 * OS_PAGE_BYTES);
+    ck_assert_uint_eq(central_take(CELL_CLASS, again + resident, 5), 5);
+    ck_assert_uint_eq(heap_used_bytes(), used - (PAGES / 2 - 1) * OS_PAGE_BYTES);
+    ck_assert_uint_eq(central_retaken_bytes(), OS_PAGE_BYTES);
+    central_check();
+    heap_set_limit(1);
+    uint32_t last = central_take(CELL_CLASS, again + resident + 5, SLOTS);
+    ck_assert_uint_eq(last, PER_PAGE - 5); /* the rest of the page that is charged */
+    ck_assert_uint_eq(central_take(CELL_CLASS, again, 1), 0);
+    heap_set_limit(0);
+    central_check();
+    for (int page = 1; page < PAGES; page += 2) {
+        poison_show(p[page * PER_PAGE], 128);
+        ck_assert_int_eq(*(uint8_t *)p[page * PER_PAGE], 0x5A);
+        give_clean(p + page * PER_PAGE, 1);
+    }
+    give_clean(again, resident + PER_PAGE);
+    ck_assert_uint_eq(central_spans(CELL_CLASS), 0);
+    ck_assert_uint_eq(central_released_bytes(), 0);
+    ck_assert_uint_eq(heap_used_bytes(), used);
+    central_check();
+    page_heap_check();
+}
+END_TEST
+
+START_TEST(an_empty_span_with_pages_gone_is_a_released_run_at_the_limit)
+{
+    void *p[SLOTS];
+    start();
+    take_all(p, SLOTS);
+    fill(p, SLOTS, 0x5A);
+    give_clean(p, SLOTS - 1);
+    uint64_t used = heap_used_bytes();
+    uint64_t gone = central_trim(CELL_CLASS, 0, UINT64_MAX, false);
+    ck_assert_uint_eq(gone, (size_t)SLOTS * 128 - OS_PAGE_BYTES);
+    heap_set_limit(1);
+    give_clean(&p[SLOTS - 1], 1);
+    ck_assert_uint_eq(heap_used_bytes(), used - SLOTS * 128);
+    ck_assert(!is_resident(p[SLOTS - 1]));
+    heap_set_limit(0);
+    central_check();
+    page_heap_check();
+}
+END_TEST
+
+START_TEST(a_span_is_idle_for_as_many_ticks_as_nobody_touched_it)
+{
+    void *p[SLOTS];
+    void *one;
+    start();
+    take_all(p, SLOTS);
+    central_tick(250);
+    central_give(CELL_CLASS, p, SLOTS - 1);
+    central_tick(1); /* seven later: the clock goes round */
+    ck_assert_uint_eq(central_trim(CELL_CLASS, 8, UINT64_MAX, false), 0);
+    ck_assert_uint_eq(central_take(CELL_CLASS, &one, 1), 1);
+    central_tick(2);
+    ck_assert_uint_eq(central_trim(CELL_CLASS, 8, UINT64_MAX, false), 0);
+    central_tick(9);
+    ck_assert_uint_gt(central_trim(CELL_CLASS, 8, 1, false), 0);
+    central_give(CELL_CLASS, &one, 1);
+    central_give(CELL_CLASS, &p[SLOTS - 1], 1);
+    central_tick(0);
+    central_check();
+}
+END_TEST
+
+START_TEST(any_history_of_giving_back_keeps_what_is_in_use)
+{
+    enum { CLASSES = 6, OBJECTS = 3000, STEPS = 60000 };
+    static const unsigned classes[CLASSES] = {1, 9, 20, 40, 60, SIZE_CLASS_COUNT - 1};
+    static uint64_t *objects[OBJECTS];
+    struct random r = random_start("central");
+    start();
+    for (int step = 0; step < STEPS; step++) {
+        uint32_t i = (uint32_t)random_below(&r, OBJECTS);
+        unsigned size_class = classes[i % CLASSES];
+        void *p = objects[i];
+        if (p) {
+            poison_show(p, sizeof(uint64_t));
+            ck_assert_uint_eq(*objects[i], i ^ (uintptr_t)p);
+            memset(p, LIVE_PATTERN, sizeof(uint64_t));
+            central_give(size_class, &p, 1);
+            objects[i] = NULL;
+        } else if (random_below(&r, 4000) > (uint64_t)(step % 4000)) { /* ebb and flow */
+            ck_assert_uint_eq(central_take(size_class, &p, 1), 1);
+            poison_show(p, sizeof(uint64_t));
+            objects[i] = p;
+            *objects[i] = i ^ (uintptr_t)p;
+        }
+        if (random_below(&r, 200) == 0)
+            central_trim(classes[random_below(&r, CLASSES)], 0, random_size(&r, 1 << 20), false);
+        if (step % 2000 == 0) central_check();
+    }
+    for (uint32_t i = 0; i < OBJECTS; i++) {
+        void *p = objects[i];
+        if (!p) continue;
+        memset(p, LIVE_PATTERN, sizeof(uint64_t));
+        central_give(classes[i % CLASSES], &p, 1);
+    }
+    ck_assert_uint_eq(central_released_bytes(), 0);
+    central_check();
+    page_heap_check();
+}
+END_TEST
+
 static void give_twice(void)
 {
     void *p[2];
@@ -108,4 +266,7 @@ END_TEST
 
 SUITE(central, objects_of_a_new_span_come_in_the_order_of_addresses,
       the_fullest_span_is_served_first, at_the_limit_there_is_nothing_but_what_comes_back,
-      an_object_given_back_twice_ends_the_process)
+      pages_that_lie_free_go_back_and_are_charged_again_when_taken,
+      an_empty_span_with_pages_gone_is_a_released_run_at_the_limit,
+      a_span_is_idle_for_as_many_ticks_as_nobody_touched_it,
+      any_history_of_giving_back_keeps_what_is_in_use, an_object_given_back_twice_ends_the_process)

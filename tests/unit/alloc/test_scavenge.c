@@ -3,6 +3,7 @@
 
 #include "alloc/heap.h"
 #include "alloc/memstats.h"
+#include "alloc/page_heap.h"
 #include "alloc/page_map.h"
 #include "tests/unit/suite.h"
 
@@ -82,5 +83,95 @@ START_TEST(lazily_released_memory_is_never_taken_for_zero)
 }
 END_TEST
 
+enum { NODES = 400000, NODE_BYTES = 200 };
+static void *nodes[NODES];
+
+static void alloc_nodes(int from, int step)
+{
+    for (int i = from; i < NODES; i += step) {
+        ck_assert_ptr_nonnull(nodes[i] = heap_alloc(NODE_BYTES, HEAP_QUERY));
+        memset(nodes[i], 3, NODE_BYTES);
+    }
+}
+
+/* All but every 100th: no span becomes empty, and most of its pages lie free. */
+static void free_most_nodes(void)
+{
+    for (int i = 0; i < NODES; i++) {
+        if (i % 100 == 0) continue;
+        heap_free(nodes[i], NODE_BYTES, HEAP_QUERY);
+        nodes[i] = NULL;
+    }
+    heap_flush_thread();
+}
+
+static void free_all_nodes(void)
+{
+    for (int i = 0; i < NODES; i++)
+        heap_free(nodes[i], NODE_BYTES, HEAP_QUERY);
+    heap_flush_thread();
+}
+
+START_TEST(pages_inside_spans_go_after_five_seconds_and_are_told)
+{
+    alloc_nodes(0, 1);
+    rounds(100, 110);
+    uint64_t resident = resident_idle();
+    uint64_t inuse = stats().heap_inuse;
+    free_most_nodes();
+    uint64_t used = heap_used_bytes();
+    rounds(110, 114);
+    ck_assert_uint_eq(stats().span_released, 0);
+    rounds(114, 400);
+    struct memstats s = stats();
+    ck_assert_uint_ge(s.span_released, s.heap_inuse / 2);
+    ck_assert_uint_le(s.heap_inuse, inuse);
+    ck_assert_uint_le(heap_used_bytes(), used - s.span_released + resident);
+    heap_check();
+    free_all_nodes();
+    ck_assert_uint_eq(stats().span_released, 0);
+    heap_check();
+}
+END_TEST
+
+START_TEST(a_load_that_comes_and_goes_is_left_alone_after_a_while)
+{
+    uint64_t gone[8];
+    int now = 100;
+    alloc_nodes(0, 1);
+    for (int turn = 0; turn < 8; turn++) {
+        free_most_nodes();
+        gone[turn] = rounds(now, now + 12);
+        for (int i = 1; i < 100; i++)
+            alloc_nodes(i, 100);
+        rounds(now + 12, now + 13);
+        now += 13;
+    }
+    ck_assert_uint_gt(gone[0], (uint64_t)NODES * NODE_BYTES / 2);
+    ck_assert_uint_lt(gone[6] + gone[7], gone[0] / 4);
+    free_all_nodes();
+}
+END_TEST
+
+START_TEST(a_call_gives_back_what_lies_free_in_spans_at_once)
+{
+    alloc_nodes(0, 1);
+    free_most_nodes();
+    while (page_heap_release(UINT64_MAX))
+        continue;
+    uint64_t used = heap_used_bytes();
+    uint64_t gone = heap_scavenge(10 << 20);
+    ck_assert_uint_ge(gone, 10 << 20);
+    ck_assert_uint_lt(gone, 11 << 20);
+    gone += heap_scavenge(UINT64_MAX);
+    ck_assert_uint_eq(stats().span_released, gone);
+    ck_assert_uint_eq(heap_used_bytes(), used - gone);
+    free_all_nodes();
+}
+END_TEST
+
 SUITE(scavenge, idle_memory_goes_after_five_seconds_and_not_before, memory_in_use_is_left_alone,
-      lazily_released_memory_is_never_taken_for_zero)
+      lazily_released_memory_is_never_taken_for_zero,
+      pages_inside_spans_go_after_five_seconds_and_are_told,
+      a_load_that_comes_and_goes_is_left_alone_after_a_while,
+      a_call_gives_back_what_lies_free_in_spans_at_once)

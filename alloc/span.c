@@ -1,0 +1,73 @@
+/* span - slots to system pages and back: arithmetic on the bits. */
+#include "alloc/span.h"
+
+#include <stdbool.h>
+
+#include "alloc/os.h"
+
+static uint32_t slot_at(const struct span *span, uint32_t offset)
+{
+    return size_class_slot(span->size_class, offset);
+}
+
+static uint32_t first_slot(const struct span *span, uint32_t os_page)
+{
+    return slot_at(span, os_page * OS_PAGE_BYTES);
+}
+
+/* Past the last one, or the number of slots. */
+static uint32_t end_slot(const struct span *span, uint32_t os_page)
+{
+    uint32_t slots = size_classes[span->size_class].slots;
+    uint32_t end = slot_at(span, (os_page + 1) * OS_PAGE_BYTES - 1) + 1;
+    return end < slots ? end : slots;
+}
+
+static bool all_free(const struct span *span, uint32_t slot, uint32_t end)
+{
+    while (slot < end) {
+        uint32_t bit = slot % SPAN_WORD_BITS;
+        uint32_t count = SPAN_WORD_BITS - bit < end - slot ? SPAN_WORD_BITS - bit : end - slot;
+        uint64_t wanted = (UINT64_MAX >> (SPAN_WORD_BITS - count)) << bit;
+        if ((span->bits[slot / SPAN_WORD_BITS] & wanted) != wanted) return false;
+        slot += count;
+    }
+    return true;
+}
+
+static uint32_t os_pages(const struct span *span)
+{
+    return size_classes[span->size_class].pages * (uint32_t)(HEAP_PAGE_BYTES / OS_PAGE_BYTES);
+}
+
+uint32_t span_slot_pages(unsigned size_class, uint32_t slot)
+{
+    uint32_t bytes = size_classes[size_class].bytes;
+    uint32_t first = slot * bytes / OS_PAGE_BYTES;
+    uint32_t last = (slot * bytes + bytes - 1) / OS_PAGE_BYTES;
+    return (UINT32_MAX >> (31 - (last - first))) << first;
+}
+
+uint32_t span_free_pages(const struct span *span)
+{
+    uint32_t pages = 0;
+    for (uint32_t p = 0; p < os_pages(span); p++)
+        if (all_free(span, first_slot(span, p), end_slot(span, p))) pages |= UINT32_C(1) << p;
+    return pages;
+}
+
+uint32_t span_slots_on(const struct span *span, uint32_t pages)
+{
+    uint32_t count = 0;
+    uint32_t counted = 0; /* slots below this one are */
+    for (; pages; pages &= pages - 1) {
+        uint32_t p = (uint32_t)__builtin_ctz(pages);
+        uint32_t first = first_slot(span, p);
+        uint32_t end = end_slot(span, p);
+        if (first < counted) first = counted;
+        if (first >= end) continue;
+        count += end - first;
+        counted = end;
+    }
+    return count;
+}
