@@ -378,6 +378,18 @@ uint64_t central_retaken_bytes(void)
     return sum;
 }
 
+uint64_t central_free_slots(unsigned size_class)
+{
+    struct central *c = &centrals[size_class];
+    uint64_t slots = 0;
+    mutex_lock(&c->lock);
+    for (unsigned list = 0; list < LIST_COUNT; list++)
+        for (const struct span *span = c->lists[list]; span; span = span->after)
+            slots += span->free_slots;
+    mutex_unlock(&c->lock);
+    return slots;
+}
+
 void central_hold_all(void)
 {
     for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++)

@@ -35,6 +35,9 @@ void central_give(unsigned size_class, void *const *objects, uint32_t count);
 /* Spans of the class that are in use now: a relaxed read. */
 uint64_t central_spans(unsigned size_class);
 
+/* Slots that lie free in those spans: a walk over them. */
+uint64_t central_free_slots(unsigned size_class);
+
 /* The clock of spans, in units of the caller's choice, modulo 256. */
 void central_tick(uint8_t now);
 

@@ -4,8 +4,9 @@
     programs.py libhearth-malloc.so
 
 Each case runs once on libc's malloc and once with the library in LD_PRELOAD; the results must be
-the same. Every process that ends by exit also walks the heap and its books (see malloc_shim.c),
-which aborts on a broken invariant, so that a status of 0 says more than usual. A few small cases by
+the same. Every process that ends by exit also walks its heap, checks its books and, if its threads
+rest, compares the two (see malloc_shim.c); it aborts on a broken invariant or a difference, so that
+a status of 0 says more than usual. A few small cases by
 default; HEARTH_LONG in the environment makes it all of them, and the work large. A program that is
 not installed is skipped, and that is said.
 """
@@ -173,20 +174,21 @@ CASES_LONG = CASES + [python_modules, cpp_build]
 
 def compare(case, library):
     results = []
-    processes = 0
+    processes = {}
     for preload in (None, library):
         with tempfile.TemporaryDirectory(prefix="hearth-preload-") as name:
             r = Runner(pathlib.Path(name), preload)
             start = time.monotonic()
             results.append((hashlib.sha256(case(r)).hexdigest(), time.monotonic() - start))
             if preload:
-                processes = len(r.reported())
+                processes = r.reported()
     (plain, plain_s), (ours, ours_s) = results
     if plain != ours:
         raise AssertionError("the results differ")
-    if processes == 0:
-        raise AssertionError("no process reported: the library was not used")
-    return (f"same result; {processes} processes walked their heap; "
+    compared = sum(processes.values())
+    if compared == 0:
+        raise AssertionError("no process compared its books with its heap: was the library used?")
+    return (f"same result; {len(processes)} processes walked their heap, {compared} at rest; "
             f"{plain_s:.1f} s, ours {ours_s:.1f} s")
 
 

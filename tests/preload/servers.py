@@ -111,7 +111,8 @@ def wait_for(port, server):
 def serving(r, port, command, stop_signal):
     """Runs the server meanwhile; then it and its children must have ended in order."""
     with open(r.folder / "output", "wb") as output:
-        server = subprocess.Popen(command, cwd=r.folder, env=r.env, stdout=output, stderr=output)
+        server = subprocess.Popen(command, cwd=r.folder, env=r.env, stdout=output, stderr=output,
+                                  start_new_session=True)
     try:
         wait_for(port, server)
         workers = children(server.pid)
@@ -119,11 +120,12 @@ def serving(r, port, command, stop_signal):
         server.send_signal(stop_signal)
         status = server.wait(STOP_S)
     finally:
-        server.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)  # its workers, too
         server.wait()
     if status != 0:
         raise AssertionError(f"the server ended with status {status}")
-    if "LD_PRELOAD" in r.env and not workers | {server.pid} <= r.reported():
+    if "LD_PRELOAD" in r.env and not workers | {server.pid} <= set(r.reported()):
         raise AssertionError("a process of the server did not walk its heap: it crashed, perhaps")
 
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alloc/audit.h"
 #include "alloc/memstats.h"
 #include "base/assert.h"
 #include "base/clock.h"
@@ -53,6 +54,7 @@ static void compare_books(unsigned threads)
     struct census census = {0};
     heap_flush_thread();
     heap_check();
+    ASSERT(audit_books());
     memstats_read(&s);
     memstats_check(&s);
     objects_count_traded(&census);

@@ -1,0 +1,59 @@
+/* audit - one walk between two readings of the books. */
+#include "alloc/audit.h"
+
+#include "alloc/cache.h"
+#include "alloc/central.h"
+#include "alloc/memstats.h"
+#include "alloc/region.h"
+#include "base/assert.h"
+
+struct walk {
+    uint64_t objects[SIZE_CLASS_COUNT]; /* small ones with a user */
+    uint64_t large_bytes;               /* and what lives in regions */
+};
+
+static void leave_out_cached(struct walk *walk)
+{
+    for (const struct cache *cache = cache_first(); cache; cache = cache->next) {
+        for (unsigned c = 1; c < SIZE_CLASS_COUNT; c++)
+            walk->objects[c] -= (uint64_t)(cache->bins[c].top - cache->bins[c].bottom);
+        walk->large_bytes -= cache->large.bytes;
+    }
+}
+
+static struct walk take_walk(const struct memstats *books)
+{
+    struct walk walk = {.large_bytes = books->heap_inuse - region_unused_bytes()};
+    for (unsigned c = 1; c < SIZE_CLASS_COUNT; c++) {
+        uint64_t spans = central_spans(c);
+        walk.objects[c] = spans * size_classes[c].slots - central_free_slots(c);
+        walk.large_bytes -= spans * size_classes[c].pages * HEAP_PAGE_BYTES;
+    }
+    leave_out_cached(&walk);
+    return walk;
+}
+
+static void compare(const struct walk *walk, const struct memstats *books)
+{
+    uint64_t large_bytes = books->heap_alloc;
+    for (unsigned c = 1; c < SIZE_CLASS_COUNT; c++) {
+        uint64_t objects = books->classes[c].mallocs - books->classes[c].frees;
+        ASSERT(walk->objects[c] == objects);
+        large_bytes -= objects * size_classes[c].bytes;
+    }
+    ASSERT(walk->large_bytes == large_bytes);
+}
+
+bool audit_books(void)
+{
+    struct memstats before;
+    struct memstats after;
+    memstats_read(&before);
+    struct walk walk = take_walk(&before);
+    memstats_read(&after);
+    if (before.mallocs != after.mallocs || before.frees != after.frees ||
+        before.heap_inuse != after.heap_inuse)
+        return false;
+    compare(&walk, &after);
+    return true;
+}

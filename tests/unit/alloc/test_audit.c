@@ -1,0 +1,100 @@
+/* audit: the books and a walk agree, at rest; what is forgotten by one of the two is noticed. */
+#include "alloc/audit.h"
+
+#include "alloc/central.h"
+#include "alloc/heap.h"
+#include "alloc/size_class.h"
+#include "alloc/tally.h"
+#include "base/thread.h"
+#include "tests/unit/alloc/death.h"
+#include "tests/unit/alloc/random.h"
+#include "tests/unit/suite.h"
+
+enum { OBJECTS = 3000 };
+
+static void *objects[OBJECTS];
+static size_t sizes[OBJECTS];
+
+static void take_all(struct random *r)
+{
+    for (int i = 0; i < OBJECTS; i++) {
+        sizes[i] = random_size(r, random_below(r, 20) ? 3000 : 300000);
+        objects[i] = heap_alloc(sizes[i], HEAP_CHUNKS);
+    }
+}
+
+static void free_every(int step)
+{
+    for (int i = 0; i < OBJECTS; i += step) {
+        if (objects[i]) heap_free(objects[i], sizes[i], HEAP_CHUNKS);
+        objects[i] = NULL;
+    }
+}
+
+START_TEST(the_books_are_what_a_walk_finds)
+{
+    struct random r = random_start("audit");
+    ck_assert(audit_books());
+    take_all(&r);
+    ck_assert(audit_books());
+    free_every(3);
+    ck_assert(audit_books());
+    heap_flush_thread();
+    ck_assert(audit_books());
+    free_every(1);
+    ck_assert(audit_books());
+}
+END_TEST
+
+static void take_half(void *arg)
+{
+    take_all(arg);
+    free_every(2);
+}
+
+START_TEST(what_another_thread_did_and_left_is_counted)
+{
+    struct random r = random_start("audit of another thread");
+    struct thread t;
+    ck_assert_int_eq(thread_start(&t, "other", take_half, &r, NULL), OK);
+    thread_join(&t);
+    ck_assert(audit_books());
+    free_every(1);
+    ck_assert(audit_books());
+}
+END_TEST
+
+/* An object that nobody was counted for, and one that was counted and is not there. */
+static void take_uncounted(void)
+{
+    void *p;
+    if (central_take(size_class_of(100), &p, 1) == 1) (void)!audit_books();
+}
+
+static void count_untaken(void)
+{
+    tally_add(&tally_shared.rows[size_class_of(100)].mallocs[HEAP_QUERY], 1);
+    (void)!audit_books();
+}
+
+static void count_untaken_large(void)
+{
+    tally_add(&tally_shared.large.malloc_bytes[HEAP_QUERY], HEAP_PAGE_BYTES);
+    (void)!audit_books();
+}
+
+START_TEST(a_difference_ends_the_process)
+{
+    void *keeps_the_span = heap_alloc(100, HEAP_QUERY);
+    void *large = heap_alloc(100000, HEAP_QUERY);
+    ck_assert(audit_books());
+    ck_assert(dies(take_uncounted));
+    ck_assert(dies(count_untaken));
+    ck_assert(dies(count_untaken_large));
+    heap_free(keeps_the_span, 100, HEAP_QUERY);
+    heap_free(large, 100000, HEAP_QUERY);
+}
+END_TEST
+
+SUITE(audit, the_books_are_what_a_walk_finds, what_another_thread_did_and_left_is_counted,
+      a_difference_ends_the_process)
