@@ -87,6 +87,9 @@ uint64_t heap_scavenge_round(int64_t now_ns)
     if (policy.options.idle_age_ns == 0) set_up();
     (void)drain_idle(now_ns);
     page_heap_demand(&demand);
+    /* The reserve is a part of what is resident. Read at two moments: never below nothing. */
+    uint64_t released = central_released_bytes();
+    demand.inuse_bytes -= released < demand.inuse_bytes ? released : demand.inuse_bytes;
     uint64_t wanted = scavenge_policy_round(&policy, now_ns, &demand);
     if (wanted >= HEAP_PAGE_BYTES) {
         int64_t cpu_ns = clock_thread_cpu_ns();

@@ -5,7 +5,9 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "alloc/central.h"
 #include "alloc/memstats.h"
+#include "alloc/size_class.h"
 #include "base/clock.h"
 #include "base/lock.h"
 #include "base/thread.h"
@@ -133,6 +135,8 @@ static void work(void *arg)
         if (what == 0) heap_scavenge(1 << 20);
         if (what == 1) heap_flush_thread();
         if (what == 2) heap_check();
+        if (what >= 990) /* no idle run stands before it, as in heap_scavenge */
+            central_trim(1 + (unsigned)(step % (SIZE_CLASS_COUNT - 1)), 0, 1 << 20, false);
         if (what == 3) heap_scavenge_round(clock_mono_ns() * 1000); /* hours in seconds */
     }
 }
