@@ -45,7 +45,8 @@ enum { CELLS_COPIES_MAX = 16 };
 
 /* Copy the payloads of up to CELLS_COPIES_MAX chains, each word with its most significant byte
  * first, in lock step: while one cell is copied, those of the other chains are on their way from
- * memory. Nobody writes to the chains meanwhile. The copies are used up. */
+ * memory. A chain may grow meanwhile: words behind those that were published, and more cells. The
+ * copies are used up. */
 void cells_gather(struct cells_copy *copies, uint32_t count);
 
 #endif

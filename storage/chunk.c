@@ -193,16 +193,9 @@ static size_t stream_bytes(struct extent extent)
 /* Copy the stream up to the extent into bytes, most significant first; room for stream_bytes. */
 static void stream_copy(const struct chunk *c, struct extent extent, uint8_t *out)
 {
-    const struct cell *cell = cells_at(c->first_cell);
-    uint32_t words = (uint32_t)(stream_bytes(extent) / 4);
-    for (uint32_t i = 0, index = 0; i < words; i++, index++) {
-        if (index == CELL_WORDS) {
-            cell = cells_at(atomic_load_explicit(&cell->next, memory_order_relaxed));
-            index = 0;
-        }
-        uint32_t word = htobe32(word_load(cell, index));
-        memcpy(out + (size_t)i * 4, &word, sizeof(word));
-    }
+    struct cells_copy copy = {
+        .cell = c->first_cell, .bytes = (uint32_t)stream_bytes(extent), .out = out};
+    cells_gather(&copy, 1);
 }
 
 /* Look for a time in the late run. */
