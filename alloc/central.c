@@ -101,38 +101,54 @@ static uint32_t pull_resident(struct span *span, void **out, uint32_t wanted)
     uint32_t bytes = size_classes[span->size_class].bytes;
     uint32_t words = span_words(span->size_class);
     uint8_t *base = page_map_address(span->page);
+    uint64_t *all = span_bits(span);
     uint32_t got = 0;
     for (uint32_t w = span->first_word; w < words; w++) {
-        for (uint64_t bits = span->bits[w]; bits && got < wanted; bits &= bits - 1) {
+        for (uint64_t bits = all[w]; bits && got < wanted; bits &= bits - 1) {
             uint32_t slot = w * SPAN_WORD_BITS + (uint32_t)__builtin_ctzll(bits);
             if (span_slot_pages(span->size_class, slot) & span->gone) continue;
-            span->bits[w] ^= bits & -bits;
+            all[w] ^= bits & -bits;
             out[got++] = base + (size_t)slot * bytes;
         }
     }
-    span->free_slots -= got;
+    span->free_slots -= (uint16_t)got;
     return got;
 }
 
-/* Move up to `wanted` objects from the span's bits to out, lowest address first. */
+/* As pull, from a span without bits. */
+static uint32_t pull_fresh(struct span *span, void **out, uint32_t wanted)
+{
+    uint32_t bytes = size_classes[span->size_class].bytes;
+    uint8_t *first = page_map_address(span->page) + (size_t)span->fresh * bytes;
+    uint32_t got = wanted < span->free_slots ? wanted : span->free_slots;
+    for (uint32_t i = 0; i < got; i++)
+        out[i] = first + (size_t)i * bytes;
+    span->fresh += (uint16_t)got;
+    span->free_slots -= (uint16_t)got;
+    return got;
+}
+
+/* Move up to `wanted` objects from the span to out, lowest address first. */
 static uint32_t pull(struct span *span, void **out, uint32_t wanted)
 {
+    span->touched = atomic_load_explicit(&tick, memory_order_relaxed);
+    if (!span->has_bits) return pull_fresh(span, out, wanted);
+    if (span->gone) return pull_resident(span, out, wanted);
     uint32_t bytes = size_classes[span->size_class].bytes;
     uint32_t words = span_words(span->size_class);
     uint8_t *base = page_map_address(span->page);
+    uint64_t *all = span_bits(span);
     uint32_t got = 0;
-    span->touched = atomic_load_explicit(&tick, memory_order_relaxed);
-    if (span->gone) return pull_resident(span, out, wanted);
     for (uint32_t w = span->first_word; w < words && got < wanted; w++) {
-        uint64_t bits = span->bits[w];
+        uint64_t bits = all[w];
         for (; bits && got < wanted; bits &= bits - 1) {
             uint32_t slot = w * SPAN_WORD_BITS + (uint32_t)__builtin_ctzll(bits);
             out[got++] = base + (size_t)slot * bytes;
         }
-        span->bits[w] = bits;
-        span->first_word = (uint16_t)(bits ? w : w + 1);
+        all[w] = bits;
+        span->first_word = (uint8_t)(bits ? w : w + 1);
     }
-    span->free_slots -= got;
+    span->free_slots -= (uint16_t)got;
     return got;
 }
 
@@ -183,12 +199,6 @@ static struct span *create_span(unsigned size_class)
     const struct size_class *k = &size_classes[size_class];
     struct span *span = page_heap_alloc(k->pages, size_class);
     if (!span) return NULL;
-    uint32_t words = span_words(size_class);
-    for (uint32_t w = 0; w < words; w++)
-        span->bits[w] = UINT64_MAX;
-    if (k->slots % SPAN_WORD_BITS)
-        span->bits[words - 1] = (UINT64_C(1) << (k->slots % SPAN_WORD_BITS)) - 1;
-    span->first_word = 0;
     span->free_slots = k->slots;
     live_fill(span);
     return span;
@@ -227,9 +237,11 @@ static struct span *push(const void *object, unsigned size_class)
     uint32_t slot = page_map_slot(span, object);
     uint32_t w = slot / SPAN_WORD_BITS;
     uint64_t bit = UINT64_C(1) << (slot % SPAN_WORD_BITS);
-    ASSERT(!(span->bits[w] & bit)); /* freed twice */
-    span->bits[w] |= bit;
-    if (w < span->first_word) span->first_word = (uint16_t)w;
+    if (!span->has_bits) span_start_bits(span);
+    uint64_t *word = &span_bits(span)[w];
+    ASSERT(!(*word & bit)); /* freed twice */
+    *word |= bit;
+    if (w < span->first_word) span->first_word = (uint8_t)w;
     span->free_slots++;
     span->touched = atomic_load_explicit(&tick, memory_order_relaxed);
     span->trimmed = false;
@@ -289,6 +301,7 @@ static uint32_t due_pages(struct span *span, uint8_t age)
     uint8_t now = atomic_load_explicit(&tick, memory_order_relaxed);
     if (span->trimmed || (uint8_t)(now - span->touched) < age) return 0;
     span->trimmed = true;
+    if (!span->has_bits) span_start_bits(span);
     return span_free_pages(span) & ~span->gone;
 }
 
@@ -404,11 +417,17 @@ void central_let_go_all(void)
 
 static void check_bits(const struct span *span)
 {
+    const uint64_t *bits = span_bits(span);
     uint32_t words = span_words(span->size_class);
     uint32_t set = 0;
+    if (!span->has_bits) {
+        ASSERT(span->free_slots == size_classes[span->size_class].slots - span->fresh);
+        ASSERT(!span->gone && !span->gone_slots);
+        return;
+    }
     for (uint32_t w = 0; w < words; w++) {
-        ASSERT(w >= span->first_word || span->bits[w] == 0);
-        set += (uint32_t)__builtin_popcountll(span->bits[w]);
+        ASSERT(w >= span->first_word || bits[w] == 0);
+        set += (uint32_t)__builtin_popcountll(bits[w]);
     }
     ASSERT(set == span->free_slots);
     ASSERT((span->gone & ~span_free_pages(span)) == 0);

@@ -11,7 +11,7 @@
 __attribute__((no_sanitize("thread"))) static void copy_unlocked(struct heap_map_run *run,
                                                                  const struct span *span)
 {
-    const volatile uint32_t *free_slots = &span->free_slots;
+    const volatile uint16_t *free_slots = &span->free_slots;
     const volatile uint8_t *owner = &span->owner;
     if (run->state == HEAP_MAP_SMALL) {
         uint32_t free = *free_slots;

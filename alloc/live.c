@@ -25,7 +25,8 @@ struct live_slot {
 
 static atomic_note *notes_of(struct span *span)
 {
-    return (atomic_note *)(void *)(span->bits + span_words(span->size_class));
+    const size_t inline_words = span_inline_words(span->size_class);
+    return (atomic_note *)(void *)((uint64_t *)(void *)(span + 1) + inline_words);
 }
 
 static uint32_t slots_of(const struct span *span)
@@ -249,8 +250,7 @@ static void check_in_use(const struct live_slot *slot)
 
 static bool is_in_span(const struct span *span, uint32_t index)
 {
-    return span->state == SPAN_SMALL &&
-           (span->bits[index / SPAN_WORD_BITS] >> (index % SPAN_WORD_BITS) & 1);
+    return span->state == SPAN_SMALL && span_has(span, index);
 }
 
 void live_debug_check_span(struct span *span)

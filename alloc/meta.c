@@ -19,6 +19,7 @@ static struct {
     struct mutex lock;
     struct os_range range;
     size_t used_bytes;
+    size_t bits_bytes, bits_end; /* the same for META_BITS, and the end of their block */
     /* By kind, so that carved_bytes stays true, and by size in granules. */
     struct free_record *free[META_KIND_COUNT][LIST_COUNT];
     struct meta_stats stats;
@@ -48,8 +49,22 @@ static bool commit(size_t bytes)
     return true;
 }
 
-static void *carve(size_t bytes)
+static void *carve_bits(size_t bytes)
 {
+    if (meta.bits_end - meta.bits_bytes < bytes) {
+        size_t start = bits_align_up(meta.used_bytes, OS_PAGE_BYTES);
+        if (!commit(start + COMMIT_STEP_BYTES)) return NULL;
+        meta.bits_bytes = start;
+        meta.bits_end = meta.used_bytes = start + COMMIT_STEP_BYTES;
+    }
+    void *p = meta_base + meta.bits_bytes;
+    meta.bits_bytes += bytes;
+    return p;
+}
+
+static void *carve(size_t bytes, enum meta_kind kind)
+{
+    if (kind == META_BITS) return carve_bits(bytes);
     size_t start = meta.used_bytes;
     if (bytes > META_RECORD_MAX) start = bits_align_up(start, CACHE_LINE_BYTES);
     if (!commit(start + bytes)) return NULL;
@@ -67,7 +82,7 @@ void *meta_alloc(size_t bytes, enum meta_kind kind)
     if (p) {
         *list = (*list)->next;
     } else {
-        p = carve(bytes);
+        p = carve(bytes, kind);
         if (p) meta.stats.carved_bytes[kind] += bytes;
     }
     if (p) meta.stats.inuse_bytes[kind] += bytes;

@@ -3,6 +3,7 @@
  * builds' places. Never from the heap itself.
  *
  * A bump pointer through one reserved range, and free lists for records up to META_RECORD_MAX.
+ * META_BITS lie on pages of their own: bits that nobody wrote are charged, but not resident.
  * Larger blocks are never given back; their owners reuse them. Addresses are named by 32-bit
  * references (offset / META_GRANULE), which is what the page map stores.
  *
@@ -19,7 +20,7 @@
 /* Spans of debug builds have notes (alloc/live.h). */
 enum { META_GRANULE = 16, META_RECORD_MAX = HEARTH_DEBUG ? 40960 : 8192 };
 
-enum meta_kind { META_SPAN, META_CACHE, META_PLACES, META_KIND_COUNT };
+enum meta_kind { META_SPAN, META_BITS, META_CACHE, META_PLACES, META_KIND_COUNT };
 
 /* Reserve the range. Once, before everything else; aborts when the system refuses. */
 void meta_init(size_t bytes);

@@ -49,19 +49,33 @@ static struct run_tree *tree_of(enum span_state state)
     return state == SPAN_IDLE ? &heap.idle : &heap.released;
 }
 
+static uint32_t bytes_of_bits_apart(unsigned size_class)
+{
+    return (span_words(size_class) - span_inline_words(size_class)) * SPAN_WORD_BYTES;
+}
+
 static struct span *record_create(unsigned size_class, uint32_t page, uint32_t pages)
 {
     uint32_t bytes = span_record_bytes(size_class);
+    uint32_t apart = bytes_of_bits_apart(size_class);
     struct span *span = meta_alloc(bytes, META_SPAN);
     if (!span) return NULL;
+    void *bits = apart ? meta_alloc(apart, META_BITS) : span + 1;
+    if (!bits) {
+        meta_free(span, bytes, META_SPAN);
+        return NULL;
+    }
     *span = (struct span){.page = page, .pages = pages, .record_bytes = (uint16_t)bytes};
     span->size_class = (uint8_t)size_class;
+    span->bits = meta_ref(bits);
     live_reset(span);
     return span;
 }
 
 static void record_destroy(struct span *span)
 {
+    uint32_t apart = bytes_of_bits_apart(span->size_class);
+    if (apart) meta_free(span_bits(span), apart, META_BITS);
     meta_free(span, span->record_bytes, META_SPAN);
 }
 

@@ -24,7 +24,7 @@
 #include "alloc/span.h"
 #include "base/compiler.h"
 
-/* A span of `pages`: SPAN_LARGE for SIZE_CLASS_LARGE, else SPAN_SMALL with its bits undefined and
+/* A span of `pages`: SPAN_LARGE for SIZE_CLASS_LARGE, else SPAN_SMALL without bits and
  * in no list; a chain of one. NULL at the limit or the end of the range. */
 MUST_USE struct span *page_heap_alloc(uint32_t pages, unsigned size_class);
 

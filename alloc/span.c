@@ -5,6 +5,20 @@
 
 #include "alloc/os.h"
 
+void span_start_bits(struct span *span)
+{
+    uint64_t *bits = span_bits(span);
+    uint32_t words = span_words(span->size_class);
+    uint32_t end = size_classes[span->size_class].slots % SPAN_WORD_BITS;
+    uint32_t first = span->fresh / SPAN_WORD_BITS;
+    for (uint32_t w = 0; w < words; w++)
+        bits[w] = w < first ? 0 : UINT64_MAX;
+    if (first < words) bits[first] <<= span->fresh % SPAN_WORD_BITS;
+    if (end) bits[words - 1] &= UINT64_MAX >> (SPAN_WORD_BITS - end);
+    span->first_word = (uint8_t)first;
+    span->has_bits = true;
+}
+
 static uint32_t slot_at(const struct span *span, uint32_t offset)
 {
     return size_class_slot(span->size_class, offset);
@@ -25,11 +39,12 @@ static uint32_t end_slot(const struct span *span, uint32_t os_page)
 
 static bool all_free(const struct span *span, uint32_t slot, uint32_t end)
 {
+    const uint64_t *bits = span_bits(span);
     while (slot < end) {
         uint32_t bit = slot % SPAN_WORD_BITS;
         uint32_t count = SPAN_WORD_BITS - bit < end - slot ? SPAN_WORD_BITS - bit : end - slot;
         uint64_t wanted = (UINT64_MAX >> (SPAN_WORD_BITS - count)) << bit;
-        if ((span->bits[slot / SPAN_WORD_BITS] & wanted) != wanted) return false;
+        if ((bits[slot / SPAN_WORD_BITS] & wanted) != wanted) return false;
         slot += count;
     }
     return true;

@@ -12,6 +12,11 @@
  * the bits follow it directly, and in debug builds a note per slot (alloc/live.h). Records of the
  * other states have no bits, or keep unused ones from an earlier life (record_bytes tells).
  *
+ * A new span needs no bits: slots leave it in the order of addresses, and from `fresh` on all are
+ * still in it. The bits are written when the first slot comes back (span_start_bits). Where there
+ * would be many, they lie apart from the record, in META_BITS, and as long as nothing is freed they
+ * are not resident: of a 16-byte object they would be most of the cost.
+ *
  * A system page of a class span that only free slots touch may be given back to the system: its bit
  * in `gone` is set, it is not charged, and its slots go to nobody before that is undone.
  *
@@ -29,11 +34,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "alloc/meta.h"
 #include "alloc/size_class.h"
 
 enum span_state { SPAN_IDLE, SPAN_QUICK, SPAN_RELEASED, SPAN_MOVING, SPAN_SMALL, SPAN_LARGE };
 
-enum { SPAN_WORD_BITS = 64, SPAN_WORD_BYTES = 8, SPAN_NOTE_BYTES = 8 };
+enum { SPAN_WORD_BITS = 64, SPAN_WORD_BYTES = 8, SPAN_NOTE_BYTES = 8, SPAN_INLINE_WORDS_MAX = 8 };
 
 struct span {
     uint32_t page; /* of the first, counted from the start of the heap's range */
@@ -41,25 +47,34 @@ struct span {
     uint8_t state; /* enum span_state */
     uint8_t size_class;
     uint8_t list;          /* of its central: which one it is in */
-    uint8_t known_zero;    /* SPAN_LARGE: was taken from released pages */
     uint8_t owner;         /* SPAN_LARGE: tag + 1; 0 while it is in a thread cache */
-    uint8_t huge;          /* SPAN_LARGE: its pages were advised to be huge */
     uint8_t touched;       /* SPAN_SMALL: tick when slots last came or went (see central_trim) */
-    bool trimmed;          /* SPAN_SMALL: no slot came since pages were last given back */
+    uint8_t first_word;    /* no bit is set in any word before it */
+    bool known_zero : 1;   /* SPAN_LARGE: was taken from released pages */
+    bool huge : 1;         /* SPAN_LARGE: its pages were advised to be huge */
+    bool trimmed : 1;      /* SPAN_SMALL: no slot came since pages were last given back */
+    bool has_bits : 1;     /* SPAN_SMALL: they count, `fresh` does not */
     uint16_t record_bytes; /* of this record, as asked from meta */
-    uint16_t first_word;   /* no bit is set in any word before it */
-    uint32_t free_slots;   /* set bits */
-    uint32_t gone;         /* SPAN_SMALL: system pages given back, bit 0 the first */
+    uint16_t fresh;        /* slots from here on never left the span */
+    uint16_t free_slots;   /* those in the span */
     uint16_t gone_slots;   /* free ones on pages that are gone */
+    uint32_t gone;         /* SPAN_SMALL: system pages given back, bit 0 the first */
+    uint32_t bits;         /* reference to the words; 1: the slot is in the span */
     struct span *before;   /* neighbour in a list, or left child in a tree */
     struct span *after;    /* neighbour in a list, or right child in a tree */
-    uint64_t bits[];       /* 1: the slot is in the span */
 };
 
 /* Words of bits for a class; 0 for SIZE_CLASS_LARGE. */
 static inline uint32_t span_words(unsigned size_class)
 {
     return (size_classes[size_class].slots + SPAN_WORD_BITS - 1u) / SPAN_WORD_BITS;
+}
+
+/* Those that follow the record; the others are a record of META_BITS. */
+static inline uint32_t span_inline_words(unsigned size_class)
+{
+    uint32_t words = span_words(size_class);
+    return words <= SPAN_INLINE_WORDS_MAX ? words : 0;
 }
 
 /* Of its notes, which only debug builds keep; a large object is one slot. */
@@ -72,14 +87,30 @@ static inline uint32_t span_note_bytes(unsigned size_class)
 
 static inline uint32_t span_record_bytes(unsigned size_class)
 {
-    return (uint32_t)sizeof(struct span) + span_words(size_class) * SPAN_WORD_BYTES +
+    return (uint32_t)sizeof(struct span) + span_inline_words(size_class) * SPAN_WORD_BYTES +
            span_note_bytes(size_class);
 }
+
+static inline uint64_t *span_bits(const struct span *span)
+{
+    return meta_at(span->bits);
+}
+
+/* Whether the slot is in the span. */
+static inline bool span_has(const struct span *span, uint32_t slot)
+{
+    if (!span->has_bits) return slot >= span->fresh;
+    return span_bits(span)[slot / SPAN_WORD_BITS] >> (slot % SPAN_WORD_BITS) & 1;
+}
+
+/* Write the bits of a span that had none. */
+void span_start_bits(struct span *span);
 
 /* The system pages that a slot touches. */
 uint32_t span_slot_pages(unsigned size_class, uint32_t slot);
 
-/* The system pages of a class span that no slot but free ones touches, gone ones included. */
+/* The system pages of a class span with bits that no slot but free ones touches, gone ones
+ * included. */
 uint32_t span_free_pages(const struct span *span);
 
 /* How many slots touch any of these system pages. */

@@ -234,7 +234,17 @@ static struct span *span_of(const void *p)
 static void lose_a_slot(void)
 {
     struct span *span = span_of(heap_alloc(100, HEAP_HTTP));
-    span->bits[0] ^= UINT64_C(1) << 40;
+    span->free_slots--;
+    heap_check();
+}
+
+static void lose_a_bit(void)
+{
+    void *keeps_the_span = heap_alloc(100, HEAP_HTTP);
+    heap_free(heap_alloc(100, HEAP_HTTP), 100, HEAP_HTTP);
+    heap_flush_thread();
+    struct span *span = span_of(keeps_the_span);
+    span_bits(span)[0] ^= UINT64_C(1) << 40;
     heap_check();
 }
 
@@ -243,7 +253,8 @@ static void give_an_object_to_its_span_as_well(void)
     void *p = heap_alloc(100, HEAP_HTTP);
     struct span *span = span_of(p);
     uint32_t slot = page_map_slot(span, p);
-    span->bits[slot / 64] |= UINT64_C(1) << (slot % 64);
+    if (!span->has_bits) span_start_bits(span);
+    span_bits(span)[slot / 64] |= UINT64_C(1) << (slot % 64);
     span->free_slots++;
     span->first_word = 0;
     heap_check();
@@ -265,7 +276,8 @@ static void change_a_class(void)
 
 START_TEST(broken_records_are_found_by_the_walk)
 {
-    ck_assert(dies_saying(lose_a_slot, "set == span->free_slots"));
+    ck_assert(dies_saying(lose_a_slot, "slots - span->fresh"));
+    ck_assert(dies_saying(lose_a_bit, "set == span->free_slots"));
     ck_assert(dies(give_an_object_to_its_span_as_well));
     ck_assert(dies(forget_a_page));
     ck_assert(dies(change_a_class));

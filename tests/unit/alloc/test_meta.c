@@ -5,6 +5,7 @@
 
 #include "alloc/heap.h"
 #include "alloc/limit.h"
+#include "alloc/os.h"
 #include "base/compiler.h"
 #include "tests/unit/suite.h"
 
@@ -61,6 +62,23 @@ START_TEST(large_blocks_start_on_cache_lines)
 }
 END_TEST
 
+START_TEST(bits_lie_on_pages_of_their_own)
+{
+    meta_init(1 << 24);
+    uint8_t *record = meta_alloc(64, META_SPAN);
+    uint8_t *bits = meta_alloc(256, META_BITS);
+    uint8_t *next_record = meta_alloc(64, META_SPAN);
+    uint8_t *next_bits = meta_alloc(512, META_BITS);
+    ck_assert_ptr_eq(next_bits, bits + 256);
+    ck_assert_uint_eq((uintptr_t)bits % OS_PAGE_BYTES, 0);
+    ck_assert_uint_ge((uintptr_t)(bits - record), OS_PAGE_BYTES - 64);
+    ck_assert_uint_ge((uintptr_t)(next_record - bits), OS_PAGE_BYTES);
+    ck_assert_uint_eq(stats().inuse_bytes[META_BITS], 768);
+    meta_free(bits, 256, META_BITS);
+    ck_assert_ptr_eq(meta_alloc(256, META_BITS), bits);
+}
+END_TEST
+
 START_TEST(the_limit_and_the_end_of_the_range_refuse)
 {
     meta_init(1 << 20);
@@ -79,4 +97,5 @@ START_TEST(the_limit_and_the_end_of_the_range_refuse)
 END_TEST
 
 SUITE(meta, records_are_apart_and_found_by_reference, a_freed_record_serves_the_next_of_its_size,
-      large_blocks_start_on_cache_lines, the_limit_and_the_end_of_the_range_refuse)
+      large_blocks_start_on_cache_lines, bits_lie_on_pages_of_their_own,
+      the_limit_and_the_end_of_the_range_refuse)

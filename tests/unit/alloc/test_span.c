@@ -1,6 +1,7 @@
 /* span: which system pages lie free, against a walk over every byte. */
 #include "alloc/span.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "alloc/os.h"
@@ -9,15 +10,19 @@
 
 static struct span *create(unsigned size_class)
 {
-    struct span *span = heap_calloc(1, span_record_bytes(size_class), HEAP_PROCESS);
-    ck_assert_ptr_nonnull(span);
-    span->size_class = (uint8_t)size_class;
+    static bool started;
+    if (!started) meta_init(1 << 24);
+    started = true;
+    struct span *span = meta_alloc(sizeof(struct span), META_SPAN);
+    uint64_t *bits = meta_alloc(span_words(size_class) * SPAN_WORD_BYTES, META_BITS);
+    ck_assert(span && bits);
+    *span = (struct span){.size_class = (uint8_t)size_class, .bits = meta_ref(bits)};
     return span;
 }
 
 static bool is_free(const struct span *span, uint32_t slot)
 {
-    return span->bits[slot / SPAN_WORD_BITS] >> (slot % SPAN_WORD_BITS) & 1;
+    return span_bits(span)[slot / SPAN_WORD_BITS] >> (slot % SPAN_WORD_BITS) & 1;
 }
 
 static uint32_t naive_free_pages(const struct span *span)
@@ -49,15 +54,15 @@ START_TEST(a_page_is_free_when_every_slot_that_touches_it_is)
     for (unsigned c = 1; c < SIZE_CLASS_COUNT; c++) {
         struct span *span = create(c);
         for (uint32_t percent = 0; percent <= 100; percent += 20) {
-            memset(span->bits, 0, span_words(c) * SPAN_WORD_BYTES);
+            memset(span_bits(span), 0, span_words(c) * SPAN_WORD_BYTES);
             for (uint32_t slot = 0; slot < size_classes[c].slots; slot++)
                 if (random_below(&r, 100) < percent)
-                    span->bits[slot / SPAN_WORD_BITS] |= UINT64_C(1) << (slot % SPAN_WORD_BITS);
+                    span_bits(span)[slot / SPAN_WORD_BITS] |= UINT64_C(1)
+                                                              << (slot % SPAN_WORD_BITS);
             ck_assert_uint_eq(span_free_pages(span), naive_free_pages(span));
             uint32_t some = (uint32_t)random_below(&r, UINT64_C(1) << 2 * size_classes[c].pages);
             ck_assert_uint_eq(span_slots_on(span, some), naive_slots_on(span, some));
         }
-        heap_free(span, span_record_bytes(c), HEAP_PROCESS);
     }
 }
 END_TEST
@@ -74,5 +79,29 @@ START_TEST(a_slot_touches_the_pages_of_its_first_byte_to_its_last)
 }
 END_TEST
 
-SUITE(span, a_page_is_free_when_every_slot_that_touches_it_is,
+START_TEST(bits_start_with_the_slots_that_never_left)
+{
+    for (unsigned c = 1; c < SIZE_CLASS_COUNT; c++) {
+        uint32_t slots = size_classes[c].slots;
+        uint32_t step = slots < 64 ? 1 : 21;
+        for (uint32_t fresh = 0; fresh <= slots; fresh += fresh + step > slots ? 1 : step) {
+            struct span *span = create(c);
+            memset(span_bits(span), 0x5A, span_words(c) * SPAN_WORD_BYTES);
+            span->fresh = (uint16_t)fresh;
+            for (uint32_t slot = 0; slot < slots; slot++)
+                ck_assert_int_eq(span_has(span, slot), slot >= fresh);
+            span_start_bits(span);
+            ck_assert(span->has_bits);
+            ck_assert_uint_eq(span->first_word, fresh / SPAN_WORD_BITS);
+            for (uint32_t slot = 0; slot < span_words(c) * SPAN_WORD_BITS; slot++)
+                ck_assert_int_eq(span_has(span, slot), slot >= fresh && slot < slots);
+            meta_free(span_bits(span), span_words(c) * SPAN_WORD_BYTES, META_BITS);
+            meta_free(span, sizeof(*span), META_SPAN);
+        }
+    }
+}
+END_TEST
+
+SUITE(span, bits_start_with_the_slots_that_never_left,
+      a_page_is_free_when_every_slot_that_touches_it_is,
       a_slot_touches_the_pages_of_its_first_byte_to_its_last)
