@@ -86,7 +86,7 @@ static void end_sweep(struct storage *db)
     counter_add(&db->sweep_times.sweeps, 1);
     for (uint32_t slot = 0; slot < db->grid.slots; slot++)
         regions_settle(&db->regions, slot, !sweep->starved);
-    atomic_store(&db->swept_window, sweep->oldest_window);
+    db->swept_window = sweep->oldest_window;
     arena_reset(&db->maintain_scratch);
 }
 
@@ -135,9 +135,8 @@ static uint64_t late_chunks(const struct storage *db, const struct storage_bound
 static bool start_sweep(struct storage *db)
 {
     struct storage_bounds bounds = expiry_bounds(db);
-    if (!expiry_is_due(atomic_load(&db->swept_window), bounds.oldest_window,
-                       late_chunks(db, &bounds), db->sweep.ended_ms, clock_wall_ms(),
-                       db->grid.chunk_ms))
+    if (!expiry_is_due(db->swept_window, bounds.oldest_window, late_chunks(db, &bounds),
+                       db->sweep.ended_ms, clock_wall_ms(), db->grid.chunk_ms))
         return false;
     db->sweep = (struct sweep){.running = true,
                                .oldest_window = bounds.oldest_window,

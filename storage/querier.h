@@ -59,7 +59,7 @@ MUST_USE enum status series_read(struct querier *q, const struct series_view *vi
                                  struct error *err);
 
 /* Distinct label names, or values of one name, sorted; of the series that match and overlap the
- * range as in select. Without matchers, series are not touched beyond the ring of windows. */
+ * range as in select. Without matchers no series is touched. */
 struct str_list {
     struct str *items;
     size_t count;

@@ -1,8 +1,8 @@
 /*
  * querier - listing label names and values.
  *
- * Without matchers and over all that is retained, the answer is the list of symbols itself. Else it
- * is the set of symbols of the series that are selected, collected by address.
+ * Without matchers the answer is the list of symbols, those left out that were not seen in the
+ * range. Else it is the set of symbols of the series that are selected, collected by address.
  */
 #include <stdlib.h>
 
@@ -65,21 +65,16 @@ static void finish(struct str_list *list, size_t limit)
     list->count = limit && kept > limit ? limit : kept;
 }
 
-/* Nothing but what is retained is in the index, and all of it is asked for. */
-static bool wants_everything(const struct querier *q, const struct select_request *request)
-{
-    return request->matcher_count == 0 && request->t_min_ms <= q->bounds.oldest_ms &&
-           request->t_max_ms >= q->bounds.newest_ms &&
-           atomic_load(&q->db->swept_window) >= q->bounds.oldest_window;
-}
-
-static enum status list_symbols(const struct symbol_list *symbols, struct arena *a,
-                                struct str_list *out, struct error *err)
+/* The texts of the symbols that were seen in the range. */
+static enum status list_symbols(const struct symbol_list *symbols, const struct select_range *range,
+                                struct arena *a, struct str_list *out, struct error *err)
 {
     out->items = arena_alloc_array(a, symbols->count, sizeof(*out->items));
     if (!out->items) return arena_error(a, err);
-    for (size_t i = 0; i < symbols->count; i++)
-        out->items[out->count++] = symbol_text(symbols->items[i]);
+    for (size_t i = 0; i < symbols->count; i++) {
+        if (seen_within(&symbols->items[i]->seen, range->first_window, range->last_window))
+            out->items[out->count++] = symbol_text(symbols->items[i]);
+    }
     return OK;
 }
 
@@ -117,12 +112,14 @@ static enum status collect(struct querier *q, const struct select_request *reque
 enum status querier_label_names(struct querier *q, const struct select_request *request,
                                 struct str_list *out, struct error *err)
 {
+    struct select_range range = select_clamp(q, request->t_min_ms, request->t_max_ms);
     enum status st;
     *out = (struct str_list){0};
-    if (wants_everything(q, request)) {
+    if (range.empty) return OK;
+    if (request->matcher_count == 0) {
         struct symbol_list symbols;
         st = symbols_names(&q->db->symbols, q->arena, &symbols, err);
-        if (!st) st = list_symbols(&symbols, q->arena, out, err);
+        if (!st) st = list_symbols(&symbols, &range, q->arena, out, err);
     } else {
         struct symbol_set set = {.arena = q->arena};
         st = collect(q, request, NULL, &set, err);
@@ -136,12 +133,14 @@ enum status querier_label_values(struct querier *q, struct str name,
                                  const struct select_request *request, struct str_list *out,
                                  struct error *err)
 {
+    struct select_range range = select_clamp(q, request->t_min_ms, request->t_max_ms);
     enum status st;
     *out = (struct str_list){0};
-    if (wants_everything(q, request)) {
+    if (range.empty) return OK;
+    if (request->matcher_count == 0) {
         struct symbol_list symbols;
         st = symbols_values(&q->db->symbols, name, q->arena, &symbols, err);
-        if (!st) st = list_symbols(&symbols, q->arena, out, err);
+        if (!st) st = list_symbols(&symbols, &range, q->arena, out, err);
     } else {
         const struct symbol *symbol = symbols_find_name(&q->db->symbols, name);
         struct symbol_set set = {.arena = q->arena};

@@ -247,7 +247,10 @@ void shard_put(struct shard *sh, struct series *s, uint32_t slot, uint64_t word)
     bool same_window = held_any(&old) && held_any(&new) && old.window == new.window;
     if (held_any(&new)) count_held(sh, slot, &new, 1);
     if (held_any(&old)) count_held(sh, slot, &old, -1);
-    if (held_any(&new) && !same_window) counter_add(&sh->counters.chunks_created, 1);
+    if (held_any(&new) && !same_window) {
+        counter_add(&sh->counters.chunks_created, 1);
+        symbols_mark_seen(sh->common->symbols, series_symbols(s), s->label_count, new.window);
+    }
     if (held_any(&old) && !same_window) counter_add(&sh->counters.chunks_expired, 1);
     series_set_word(s, slot, word);
     uint64_t dead = held_sealed_word(&old);
@@ -326,6 +329,8 @@ static void check_series(const struct shard *sh, const struct series *s, struct 
         struct chunk_size size = size_of(&held);
         ASSERT(window_slot(sh->common->grid, held.window) == slot);
         ASSERT(held.window <= load_i64(&sh->windows[slot].window));
+        for (size_t i = 0; i < s->label_count; i++)
+            ASSERT(seen_within(&series_symbols(s)[i]->seen, held.window, held.window));
         ASSERT(size.samples > 0);
         if (held.open) chunk_check(held.open);
         sums->chunks++;

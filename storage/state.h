@@ -34,7 +34,7 @@ struct storage {
     _Atomic uint64_t series_live;
     struct sweep sweep; /* of storage_maintain alone */
     struct sweep_times sweep_times;
-    _Atomic int64_t swept_window;  /* nothing older than this window is held any more */
+    int64_t swept_window;          /* nothing older is held any more; of storage_maintain alone */
     struct arena maintain_scratch; /* of storage_maintain alone */
 };
 

@@ -10,7 +10,7 @@
 
 enum {
     WINDOWS_MAX = 64,
-    SLOTS_MAX = WINDOWS_MAX + 2,
+    SLOTS_MAX = SEEN_WINDOWS,
     SHARDS_MIN = 16,
     SHARDS_MAX = 4096,
     SHARDS_PER_CORE = 4
@@ -127,7 +127,7 @@ enum status storage_open(const struct storage_options *options, struct storage *
         heap_free(db, sizeof(*db), HEAP_PROCESS);
         return st;
     }
-    atomic_init(&db->swept_window, storage_bounds(db).oldest_window);
+    db->swept_window = storage_bounds(db).oldest_window;
     arena_init(&db->maintain_scratch, HEAP_CHUNKS, maintain_scratch_bytes_max);
     *out = db;
     return OK;

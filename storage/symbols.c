@@ -203,6 +203,7 @@ static struct symbol *symbol_create(struct symbols *s, struct symbol *name, stru
     struct symbol *item = heap_alloc(sizeof(*item) + text.size, HEAP_LABELS);
     if (!item) return NULL;
     *item = (struct symbol){.name = name, .hash = hash, .size = (uint32_t)text.size};
+    seen_init(&item->seen);
     if (text.size) memcpy(item->text, text.data, text.size);
     table_insert(t, item);
     list_add(s, item);
@@ -281,6 +282,25 @@ void symbols_drop(struct symbols *s, struct symbol *const *items, size_t count)
 {
     rwlock_write_lock(&s->lock);
     drop_locked(s, items, count);
+    rwlock_write_unlock(&s->lock);
+}
+
+static void mark_locked(struct symbol *value, int64_t window)
+{
+    if (seen_within(&value->seen, window, window)) return;
+    seen_mark(&value->seen, window);
+    if (!seen_within(&value->name->seen, window, window)) seen_mark(&value->name->seen, window);
+}
+
+void symbols_mark_seen(struct symbols *s, struct symbol *const *items, size_t count, int64_t window)
+{
+    size_t known = 0;
+    while (known < count && seen_within(&items[known]->seen, window, window))
+        known++;
+    if (LIKELY(known == count)) return;
+    rwlock_write_lock(&s->lock);
+    for (size_t i = known; i < count; i++)
+        mark_locked(items[i], window);
     rwlock_write_unlock(&s->lock);
 }
 

@@ -10,6 +10,9 @@
  * share the pointer. Its references are the series that have it; with the last one it is forgotten,
  * and its name with the last value. Names and values can be listed without touching series.
  *
+ * Each symbol knows in which windows its series have samples (storage/seen.h), so that listing what
+ * there was in a part of the retained time does not touch series either.
+ *
  * Symbols live in open-addressed tables (64 of them by hash, so that growing one is short),
  * families in plain arrays.
  *
@@ -28,6 +31,7 @@
 #include "base/lock.h"
 #include "model/labels.h"
 #include "storage/epoch.h"
+#include "storage/seen.h"
 
 struct symbol {
     struct epoch_node retired; /* first: destroyed through it */
@@ -36,6 +40,7 @@ struct symbol {
     uint32_t position;         /* in its family; of a name: in symbols.families. The lock's */
     uint32_t hash;
     uint32_t size;
+    struct seen seen; /* where series that have it have samples; changed under the lock */
     char text[];
 };
 
@@ -89,6 +94,11 @@ void symbols_destroy_retired(void *self, struct epoch_node *node);
 MUST_USE bool symbols_acquire(struct symbols *s, struct labels set, struct symbol **out);
 /* Give the references back; what nobody refers to any more is forgotten and retired. */
 void symbols_drop(struct symbols *s, struct symbol *const *items, size_t count);
+
+/* A series with these values has samples in this window, and so have they and their names. The lock
+ * is taken only when one of them did not know. */
+void symbols_mark_seen(struct symbols *s, struct symbol *const *items, size_t count,
+                       int64_t window);
 
 /* NULL when there is none. The caller is inside the epoch; so for all below. */
 struct symbol *symbols_find_name(struct symbols *s, struct str name);

@@ -89,6 +89,27 @@ START_TEST(matchers_choose_the_series)
 }
 END_TEST
 
+START_TEST(late_samples_are_seen_in_their_window)
+{
+    struct store s;
+    struct select_request then = {.t_min_ms = STORE_NOW_MS - 8 * HOUR_MS,
+                                  .t_max_ms = STORE_NOW_MS - 8 * HOUR_MS};
+    struct select_request between = {.t_min_ms = STORE_NOW_MS - 4 * HOUR_MS,
+                                     .t_max_ms = STORE_NOW_MS - 4 * HOUR_MS};
+    store_open(&s);
+    fill(&s);
+    store_append(&s, store_labels(&s.arena, "__name__", "up", "job", "a", NULL),
+                 STORE_NOW_MS - 8 * HOUR_MS, 1);
+    ck_assert_str_eq(values_of(&s, "job", &then), "a,z");
+    ck_assert_str_eq(names_of(&s, &then), "__name__,job,zone");
+    ck_assert_str_eq(values_of(&s, "job", &between), "");
+    clock_advance(20 * HOUR_MS);
+    store_settle(&s); /* sealed by now */
+    ck_assert_str_eq(values_of(&s, "job", &then), "a,z");
+    store_close(&s);
+}
+END_TEST
+
 START_TEST(a_limit_cuts_the_sorted_list)
 {
     struct store s;
@@ -118,4 +139,5 @@ END_TEST
 
 SUITE(querier_labels, lists_are_sorted_and_distinct,
       a_range_leaves_out_series_without_a_chunk_in_it, matchers_choose_the_series,
-      a_limit_cuts_the_sorted_list, expired_values_are_gone_before_and_after_they_are_dropped)
+      late_samples_are_seen_in_their_window, a_limit_cuts_the_sorted_list,
+      expired_values_are_gone_before_and_after_they_are_dropped)
