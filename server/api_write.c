@@ -84,6 +84,20 @@ static void note_invalid(struct refusals *refusals, const struct remote_series *
     if (text.data) refusals->examples[refusals->example_count++] = text;
 }
 
+/* Stage one series. What is wrong with its labels is noted. */
+static enum status stage(struct appender *app, struct remote_write *rw,
+                         struct remote_series *series, struct refusals *refusals, struct error *err)
+{
+    enum status st = remote_write_read(rw, series, 0, err);
+    if (st) return st;
+    if (remote_write_check(rw, series)) {
+        note_invalid(refusals, series, rw->arena);
+        return OK;
+    }
+    if (series->sample_count == 0) return OK;
+    return appender_add(app, series->labels, series->samples, series->sample_count, err);
+}
+
 /* Decode, stage, commit. *result and *refusals are complete when OK comes back. */
 static enum status write_body(struct request *req, struct append_result *result,
                               struct refusals *refusals, struct error *err)
@@ -92,21 +106,18 @@ static enum status write_body(struct request *req, struct append_result *result,
     struct remote_series series;
     struct appender *app;
     struct str body;
+    bool more = true;
     enum status st = frame_decode(req->body, FRAME_DECODED_BYTES_MAX, &req->mem, &body, err);
-    if (!st) st = remote_write_decode(&rw, body, &req->mem, err);
     if (!st) st = appender_begin(req->app->storage, &req->mem, &app, err);
     if (st) return st;
-    while (remote_write_next(&rw, &series)) {
-        if (series.status) {
-            note_invalid(refusals, &series, &req->mem);
-            continue;
-        }
-        if (series.sample_count == 0) continue;
-        st = appender_add(app, series.labels, series.samples, series.sample_count, err);
-        if (st) {
-            appender_abort(app);
-            return st;
-        }
+    remote_write_open(&rw, body, &req->mem);
+    while ((st = remote_write_next(&rw, &series, &more, err)) == OK && more) {
+        st = stage(app, &rw, &series, refusals, err);
+        if (st) break;
+    }
+    if (st) {
+        appender_abort(app);
+        return st;
     }
     refusals->histograms = rw.counts.histograms;
     counter_add(&req->app->writes.exemplars_ignored, rw.counts.exemplars);

@@ -1,116 +1,193 @@
 /*
- * remote_write - protobuf-c over an arena, then our own nouns.
+ * remote_write - one walk over the bytes; nothing is copied but samples and the views of labels.
  *
- * protobuf-c checks bounds, wire types and nesting (the schema is three deep, groups are refused).
- * It takes every byte through the allocator below, so that the arena's ceiling bounds what a small
- * body can swell to; freeing is left to the arena.
- *
- * Room for all labels and samples is taken at once in decode, so that next cannot fail.
+ * Room for labels and samples is taken from the arena in growing pieces. What a series has read
+ * stays there for the appender: its samples always, its labels once they were checked.
  */
 #include "wire/remote_write.h"
 
-#include "wire/remote.pb-c.h"
+#include "base/bits.h"
 
-/* The arena, and whether it was what made unpacking fail. */
-struct unpack_memory {
-    struct arena *arena;
-    bool refused;
-};
+enum { WRITE_SERIES = 1, WRITE_METADATA = 3 };
+enum { SERIES_LABEL = 1, SERIES_SAMPLE = 2, SERIES_EXEMPLAR = 3, SERIES_HISTOGRAM = 4 };
+enum { LABEL_NAME = 1, LABEL_VALUE = 2 };
+enum { SAMPLE_VALUE = 1, SAMPLE_TIME = 2 };
 
-static void *unpack_alloc(void *context, size_t size)
+enum { SAMPLE_ROOM_MIN = 256, SAMPLE_ROOM_MAX = 64 << 10 };
+enum { LABEL_ROOM_MIN = 2 * REMOTE_LABELS_MAX, LABEL_ROOM_MAX = 16 * REMOTE_LABELS_MAX };
+
+void remote_write_open(struct remote_write *rw, struct str body, struct arena *a)
 {
-    struct unpack_memory *memory = context;
-    void *p = arena_alloc(memory->arena, size);
-    if (!p) memory->refused = true;
-    return p;
+    *rw = (struct remote_write){.reader = proto_reader_of(body), .arena = a};
 }
 
-static void unpack_free(void *context, void *p)
+static enum status broken(struct error *err)
 {
-    (void)context;
-    (void)p;
+    return error_set(err, ERR_INVALID, "body is not a protobuf WriteRequest");
 }
 
-static const Prometheus__WriteRequest *message_of(const struct remote_write *rw)
+enum status remote_write_next(struct remote_write *rw, struct remote_series *series, bool *more,
+                              struct error *err)
 {
-    return (const Prometheus__WriteRequest *)rw->message;
-}
-
-/* Field number 0 is not legal, but protobuf-c keeps it like any unknown field. */
-static bool has_field_zero(const ProtobufCMessage *message)
-{
-    for (unsigned i = 0; i < message->n_unknown_fields; i++) {
-        if (message->unknown_fields[i].tag == 0) return true;
+    struct proto_field field;
+    enum proto_step step;
+    while ((step = proto_next(&rw->reader, &field)) == PROTO_FIELD) {
+        if (field.number != WRITE_SERIES && field.number != WRITE_METADATA) continue;
+        if (field.type != PROTO_BYTES) return broken(err);
+        if (field.number == WRITE_SERIES) {
+            rw->counts.series++;
+            series->message = field.bytes;
+            *more = true;
+            return OK;
+        }
+        rw->counts.metadata++;
     }
-    return false;
+    *more = false;
+    return step == PROTO_END ? OK : broken(err);
 }
 
-static struct str text_of(ProtobufCBinaryData bytes)
+/* Of a field that is there twice the last one counts; one that is not there is empty. */
+static bool read_label(struct str message, struct label *out)
 {
-    return (struct str){.data = (const char *)bytes.data, .size = bytes.len};
-}
-
-/* Count everything; *label_count is what the series inside the ceiling need. */
-static bool count_all(struct remote_write *rw, size_t *label_count)
-{
-    const Prometheus__WriteRequest *message = message_of(rw);
-    *label_count = 0;
-    rw->counts.series = message->n_timeseries;
-    rw->counts.metadata = message->n_metadata;
-    if (has_field_zero(&message->base)) return false;
-    for (size_t i = 0; i < message->n_timeseries; i++) {
-        const Prometheus__TimeSeries *series = message->timeseries[i];
-        if (has_field_zero(&series->base)) return false;
-        rw->counts.samples += series->n_samples;
-        rw->counts.exemplars += series->n_exemplars;
-        rw->counts.histograms += series->n_histograms;
-        if (series->n_labels <= REMOTE_LABELS_MAX) *label_count += series->n_labels;
+    struct proto_reader r = proto_reader_of(message);
+    struct proto_field field;
+    enum proto_step step;
+    *out = (struct label){0};
+    while ((step = proto_next(&r, &field)) == PROTO_FIELD) {
+        if (field.number != LABEL_NAME && field.number != LABEL_VALUE) continue;
+        if (field.type != PROTO_BYTES) return false;
+        *(field.number == LABEL_NAME ? &out->name : &out->value) = field.bytes;
     }
+    return step == PROTO_END;
+}
+
+static bool read_sample(struct str message, struct sample *out)
+{
+    struct proto_reader r = proto_reader_of(message);
+    struct proto_field field;
+    enum proto_step step;
+    *out = (struct sample){0};
+    while ((step = proto_next(&r, &field)) == PROTO_FIELD) {
+        if (field.number == SAMPLE_VALUE) {
+            if (field.type != PROTO_FIXED64) return false;
+            out->v = bits_to_double(field.value);
+        } else if (field.number == SAMPLE_TIME) {
+            if (field.type != PROTO_VARINT) return false;
+            out->t_ms = (int64_t)field.value;
+        }
+    }
+    return step == PROTO_END;
+}
+
+/* The size of the next piece of room: twice the last one, within limits. */
+static size_t next_piece(size_t *piece, size_t least, size_t most)
+{
+    size_t twice = *piece * 2;
+    *piece = twice < least ? least : twice > most ? most : twice;
+    return *piece;
+}
+
+/* Room for one more sample behind the `count` that this series has already: they move to a larger
+ * piece when it does not fit. */
+static bool reserve_sample(struct remote_write *rw, size_t count)
+{
+    if (LIKELY(count < rw->sample_room)) return true;
+    size_t room = next_piece(&rw->sample_piece, SAMPLE_ROOM_MIN, SAMPLE_ROOM_MAX);
+    if (room < 2 * count) room = 2 * count;
+    struct sample *moved = arena_alloc_array(rw->arena, room, sizeof(*moved));
+    if (!moved) return false;
+    if (count) memcpy(moved, rw->samples, count * sizeof(*moved));
+    rw->samples = moved;
+    rw->sample_room = room;
     return true;
 }
 
-enum status remote_write_decode(struct remote_write *rw, struct str body, struct arena *a,
-                                struct error *err)
+/* Room for as many labels as one series may have. */
+static bool reserve_labels(struct remote_write *rw)
 {
-    struct unpack_memory memory = {.arena = a, .refused = false};
-    ProtobufCAllocator allocator = {unpack_alloc, unpack_free, &memory};
-    size_t label_count;
-    *rw = (struct remote_write){.next = 0};
-    const Prometheus__WriteRequest *message =
-        prometheus__write_request__unpack(&allocator, body.size, (const uint8_t *)body.data);
-    if (!message && memory.refused) return arena_error(a, err);
-    if (!message) return error_set(err, ERR_INVALID, "body is not a protobuf WriteRequest");
-    rw->message = (const struct remote_write_message *)message;
-    if (!count_all(rw, &label_count))
-        return error_set(err, ERR_INVALID, "body is not a protobuf WriteRequest: field number 0");
-    rw->labels_at = arena_alloc_array(a, label_count, sizeof(*rw->labels_at));
-    if (!rw->labels_at) return arena_error(a, err);
-    rw->samples_at = arena_alloc_array(a, rw->counts.samples, sizeof(*rw->samples_at));
-    if (!rw->samples_at) return arena_error(a, err);
+    if (rw->label_room >= REMOTE_LABELS_MAX) return true;
+    size_t room = next_piece(&rw->label_piece, LABEL_ROOM_MIN, LABEL_ROOM_MAX);
+    struct label *fresh = arena_alloc_array(rw->arena, room, sizeof(*fresh));
+    if (!fresh) return false;
+    rw->labels = fresh;
+    rw->label_room = room;
+    return true;
+}
+
+static enum status take_sample(struct remote_write *rw, struct remote_series *series,
+                               struct str message, struct error *err)
+{
+    if (!reserve_sample(rw, series->sample_count)) return arena_error(rw->arena, err);
+    if (!read_sample(message, &rw->samples[series->sample_count])) return broken(err);
+    series->sample_count++;
     return OK;
 }
 
-/* View the labels in the order they were sent. */
-static struct labels take_labels(struct remote_write *rw, const Prometheus__TimeSeries *series)
+static enum status take_label(struct remote_write *rw, struct remote_series *series,
+                              struct str message, struct error *err)
 {
-    struct label *items = rw->labels_at;
-    for (size_t i = 0; i < series->n_labels; i++) {
-        items[i].name = text_of(series->labels[i]->name);
-        items[i].value = text_of(series->labels[i]->value);
-    }
-    rw->labels_at += series->n_labels;
-    return (struct labels){.items = items, .count = series->n_labels};
+    struct label surplus;
+    if (series->label_count == 0 && !reserve_labels(rw)) return arena_error(rw->arena, err);
+    bool fits = series->label_count < REMOTE_LABELS_MAX;
+    if (!read_label(message, fits ? &rw->labels[series->label_count] : &surplus))
+        return broken(err);
+    series->label_count++;
+    return OK;
 }
 
-static void take_samples(struct remote_write *rw, const Prometheus__TimeSeries *series,
-                         struct remote_series *out)
+/* All fields of the series from byte `start` of its message on. */
+static enum status read_series(struct remote_write *rw, struct remote_series *series, size_t start,
+                               struct error *err)
 {
-    for (size_t i = 0; i < series->n_samples; i++) {
-        rw->samples_at[i].t_ms = series->samples[i]->timestamp;
-        rw->samples_at[i].v = series->samples[i]->value;
+    struct proto_reader r = proto_reader_of(series->message);
+    struct proto_field field;
+    enum proto_step step;
+    enum status st = OK;
+    r.at += start;
+    while ((step = proto_next(&r, &field)) == PROTO_FIELD) {
+        if (field.number < SERIES_LABEL || field.number > SERIES_HISTOGRAM) continue;
+        if (field.type != PROTO_BYTES) return broken(err);
+        if (field.number == SERIES_SAMPLE)
+            st = take_sample(rw, series, field.bytes, err);
+        else if (field.number == SERIES_LABEL)
+            st = take_label(rw, series, field.bytes, err);
+        else if (field.number == SERIES_EXEMPLAR)
+            series->exemplar_count++;
+        else
+            series->histogram_count++;
+        if (st) return st;
     }
-    out->samples = rw->samples_at;
-    rw->samples_at += series->n_samples;
+    return step == PROTO_END ? OK : broken(err);
+}
+
+static void clear(struct remote_series *series)
+{
+    series->label_count = 0;
+    series->sample_count = 0;
+    series->exemplar_count = 0;
+    series->histogram_count = 0;
+}
+
+enum status remote_write_read(struct remote_write *rw, struct remote_series *series,
+                              size_t label_bytes, struct error *err)
+{
+    clear(series);
+    enum status st = read_series(rw, series, label_bytes, err);
+    series->skipped = label_bytes > 0 && series->label_count == 0;
+    if (!st && label_bytes > 0 && !series->skipped) { /* there are more labels further on */
+        clear(series);
+        st = read_series(rw, series, 0, err);
+    }
+    if (st) return st;
+    size_t kept = series->label_count < REMOTE_LABELS_MAX ? series->label_count : REMOTE_LABELS_MAX;
+    series->sent = (struct labels){.items = rw->labels, .count = kept};
+    series->samples = rw->samples;
+    if (series->sample_count) rw->samples += series->sample_count;
+    rw->sample_room -= series->sample_count;
+    rw->counts.samples += series->sample_count;
+    rw->counts.exemplars += series->exemplar_count;
+    rw->counts.histograms += series->histogram_count;
+    return OK;
 }
 
 static enum status check_sizes(struct labels set, struct error *err)
@@ -144,37 +221,32 @@ static enum status check_labels(struct labels set, struct label *items, struct l
 }
 
 /* Say which series the error is about, in the words it was sent in: normalizing has moved them. */
-static void name_series(struct remote_write *rw, const Prometheus__TimeSeries *series,
-                        struct label *items, struct error *err)
+static void name_series(struct remote_write *rw, const struct remote_series *series,
+                        struct error *err)
 {
     enum { SERIES_TEXT_BYTES = 160 };
     char text[SERIES_TEXT_BYTES];
-    rw->labels_at = items;
-    labels_print_short(take_labels(rw, series), text, sizeof(text));
+    struct remote_series again = {.message = series->message};
+    if (read_series(rw, &again, 0, NULL)) return;
+    labels_print_short((struct labels){.items = rw->labels, .count = again.label_count}, text,
+                       sizeof(text));
     error_wrap(err, "series %s: ", text);
 }
 
-bool remote_write_next(struct remote_write *rw, struct remote_series *out)
+enum status remote_write_check(struct remote_write *rw, struct remote_series *series)
 {
-    const Prometheus__WriteRequest *message = message_of(rw);
-    if (rw->next == message->n_timeseries) return false;
-    const Prometheus__TimeSeries *series = message->timeseries[rw->next++];
-    out->labels = (struct labels){.items = NULL, .count = 0};
-    out->sample_count = series->n_samples;
-    out->exemplar_count = series->n_exemplars;
-    out->histogram_count = series->n_histograms;
-    take_samples(rw, series, out);
-    if (series->n_labels > REMOTE_LABELS_MAX) {
-        out->status =
-            error_set(&out->error, ERR_TOO_LARGE, "series with %zu labels, at most %d are allowed",
-                      series->n_labels, REMOTE_LABELS_MAX);
-        return true;
+    struct error *err = &series->error;
+    series->labels = (struct labels){.items = NULL, .count = 0};
+    if (series->label_count > REMOTE_LABELS_MAX)
+        return error_set(err, ERR_TOO_LARGE, "series with %zu labels, at most %d are allowed",
+                         series->label_count, REMOTE_LABELS_MAX);
+    enum status st = check_labels(series->sent, rw->labels, &series->labels, err);
+    if (st) {
+        series->labels = (struct labels){.items = NULL, .count = 0};
+        name_series(rw, series, err);
+        return st;
     }
-    struct label *items = rw->labels_at;
-    out->status = check_labels(take_labels(rw, series), items, &out->labels, &out->error);
-    if (out->status) {
-        out->labels = (struct labels){.items = NULL, .count = 0};
-        name_series(rw, series, items, &out->error);
-    }
-    return true;
+    rw->labels += series->label_count; /* they stay */
+    rw->label_room -= series->label_count;
+    return OK;
 }

@@ -93,9 +93,39 @@ static struct str view(const struct message *m)
     return (struct str){.data = (const char *)m->data, .size = m->size};
 }
 
+/* Read everything: afterwards the counts are complete and the reader is at the start again. */
+static enum status decode_body(struct remote_write *rw, struct str body, struct error *err)
+{
+    struct remote_series series;
+    bool more;
+    enum status st;
+    remote_write_open(rw, body, &arena);
+    while ((st = remote_write_next(rw, &series, &more, err)) == OK && more) {
+        st = remote_write_read(rw, &series, 0, err);
+        if (st) return st;
+    }
+    struct remote_write_counts counts = rw->counts;
+    remote_write_open(rw, body, &arena);
+    rw->counts = counts;
+    return st;
+}
+
 static enum status decode(struct remote_write *rw, const void *data, size_t size, struct error *err)
 {
-    return remote_write_decode(rw, (struct str){data, size}, &arena, err);
+    return decode_body(rw, (struct str){data, size}, err);
+}
+
+/* The next series of a body that decodes; s->error.status tells of its labels. */
+static bool next(struct remote_write *rw, struct remote_series *s)
+{
+    bool more;
+    ck_assert_int_eq(remote_write_next(rw, s, &more, NULL), OK);
+    if (!more) return false;
+    ck_assert_int_eq(remote_write_read(rw, s, 0, NULL), OK);
+    ck_assert(!s->skipped);
+    s->error.status = OK;
+    ck_assert_int_eq(remote_write_check(rw, s), s->error.status);
+    return true;
 }
 
 START_TEST(the_golden_body_reads_as_it_was_written)
@@ -103,16 +133,15 @@ START_TEST(the_golden_body_reads_as_it_was_written)
     begin(1 << 20);
     struct remote_write rw;
     struct remote_series s;
-    ck_assert_int_eq(remote_write_decode(&rw, body_from_file(BODIES "golden.bin"), &arena, NULL),
-                     OK);
+    ck_assert_int_eq(decode_body(&rw, body_from_file(BODIES "golden.bin"), NULL), OK);
     ck_assert_uint_eq(rw.counts.series, 7);
     ck_assert_uint_eq(rw.counts.samples, 10);
     ck_assert_uint_eq(rw.counts.exemplars, 1);
     ck_assert_uint_eq(rw.counts.histograms, 1);
     ck_assert_uint_eq(rw.counts.metadata, 1);
 
-    ck_assert(remote_write_next(&rw, &s));
-    ck_assert_int_eq(s.status, OK);
+    ck_assert(next(&rw, &s));
+    ck_assert_int_eq(s.error.status, OK);
     prints(s.labels, "up{instance=\"a:9100\", job=\"node\"}");
     ck_assert_uint_eq(s.sample_count, 2);
     ck_assert_int_eq(s.samples[0].t_ms, 1700000000000);
@@ -120,8 +149,8 @@ START_TEST(the_golden_body_reads_as_it_was_written)
     ck_assert_int_eq(s.samples[1].t_ms, 1700000015000);
     ck_assert_double_eq(s.samples[1].v, 0);
 
-    ck_assert(remote_write_next(&rw, &s));
-    ck_assert_int_eq(s.status, OK);
+    ck_assert(next(&rw, &s));
+    ck_assert_int_eq(s.error.status, OK);
     prints(s.labels, "{\"http.requests\", job=\"caf\xC3\xA9\", nul=\"a\\x00b\"}");
     ck_assert_uint_eq(s.sample_count, 3);
     ck_assert_uint_eq(bits_from_double(s.samples[0].v), STALE_NAN_BITS);
@@ -130,32 +159,32 @@ START_TEST(the_golden_body_reads_as_it_was_written)
     ck_assert_int_eq(s.samples[2].t_ms, 0);
     ck_assert(isinf(s.samples[2].v));
 
-    ck_assert(remote_write_next(&rw, &s));
-    ck_assert_int_eq(s.status, OK);
+    ck_assert(next(&rw, &s));
+    ck_assert_int_eq(s.error.status, OK);
     ck_assert_uint_eq(s.exemplar_count, 1);
     ck_assert_double_eq(s.samples[0].v, 7.25);
 
-    ck_assert(remote_write_next(&rw, &s));
-    ck_assert_int_eq(s.status, OK);
+    ck_assert(next(&rw, &s));
+    ck_assert_int_eq(s.error.status, OK);
     ck_assert_uint_eq(s.sample_count, 0);
     ck_assert_uint_eq(s.histogram_count, 1);
 
-    ck_assert(remote_write_next(&rw, &s));
-    ck_assert_int_eq(s.status, ERR_INVALID);
+    ck_assert(next(&rw, &s));
+    ck_assert_int_eq(s.error.status, ERR_INVALID);
     ck_assert_str_eq(s.error.text, "series {job=\"x\"}: no metric name");
     ck_assert_uint_eq(s.sample_count, 1);
 
-    ck_assert(remote_write_next(&rw, &s));
-    ck_assert_int_eq(s.status, ERR_INVALID);
+    ck_assert(next(&rw, &s));
+    ck_assert_int_eq(s.error.status, ERR_INVALID);
     ck_assert_str_eq(s.error.text, "series a{job=\"x\", job=\"y\"}: duplicate label name \"job\"");
     ck_assert_uint_eq(s.sample_count, 2);
     ck_assert_uint_eq(s.labels.count, 0);
 
-    ck_assert(remote_write_next(&rw, &s));
-    ck_assert_int_eq(s.status, ERR_INVALID);
+    ck_assert(next(&rw, &s));
+    ck_assert_int_eq(s.error.status, ERR_INVALID);
     ck_assert_str_eq(s.error.text, "series {}: no labels");
-    ck_assert(!remote_write_next(&rw, &s));
-    ck_assert(!remote_write_next(&rw, &s));
+    ck_assert(!next(&rw, &s));
+    ck_assert(!next(&rw, &s));
     arena_release(&arena);
 }
 END_TEST
@@ -166,12 +195,11 @@ START_TEST(a_body_of_prometheus_reads_in_full)
     struct remote_write rw;
     struct remote_series s;
     size_t count = 0;
-    ck_assert_int_eq(
-        remote_write_decode(&rw, body_from_file(BODIES "prometheus.bin"), &arena, NULL), OK);
+    ck_assert_int_eq(decode_body(&rw, body_from_file(BODIES "prometheus.bin"), NULL), OK);
     ck_assert_uint_eq(rw.counts.series, 39);
     ck_assert_uint_eq(rw.counts.samples, 39);
-    while (remote_write_next(&rw, &s)) {
-        ck_assert_int_eq(s.status, OK);
+    while (next(&rw, &s)) {
+        ck_assert_int_eq(s.error.status, OK);
         ck_assert_uint_eq(s.sample_count, 1);
         ck_assert_int_eq(s.samples[0].t_ms, 1795255863801);
         is_text(labels_get(s.labels, STR("job")), "self");
@@ -191,7 +219,7 @@ START_TEST(an_empty_body_is_an_empty_request)
     struct remote_series s;
     ck_assert_int_eq(decode(&rw, "", 0, NULL), OK);
     ck_assert_uint_eq(rw.counts.series, 0);
-    ck_assert(!remote_write_next(&rw, &s));
+    ck_assert(!next(&rw, &s));
     arena_release(&arena);
 }
 END_TEST
@@ -250,9 +278,9 @@ START_TEST(every_cut_of_a_body_is_refused_or_shorter)
         struct arena_mark mark = arena_mark(&arena);
         /* A copy of the exact size, so that the sanitizer sees one byte too many. */
         struct str copy = {.data = arena_copy(&arena, (struct str){body.data, size}).data, size};
-        if (remote_write_decode(&rw, copy, &arena, NULL) == OK) {
+        if (decode_body(&rw, copy, NULL) == OK) {
             ck_assert_uint_lt(rw.counts.series + rw.counts.metadata, 8);
-            while (remote_write_next(&rw, &s)) {
+            while (next(&rw, &s)) {
             }
         }
         arena_rewind(&arena, mark);
@@ -275,9 +303,9 @@ START_TEST(unknown_fields_are_ignored)
     put_message(&m, 1, &series);
     put_bytes(&m, 2, "reserved", 8);
     put_bytes(&m, 1000, "later", 5);
-    ck_assert_int_eq(remote_write_decode(&rw, view(&m), &arena, NULL), OK);
-    ck_assert(remote_write_next(&rw, &s));
-    ck_assert_int_eq(s.status, OK);
+    ck_assert_int_eq(decode_body(&rw, view(&m), NULL), OK);
+    ck_assert(next(&rw, &s));
+    ck_assert_int_eq(s.error.status, OK);
     prints(s.labels, "up");
     ck_assert_int_eq(s.samples[0].t_ms, 5);
     arena_release(&arena);
@@ -315,13 +343,13 @@ START_TEST(bad_labels_refuse_their_series_only)
             put_message(&m, 1, &series);
         }
     }
-    ck_assert_int_eq(remote_write_decode(&rw, view(&m), &arena, NULL), OK);
+    ck_assert_int_eq(decode_body(&rw, view(&m), NULL), OK);
     for (size_t i = 0; i < CASES; i++) {
-        ck_assert(remote_write_next(&rw, &s));
-        ck_assert_int_eq(s.status, ERR_INVALID);
+        ck_assert(next(&rw, &s));
+        ck_assert_int_eq(s.error.status, ERR_INVALID);
         if (i + 1 < CASES) ck_assert_str_eq(s.error.text, cases[i].words);
-        ck_assert(remote_write_next(&rw, &s));
-        ck_assert_int_eq(s.status, OK);
+        ck_assert(next(&rw, &s));
+        ck_assert_int_eq(s.error.status, OK);
         ck_assert_int_eq(s.samples[0].t_ms, (int64_t)i);
     }
     arena_release(&arena);
@@ -361,29 +389,29 @@ START_TEST(ceilings_refuse_their_series_only)
         size += m.size;
     }
     ck_assert_int_eq(decode(&rw, bytes, size, NULL), OK);
-    ck_assert(remote_write_next(&rw, &s));
-    ck_assert_int_eq(s.status, ERR_TOO_LARGE);
+    ck_assert(next(&rw, &s));
+    ck_assert_int_eq(s.error.status, ERR_TOO_LARGE);
     ck_assert(strstr(s.error.text, "label name of 4097 bytes, at most 4096 are allowed") != NULL);
-    ck_assert(remote_write_next(&rw, &s));
-    ck_assert_int_eq(s.status, OK);
-    ck_assert(remote_write_next(&rw, &s));
-    ck_assert_int_eq(s.status, ERR_TOO_LARGE);
+    ck_assert(next(&rw, &s));
+    ck_assert_int_eq(s.error.status, OK);
+    ck_assert(next(&rw, &s));
+    ck_assert_int_eq(s.error.status, ERR_TOO_LARGE);
     ck_assert_str_eq(s.error.text, "series with 513 labels, at most 512 are allowed");
-    ck_assert(remote_write_next(&rw, &s));
-    ck_assert_int_eq(s.status, OK);
+    ck_assert(next(&rw, &s));
+    ck_assert_int_eq(s.error.status, OK);
     ck_assert_uint_eq(s.labels.count, 4);
-    ck_assert(remote_write_next(&rw, &s));
-    ck_assert_int_eq(s.status, ERR_TOO_LARGE);
+    ck_assert(next(&rw, &s));
+    ck_assert_int_eq(s.error.status, ERR_TOO_LARGE);
     ck_assert(strstr(s.error.text, "label value of 65537 bytes, at most 65536 are allowed") !=
               NULL);
-    ck_assert(remote_write_next(&rw, &s));
-    ck_assert_int_eq(s.status, ERR_TOO_LARGE);
+    ck_assert(next(&rw, &s));
+    ck_assert_int_eq(s.error.status, ERR_TOO_LARGE);
     ck_assert(strstr(s.error.text, "labels of 131086 bytes, at most 131072 are allowed") != NULL);
     arena_release(&arena);
 }
 END_TEST
 
-/* Field `field` of a WriteRequest, or of its one series, `count` times empty. */
+/* A field of two bytes of a WriteRequest, or of its one series, 400,000 times. */
 static enum status bomb(bool in_series, uint8_t tag, uint64_t *held_bytes)
 {
     enum { COUNT = 400000 };
@@ -406,17 +434,118 @@ static enum status bomb(bool in_series, uint8_t tag, uint64_t *held_bytes)
     return st;
 }
 
-START_TEST(bombs_end_at_the_arenas_ceiling)
+START_TEST(bombs_take_little_memory)
 {
     uint64_t held_bytes;
-    ck_assert_int_eq(bomb(false, 0x0A, &held_bytes), ERR_TOO_LARGE); /* series */
-    ck_assert_uint_le(held_bytes, 16 << 20);
-    ck_assert_int_eq(bomb(true, 0x0A, &held_bytes), ERR_TOO_LARGE); /* labels */
-    ck_assert_uint_le(held_bytes, 16 << 20);
+    ck_assert_int_eq(bomb(false, 0x0A, &held_bytes), OK); /* series */
+    ck_assert_uint_eq(held_bytes, 0);
+    ck_assert_int_eq(bomb(true, 0x0A, &held_bytes), OK); /* labels */
+    ck_assert_uint_le(held_bytes, 64 << 10);
     ck_assert_int_eq(bomb(true, 0x12, &held_bytes), ERR_TOO_LARGE); /* samples */
     ck_assert_uint_le(held_bytes, 16 << 20);
-    ck_assert_int_eq(bomb(false, 0x52, &held_bytes), ERR_TOO_LARGE); /* unknown fields */
-    ck_assert_uint_le(held_bytes, 16 << 20);
+    ck_assert_int_eq(bomb(false, 0x52, &held_bytes), OK); /* unknown fields */
+    ck_assert_uint_eq(held_bytes, 0);
+}
+END_TEST
+
+START_TEST(known_labels_are_skipped)
+{
+    static struct message series;
+    static struct message m;
+    struct remote_write rw;
+    struct remote_series s;
+    bool more;
+    begin(1 << 20);
+    series.size = m.size = 0;
+    put_label(&series, LABEL_METRIC_NAME, STR("up"));
+    size_t one = series.size;
+    put_label(&series, STR("job"), STR("node"));
+    size_t both = series.size;
+    put_sample(&series, 1.5, 15000);
+    put_message(&m, 1, &series);
+    remote_write_open(&rw, view(&m), &arena);
+    ck_assert_int_eq(remote_write_next(&rw, &s, &more, NULL), OK);
+    ck_assert_uint_eq(s.message.size, series.size);
+
+    ck_assert_int_eq(remote_write_read(&rw, &s, both, NULL), OK);
+    ck_assert(s.skipped && s.sent.count == 0);
+    ck_assert_uint_eq(s.sample_count, 1);
+    ck_assert(s.samples[0].t_ms == 15000 && s.samples[0].v == 1.5);
+
+    /* Not all of them: everything is read after all. */
+    ck_assert_int_eq(remote_write_read(&rw, &s, one, NULL), OK);
+    ck_assert(!s.skipped && s.sent.count == 2);
+    ck_assert_uint_eq(s.sample_count, 1);
+    ck_assert_int_eq(remote_write_check(&rw, &s), OK);
+    prints(s.labels, "up{job=\"node\"}");
+    arena_release(&arena);
+}
+END_TEST
+
+START_TEST(fields_come_in_any_order_and_the_last_one_counts)
+{
+    static const uint8_t sample[] = "\x10\x01"                                     /* time 1 */
+                                    "\x09\0\0\0\0\0\0\0\x40"                       /* value 2 */
+                                    "\x51\x01\x02\x03\x04\x05\x06\x07\x08"         /* unknown */
+                                    "\x09\0\0\0\0\0\0\x10\x40"                     /* value 4 */
+                                    "\x10\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F" /* time -1 */
+                                    "\x3D\x01\x02\x03\x04";                        /* unknown */
+    static const uint8_t label[] = "\x12\x01x"
+                                   "\x0A\x01y"
+                                   "\x8A\x80\x00\x88\x80\x00__name__"; /* long tag and length */
+    static struct message series;
+    static struct message m;
+    struct remote_write rw;
+    struct remote_series s;
+    begin(1 << 20);
+    series.size = m.size = 0;
+    put_bytes(&series, 2, sample, sizeof(sample) - 1);
+    put_bytes(&series, 1, label, sizeof(label) - 1);
+    put_label(&series, STR("a"), STR("b"));
+    put_bytes(&m, 3, "", 0);
+    put_message(&m, 1, &series);
+    put_bytes(&m, 3, "", 0);
+    ck_assert_int_eq(decode_body(&rw, view(&m), NULL), OK);
+    ck_assert_uint_eq(rw.counts.metadata, 2);
+    ck_assert(next(&rw, &s));
+    ck_assert_int_eq(s.error.status, OK);
+    prints(s.labels, "x{a=\"b\"}");
+    ck_assert_uint_eq(s.sample_count, 1);
+    ck_assert_int_eq(s.samples[0].t_ms, -1);
+    ck_assert_double_eq(s.samples[0].v, 4);
+    arena_release(&arena);
+}
+END_TEST
+
+/* Pieces of room end inside of a series, and series have more samples than a piece. */
+START_TEST(samples_stay_where_they_were_handed_out)
+{
+    static struct message m;
+    struct remote_write rw;
+    struct remote_series s;
+    static struct remote_series all[40];
+    static struct message series;
+    begin(16 << 20);
+    m.size = 0;
+    for (int i = 0; i < 40; i++) {
+        series.size = 0;
+        put_label(&series, LABEL_METRIC_NAME, STR("up"));
+        for (int j = 0; j < i * 8; j++)
+            put_sample(&series, i, j);
+        put_message(&m, 1, &series);
+    }
+    ck_assert_int_eq(decode_body(&rw, view(&m), NULL), OK);
+    for (int i = 0; i < 40; i++) {
+        ck_assert(next(&rw, &s));
+        all[i] = s;
+    }
+    for (int i = 0; i < 40; i++) {
+        prints(all[i].labels, "up");
+        ck_assert_uint_eq(all[i].sample_count, (size_t)i * 8);
+        for (int j = 0; j < i * 8; j++)
+            ck_assert(all[i].samples[j].t_ms == j && all[i].samples[j].v == i);
+    }
+    arena_release(&arena);
 }
 END_TEST
 
@@ -424,4 +553,5 @@ SUITE(remote_write, the_golden_body_reads_as_it_was_written, a_body_of_prometheu
       an_empty_body_is_an_empty_request, broken_messages_are_refused_whole,
       every_cut_of_a_body_is_refused_or_shorter, unknown_fields_are_ignored,
       bad_labels_refuse_their_series_only, ceilings_refuse_their_series_only,
-      bombs_end_at_the_arenas_ceiling)
+      bombs_take_little_memory, known_labels_are_skipped,
+      fields_come_in_any_order_and_the_last_one_counts, samples_stay_where_they_were_handed_out)
