@@ -9,6 +9,8 @@
 #include "alloc/page_map.h"
 #include "base/assert.h"
 
+enum { CELL_WORDS = CELL_PAYLOAD_BYTES / 4 };
+
 _Static_assert(sizeof(struct cell) == CELL_BYTES, "a cell fills its class");
 
 uint32_t cells_alloc(void)
@@ -42,17 +44,40 @@ static const struct cell *next_of(const struct cell *cell)
     return cells_at(atomic_load_explicit(&cell->next, memory_order_relaxed));
 }
 
-/* One cell's worth of a chain; moves the copy on. */
+/* Words that everybody has seen written, two at a time. */
+static void copy_settled(uint8_t *out, const _Atomic uint32_t *words, uint32_t count)
+{
+    const uint8_t *from = (const uint8_t *)words;
+    uint32_t i = 0;
+    for (; i + 2 <= count; i += 2) {
+        uint64_t pair;
+        memcpy(&pair, from + (size_t)i * 4, sizeof(pair));
+        pair = htobe64(pair << 32 | pair >> 32);
+        memcpy(out + (size_t)i * 4, &pair, sizeof(pair));
+    }
+}
+
+static void copy_word(uint8_t *out, const _Atomic uint32_t *from)
+{
+    uint32_t word = htobe32(atomic_load_explicit(from, memory_order_relaxed));
+    memcpy(out, &word, sizeof(word));
+}
+
+/* One cell's worth of a chain; moves the copy on. Only the last word of all may still be written
+ * to: it holds bits of samples that are not published yet. */
 static void copy_cell(struct cells_copy *copy, const struct cell *cell)
 {
-    uint32_t bytes = copy->bytes < CELL_PAYLOAD_BYTES ? copy->bytes : CELL_PAYLOAD_BYTES;
-    uint32_t words = (bytes + 3) / 4;
-    for (uint32_t i = 0; i < words; i++) {
-        uint32_t word = htobe32(atomic_load_explicit(&cell->words[i], memory_order_relaxed));
-        memcpy(copy->out + (size_t)i * 4, &word, sizeof(word));
+    if (copy->bytes > CELL_PAYLOAD_BYTES) {
+        copy_settled(copy->out, cell->words, CELL_WORDS - 1);
+        copy_word(copy->out + CELL_PAYLOAD_BYTES - 4, &cell->words[CELL_WORDS - 1]);
+        copy->out += CELL_PAYLOAD_BYTES;
+        copy->bytes -= CELL_PAYLOAD_BYTES;
+        return;
     }
-    copy->out += (size_t)words * 4;
-    copy->bytes -= bytes;
+    uint32_t words = (copy->bytes + 3) / 4;
+    for (uint32_t i = 0; i < words; i++)
+        copy_word(copy->out + (size_t)i * 4, &cell->words[i]);
+    copy->bytes = 0;
 }
 
 /* A cell is two cache lines. */
@@ -60,6 +85,12 @@ static void fetch_cell(const struct cell *cell)
 {
     __builtin_prefetch(cell);
     __builtin_prefetch((const char *)cell + CELL_BYTES / 2);
+}
+
+static void fetch_room(const struct cells_copy *copy)
+{
+    __builtin_prefetch(copy->out, 1);
+    __builtin_prefetch(copy->out + CELL_BYTES / 2, 1);
 }
 
 void cells_gather(struct cells_copy *copies, uint32_t count)
@@ -71,6 +102,7 @@ void cells_gather(struct cells_copy *copies, uint32_t count)
         if (copies[i].bytes == 0) continue;
         copies[left] = copies[i];
         at[left] = cells_at(copies[i].cell);
+        fetch_room(&copies[left]);
         fetch_cell(at[left++]);
     }
     while (left) {
@@ -80,6 +112,7 @@ void cells_gather(struct cells_copy *copies, uint32_t count)
             if (copies[i].bytes == 0) continue;
             copies[kept] = copies[i];
             at[kept] = next_of(at[i]);
+            fetch_room(&copies[kept]);
             fetch_cell(at[kept++]);
         }
         left = kept;

@@ -11,6 +11,14 @@
 #include "alloc/heap.h"
 #include "base/assert.h"
 
+/* As a hint: a system that has no such thing is no failure, and nobody asked for its errno. */
+static void advise(void *p, size_t bytes, int advice)
+{
+    int saved = errno;
+    (void)madvise(p, bytes, advice);
+    errno = saved;
+}
+
 bool os_range_reserve(struct os_range *range, size_t bytes)
 {
     /* os_release promises zeros for whole heap pages only. */
@@ -25,7 +33,7 @@ bool os_range_reserve(struct os_range *range, size_t bytes)
     range->base = (uint8_t *)aligned;
     range->reserved_bytes = bytes;
     range->committed_bytes = 0;
-    os_advise_huge(range->base, bytes, false);
+    advise(range->base, bytes, MADV_NOHUGEPAGE);
     /* cppcheck-suppress memleak ; it lives as long as the process */
     return true;
 }
@@ -55,11 +63,11 @@ bool os_release(void *p, size_t bytes)
     return madvise(p, bytes, MADV_DONTNEED) == 0;
 }
 
-void os_advise_huge(void *p, size_t bytes, bool huge)
+void os_populate_huge(void *p, size_t bytes)
 {
-    int saved = errno; /* of a system without huge pages: nobody asked */
-    (void)madvise(p, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-    errno = saved;
+    advise(p, bytes, MADV_HUGEPAGE);
+    advise(p, bytes, MADV_POPULATE_WRITE);
+    advise(p, bytes, MADV_NOHUGEPAGE); /* the pages that are there stay huge */
 }
 
 bool os_release_lazily(void *p, size_t bytes)

@@ -39,10 +39,10 @@ MUST_USE bool os_range_commit(struct os_range *range, size_t bytes);
  * are multiples of OS_PAGE_BYTES. False when the system refuses (locked memory, longer pages). */
 MUST_USE bool os_release(void *p, size_t bytes);
 
-/* Ask for huge pages in whole blocks of OS_RANGE_ALIGNMENT, or take that back. A range starts
- * without: a huge page would be resident as a whole where a single page of it is charged. A system
- * that has none is no failure. */
-void os_advise_huge(void *p, size_t bytes, bool huge);
+/* Make whole blocks of OS_RANGE_ALIGNMENT resident now, as huge pages if the system has any.
+ * Nowhere else do huge pages come by themselves: one would be resident as a whole where a single
+ * page of it is charged. What the system cannot do, touching the pages does later. */
+void os_populate_huge(void *p, size_t bytes);
 
 /* Let the system take the pages whenever it wants to; until then they keep what they hold. */
 MUST_USE bool os_release_lazily(void *p, size_t bytes);

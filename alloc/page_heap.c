@@ -246,10 +246,16 @@ static struct span *best(const struct run_tree *tree, uint32_t pages, uint32_t a
     return run ? run_tree_best(tree, pages + alignment - 1) : NULL;
 }
 
-static struct span *find_run(uint32_t pages, uint32_t alignment)
+static struct span *find_idle(uint32_t pages, uint32_t alignment)
 {
     struct span *run = best(&heap.idle, pages, alignment);
     if (!run && join_quick()) run = best(&heap.idle, pages, alignment);
+    return run;
+}
+
+static struct span *find_run(uint32_t pages, uint32_t alignment)
+{
+    struct span *run = find_idle(pages, alignment);
     if (!run) run = best(&heap.released, pages, alignment);
     if (!run) run = grow(pages + alignment - 1);
     return run;
@@ -314,14 +320,27 @@ struct span *page_heap_alloc(uint32_t pages, unsigned size_class)
     return alloc_aligned(pages, size_class, 1);
 }
 
-struct span *page_heap_alloc_block(uint32_t pages, bool huge)
+/* A block that is not resident yet; NULL when some idle run is long enough for `pages` of it, or
+ * when there is no block to be had without giving up others. */
+static struct span *take_fresh_block(uint32_t pages)
 {
-    bool blocks = pages % BLOCK_PAGES == 0;
-    struct span *span = alloc_aligned(pages, SIZE_CLASS_LARGE, blocks ? BLOCK_PAGES : 1);
-    if (!span || !blocks || !huge) return span;
-    span->huge = true;
-    os_advise_huge(page_map_address(span->page), bytes_of(pages), true);
-    return span;
+    mutex_lock(&heap.lock);
+    bool idle = pages <= QUICK_PAGES_MAX && heap.quick[pages];
+    struct span *block = NULL;
+    if (!idle && !find_idle(pages, 1)) block = take(BLOCK_PAGES, SIZE_CLASS_LARGE, BLOCK_PAGES);
+    mutex_unlock(&heap.lock);
+    return block;
+}
+
+struct span *page_heap_alloc_resident(uint32_t pages)
+{
+    DEBUG_ASSERT(pages > 0 && pages <= BLOCK_PAGES);
+    struct span *block = take_fresh_block(pages);
+    if (!block) return page_heap_alloc(pages, SIZE_CLASS_LARGE);
+    os_populate_huge(page_map_address(block->page), bytes_of(BLOCK_PAGES));
+    if (page_heap_resize(block, pages)) return block;
+    page_heap_free(block);
+    return NULL;
 }
 
 struct span *page_heap_reuse(uint32_t pages, uint32_t wanted)
@@ -336,14 +355,6 @@ struct span *page_heap_reuse(uint32_t pages, uint32_t wanted)
     }
     mutex_unlock(&heap.lock);
     return first;
-}
-
-/* What the next one does with these pages is not known to want huge ones. */
-static void forget_huge(struct span *span)
-{
-    if (!span->huge) return;
-    os_advise_huge(page_map_address(span->page), bytes_of(span->pages), false);
-    span->huge = false;
 }
 
 /* A run is resident as a whole or, still gone, not at all. */
@@ -390,7 +401,6 @@ void page_heap_free(struct span *first)
 {
     for (struct span *span = first; span; span = span->after) {
         poison_hide(page_map_address(span->page), bytes_of(span->pages));
-        forget_huge(span);
         if (span->gone) make_whole(span);
     }
     mutex_lock(&heap.lock);
@@ -440,7 +450,7 @@ static bool extend(struct span *span, uint32_t pages)
 
 bool page_heap_resize(struct span *span, uint32_t pages)
 {
-    DEBUG_ASSERT(span->state == SPAN_LARGE && !span->huge && pages > 0);
+    DEBUG_ASSERT(span->state == SPAN_LARGE && pages > 0);
     bool done = true;
     mutex_lock(&heap.lock);
     if (pages < span->pages)

@@ -28,11 +28,12 @@
  * in no list; a chain of one. NULL at the limit or the end of the range. */
 MUST_USE struct span *page_heap_alloc(uint32_t pages, unsigned size_class);
 
-/* The same for SIZE_CLASS_LARGE, for those who share a span among objects of their own. One of
- * PAGE_HEAP_BLOCK_PAGES, or a multiple, is aligned to PAGE_HEAP_BLOCK_PAGES, and with `huge` the
- * system is asked for huge pages, until page_heap_free. `huge` is nothing for other lengths. */
+/* The same for SIZE_CLASS_LARGE and at most PAGE_HEAP_BLOCK_PAGES, for those who fill spans to the
+ * end. When no idle run is long enough, a whole block of PAGE_HEAP_BLOCK_PAGES is made resident, as
+ * a huge page: one fault instead of hundreds. What is left of it is idle and serves the next. That
+ * may take some 100 us. */
 enum { PAGE_HEAP_BLOCK_PAGES = OS_RANGE_ALIGNMENT / HEAP_PAGE_BYTES };
-MUST_USE struct span *page_heap_alloc_block(uint32_t pages, bool huge);
+MUST_USE struct span *page_heap_alloc_resident(uint32_t pages);
 
 /* Up to `wanted` spans of exactly `pages` that were freed lately, SPAN_LARGE and chained by after:
  * no split, no join, no system call. NULL when there is none. */
@@ -43,7 +44,7 @@ MUST_USE struct span *page_heap_reuse(uint32_t pages, uint32_t wanted);
  * goes back as a whole. */
 void page_heap_free(struct span *first);
 
-/* Change the length of a SPAN_LARGE (no huge one) in place: to fewer pages, or into the free run
+/* Change the length of a SPAN_LARGE in place: to fewer pages, or into the free run
  * behind it. False, nothing changed, when that is not possible. */
 MUST_USE bool page_heap_resize(struct span *span, uint32_t pages);
 

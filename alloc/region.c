@@ -13,8 +13,7 @@
 enum {
     TAIL_PARTS = 16,
     OWN_PAGES_PARTS = 4,
-    /* The tail of a huge page cannot be given back: only where it is little beside the rest. */
-    HUGE_FROM_BYTES = 64 * REGION_BLOCK_BYTES_MAX
+    AHEAD_PARTS = 2 /* when so much of a block is left, the next one is wanted */
 };
 
 struct tally_shared tally_regions;
@@ -90,6 +89,7 @@ void region_release(struct region *r)
         r->full = r->open;
     }
     if (r->full) page_heap_free(r->full);
+    if (r->ahead) page_heap_free(r->ahead);
     region_init(r, r->tag);
 }
 
@@ -102,14 +102,36 @@ static uint64_t next_block_bytes(const struct region *r)
     return bytes;
 }
 
-static struct span *take_block(struct region *r, uint64_t bytes)
+/* Regions that are no longer than a huge page have blocks of the least size: they do without. */
+struct span *region_take_block(uint64_t bytes)
 {
-    bool huge = bytes == REGION_BLOCK_BYTES_MAX && r->block_bytes >= HUGE_FROM_BYTES;
-    struct span *block = page_heap_alloc_block((uint32_t)(bytes >> PAGE_SHIFT), huge);
-    if (!block) return NULL;
-    atomic_fetch_add_explicit(&unused_bytes, bytes, memory_order_relaxed);
-    r->block_bytes += bytes;
-    return block;
+    uint32_t pages = (uint32_t)(bytes >> PAGE_SHIFT);
+    if (bytes <= REGION_BLOCK_BYTES_MIN || bytes > REGION_BLOCK_BYTES_MAX)
+        return page_heap_alloc(pages, SIZE_CLASS_LARGE);
+    return page_heap_alloc_resident(pages);
+}
+
+static void count_block(struct region *r, const struct span *block)
+{
+    atomic_fetch_add_explicit(&unused_bytes, span_bytes(block), memory_order_relaxed);
+    r->block_bytes += span_bytes(block);
+}
+
+uint64_t region_wants_block(const struct region *r)
+{
+    if (!r->open || r->ahead) return 0;
+    bool soon = (uint64_t)(r->end - r->at) < span_bytes(r->open) / AHEAD_PARTS;
+    return soon ? next_block_bytes(r) : 0;
+}
+
+void region_put_block(struct region *r, struct span *block)
+{
+    if (!block || !region_wants_block(r)) {
+        page_heap_free(block);
+        return;
+    }
+    count_block(r, block);
+    r->ahead = block;
 }
 
 static uint64_t ref_of(const void *p)
@@ -119,24 +141,30 @@ static uint64_t ref_of(const void *p)
 
 static uint64_t alloc_own_pages(struct region *r, uint32_t size)
 {
-    struct span *block = take_block(r, bits_align_up(size, HEAP_PAGE_BYTES));
+    struct span *block = region_take_block(bits_align_up(size, HEAP_PAGE_BYTES));
     if (!block) return REGION_NONE;
+    count_block(r, block);
     block->after = r->full;
     r->full = block;
     return ref_of(page_map_address(block->page));
 }
 
-static bool open_block(struct region *r, uint64_t bytes)
+static bool open_block(struct region *r)
 {
-    struct span *block = take_block(r, bytes);
-    if (!block) return false;
+    struct span *block = r->ahead;
+    r->ahead = NULL;
+    if (!block) {
+        block = region_take_block(next_block_bytes(r));
+        if (!block) return false;
+        count_block(r, block);
+    }
     if (r->open) {
         r->open->after = r->full;
         r->full = r->open;
     }
     r->open = block;
     r->at = page_map_address(block->page);
-    r->end = r->at + bytes;
+    r->end = r->at + span_bytes(block);
     return true;
 }
 
@@ -144,9 +172,9 @@ static uint64_t bump(struct region *r, uint32_t size)
 {
     uint32_t bytes = rounded(size);
     if ((size_t)(r->end - r->at) < bytes) {
-        uint64_t block_bytes = next_block_bytes(r);
+        uint64_t block_bytes = r->ahead ? span_bytes(r->ahead) : next_block_bytes(r);
         if (bytes > block_bytes / OWN_PAGES_PARTS) return alloc_own_pages(r, size);
-        if (!open_block(r, block_bytes)) return REGION_NONE;
+        if (!open_block(r)) return REGION_NONE;
     }
     uint64_t ref = ref_of(r->at);
     r->at += bytes;
@@ -167,9 +195,19 @@ uint64_t region_alloc(struct region *r, uint32_t size)
     return ref;
 }
 
+static void give_ahead_back(struct region *r)
+{
+    if (!r->ahead) return;
+    r->block_bytes -= span_bytes(r->ahead);
+    atomic_fetch_sub_explicit(&unused_bytes, span_bytes(r->ahead), memory_order_relaxed);
+    page_heap_free(r->ahead);
+    r->ahead = NULL;
+}
+
 void region_trim(struct region *r)
 {
-    if (!r->open || r->open->huge) return;
+    give_ahead_back(r);
+    if (!r->open) return;
     uint8_t *base = page_map_address(r->open->page);
     uint64_t before = span_bytes(r->open);
     uint64_t after = bits_align_up((size_t)(r->at - base), HEAP_PAGE_BYTES);
@@ -199,6 +237,7 @@ void region_check(const struct region *r)
     uint64_t bytes = 0;
     for (const struct span *block = r->full; block; block = block->after)
         bytes += span_bytes(block);
+    if (r->ahead) bytes += span_bytes(r->ahead);
     if (r->open) {
         const uint8_t *base = page_map_address(r->open->page);
         bytes += span_bytes(r->open);

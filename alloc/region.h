@@ -5,9 +5,10 @@
  *
  * Objects are cut exactly to their size, rounded to 8 bytes, by a bump pointer; nothing stands
  * between them. A new block is a sixteenth of the region so far, so that its tail is no more than
- * that either, and region_trim gives the tail back. An object longer than a quarter of a block gets
- * pages of its own. Two regions never share a page: when one goes, its blocks go whole to the page
- * heap, where the region that is filled next finds them, still resident.
+ * that either, and region_trim gives the tail back. Blocks of a region that is longer than a huge
+ * page are parts of huge pages, which windows share. An object longer than a quarter of a block
+ * gets pages of its own. Two regions never share a page: when one goes, its blocks go whole to the
+ * page heap, where the region that is filled next finds them, still resident.
  *
  * What is in a region knows no pointers, and is named by a 36-bit offset (in units of 8 bytes, from
  * the start of the heap's address range), so that an index entry has room for more.
@@ -44,7 +45,8 @@ struct region {
     uint8_t *at; /* next free byte of the open block */
     uint8_t *end;
     struct span *open;                  /* the block that `at` is in; NULL at first */
-    struct span *full;                  /* the others, by after */
+    struct span *full;                  /* those before it, by after */
+    struct span *ahead;                 /* the next one, if it was taken ahead */
     uint64_t block_bytes;               /* of all blocks */
     uint64_t live_bytes;                /* of the objects that are not deleted, rounded */
     uint64_t requested_bytes;           /* of the same, as asked for */
@@ -65,6 +67,15 @@ MUST_USE uint64_t region_alloc(struct region *r, uint32_t size);
 
 /* Count an object of this region as dead. */
 void region_delete(struct region *r, uint32_t size);
+
+/* A new block may take some 100 us (alloc/page_heap.h). Who allocates under locks that others wait
+ * for takes it ahead, without any: region_wants_block tells how many bytes the next one should
+ * have, 0 when it is not needed soon; region_take_block gets it (any thread; NULL at the limit);
+ * region_put_block hands it over, or gives it back when it is not wanted any more (NULL: nothing).
+ */
+uint64_t region_wants_block(const struct region *r);
+MUST_USE struct span *region_take_block(uint64_t bytes);
+void region_put_block(struct region *r, struct span *block);
 
 /* Give the pages behind the last object back. Allocation goes on in a new block. */
 void region_trim(struct region *r);

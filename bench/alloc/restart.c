@@ -177,11 +177,19 @@ static void seal_some(unsigned window, unsigned first, unsigned count)
     }
 }
 
+/* As storage/regions.c does it, before it takes a lock. */
+static void take_ahead(struct region *home)
+{
+    uint64_t bytes = region_wants_block(home);
+    if (bytes) region_put_block(home, region_take_block(bytes));
+}
+
 static void seal_window(unsigned window)
 {
     struct watch w = watch_start();
     double longest_s = 0;
     for (unsigned s = 0; s < series; s += CELLS_COPIES_MAX) {
+        take_ahead(&homes[window % RING]);
         double start_s = mem_now_s();
         seal_some(window, s, series - s < CELLS_COPIES_MAX ? series - s : CELLS_COPIES_MAX);
         double slice_s = mem_now_s() - start_s;

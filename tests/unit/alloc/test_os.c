@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "alloc/heap.h"
 #include "tests/unit/suite.h"
@@ -77,7 +78,7 @@ static void flags_of(const void *p, char *flags, size_t size)
     fclose(f);
 }
 
-START_TEST(huge_pages_come_only_where_they_were_asked_for)
+START_TEST(blocks_become_resident_where_it_was_asked_for)
 {
     struct os_range range = {0};
     char flags[512];
@@ -86,17 +87,18 @@ START_TEST(huge_pages_come_only_where_they_were_asked_for)
     uint8_t *middle = range.base + OS_RANGE_ALIGNMENT;
     flags_of(middle, flags, sizeof(flags));
     if (!strstr(flags, " nh")) return; /* a system without them */
-    os_advise_huge(middle, OS_RANGE_ALIGNMENT, true);
+    os_populate_huge(middle, OS_RANGE_ALIGNMENT);
     flags_of(middle, flags, sizeof(flags));
-    ck_assert_msg(strstr(flags, " hg") && !strstr(flags, " nh"), "%s", flags);
-    flags_of(range.base, flags, sizeof(flags));
-    ck_assert_msg(strstr(flags, " nh") != NULL, "%s", flags);
-    os_advise_huge(middle, OS_RANGE_ALIGNMENT, false);
-    flags_of(middle, flags, sizeof(flags));
-    ck_assert_msg(strstr(flags, " nh") != NULL, "%s", flags);
+    ck_assert_msg(strstr(flags, " nh") && !strstr(flags, " hg"), "%s", flags);
+    unsigned char is_there[3 * OS_RANGE_ALIGNMENT / OS_PAGE_BYTES];
+    ck_assert_int_eq(mincore(range.base, 3 * OS_RANGE_ALIGNMENT, is_there), 0);
+    for (size_t i = 0; i < sizeof(is_there); i++)
+        ck_assert_int_eq(is_there[i] & 1, i / (sizeof(is_there) / 3) == 1);
+    ck_assert_uint_eq(middle[0], 0);
+    ck_assert_uint_eq(middle[OS_RANGE_ALIGNMENT - 1], 0);
 }
 END_TEST
 
 SUITE(os, a_range_becomes_usable_from_its_start_on,
       released_pages_are_zero_and_their_neighbours_are_not, a_trimmed_range_ends_earlier,
-      too_much_address_space_is_refused, huge_pages_come_only_where_they_were_asked_for)
+      too_much_address_space_is_refused, blocks_become_resident_where_it_was_asked_for)

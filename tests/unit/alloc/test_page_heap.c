@@ -2,6 +2,7 @@
 #include "alloc/page_heap.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 #include "alloc/heap.h"
 #include "alloc/page_map.h"
@@ -152,54 +153,63 @@ START_TEST(what_was_freed_lately_serves_its_own_length_without_a_split)
 }
 END_TEST
 
-START_TEST(blocks_of_2_mib_are_aligned_and_others_need_not_be)
+/* Whether the whole block is in the resident set. */
+static uint64_t resident_bytes(uint32_t page, uint32_t pages)
 {
-    enum { BLOCK = PAGE_HEAP_BLOCK_PAGES, BLOCKS = 6 };
-    struct span *blocks[BLOCKS];
+    enum { SYSTEM_PAGES_MAX = 2 * PAGE_HEAP_BLOCK_PAGES };
+    static unsigned char is_there[SYSTEM_PAGES_MAX];
+    uint64_t count = 0;
+    size_t bytes = (size_t)pages * HEAP_PAGE_BYTES;
+    ck_assert_int_eq(mincore(page_map_address(page), bytes, is_there), 0);
+    for (size_t i = 0; i < bytes / OS_PAGE_BYTES; i++)
+        count += is_there[i] & 1;
+    return count * OS_PAGE_BYTES;
+}
+
+START_TEST(a_block_comes_at_once_and_serves_those_who_fill_spans)
+{
+    enum { BLOCK = PAGE_HEAP_BLOCK_PAGES, SPANS = BLOCK / 16 };
+    struct span *spans[SPANS];
     start();
-    struct span *askew = page_heap_alloc(3, SIZE_CLASS_LARGE);
-    for (int i = 0; i < BLOCKS; i++) {
-        blocks[i] = page_heap_alloc_block(BLOCK, i % 2);
-        ck_assert_ptr_nonnull(blocks[i]);
-        ck_assert_uint_eq(blocks[i]->page % BLOCK, 0);
-        ck_assert_uint_eq(blocks[i]->pages, BLOCK);
-        ck_assert_uint_eq(blocks[i]->huge, i % 2);
+    struct span *idle = page_heap_alloc(3, SIZE_CLASS_LARGE);
+    page_heap_free(idle); /* too short for any of them */
+    struct page_heap_stats before = stats();
+    for (int i = 0; i < SPANS; i++) {
+        spans[i] = page_heap_alloc_resident(16);
+        ck_assert_ptr_nonnull(spans[i]);
+        ck_assert_uint_eq(spans[i]->pages, 16);
+        ck_assert_uint_eq(spans[i]->page, spans[0]->page + 16 * i);
+        ck_assert_uint_eq(stats().released_bytes + BLOCK * HEAP_PAGE_BYTES,
+                          before.released_bytes + stats().sys_bytes - before.sys_bytes);
     }
-    struct span *small = page_heap_alloc_block(8, true);
-    ck_assert_uint_eq(small->pages, 8);
-    ck_assert(!small->huge);
+    ck_assert_uint_eq(spans[0]->page % BLOCK, 0);
+    ck_assert_uint_eq(resident_bytes(spans[0]->page, BLOCK), BLOCK * HEAP_PAGE_BYTES);
     page_heap_check();
-    page_heap_free(askew);
-    page_heap_free(small);
-    for (int i = 0; i < BLOCKS; i++)
-        page_heap_free(blocks[i]);
+    uint32_t page = spans[0]->page;
+    for (int i = 0; i < SPANS; i++)
+        page_heap_free(spans[i]);
+    /* All of it is idle now, and serves what is as long as a block, too. */
+    uint64_t released = stats().released_bytes;
+    struct span *whole = page_heap_alloc_resident(BLOCK);
+    ck_assert_uint_eq(whole->page, page);
+    ck_assert_uint_eq(stats().released_bytes, released);
+    page_heap_free(whole);
     page_heap_check();
 }
 END_TEST
 
-START_TEST(a_freed_block_serves_the_next_one_although_another_run_is_as_long)
+START_TEST(at_the_limit_no_block_is_taken_for_a_part_of_it)
 {
     enum { BLOCK = PAGE_HEAP_BLOCK_PAGES };
     start();
-    struct span *room = page_heap_alloc_block(3 * BLOCK, false);
-    uint32_t page = room->page;
-    page_heap_free(room);
-    struct span *low = page_heap_alloc(1, SIZE_CLASS_LARGE);
-    struct span *askew = page_heap_alloc(BLOCK, SIZE_CLASS_LARGE);
-    ck_assert_uint_eq(low->page, page);
-    ck_assert_uint_eq(askew->page, page + 1);
-    struct span *guard = page_heap_alloc(1, SIZE_CLASS_LARGE);
-    struct span *block = page_heap_alloc_block(BLOCK, false);
-    ck_assert_uint_eq(block->page, page + 2 * BLOCK);
-    page_heap_free(askew); /* an idle run of the same length at a lower address */
-    page_heap_free(block);
-    uint64_t released = stats().released_bytes;
-    ck_assert_ptr_nonnull(block = page_heap_alloc_block(BLOCK, true));
-    ck_assert_uint_eq(block->page, page + 2 * BLOCK);
-    ck_assert_uint_eq(stats().released_bytes, released);
-    page_heap_free(block);
-    page_heap_free(low);
-    page_heap_free(guard);
+    page_heap_release(UINT64_MAX);
+    heap_set_limit(heap_used_bytes() + (256 << 10));
+    struct span *span = page_heap_alloc_resident(16);
+    ck_assert_ptr_nonnull(span);
+    ck_assert_uint_eq(span->pages, 16);
+    ck_assert_ptr_null(page_heap_alloc_resident(BLOCK));
+    heap_set_limit(0);
+    page_heap_free(span);
     page_heap_check();
 }
 END_TEST
@@ -208,8 +218,11 @@ START_TEST(whole_blocks_are_given_back_before_their_ragged_ends)
 {
     enum { BLOCK = PAGE_HEAP_BLOCK_PAGES };
     start();
-    struct span *room = page_heap_alloc_block(4 * BLOCK, false);
-    uint32_t page = room->page;
+    struct span *fresh = page_heap_alloc_resident(BLOCK); /* aligned */
+    struct span *room = page_heap_alloc(3 * BLOCK, SIZE_CLASS_LARGE);
+    uint32_t page = fresh->page;
+    ck_assert_uint_eq(room->page, page + BLOCK);
+    page_heap_free(fresh);
     page_heap_free(room);
     struct span *low = page_heap_alloc(100, SIZE_CLASS_LARGE); /* two blocks, ragged before */
     struct span *middle = page_heap_alloc(3 * BLOCK - 50, SIZE_CLASS_LARGE);
@@ -236,13 +249,12 @@ START_TEST(any_history_leaves_consistent_runs)
         uint32_t i = (uint32_t)random_below(&r, SPANS);
         uint32_t pages = (uint32_t)random_size(&r, 300);
         if (!spans[i]) {
-            bool block = pages % 16 == 0;
-            if (block) pages = PAGE_HEAP_BLOCK_PAGES;
-            spans[i] = block ? page_heap_alloc_block(pages, random_below(&r, 2))
-                             : page_heap_alloc(pages, SIZE_CLASS_LARGE);
+            if (pages > PAGE_HEAP_BLOCK_PAGES) pages = PAGE_HEAP_BLOCK_PAGES;
+            spans[i] = pages % 16 == 0 ? page_heap_alloc_resident(pages)
+                                       : page_heap_alloc(pages, SIZE_CLASS_LARGE);
             ck_assert_ptr_nonnull(spans[i]);
             inuse += pages * (uint64_t)HEAP_PAGE_BYTES;
-        } else if (random_below(&r, 3) == 0 && !spans[i]->huge) {
+        } else if (random_below(&r, 3) == 0) {
             uint32_t before = spans[i]->pages;
             if (page_heap_resize(spans[i], pages))
                 inuse += ((uint64_t)pages - before) * HEAP_PAGE_BYTES;
@@ -265,6 +277,6 @@ SUITE(page_heap, neighbours_become_one_run_in_any_order_of_freeing,
       resident_runs_are_taken_before_released_ones, released_pages_read_as_zero_and_are_known_to,
       no_more_is_given_back_than_asked, a_large_object_grows_into_the_free_run_behind_it,
       what_was_freed_lately_serves_its_own_length_without_a_split,
-      blocks_of_2_mib_are_aligned_and_others_need_not_be,
-      a_freed_block_serves_the_next_one_although_another_run_is_as_long,
+      a_block_comes_at_once_and_serves_those_who_fill_spans,
+      at_the_limit_no_block_is_taken_for_a_part_of_it,
       whole_blocks_are_given_back_before_their_ragged_ends, any_history_leaves_consistent_runs)

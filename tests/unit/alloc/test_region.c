@@ -128,6 +128,50 @@ START_TEST(the_blocks_of_one_region_serve_the_next)
 }
 END_TEST
 
+/* As one who allocates under a lock, and takes blocks ahead between two holds of it. */
+static uint64_t alloc_with_block_ahead(struct region *r, uint32_t size)
+{
+    uint64_t bytes = region_wants_block(r);
+    if (bytes) region_put_block(r, region_take_block(bytes));
+    const struct span *ahead = r->ahead;
+    const struct span *open = r->open;
+    uint64_t ref = region_alloc(r, size);
+    ck_assert(!open || r->open == open || r->open == ahead); /* never one that was taken then */
+    return ref;
+}
+
+START_TEST(blocks_are_taken_ahead_and_given_back)
+{
+    struct region r;
+    struct memstats s;
+    region_init(&r, HEAP_CHUNKS);
+    ck_assert_uint_eq(region_wants_block(&r), 0); /* nobody knows that anything comes */
+    region_put_block(&r, region_take_block(REGION_BLOCK_BYTES_MIN));
+    ck_assert_uint_eq(r.block_bytes, 0);
+    for (uint32_t i = 0; i < OBJECTS; i++)
+        ck_assert(alloc_with_block_ahead(&r, 1000) != REGION_NONE);
+    ck_assert_uint_le(r.block_bytes - r.live_bytes, r.block_bytes / 8 + r.block_bytes / 50);
+    while (!r.ahead)
+        ck_assert(alloc_with_block_ahead(&r, 1000) != REGION_NONE);
+    region_put_block(&r, region_take_block(REGION_BLOCK_BYTES_MIN)); /* one is enough */
+    region_put_block(&r, NULL);
+    region_check(&r);
+    memstats_read(&s);
+    memstats_check(&s);
+    ck_assert_uint_eq(s.region_bytes, r.block_bytes - r.live_bytes);
+    region_trim(&r);
+    ck_assert_ptr_null(r.ahead);
+    region_check(&r);
+    ck_assert_uint_le(r.block_bytes - r.live_bytes, r.block_bytes / 50);
+    while (!r.ahead)
+        ck_assert(alloc_with_block_ahead(&r, 1000) != REGION_NONE);
+    region_release(&r);
+    memstats_read(&s);
+    ck_assert_uint_eq(s.region_bytes, 0);
+    heap_check();
+}
+END_TEST
+
 START_TEST(a_long_object_gets_pages_of_its_own)
 {
     struct region r;
@@ -164,4 +208,5 @@ END_TEST
 
 SUITE(region, objects_fit_exactly_and_tails_are_bounded,
       deleted_objects_are_counted_and_stay_until_the_end, the_blocks_of_one_region_serve_the_next,
-      a_long_object_gets_pages_of_its_own, at_the_limit_nothing_changes)
+      blocks_are_taken_ahead_and_given_back, a_long_object_gets_pages_of_its_own,
+      at_the_limit_nothing_changes)
