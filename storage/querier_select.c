@@ -25,9 +25,9 @@ struct gather {
     const struct match_plan *plan;
     struct arena *arena;
     const struct match_term *base; /* the term whose ids are taken; NULL: all ids */
-    const struct posting **with;   /* sets of the other terms of one value */
+    const struct id_set **with; /* [0] a set of the base, then those of other terms of one value */
     size_t with_count;
-    const struct posting **without;
+    const struct id_set **without;
     size_t without_count;
     struct id_list *lists; /* one, or one per value of the base */
     size_t list_count;
@@ -38,8 +38,8 @@ static size_t term_size(const struct shard *sh, const struct match_term *term, s
 {
     size_t size = 0;
     for (size_t i = 0; i < term->count && size < enough; i++) {
-        const struct posting *p = postings_find(&sh->postings, term->values[i]);
-        if (p) size += posting_count(p);
+        const struct id_set *ids = postings_find(&sh->postings, term->values[i]);
+        if (ids) size += id_set_count(ids);
     }
     return size;
 }
@@ -47,7 +47,7 @@ static size_t term_size(const struct shard *sh, const struct match_term *term, s
 /* Choose the base: the including term with the fewest series here. false when a term has none. */
 static bool choose_base(struct gather *g, const struct shard *sh)
 {
-    size_t best = posting_count(&sh->all);
+    size_t best = id_set_count(&sh->all);
     g->base = NULL;
     for (size_t i = 0; i < g->plan->count; i++) {
         const struct match_term *term = &g->plan->terms[i];
@@ -64,31 +64,31 @@ static bool choose_base(struct gather *g, const struct shard *sh)
 
 static void collect_narrowing(struct gather *g, const struct shard *sh)
 {
-    g->with_count = 0;
+    g->with_count = 1;
     g->without_count = 0;
     for (size_t i = 0; i < g->plan->count; i++) {
         const struct match_term *term = &g->plan->terms[i];
         if (term == g->base || term->count != 1) continue;
-        const struct posting *p = postings_find(&sh->postings, term->values[0]);
-        if (!p) continue; /* included ones were found when the base was chosen */
+        const struct id_set *ids = postings_find(&sh->postings, term->values[0]);
+        if (!ids) continue; /* included ones were found when the base was chosen */
         if (term->exclude)
-            g->without[g->without_count++] = p;
+            g->without[g->without_count++] = ids;
         else
-            g->with[g->with_count++] = p;
+            g->with[g->with_count++] = ids;
     }
 }
 
-static enum status gather_list(struct gather *g, const struct posting *base, struct error *err)
+static enum status gather_list(struct gather *g, const struct id_set *base, struct error *err)
 {
-    struct posting_terms terms = {
-        .base = base,
+    struct id_list *list = &g->lists[g->list_count];
+    g->with[0] = base;
+    struct id_terms terms = {
         .with = g->with,
         .with_count = g->with_count,
         .without = g->without,
         .without_count = g->without_count,
     };
-    struct id_list *list = &g->lists[g->list_count];
-    enum status st = posting_intersect(&terms, g->arena, list, err);
+    enum status st = id_set_intersect(&terms, g->arena, list, err);
     if (!st && list->count > 0) g->list_count++;
     return st;
 }
@@ -105,8 +105,8 @@ static enum status gather_ids(struct gather *g, const struct shard *sh, struct e
     if (!g->lists) return arena_error(g->arena, err);
     if (!g->base) return gather_list(g, &sh->all, err);
     for (size_t i = 0; i < g->base->count && !st; i++) {
-        const struct posting *p = postings_find(&sh->postings, g->base->values[i]);
-        if (p) st = gather_list(g, p, err);
+        const struct id_set *ids = postings_find(&sh->postings, g->base->values[i]);
+        if (ids) st = gather_list(g, ids, err);
     }
     return st;
 }
@@ -156,7 +156,7 @@ enum status select_series(struct querier *q, const struct select_request *reques
     struct gather g = {
         .plan = &plan,
         .arena = a,
-        .with = arena_alloc_array(a, plan.count, sizeof(*g.with)),
+        .with = arena_alloc_array(a, plan.count + 1, sizeof(*g.with)),
         .without = arena_alloc_array(a, plan.count, sizeof(*g.without)),
     };
     if (!g.with || !g.without) return arena_error(a, err);

@@ -57,7 +57,7 @@ void shard_release(struct shard *sh)
         }
         series_destroy(s);
     }
-    posting_release(&sh->all);
+    id_set_release(&sh->all);
     postings_release(&sh->postings);
     series_map_release(&sh->map);
     directory_release(&sh->directory);
@@ -83,7 +83,7 @@ struct series *shard_create_series(struct shard *sh, uint64_t hash, struct label
     struct series *s = series_create(common->symbols, labels, (uint32_t)hash, common->grid->slots);
     if (!s) return NULL;
     uint32_t local = directory_peek(&sh->directory);
-    if (!posting_add(&sh->all, local)) goto drop_symbols;
+    if (!id_set_add(&sh->all, local)) goto drop_symbols;
     if (!postings_add(&sh->postings, series_symbols(s), s->label_count, local)) goto drop_all;
 
     /* Born after its symbols: a query that has seen this number finds them listed. */
@@ -96,7 +96,7 @@ struct series *shard_create_series(struct shard *sh, uint64_t hash, struct label
     return s;
 
 drop_all:
-    posting_remove(&sh->all, local);
+    id_set_remove(&sh->all, local);
 drop_symbols:
     symbols_drop(common->symbols, series_symbols(s), s->label_count);
     series_destroy(s);
@@ -109,7 +109,7 @@ void shard_forget_series(struct shard *sh, struct series *s)
     DEBUG_ASSERT(series_is_empty(s));
     series_map_remove(&sh->map, s->hash, local);
     postings_remove(&sh->postings, series_symbols(s), s->label_count, local);
-    posting_remove(&sh->all, local);
+    id_set_remove(&sh->all, local);
     directory_clear(&sh->directory, local);
     symbols_drop(sh->common->symbols, series_symbols(s), s->label_count);
     gauge_bump(&sh->counters.series, -1);
@@ -317,11 +317,11 @@ static void check_series(const struct shard *sh, const struct series *s, struct 
 {
     uint32_t local = s->id >> sh->common->shard_bits;
     ASSERT((s->id & ((1u << sh->common->shard_bits) - 1)) == sh->number);
-    ASSERT(posting_contains(&sh->all, local));
+    ASSERT(id_set_contains(&sh->all, local));
     ASSERT(!series_is_empty(s));
     for (size_t i = 0; i < s->label_count; i++) {
-        const struct posting *p = postings_find(&sh->postings, series_symbols(s)[i]);
-        ASSERT(p && posting_contains(p, local));
+        const struct id_set *p = postings_find(&sh->postings, series_symbols(s)[i]);
+        ASSERT(p && id_set_contains(p, local));
     }
     for (uint32_t slot = 0; slot < s->slots; slot++) {
         struct held held = present(sh, s, slot);
@@ -348,6 +348,7 @@ void shard_check(struct shard *sh)
     struct chunk_sums sums = {0};
     series_map_check(&sh->map);
     postings_check(&sh->postings);
+    id_set_check(&sh->all);
     for (uint32_t local = 0; local < directory_high(&sh->directory); local++) {
         const struct series *s = directory_get(&sh->directory, local);
         if (!s) continue;
@@ -355,7 +356,7 @@ void shard_check(struct shard *sh)
         ASSERT(s->id >> sh->common->shard_bits == local);
         check_series(sh, s, &sums);
     }
-    ASSERT(series == sh->map.count && series == posting_count(&sh->all));
+    ASSERT(series == sh->map.count && series == id_set_count(&sh->all));
     ASSERT(series == (uint64_t)gauge_read(&sh->counters.series));
     ASSERT(sums.chunks == gauge_read(&sh->counters.chunks));
     ASSERT(sums.size.bytes == gauge_read(&sh->counters.chunk_bytes));

@@ -71,7 +71,7 @@ struct shard {
     struct series_map map;
     struct directory directory;
     struct postings postings;
-    struct posting all;
+    struct id_set all;
     struct shard_window *windows; /* heap; [grid->slots] */
     struct shard_counters counters;
 };

@@ -126,7 +126,7 @@ START_TEST(creating_a_series_survives_the_failure_of_any_allocation)
             series = shard_create_series(sh, labels_hash(labels), labels);
             heap_fail_after(UINT64_MAX);
             ck_assert_uint_eq(sh->map.count, i + (series != NULL));
-            ck_assert_uint_eq(posting_count(&sh->all), i + (series != NULL));
+            ck_assert_uint_eq(id_set_count(&sh->all), i + (series != NULL));
         }
         ck_assert_int_eq(shard_add_sample(sh, series, &sample, &s.arena), CHUNK_APPENDED);
         shard_check(sh);
