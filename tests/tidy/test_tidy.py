@@ -17,7 +17,7 @@ def tree(tmp_path):
     rules.mkdir(parents=True)
     for name in ("floors.txt", "doors.txt", "words.txt"):
         shutil.copy(RULES / name, rules / name)
-    for folder in "base alloc model storage wire snapshot promql server".split():
+    for folder in "base alloc model encoding storage wire snapshot promql server".split():
         (tmp_path / folder).mkdir()
     put(tmp_path, "base/clean.h", LEAD + "int clean(void);\n")
     put(tmp_path, "base/clean.c", LEAD + '#include "base/clean.h"\n')

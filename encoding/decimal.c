@@ -1,0 +1,90 @@
+/* decimal - the table of scales, and their order. */
+#include "encoding/decimal.h"
+
+#include "base/assert.h"
+
+/* What there is of an exponent in each way; the row of a way is its 16 exponents. */
+#define NONE                                                                                       \
+    {                                                                                              \
+        0, 0, 0, 0                                                                                 \
+    }
+#define DIVIDED(power)                                                                             \
+    {                                                                                              \
+        power, power, 1, 1                                                                         \
+    }
+#define MULTIPLIED(power, multiply)                                                                \
+    {                                                                                              \
+        power, 1, 1, multiply                                                                      \
+    }
+#define TWICE(power, divide_again)                                                                 \
+    {                                                                                              \
+        power, 1000, divide_again, 1                                                               \
+    }
+
+static const struct decimal_scale scales[DECIMAL_SCALES] = {
+    DIVIDED(1e0),
+    DIVIDED(1e1),
+    DIVIDED(1e2),
+    DIVIDED(1e3),
+    DIVIDED(1e4),
+    DIVIDED(1e5),
+    DIVIDED(1e6),
+    DIVIDED(1e7),
+    DIVIDED(1e8),
+    DIVIDED(1e9),
+    DIVIDED(1e10),
+    DIVIDED(1e11),
+    DIVIDED(1e12),
+    DIVIDED(1e13),
+    NONE,
+    NONE,
+
+    NONE,
+    MULTIPLIED(1e1, 1e-1),
+    MULTIPLIED(1e2, 1e-2),
+    MULTIPLIED(1e3, 1e-3),
+    MULTIPLIED(1e4, 1e-4),
+    MULTIPLIED(1e5, 1e-5),
+    MULTIPLIED(1e6, 1e-6),
+    MULTIPLIED(1e7, 1e-7),
+    MULTIPLIED(1e8, 1e-8),
+    MULTIPLIED(1e9, 1e-9),
+    MULTIPLIED(1e10, 1e-10),
+    MULTIPLIED(1e11, 1e-11),
+    MULTIPLIED(1e12, 1e-12),
+    MULTIPLIED(1e13, 1e-13),
+    NONE,
+    NONE,
+
+    NONE,
+    NONE,
+    NONE,
+    NONE,
+    TWICE(1e4, 1e1),
+    TWICE(1e5, 1e2),
+    TWICE(1e6, 1e3),
+    TWICE(1e7, 1e4),
+    TWICE(1e8, 1e5),
+    TWICE(1e9, 1e6),
+    TWICE(1e10, 1e7),
+    TWICE(1e11, 1e8),
+    TWICE(1e12, 1e9),
+    TWICE(1e13, 1e10),
+    NONE,
+    NONE,
+};
+
+const struct decimal_scale *decimal_scale(uint32_t scale)
+{
+    DEBUG_ASSERT(decimal_scale_exists(scale));
+    return &scales[scale];
+}
+
+uint32_t decimal_next_scale(uint32_t scale)
+{
+    const uint32_t way_step = 1u << DECIMAL_WAY_SHIFT;
+    if (scale + way_step < DECIMAL_SCALES && decimal_scale_exists(scale + way_step))
+        return scale + way_step;
+    uint32_t next = (scale & (way_step - 1)) + 1;
+    return decimal_scale_exists(next) ? next : DECIMAL_SCALES;
+}

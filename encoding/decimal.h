@@ -1,0 +1,82 @@
+/*
+ * decimal - doubles that are short decimals, as integers.
+ *
+ * Exporters compute the double of a decimal in three ways, which differ in the last bit:
+ *
+ *     scale = e + 16 * way      way 0:  m / 10^e
+ *                               way 1:  m * 10^-e
+ *                               way 2:  m / 1000 / 10^(e-3)      (milliseconds as seconds)
+ *
+ * A double has a mantissa at a scale when the way back gives the same 64 bits. Needs plain IEEE
+ * arithmetic: no -ffast-math, no contraction to FMA.
+ */
+#ifndef HEARTH_ENCODING_DECIMAL_H
+#define HEARTH_ENCODING_DECIMAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bits.h"
+#include "base/compiler.h"
+
+enum {
+    DECIMAL_EXPONENT_MAX = 13,
+    DECIMAL_WAY_SHIFT = 4,
+    DECIMAL_SCALES = 3 << DECIMAL_WAY_SHIFT, /* scales are below; not every one of them exists */
+    DECIMAL_MANTISSA_BITS = 50               /* |m| < 2^50 */
+};
+
+/* v = mantissa / divisor / divisor_2 * factor, where the scale has them; others are 1. */
+struct decimal_scale {
+    double power;  /* 10^e: about what to multiply a value by for its mantissa */
+    double divide; /* 1 in way 1 */
+    double divide_again;
+    double multiply;
+};
+
+static inline bool decimal_scale_exists(uint32_t scale)
+{
+    uint32_t exponent = scale & ((1u << DECIMAL_WAY_SHIFT) - 1);
+    uint32_t way = scale >> DECIMAL_WAY_SHIFT;
+    return exponent <= DECIMAL_EXPONENT_MAX && way <= 2 && exponent >= (way == 2 ? 4 : way);
+}
+
+/* Of a scale that exists. */
+const struct decimal_scale *decimal_scale(uint32_t scale);
+
+/* The scale to try after this one, in order of exponents; DECIMAL_SCALES behind the last. Scale 0,
+ * integers, is the first. */
+uint32_t decimal_next_scale(uint32_t scale);
+
+/* 2^52 + 2^51: a sum with it is rounded to an integer, which stands in its low bits. */
+#define DECIMAL_MAGIC 6755399441055744.0
+
+/* The double of an integer of less than 51 bits. */
+static ALWAYS_INLINE double decimal_from_int(int64_t m)
+{
+    return bits_to_double((uint64_t)m + bits_from_double(DECIMAL_MAGIC)) - DECIMAL_MAGIC;
+}
+
+static ALWAYS_INLINE double decimal_value(const struct decimal_scale *s, int64_t m)
+{
+    return decimal_from_int(m) / s->divide / s->divide_again * s->multiply;
+}
+
+/* The nearest mantissa; false when it has too many bits (NaN and the infinities, too). */
+static ALWAYS_INLINE bool decimal_nearest(const struct decimal_scale *s, double v, int64_t *m)
+{
+    const double limit = (double)(INT64_C(1) << DECIMAL_MANTISSA_BITS);
+    double scaled = v * s->power;
+    if (!(scaled > -limit && scaled < limit)) return false;
+    *m = (int64_t)(bits_from_double(scaled + DECIMAL_MAGIC) - bits_from_double(DECIMAL_MAGIC));
+    return true;
+}
+
+/* The mantissa of v; false when it has none at this scale. */
+static ALWAYS_INLINE bool decimal_exact(const struct decimal_scale *s, double v, int64_t *m)
+{
+    return decimal_nearest(s, v, m) &&
+           bits_from_double(decimal_value(s, *m)) == bits_from_double(v);
+}
+
+#endif

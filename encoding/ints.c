@@ -1,0 +1,150 @@
+/* ints - reading. Every byte is looked at before it is believed. */
+#include "encoding/ints.h"
+
+#include "base/bits.h"
+#include "base/endian.h"
+#include "base/varint.h"
+#include "encoding/ints_form.h"
+
+static bool take_varint(struct ints_reader *r, uint64_t *v)
+{
+    size_t bytes = varint_decode(r->at, r->end, v);
+    r->at += bytes;
+    return bytes > 0;
+}
+
+static bool take_signed(struct ints_reader *r, uint64_t *v)
+{
+    if (!take_varint(r, v)) return false;
+    *v = (uint64_t)bits_unzigzag(*v);
+    return true;
+}
+
+bool ints_open(struct ints_reader *r, const uint8_t *at, const uint8_t *end, uint32_t count)
+{
+    *r = (struct ints_reader){
+        .kernels = block_kernels(), .at = at, .end = end, .factor = 1, .left = count - 1};
+    if (count == 0 || at == end) return false;
+    uint8_t form = *r->at++;
+    r->order = form & 3;
+    r->varints = form & INTS_VARINTS;
+    if (r->order > INTS_ORDER_MAX || form > INTS_FORM_BITS) return false;
+    if (r->varints && r->order != 1) return false;
+    if (!take_signed(r, &r->first)) return false;
+    if (form & INTS_HAS_FACTOR && !take_varint(r, &r->factor)) return false;
+    if (r->order == 2 && !take_signed(r, &r->sums[1])) return false;
+    return !(form & INTS_HAS_BIAS) || take_signed(r, &r->bias);
+}
+
+static uint32_t next_count(const struct ints_reader *r)
+{
+    return r->left < BLOCK_COUNT ? r->left : BLOCK_COUNT;
+}
+
+static bool next_varints(struct ints_reader *r, uint64_t *out, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t difference;
+        if (!take_signed(r, &difference)) return false;
+        r->sums[0] += difference;
+        out[i] = r->first + r->factor * r->sums[0];
+    }
+    return true;
+}
+
+/* `width` bits from bit `bit` on; the bytes behind them are readable. */
+static uint64_t bits_from(const uint8_t *at, uint32_t bit, uint32_t width)
+{
+    const uint8_t *byte = at + bit / 8;
+    uint32_t shift = bit % 8;
+    uint64_t v = get_le64(byte) >> shift;
+    if (shift > 0 && shift + width > 64) v |= (uint64_t)byte[8] << (64 - shift);
+    return width < 64 ? v & ((UINT64_C(1) << width) - 1) : v;
+}
+
+/* Put the bits above the width where they belong. */
+static bool patch(uint64_t *out, uint32_t count, uint32_t width, const uint8_t *bytes,
+                  uint32_t patches, uint32_t patch_width)
+{
+    for (uint32_t i = 0; i < patches; i++) {
+        uint64_t entry = bits_from(bytes, i * patch_width, patch_width);
+        uint32_t position = entry & (BLOCK_COUNT - 1);
+        if (position >= count) return false;
+        out[position] |= entry >> INTS_POSITION_BITS << width;
+    }
+    return true;
+}
+
+/* Residuals of one block. */
+static bool next_block(struct ints_reader *r, uint64_t out[BLOCK_COUNT], uint32_t count)
+{
+    uint8_t near_end[BLOCK_BYTES_MAX];
+    uint32_t patches = 0;
+    uint32_t patch_width = 0;
+    if (r->at == r->end) return false;
+    uint8_t head = *r->at++;
+    uint32_t width = head & (INTS_PATCHED - 1);
+    if (width > 64) return false;
+    if (head & INTS_PATCHED) {
+        if (r->end - r->at < 2) return false;
+        patches = *r->at++;
+        patch_width = *r->at++;
+        if (width == 64 || patch_width > 64 || patch_width <= INTS_POSITION_BITS) return false;
+    }
+    size_t left = (size_t)(r->end - r->at);
+    size_t packed = (count * width + 7) / 8;
+    size_t patched = (patches * patch_width + 7) / 8;
+    if (packed + patched > left || patches > BLOCK_COUNT) return false;
+
+    const uint8_t *from = r->at;
+    if (left < (size_t)8 * width + BLOCK_SLACK_BYTES) {
+        memcpy(near_end, from, packed);
+        memset(near_end + packed, 0, sizeof(near_end) - packed);
+        from = near_end;
+    }
+    r->kernels->unpack(from, width, out);
+    r->at += packed;
+    if (!patches) return true;
+
+    from = r->at;
+    if (left - packed < patched + BLOCK_SLACK_BYTES) {
+        memcpy(near_end, from, patched);
+        memset(near_end + patched, 0, sizeof(near_end) - patched);
+        from = near_end;
+    }
+    r->at += patched;
+    return patch(out, count, width, from, patches, patch_width);
+}
+
+bool ints_next(struct ints_reader *r, uint64_t out[BLOCK_COUNT], uint32_t *count)
+{
+    const struct block_kernels *k = r->kernels;
+    *count = next_count(r);
+    if (*count == 0) return true;
+    r->left -= *count;
+    if (r->varints) return next_varints(r, out, *count);
+    if (!next_block(r, out, *count)) return false;
+    if (r->order == 2) k->sum(out, r->bias, &r->sums[1]);
+    if (r->order > 0) k->sum(out, r->order == 1 ? r->bias : 0, &r->sums[0]);
+    uint64_t first = r->first;
+    if (r->order == 0) first += r->factor * r->bias;
+    if (r->factor != 1 || first) k->line(out, first, r->factor);
+    return true;
+}
+
+bool ints_decode(const uint8_t **at, const uint8_t *end, uint64_t *out, uint32_t count)
+{
+    struct ints_reader r;
+    uint64_t last[BLOCK_COUNT];
+    if (!ints_open(&r, *at, end, count)) return false;
+    *out++ = r.first;
+    while (r.left) {
+        uint64_t *to = r.left < BLOCK_COUNT ? last : out;
+        uint32_t got;
+        if (!ints_next(&r, to, &got)) return false;
+        if (to == last) memcpy(out, last, got * sizeof(*out));
+        out += got;
+    }
+    *at = r.at;
+    return true;
+}

@@ -1,0 +1,57 @@
+/* links: encoding */
+/*
+ * A stream of samples from outside: 2 bytes of count, little-endian, then the stream. What decodes
+ * is in order, and encodes to something that decodes to the same.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/endian.h"
+#include "encoding/open_codec.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { HEADER_BYTES = 2, SAMPLES_MAX = 1 << 16, SAMPLE_BYTES_MAX = SAMPLE_BITS_MAX / 8 };
+
+static int64_t t_ms[SAMPLES_MAX];
+static double v[SAMPLES_MAX];
+static int64_t again_t_ms[SAMPLES_MAX];
+static double again_v[SAMPLES_MAX];
+static uint8_t stream[SAMPLES_MAX * SAMPLE_BYTES_MAX];
+
+static size_t encode_all(uint32_t count, struct open_state *state)
+{
+    *state = (struct open_state){.count = 0};
+    memset(stream, 0, ((size_t)count + 1) * SAMPLE_BYTES_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        struct sample_bits bits;
+        uint32_t at = state->bits;
+        open_encode(state, t_ms[i], v[i], &bits);
+        for (uint32_t bit = 0; bit < bits.count; bit++, at++) {
+            uint64_t one = bits.words[bit / 64] >> (63 - bit % 64) & 1;
+            stream[at / 8] |= (uint8_t)(one << (7 - at % 8));
+        }
+    }
+    return (state->bits + 7) / 8;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct open_state state;
+    struct open_state encoded;
+    struct open_state decoded;
+    if (size < HEADER_BYTES) return 0;
+    uint32_t count = get_le16(data);
+    (void)!open_decode(data + HEADER_BYTES, size - HEADER_BYTES, count, t_ms, v, &state);
+    ASSERT(state.count <= count);
+    for (uint32_t i = 1; i < state.count; i++)
+        ASSERT(t_ms[i - 1] < t_ms[i]);
+    size_t bytes = encode_all(state.count, &encoded);
+    ASSERT(open_decode(stream, bytes, state.count, again_t_ms, again_v, &decoded) == OK);
+    ASSERT(memcmp(again_t_ms, t_ms, state.count * sizeof(*t_ms)) == 0);
+    ASSERT(memcmp(again_v, v, state.count * sizeof(*v)) == 0);
+    ASSERT(decoded.bits == encoded.bits && decoded.mantissa == encoded.mantissa);
+    return 0;
+}
