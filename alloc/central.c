@@ -26,7 +26,7 @@ struct central {
     CACHE_ALIGNED struct mutex lock; /* classes do not share cache lines */
     struct span *lists[LIST_COUNT];  /* doubly linked, any order */
     struct span *hand;               /* next one to trim; moves on when that leaves its list */
-    unsigned hand_list;              /* lists from here on are done */
+    unsigned hand_list;              /* lists from here on are done; 0 and no hand: start anew */
     _Atomic uint64_t spans;          /* in all lists; written under the lock, as the others */
     _Atomic uint64_t released_bytes; /* of pages that are gone */
     _Atomic uint64_t trimmed_bytes;  /* ever gone */
@@ -46,7 +46,7 @@ static unsigned list_for(const struct span *span)
 {
     uint32_t quarter = size_classes[span->size_class].quarter;
     if (span->free_slots == 0) return FULL_LIST;
-    if (span->free_slots == span->gone_slots) return GONE_LIST;
+    if (span->gone && span->free_slots == span->gone_slots) return GONE_LIST;
     return (span->free_slots > quarter) + (span->free_slots > 2 * quarter) +
            (span->free_slots > 3 * quarter);
 }
@@ -351,8 +351,7 @@ uint64_t central_trim(unsigned size_class, uint8_t age, uint64_t bytes, bool laz
     uint32_t pages;
     struct span *span;
     mutex_lock(&c->lock);
-    c->hand = NULL;
-    c->hand_list = PARTIAL_LISTS;
+    if (!c->hand && c->hand_list == 0) c->hand_list = PARTIAL_LISTS;
     while (gone < bytes && (span = detach_due(c, age, &pages))) {
         mutex_unlock(&c->lock);
         uint32_t went = release_pages(span, pages, lazily);
@@ -365,6 +364,15 @@ uint64_t central_trim(unsigned size_class, uint8_t age, uint64_t bytes, bool laz
     mutex_unlock(&c->lock);
     if (empty) page_heap_free(empty);
     return gone;
+}
+
+void central_rewind(unsigned size_class)
+{
+    struct central *c = &centrals[size_class];
+    mutex_lock(&c->lock);
+    c->hand = NULL;
+    c->hand_list = 0;
+    mutex_unlock(&c->lock);
 }
 
 uint64_t central_released_bytes(void)
@@ -415,14 +423,14 @@ void central_let_go_all(void)
         mutex_unlock(&centrals[i - 1].lock);
 }
 
-static void check_bits(const struct span *span)
+static void check_bits(struct span *span)
 {
     const uint64_t *bits = span_bits(span);
     uint32_t words = span_words(span->size_class);
     uint32_t set = 0;
     if (!span->has_bits) {
         ASSERT(span->free_slots == size_classes[span->size_class].slots - span->fresh);
-        ASSERT(!span->gone && !span->gone_slots);
+        ASSERT(!span->gone);
         return;
     }
     for (uint32_t w = 0; w < words; w++) {

@@ -42,9 +42,13 @@ uint64_t central_free_slots(unsigned size_class);
 void central_tick(uint8_t now);
 
 /* Give back pages of the class's spans that were not touched for `age` ticks, at most `bytes` and
- * those of one span more; lazily as os_release_lazily does. Returns how many bytes went. No lock is
- * held meanwhile, and none for more than a few spans. */
+ * those of one span more; lazily as os_release_lazily does. Returns how many bytes went. After
+ * `bytes` the next call goes on where this one stopped; after less it starts anew. No lock is held
+ * meanwhile, and none for more than a few spans. */
 uint64_t central_trim(unsigned size_class, uint8_t age, uint64_t bytes, bool lazily);
+
+/* The next central_trim of the class starts anew in any case. */
+void central_rewind(unsigned size_class);
 
 /* Bytes of spans in use that are given back now; that were, ever; and that were taken again, ever:
  * relaxed reads. */

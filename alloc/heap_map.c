@@ -26,6 +26,7 @@ static enum heap_map_state state_of(const struct span *span)
     case SPAN_IDLE:
     case SPAN_QUICK:
     case SPAN_MOVING: return HEAP_MAP_IDLE;
+    case SPAN_HOLLOWING:
     case SPAN_RELEASED: return HEAP_MAP_RELEASED;
     case SPAN_SMALL: return HEAP_MAP_SMALL;
     case SPAN_LARGE: return HEAP_MAP_LARGE;

@@ -25,8 +25,7 @@ struct live_slot {
 
 static atomic_note *notes_of(struct span *span)
 {
-    const size_t inline_words = span_inline_words(span->size_class);
-    return (atomic_note *)(void *)((uint64_t *)(void *)(span + 1) + inline_words);
+    return (atomic_note *)(void *)(span->words + span_inline_words(span->size_class));
 }
 
 static uint32_t slots_of(const struct span *span)
@@ -248,7 +247,7 @@ static void check_in_use(const struct live_slot *slot)
         end("written to behind its end", slack + at, slot);
 }
 
-static bool is_in_span(const struct span *span, uint32_t index)
+static bool is_in_span(struct span *span, uint32_t index)
 {
     return span->state == SPAN_SMALL && span_has(span, index);
 }

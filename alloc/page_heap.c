@@ -17,6 +17,7 @@ enum {
     RELEASE_PAGES_MAX = 2 * BLOCK_PAGES, /* per madvise: no run is out of reach for long */
     ALLOC_ATTEMPTS_MAX = 8,              /* others may take what we had released for ourselves */
     ALIGNED_TRIES_MAX = 16,              /* runs that are long enough but lie askew */
+    HOLLOW_PAGES_MIN = 8192,             /* 40 KiB of entries */
     QUICK_PAGES_MAX = 128,               /* longer runs are joined at once */
     QUICK_RUNS_MAX = 1024                /* what has to be joined in one go */
 };
@@ -51,7 +52,7 @@ static struct run_tree *tree_of(enum span_state state)
 
 static uint32_t bytes_of_bits_apart(unsigned size_class)
 {
-    return (span_words(size_class) - span_inline_words(size_class)) * SPAN_WORD_BYTES;
+    return span_bits_apart(size_class) ? span_words(size_class) * SPAN_WORD_BYTES : 0;
 }
 
 static struct span *record_create(unsigned size_class, uint32_t page, uint32_t pages)
@@ -60,14 +61,14 @@ static struct span *record_create(unsigned size_class, uint32_t page, uint32_t p
     uint32_t apart = bytes_of_bits_apart(size_class);
     struct span *span = meta_alloc(bytes, META_SPAN);
     if (!span) return NULL;
-    void *bits = apart ? meta_alloc(apart, META_BITS) : span + 1;
-    if (!bits) {
+    const void *bits = apart ? meta_alloc(apart, META_BITS) : NULL;
+    if (apart && !bits) {
         meta_free(span, bytes, META_SPAN);
         return NULL;
     }
     *span = (struct span){.page = page, .pages = pages, .record_bytes = (uint16_t)bytes};
     span->size_class = (uint8_t)size_class;
-    span->bits = meta_ref(bits);
+    if (apart) span->words[0] = meta_ref(bits);
     live_reset(span);
     return span;
 }
@@ -89,6 +90,7 @@ static struct span *join(struct span *a, struct span *b)
     record_destroy(kept == a ? b : a);
     kept->page = page;
     kept->pages = pages;
+    kept->hollow = false;
     return kept;
 }
 
@@ -567,6 +569,30 @@ uint64_t page_heap_release(uint64_t bytes)
     return bytes_of(gone);
 }
 
+/* The longest released run, out of the tree, if its part of the page map is worth giving back. */
+static struct span *detach_to_hollow(void)
+{
+    struct span *run = run_tree_longest(&heap.released);
+    if (!run || run->hollow || run->pages < HOLLOW_PAGES_MIN) return NULL;
+    run_tree_remove(&heap.released, run);
+    run->state = SPAN_HOLLOWING;
+    return run;
+}
+
+void page_heap_hollow(void)
+{
+    mutex_lock(&heap.lock);
+    struct span *run = detach_to_hollow();
+    if (run) {
+        mutex_unlock(&heap.lock);
+        page_map_hollow(run->page + 1, run->pages - 2); /* its ends are still asked for */
+        mutex_lock(&heap.lock);
+        run->hollow = true;
+        insert_run(run, SPAN_RELEASED);
+    }
+    mutex_unlock(&heap.lock);
+}
+
 void page_heap_hold(struct page_heap_stats *out)
 {
     mutex_lock(&heap.lock);
@@ -638,7 +664,7 @@ void page_heap_check(void)
     ASSERT(pages[SPAN_SMALL] + pages[SPAN_LARGE] == heap.inuse_pages);
     ASSERT(pages[SPAN_IDLE] + pages[SPAN_QUICK] + pages[SPAN_MOVING] == heap.idle_pages);
     ASSERT(runs[SPAN_QUICK] == heap.quick_runs);
-    ASSERT(pages[SPAN_RELEASED] == heap.released_pages);
+    ASSERT(pages[SPAN_RELEASED] + pages[SPAN_HOLLOWING] == heap.released_pages);
     ASSERT(heap.inuse_pages + heap.idle_pages + heap.released_pages == heap.sys_pages);
     ASSERT(runs[SPAN_IDLE] == heap.idle.count && runs[SPAN_RELEASED] == heap.released.count);
     run_tree_check(&heap.idle);

@@ -61,6 +61,10 @@ bool page_heap_releases_lazily(void);
  * split, a whole run may go instead.) */
 uint64_t page_heap_release(uint64_t bytes);
 
+/* Give back the page map's entries in the middle of the longest released run, when they are many:
+ * some megabytes after a heap of gigabytes is gone. */
+void page_heap_hollow(void);
+
 struct page_heap_stats {
     uint64_t sys_bytes; /* = inuse + idle */
     uint64_t inuse_bytes;

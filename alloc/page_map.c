@@ -88,6 +88,20 @@ void page_map_set(struct span *span)
     memset(&page_map.classes[span->page], span->size_class, span->pages);
 }
 
+static void hollow(struct os_range *range, size_t first_byte, size_t end_byte)
+{
+    size_t start = bits_align_up(first_byte, OS_PAGE_BYTES);
+    size_t end = end_byte / OS_PAGE_BYTES * OS_PAGE_BYTES;
+    if (start < end) (void)!os_release(range->base + start, end - start);
+}
+
+void page_map_hollow(uint32_t page, uint32_t pages)
+{
+    size_t end = (size_t)page + pages;
+    hollow(&page_map.class_range, page, end);
+    hollow(&page_map.span_range, page * sizeof(uint32_t), end * sizeof(uint32_t));
+}
+
 void page_map_clear_classes(const struct span *span)
 {
     memset(&page_map.classes[span->page], 0, span->pages);

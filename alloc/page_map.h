@@ -49,6 +49,10 @@ uint64_t page_map_bytes(void);
 /* Write the entries of a run: all pages when it is of a class, else its two ends. */
 void page_map_set(struct span *span);
 
+/* Give back the entries of so many pages, which are in the middle of a run that is not resident:
+ * they read as 0 from now on. They stay charged. */
+void page_map_hollow(uint32_t page, uint32_t pages);
+
 /* Forget the class of a span's pages, before they become a free run. */
 void page_map_clear_classes(const struct span *span);
 

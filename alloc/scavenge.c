@@ -21,7 +21,7 @@
 enum {
     IDLE_AGE_S = 5,
     CPU_PERMILLE = 10,
-    KEEP_PARTS = 32,
+    KEEP_PARTS = 512,
     TICKS = 8 /* of the clock of spans, in the idle age: it is exact but for one of them */
 };
 
@@ -96,6 +96,7 @@ uint64_t heap_scavenge_round(int64_t now_ns)
         gone = page_heap_release(wanted);
         scavenge_policy_spent(&policy, gone, clock_thread_cpu_ns() - cpu_ns);
     }
+    page_heap_hollow();
     central_tick((uint8_t)(now_ns / TICK_NS));
     gone += trim_round(now_ns);
     atomic_flag_clear_explicit(&busy, memory_order_release);
@@ -106,8 +107,10 @@ uint64_t heap_scavenge(uint64_t bytes)
 {
     uint64_t gone = page_heap_release(bytes);
     bool lazily = page_heap_releases_lazily();
-    for (unsigned size_class = 1; size_class < SIZE_CLASS_COUNT && gone < bytes; size_class++)
+    for (unsigned size_class = 1; size_class < SIZE_CLASS_COUNT && gone < bytes; size_class++) {
+        central_rewind(size_class);
         gone += central_trim(size_class, 0, bytes - gone, lazily);
+    }
     return gone;
 }
 

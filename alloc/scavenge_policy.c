@@ -8,7 +8,7 @@ enum {
     START_MIB_NS = 80000,    /* giving back 4 KiB pages, measured */
     MIB_NS_MIN = 1000,       /* a lucky measurement must not lift the pace off the ground */
     COST_WEIGHT = 4,         /* a measurement counts for a quarter */
-    PURSE_SECONDS = 60,      /* CPU time is saved up for so long */
+    PURSE_SECONDS = 300,     /* CPU time is saved up for so long */
     BURST_NS_MAX = 50000000, /* in one round, after a long sleep */
     BURST_TIMES = 20,        /* it is spent so much faster than it comes in, at most */
     REGRET_AGES = 4,         /* taken again within so many idle ages is soon */

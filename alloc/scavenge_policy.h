@@ -9,9 +9,11 @@
  *
  * Age: pages are alike, so it is the amount that has to be idle for scavenge_options.idle_age_ns,
  *      whichever pages make it up.
- * Pace: rounds may spend a share of one core, saved up for a minute and spent at most twenty times
- *       as fast as it comes in; the cost per byte is learned from what they spent. The first
- * minute's share is there from the start. Target: a part of the memory in use is kept as a reserve.
+ * Pace: rounds may spend a share of one core, saved up for five minutes and spent at most twenty
+ *       times as fast as it comes in; the cost per byte is learned from what they spent. The first
+ *       five minutes' share is there from the start: with a hundredth of a core that is 3 s, enough
+ *       for some ten GiB at once.
+ * Target: a small part of the memory in use is kept as a reserve.
  * Hysteresis: what had to be taken from the system again soon after it had gone is kept from then
  *      on, and given up slowly. So a load that comes and goes faster than that is left alone.
  *

@@ -16,6 +16,7 @@ void span_start_bits(struct span *span)
     if (first < words) bits[first] <<= span->fresh % SPAN_WORD_BITS;
     if (end) bits[words - 1] &= UINT64_MAX >> (SPAN_WORD_BITS - end);
     span->first_word = (uint8_t)first;
+    span->gone_slots = 0;
     span->has_bits = true;
 }
 
@@ -37,7 +38,7 @@ static uint32_t end_slot(const struct span *span, uint32_t os_page)
     return end < slots ? end : slots;
 }
 
-static bool all_free(const struct span *span, uint32_t slot, uint32_t end)
+static bool all_free(struct span *span, uint32_t slot, uint32_t end)
 {
     const uint64_t *bits = span_bits(span);
     while (slot < end) {
@@ -63,7 +64,7 @@ uint32_t span_slot_pages(unsigned size_class, uint32_t slot)
     return (UINT32_MAX >> (31 - (last - first))) << first;
 }
 
-uint32_t span_free_pages(const struct span *span)
+uint32_t span_free_pages(struct span *span)
 {
     uint32_t pages = 0;
     for (uint32_t p = 0; p < os_pages(span); p++)

@@ -5,6 +5,7 @@
  *                 SPAN_QUICK     free, resident, in the list of its length, not joined yet
  *                 SPAN_RELEASED  free, given back or never touched: reads as zero
  *                 SPAN_MOVING    between the two, madvise under way; nobody else touches it
+ *                 SPAN_HOLLOWING released, madvise for its part of the page map under way
  *     users:      SPAN_SMALL     slots of one class; the bits say which of them are in the span
  *                 SPAN_LARGE     one object, or room for one in a thread cache
  *
@@ -37,7 +38,15 @@
 #include "alloc/meta.h"
 #include "alloc/size_class.h"
 
-enum span_state { SPAN_IDLE, SPAN_QUICK, SPAN_RELEASED, SPAN_MOVING, SPAN_SMALL, SPAN_LARGE };
+enum span_state {
+    SPAN_IDLE,
+    SPAN_QUICK,
+    SPAN_RELEASED,
+    SPAN_MOVING,
+    SPAN_HOLLOWING,
+    SPAN_SMALL,
+    SPAN_LARGE
+};
 
 enum { SPAN_WORD_BITS = 64, SPAN_WORD_BYTES = 8, SPAN_NOTE_BYTES = 8, SPAN_INLINE_WORDS_MAX = 8 };
 
@@ -46,22 +55,26 @@ struct span {
     uint32_t pages;
     uint8_t state; /* enum span_state */
     uint8_t size_class;
-    uint8_t list;          /* of its central: which one it is in */
-    uint8_t owner;         /* SPAN_LARGE: tag + 1; 0 while it is in a thread cache */
-    uint8_t touched;       /* SPAN_SMALL: tick when slots last came or went (see central_trim) */
+    uint8_t list; /* of its central: which one it is in */
+    union {
+        uint8_t owner;   /* SPAN_LARGE: tag + 1; 0 while it is in a thread cache */
+        uint8_t touched; /* SPAN_SMALL: tick when slots last came or went (see central_trim) */
+    };
     uint8_t first_word;    /* no bit is set in any word before it */
     bool known_zero : 1;   /* SPAN_LARGE: was taken from released pages */
-    bool huge : 1;         /* SPAN_LARGE: its pages were advised to be huge */
     bool trimmed : 1;      /* SPAN_SMALL: no slot came since pages were last given back */
-    bool has_bits : 1;     /* SPAN_SMALL: they count, `fresh` does not */
+    bool has_bits : 1;     /* SPAN_SMALL */
+    bool hollow : 1;       /* SPAN_RELEASED: the page map has no entries but for its ends */
     uint16_t record_bytes; /* of this record, as asked from meta */
-    uint16_t fresh;        /* slots from here on never left the span */
     uint16_t free_slots;   /* those in the span */
-    uint16_t gone_slots;   /* free ones on pages that are gone */
-    uint32_t gone;         /* SPAN_SMALL: system pages given back, bit 0 the first */
-    uint32_t bits;         /* reference to the words; 1: the slot is in the span */
-    struct span *before;   /* neighbour in a list, or left child in a tree */
-    struct span *after;    /* neighbour in a list, or right child in a tree */
+    union {
+        uint16_t fresh;      /* without bits: slots from here on never left the span */
+        uint16_t gone_slots; /* with bits: free ones on pages that are gone */
+    };
+    uint32_t gone;       /* SPAN_SMALL: system pages given back, bit 0 the first; with bits only */
+    struct span *before; /* neighbour in a list, or left child in a tree */
+    struct span *after;  /* neighbour in a list, or right child in a tree */
+    uint64_t words[];    /* the bits, 1: the slot is in the span; or a reference to them */
 };
 
 /* Words of bits for a class; 0 for SIZE_CLASS_LARGE. */
@@ -70,11 +83,16 @@ static inline uint32_t span_words(unsigned size_class)
     return (size_classes[size_class].slots + SPAN_WORD_BITS - 1u) / SPAN_WORD_BITS;
 }
 
-/* Those that follow the record; the others are a record of META_BITS. */
+/* Whether they are a record of META_BITS. */
+static inline bool span_bits_apart(unsigned size_class)
+{
+    return span_words(size_class) > SPAN_INLINE_WORDS_MAX;
+}
+
+/* What follows struct span in any case. */
 static inline uint32_t span_inline_words(unsigned size_class)
 {
-    uint32_t words = span_words(size_class);
-    return words <= SPAN_INLINE_WORDS_MAX ? words : 0;
+    return span_bits_apart(size_class) ? 1 : span_words(size_class);
 }
 
 /* Of its notes, which only debug builds keep; a large object is one slot. */
@@ -91,13 +109,13 @@ static inline uint32_t span_record_bytes(unsigned size_class)
            span_note_bytes(size_class);
 }
 
-static inline uint64_t *span_bits(const struct span *span)
+static inline uint64_t *span_bits(struct span *span)
 {
-    return meta_at(span->bits);
+    return span_bits_apart(span->size_class) ? meta_at((uint32_t)span->words[0]) : span->words;
 }
 
 /* Whether the slot is in the span. */
-static inline bool span_has(const struct span *span, uint32_t slot)
+static inline bool span_has(struct span *span, uint32_t slot)
 {
     if (!span->has_bits) return slot >= span->fresh;
     return span_bits(span)[slot / SPAN_WORD_BITS] >> (slot % SPAN_WORD_BITS) & 1;
@@ -111,7 +129,7 @@ uint32_t span_slot_pages(unsigned size_class, uint32_t slot);
 
 /* The system pages of a class span with bits that no slot but free ones touches, gone ones
  * included. */
-uint32_t span_free_pages(const struct span *span);
+uint32_t span_free_pages(struct span *span);
 
 /* How many slots touch any of these system pages. */
 uint32_t span_slots_on(const struct span *span, uint32_t pages);

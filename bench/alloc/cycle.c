@@ -5,8 +5,10 @@
  *
  * Sizes are log-uniform from 16 bytes to 1 MiB; with chunks=1 from 128 bytes to 4 KiB, as sample
  * chunks are. Frees are at random, with oldest=1 the oldest first. Prints MB (2^20): resident at
- * the last high, live at the last low, resident there at once and wait_s later, and wait_s after
- * the last free.
+ * the high and the low point of each turn ("turn"); at every second of wait_s behind the last low
+ * point ("low") and behind the last free ("freed"); then, in one line, at the last high, live at
+ * the last low, resident there and wait_s later, and wait_s after the last free. Up to there
+ * nobody asks the allocator for anything; "purged" is one more low point with that.
  */
 #include <math.h>
 #include <stdbool.h>
@@ -67,6 +69,19 @@ static double resident_mb(uint64_t base)
     return ((double)mem_resident().bytes - (double)base) / (1 << 20);
 }
 
+/* Returns MB at the end. */
+static double watch(const char *what, unsigned wait_s, uint64_t base)
+{
+    double mb = resident_mb(base);
+    printf("%s s 0 mb %.1f\n", what, mb);
+    for (unsigned s = 1; s <= wait_s; s++) {
+        mem_sleep_s(1);
+        mb = resident_mb(base);
+        printf("%s s %u mb %.1f\n", what, s, mb);
+    }
+    return mb;
+}
+
 int main(int argc, char **argv)
 {
     unsigned high_mb = mem_option(argc, argv, "high_mb", 1024);
@@ -79,19 +94,22 @@ int main(int argc, char **argv)
     objects = mem_table(OBJECTS_MAX * sizeof(*objects));
     mem_free(mem_alloc(1), 1);
     uint64_t base = mem_resident().bytes;
-    double high = 0;
-    for (unsigned turn = 0; turn < turns; turn++) {
+    double high = 0, low = 0;
+    for (unsigned turn = 1; turn <= turns; turn++) {
         grow_to((uint64_t)high_mb << 20, chunks);
         high = resident_mb(base);
         shrink_to((uint64_t)low_mb << 20, oldest);
+        low = resident_mb(base);
+        printf("turn number %u high %.1f low %.1f\n", turn, high, low);
     }
-    double at_once = resident_mb(base);
     double live_mb = (double)live / (1 << 20);
-    mem_sleep_s(wait_s);
-    double later = resident_mb(base);
+    double later = watch("low", wait_s, base);
     shrink_to(0, oldest);
-    mem_sleep_s(wait_s);
-    printf("high %.1f live %.1f low %.1f low_later %.1f end %.1f\n", high, live_mb, at_once, later,
-           resident_mb(base));
+    double end_mb = watch("freed", wait_s, base);
+    grow_to((uint64_t)high_mb << 20, chunks);
+    shrink_to((uint64_t)low_mb << 20, oldest);
+    mem_purge();
+    printf("cycle high %.1f live %.1f low %.1f low_later %.1f end %.1f purged %.1f\n", high,
+           live_mb, low, later, end_mb, resident_mb(base));
     return 0;
 }

@@ -94,7 +94,7 @@ START_TEST(bits_of_small_objects_take_no_memory_before_one_is_freed)
         ck_assert_ptr_nonnull(nodes[i] = heap_alloc(16, HEAP_CHUNKS));
     struct span *span = page_map_span((uint32_t)(page_map_offset(nodes[0]) >> PAGE_SHIFT));
     ck_assert_uint_eq(size_classes[span->size_class].slots, 2048);
-    ck_assert_uint_eq(sizeof(*span), 48);
+    ck_assert_uint_eq(sizeof(*span), 40);
     ck_assert(!is_resident(span_bits(span)));
     for (int i = 0; i < NODES; i++)
         heap_free(nodes[i], 16, HEAP_CHUNKS);

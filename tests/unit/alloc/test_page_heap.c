@@ -1,6 +1,7 @@
 /* page_heap: split, coalesce, resize in place, giving back, zeros. */
 #include "alloc/page_heap.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -264,11 +265,47 @@ START_TEST(any_history_leaves_consistent_runs)
             spans[i] = NULL;
         }
         if (random_below(&r, 50) == 0) page_heap_release(random_size(&r, 4 << 20));
+        if (random_below(&r, 50) == 0) page_heap_hollow();
         ck_assert_uint_eq(stats().inuse_bytes, inuse);
         if (step % 100 == 0) page_heap_check();
     }
     for (int i = 0; i < SPANS; i++)
         if (spans[i]) page_heap_free(spans[i]);
+    page_heap_check();
+}
+END_TEST
+
+static bool is_resident(void *p)
+{
+    unsigned char in_core;
+    void *page = (void *)((uintptr_t)p & ~(uintptr_t)(OS_PAGE_BYTES - 1));
+    ck_assert_int_eq(mincore(page, OS_PAGE_BYTES, &in_core), 0);
+    return in_core & 1;
+}
+
+/* A heap of 128 MiB in small spans needs entries for all its pages; a free run only two. */
+START_TEST(a_long_released_run_needs_no_page_map)
+{
+    enum { SPANS = 4096, CLASS = 40 };
+    uint32_t pages = size_classes[CLASS].pages;
+    struct span *spans[SPANS];
+    start();
+    for (int i = 0; i < SPANS; i++)
+        ck_assert_ptr_nonnull(spans[i] = page_heap_alloc(pages, CLASS));
+    void *entry = &page_map.spans[spans[SPANS / 2]->page];
+    for (int i = 0; i < SPANS; i++)
+        page_heap_free(spans[i]);
+    page_heap_hollow(); /* not yet: its pages are resident */
+    ck_assert(is_resident(entry));
+    page_heap_release(UINT64_MAX);
+    page_heap_hollow();
+    ck_assert(!is_resident(entry));
+    page_heap_check();
+    for (int i = 0; i < SPANS; i++)
+        ck_assert_ptr_nonnull(spans[i] = page_heap_alloc(pages, CLASS));
+    page_heap_check();
+    for (int i = 0; i < SPANS; i++)
+        page_heap_free(spans[i]);
     page_heap_check();
 }
 END_TEST
@@ -279,4 +316,5 @@ SUITE(page_heap, neighbours_become_one_run_in_any_order_of_freeing,
       what_was_freed_lately_serves_its_own_length_without_a_split,
       a_block_comes_at_once_and_serves_those_who_fill_spans,
       at_the_limit_no_block_is_taken_for_a_part_of_it,
-      whole_blocks_are_given_back_before_their_ragged_ends, any_history_leaves_consistent_runs)
+      whole_blocks_are_given_back_before_their_ragged_ends, a_long_released_run_needs_no_page_map,
+      any_history_leaves_consistent_runs)
