@@ -1,11 +1,12 @@
 /*
  * heap_walk - a random walk through alloc/, beside a model.
  *
- *     heap_walk [ops=1000000] [long_ops=ops] [threads=1] [seed=clock]
+ *     heap_walk [--ops=1000000] [--long-ops=OPS] [--threads=1] [--seconds=unbounded] [--seed=clock]
  *
- * ops is the sum over all threads; long_ops replaces it when HEARTH_LONG is in the environment. A
- * broken promise ends the process by an ASSERT or by a sanitizer; the seed is printed first, and
- * with one thread it repeats the walk. See walk.h.
+ * ops is the sum over all threads; long-ops replaces it when HEARTH_LONG is in the environment. It
+ * ends after so many operations or so many seconds, whichever comes first. A broken promise ends
+ * the process by an ASSERT or by a sanitizer; the seed is printed first, and with one thread it
+ * repeats the walk (but for how much the scavenger does, which goes by CPU time). See walk.h.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,8 +27,7 @@ static uint64_t option(int argc, char **argv, const char *name, uint64_t fallbac
 {
     size_t length = strlen(name);
     for (int i = 1; i < argc; i++)
-        if (strncmp(argv[i], name, length) == 0 && argv[i][length] == '=')
-            return strtoull(argv[i] + length + 1, NULL, 0);
+        if (strncmp(argv[i], name, length) == 0) return strtoull(argv[i] + length, NULL, 0);
     return fallback;
 }
 
@@ -38,13 +38,18 @@ static void walk(void *arg)
         uint64_t what = random_below(&w->random, 4000);
         if (what < 2)
             weather_change(w);
-        else if (what < 20)
-            lifetimes_arena(w);
+        else if (what < 15)
+            arenas_step(w);
         else if (what < 60)
-            lifetimes_chain(w);
+            bufs_step(w);
+        else if (what < 400)
+            chains_step(w);
+        else if (what < 600)
+            windows_step(w);
         else
             objects_step(w);
     }
+    windows_leave(w);
 }
 
 /* Nobody walks: what the books say is what the model says, to the object and the byte. */
@@ -52,14 +57,20 @@ static void compare_books(unsigned threads)
 {
     static struct memstats s;
     struct census census = {0};
+    while (epoch_collect(&walk_epoch, SIZE_MAX))
+        continue;
+    ASSERT(epoch_garbage(&walk_epoch) == 0); /* nobody is inside */
     heap_flush_thread();
     heap_check();
     ASSERT(audit_books());
     memstats_read(&s);
     memstats_check(&s);
-    objects_count_traded(&census);
-    for (unsigned i = 0; i < threads; i++)
-        objects_count(&walkers[i], &census);
+    objects_count(walkers, threads, &census);
+    windows_count_shared(&census);
+    for (unsigned i = 0; i < threads; i++) {
+        bufs_count(&walkers[i], &census);
+        chains_count(&walkers[i], &census);
+    }
     for (int t = 0; t < HEAP_TAG_COUNT; t++) {
         ASSERT(s.tag_objects[t] == census.objects[t]);
         ASSERT(s.tag_bytes[t] == census.bytes[t]);
@@ -85,8 +96,13 @@ static void turn(unsigned threads, uint64_t ops)
 static void finish(unsigned threads)
 {
     static struct memstats s;
-    for (unsigned i = 0; i < threads; i++)
+    for (unsigned i = 0; i < threads; i++) {
         objects_drop(&walkers[i]);
+        bufs_drop(&walkers[i]);
+        chains_drop(&walkers[i]);
+    }
+    objects_drop_shared(&walkers[0]);
+    windows_drop_shared(&walkers[0]);
     compare_books(threads);
     memstats_read(&s);
     ASSERT(s.heap_objects == 0 && s.heap_alloc == 0 && s.heap_inuse == 0);
@@ -98,35 +114,51 @@ static void finish(unsigned threads)
 
 static void report(const char *what, uint64_t done, unsigned threads, int64_t start_ns)
 {
-    uint64_t refused = 0, traded = 0, moved = 0;
+    struct walker sum = {0};
     for (unsigned i = 0; i < threads; i++) {
-        refused += walkers[i].refused;
-        traded += walkers[i].traded;
-        moved += walkers[i].moved;
+        sum.refused += walkers[i].refused;
+        sum.traded += walkers[i].traded;
+        sum.moved += walkers[i].moved;
+        sum.gathered += walkers[i].gathered;
+        sum.sealed += walkers[i].sealed;
+        sum.expired += walkers[i].expired;
     }
-    printf("%s %llu operations, %.1f s; refused %llu, traded %llu, moved %llu\n", what,
-           (unsigned long long)done, (double)(clock_mono_ns() - start_ns) * 1e-9,
-           (unsigned long long)refused, (unsigned long long)traded, (unsigned long long)moved);
+    printf("%s %llu operations, %.1f s; refused %llu, traded %llu, moved %llu, gathered %llu, "
+           "sealed %llu, expired %llu\n",
+           what, (unsigned long long)done, (double)(clock_mono_ns() - start_ns) * 1e-9,
+           (unsigned long long)sum.refused, (unsigned long long)sum.traded,
+           (unsigned long long)sum.moved, (unsigned long long)sum.gathered,
+           (unsigned long long)sum.sealed, (unsigned long long)sum.expired);
     fflush(stdout);
+}
+
+static void start_walkers(unsigned threads, struct random *r)
+{
+    for (unsigned i = 0; i < threads; i++) {
+        walkers[i] = (struct walker){.index = i, .random.state = random_next(r)};
+        bufs_init(&walkers[i]);
+    }
 }
 
 int main(int argc, char **argv)
 {
-    uint64_t ops = option(argc, argv, "ops", 1000000);
-    if (getenv("HEARTH_LONG")) ops = option(argc, argv, "long_ops", ops);
-    unsigned threads = (unsigned)option(argc, argv, "threads", 1);
+    uint64_t ops = option(argc, argv, "--ops=", 1000000);
+    if (getenv("HEARTH_LONG")) ops = option(argc, argv, "--long-ops=", ops);
+    unsigned threads = (unsigned)option(argc, argv, "--threads=", 1);
     int64_t start_ns = clock_mono_ns();
-    struct random r = {.state = option(argc, argv, "seed", (uint64_t)start_ns)};
+    int64_t max_ns = (int64_t)option(argc, argv, "--seconds=", INT32_MAX) * INT64_C(1000000000);
+    struct random r = {.state = option(argc, argv, "--seed=", (uint64_t)start_ns)};
     if (threads < 1 || threads > WALK_THREADS_MAX) return 2;
-    printf("heap_walk ops=%llu threads=%u seed=%llu\n", (unsigned long long)ops, threads,
+    printf("heap_walk --ops=%llu --threads=%u --seed=%llu\n", (unsigned long long)ops, threads,
            (unsigned long long)r.state);
     fflush(stdout);
     objects_init();
+    chains_init(threads);
+    windows_init();
     weather_init(threads);
-    for (unsigned i = 0; i < threads; i++)
-        walkers[i] = (struct walker){.index = i, .random.state = random_next(&r)};
-    unsigned turns = 0;
-    for (uint64_t done = 0; done < ops; turns++) {
+    start_walkers(threads, &r);
+    uint64_t done = 0;
+    for (unsigned turns = 0; done < ops && clock_mono_ns() - start_ns < max_ns; turns++) {
         uint64_t each = random_size(&r, TURN_OPS_MAX);
         if (each > (ops - done) / threads + 1) each = (ops - done) / threads + 1;
         turn(threads, each);
@@ -134,6 +166,6 @@ int main(int argc, char **argv)
         if (turns % REPORT_TURNS == 0) report("after", done, threads, start_ns);
     }
     finish(threads);
-    report("all of", ops, threads, start_ns);
+    report("all of", done, threads, start_ns);
     return 0;
 }

@@ -1,6 +1,8 @@
 /* objects - single objects of all sizes, ways and tags, and the table over which threads trade. */
-#include "alloc/memstats.h"
+#include <stdlib.h>
+
 #include "alloc/size_class.h"
+#include "alloc/tiny.h"
 #include "base/bits.h"
 #include "base/lock.h"
 #include "tests/stress/pattern.h"
@@ -22,20 +24,21 @@ void objects_init(void)
 static size_t choose_size(struct random *r)
 {
     uint64_t what = random_below(r, 1000);
-    if (what < 200) {
+    if (what < 80) {
         const struct size_class *k = &size_classes[1 + random_below(r, SIZE_CLASS_COUNT - 1)];
         return k->bytes + random_below(r, 3) - 1;
     }
-    if (what < 205) return 0;
-    if (what < 210) return HEAP_SMALL_MAX - 1 + random_below(r, 3);
-    if (what < 212) return random_size(r, 8 << 20);
-    if (what < 230) return random_size(r, 512 << 10);
-    if (what < 300) return random_size(r, 64 << 10);
+    if (what < 85) return 0;
+    if (what < 90) return HEAP_SMALL_MAX - 1 + random_below(r, 3);
+    if (what < 92) return random_size(r, 8 << 20);
+    if (what < 110) return random_size(r, 512 << 10);
+    if (what < 150) return random_size(r, 64 << 10);
     return random_size(r, 4096);
 }
 
 static void *allocate(struct walker *w, struct object *o)
 {
+    if (o->tiny) return heap_alloc_tiny(o->size, o->tag);
     switch (random_below(&w->random, 10)) {
     case 0:
     case 1: {
@@ -55,24 +58,37 @@ static void *allocate(struct walker *w, struct object *o)
     }
 }
 
-static void check_address(const struct object *o)
+static bool shares_block(const struct object *o)
 {
-    ASSERT((uintptr_t)o->p % (o->size < HEAP_ALIGNMENT ? 8 : HEAP_ALIGNMENT) == 0);
-    ASSERT(heap_usable_size(o->p) >= o->size);
+    return o->tiny && o->size > 0 && o->size <= TINY_BYTES_MAX;
+}
+
+/* Who asks for the usable size may use it: from then on nobody looks behind the end. So, rarely. */
+static void check_address(struct walker *w, const struct object *o)
+{
+    size_t alignment = o->size < HEAP_ALIGNMENT ? 8 : HEAP_ALIGNMENT;
+    if (shares_block(o)) {
+        ASSERT((uintptr_t)o->p % TINY_BLOCK_BYTES + o->size <= TINY_BLOCK_BYTES);
+        return;
+    }
+    ASSERT((uintptr_t)o->p % alignment == 0);
+    if (random_below(&w->random, 16) == 0)
+        ASSERT(heap_usable_size(o->p) == heap_good_size(o->size));
 }
 
 static void create(struct walker *w, struct object *o)
 {
-    o->size = choose_size(&w->random);
-    o->tag = (enum heap_tag)random_below(&w->random, HEAP_TAG_COUNT);
+    o->tiny = random_below(&w->random, 12) == 0;
+    o->size = o->tiny ? random_below(&w->random, TINY_BYTES_MAX + 3) : choose_size(&w->random);
+    o->tag = walk_tag(w);
     uint64_t ticket = weather_ticket();
     o->p = allocate(w, o);
     if (!o->p) {
         weather_refused(w, ticket);
         return;
     }
-    o->name = ++w->names * WALK_THREADS_MAX + w->index;
-    check_address(o);
+    o->name = walk_name(w);
+    check_address(w, o);
     pattern_write(o->p, o->size, o->name);
     w->bytes += o->size;
 }
@@ -81,7 +97,10 @@ static void destroy(struct walker *w, struct object *o)
 {
     pattern_check(o->p, o->size, o->size, o->name);
     w->bytes -= o->size;
-    heap_free(o->p, o->size, o->tag);
+    if (o->tiny)
+        heap_free_tiny(o->p, o->size, o->tag);
+    else
+        heap_free(o->p, o->size, o->tag);
     o->p = NULL;
 }
 
@@ -102,7 +121,7 @@ static void resize(struct walker *w, struct object *o)
     w->bytes += size - o->size;
     o->p = p;
     o->size = size;
-    check_address(o);
+    check_address(w, o);
     pattern_write(p, size, o->name);
 }
 
@@ -129,7 +148,7 @@ void objects_step(struct walker *w)
         create(w, o);
     else if (what < 60 || w->bytes > WALK_BYTES_MAX)
         destroy(w, o);
-    else if (what < 85)
+    else if (what < 85 && !o->tiny)
         resize(w, o);
     else
         trade(w, o);
@@ -139,30 +158,57 @@ void objects_drop(struct walker *w)
 {
     for (int i = 0; i < WALK_SLOTS; i++)
         if (w->slots[i].p) destroy(w, &w->slots[i]);
+    ASSERT(w->bytes == 0);
+}
+
+void objects_drop_shared(struct walker *w)
+{
     for (int i = 0; i < TRADED; i++) {
         if (!traded[i].p) continue;
         w->bytes += traded[i].size;
         destroy(w, &traded[i]);
     }
-    ASSERT(w->bytes == 0);
 }
 
-static void count(const struct object *o, struct census *census)
+/* Blocks of tiny objects that are counted: address and, in its last bits, tag. */
+static uintptr_t tiny_blocks[WALK_THREADS_MAX * WALK_SLOTS + TRADED];
+
+static int compare(const void *a, const void *b)
 {
-    if (!o->p || o->size == 0) return; /* no bytes: no object */
-    census->objects[o->tag]++;
-    census->bytes[o->tag] += heap_usable_size(o->p);
-    census->requested[o->tag] += o->size;
+    uintptr_t first = *(const uintptr_t *)a, second = *(const uintptr_t *)b;
+    return (first > second) - (first < second);
 }
 
-void objects_count(const struct walker *w, struct census *census)
+static void count_blocks(size_t tiny_count, struct census *census)
 {
-    for (int i = 0; i < WALK_SLOTS; i++)
-        count(&w->slots[i], census);
+    _Static_assert((int)HEAP_TAG_COUNT <= (int)TINY_BLOCK_BYTES,
+                   "a tag has room below a block's address");
+    qsort(tiny_blocks, tiny_count, sizeof(tiny_blocks[0]), compare);
+    for (size_t i = 0; i < tiny_count; i++) {
+        if (i > 0 && tiny_blocks[i] == tiny_blocks[i - 1]) continue;
+        census_add(census, (enum heap_tag)(tiny_blocks[i] % TINY_BLOCK_BYTES), TINY_BLOCK_BYTES,
+                   TINY_BLOCK_BYTES);
+    }
 }
 
-void objects_count_traded(struct census *census)
+/* Returns how many tiny ones there are by now. */
+static size_t count(const struct object *objects, size_t n, struct census *census, size_t tiny)
 {
-    for (int i = 0; i < TRADED; i++)
-        count(&traded[i], census);
+    for (size_t i = 0; i < n; i++) {
+        const struct object *o = &objects[i];
+        if (!o->p || o->size == 0) continue; /* no bytes: no object */
+        if (shares_block(o))
+            tiny_blocks[tiny++] = (uintptr_t)o->p / TINY_BLOCK_BYTES * TINY_BLOCK_BYTES + o->tag;
+        else
+            census_add(census, o->tag, heap_good_size(o->size), o->size);
+    }
+    return tiny;
+}
+
+void objects_count(struct walker *walkers, unsigned walker_count, struct census *census)
+{
+    size_t tiny = count(traded, TRADED, census, 0);
+    for (unsigned i = 0; i < walker_count; i++)
+        tiny = count(walkers[i].slots, WALK_SLOTS, census, tiny);
+    count_blocks(tiny, census);
 }

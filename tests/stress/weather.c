@@ -1,9 +1,10 @@
 /* weather - the limit, failures, pages given back, books read: at random, while others walk. */
 #include <stdatomic.h>
 
+#include "alloc/audit.h"
 #include "alloc/memstats.h"
+#include "alloc/tiny.h"
 #include "base/assert.h"
-#include "base/clock.h"
 #include "tests/stress/walk.h"
 
 /* Odd while refusals are asked for. One thread at a time changes it. */
@@ -14,9 +15,13 @@ static _Atomic uint64_t used_max;
 /* What the other threads may have decided before the limit was set, and do behind it. */
 static uint64_t late_bytes;
 enum { LATE_BYTES_EACH = 10 << 20 };
+static bool alone; /* one walker */
+static _Atomic int64_t now_ns;
+static const int64_t pause_max_ns = INT64_C(10000000000);
 
 void weather_init(unsigned threads)
 {
+    alone = threads == 1;
     late_bytes = (uint64_t)(threads - 1) * LATE_BYTES_EACH;
 }
 
@@ -45,6 +50,7 @@ void weather_clear(void)
 {
     atomic_store(&used_max, 0);
     heap_set_limit(0);
+    heap_set_other_bytes(0);
     heap_fail_after(UINT64_MAX);
     if (atomic_load(&season) % 2) atomic_fetch_add(&season, 1);
 }
@@ -56,6 +62,7 @@ static void ask_for_refusals(struct random *r)
         heap_fail_after(random_below(r, 1000));
         return;
     }
+    heap_set_other_bytes(random_size(r, 64 << 20));
     uint64_t limit = random_below(r, 8) ? heap_used_bytes() + random_size(r, 8 << 20) : 1;
     heap_set_limit(limit);
     uint64_t used = heap_used_bytes();
@@ -72,11 +79,28 @@ static void change_season(struct random *r)
     atomic_flag_clear(&changing);
 }
 
-static void check_identities(void)
+/* What can be said of the books while others change them, and what cannot. */
+static void check_books(struct random *r)
 {
     struct memstats s;
     memstats_read(&s);
     memstats_check(&s);
+    if (alone && random_below(r, 8) == 0) ASSERT(audit_books());
+}
+
+/* Twice in a row: who did nothing in between is idle, and its cache is drained. */
+static void let_time_pass(struct random *r)
+{
+    for (uint64_t rounds = random_below(r, 3); rounds < 3; rounds++) {
+        int64_t pause = (int64_t)random_below(r, (uint64_t)pause_max_ns);
+        heap_scavenge_round(atomic_fetch_add(&now_ns, pause) + pause);
+    }
+}
+
+static void flush(void)
+{
+    tiny_flush_thread();
+    heap_flush_thread();
 }
 
 void weather_change(struct walker *w)
@@ -84,10 +108,10 @@ void weather_change(struct walker *w)
     struct random *r = &w->random;
     switch (random_below(r, 12)) {
     case 0: heap_scavenge(random_size(r, 64 << 20)); break;
-    case 1: heap_scavenge_round(clock_mono_ns() * 1000); break; /* hours in seconds */
-    case 2: heap_flush_thread(); break;
+    case 1: let_time_pass(r); break;
+    case 2: flush(); break;
     case 3: heap_scavenge_lazily(random_below(r, 2)); break;
-    case 4: check_identities(); break;
+    case 4: check_books(r); break;
     case 5:
         if (random_below(r, 4) == 0) heap_check();
         break;
