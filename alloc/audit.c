@@ -4,6 +4,7 @@
 #include "alloc/cache.h"
 #include "alloc/central.h"
 #include "alloc/memstats.h"
+#include "alloc/os.h"
 #include "alloc/region.h"
 #include "base/assert.h"
 
@@ -44,12 +45,30 @@ static void compare(const struct walk *walk, const struct memstats *books)
     ASSERT(walk->large_bytes == large_bytes);
 }
 
+/* A thread that stands still in the middle has taken an object and not counted it, or the reverse.
+ * Whoever is outside has done and counted all it began, for everybody to see after the barrier. */
+static bool others_are_outside(void)
+{
+    bool outside = true;
+    cache_hold();
+    bool seen = os_barrier();
+    for (const struct cache *cache = cache_first(); cache; cache = cache->next)
+        if (cache->seat && cache->seat != &cache_seat && atomic_load(&cache->seat->busy))
+            outside = false;
+    cache_let_go();
+    return outside || !seen; /* without barriers: for all we know */
+}
+
+/* Looked at twice, behind the first reading and before the second: what began and ended in between
+ * makes a difference between the two, and what did not end is seen. */
 bool audit_books(void)
 {
     struct memstats before;
     struct memstats after;
     memstats_read(&before);
+    if (!others_are_outside()) return false;
     struct walk walk = take_walk(&before);
+    if (!others_are_outside()) return false;
     memstats_read(&after);
     if (before.mallocs != after.mallocs || before.frees != after.frees ||
         before.heap_inuse != after.heap_inuse)

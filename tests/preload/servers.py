@@ -142,7 +142,8 @@ def fetch(url, compressed):
 
 def load(r, url, *headers):
     words = [w for header in ("Accept-Encoding: gzip", *headers) for w in ("-H", header)]
-    out = r.run(program("wrk"), "-t4", f"-c{CONNECTIONS}", f"-d{LOAD_S}s", *words, url).decode()
+    out = r.run(program("wrk"), "-t4", f"-c{CONNECTIONS}", f"-d{LOAD_S}s",
+                f"--timeout={STOP_S}s", *words, url).decode()
     requests = re.search(r"(\d+) requests in", out)
     if "Socket errors" in out or "Non-2xx" in out or not requests or int(requests[1]) == 0:
         raise AssertionError(f"wrk on {url}:\n{out}")

@@ -1,6 +1,9 @@
 /* audit: the books and a walk agree, at rest; what is forgotten by one of the two is noticed. */
 #include "alloc/audit.h"
 
+#include <stdatomic.h>
+
+#include "alloc/cache.h"
 #include "alloc/central.h"
 #include "alloc/heap.h"
 #include "alloc/size_class.h"
@@ -96,5 +99,45 @@ START_TEST(a_difference_ends_the_process)
 }
 END_TEST
 
+static atomic_int moment;
+enum { INSIDE = 1, GO_ON, OUTSIDE, END };
+
+static void await(int wanted)
+{
+    while (atomic_load(&moment) < wanted)
+        thread_sleep_ms(1);
+}
+
+/* Stands still between taking an object and counting it. */
+static void take_slowly(void *arg)
+{
+    unsigned size_class = size_class_of(100);
+    void *p = heap_alloc(100, HEAP_QUERY);
+    (void)arg;
+    heap_free(p, 100, HEAP_QUERY);
+    struct cache_bin *bin = &cache_enter()->bins[size_class];
+    bin->top--;
+    atomic_store(&moment, INSIDE);
+    await(GO_ON);
+    bin->top++;
+    cache_leave();
+    atomic_store(&moment, OUTSIDE);
+    await(END);
+}
+
+START_TEST(nothing_is_said_while_a_thread_is_inside)
+{
+    struct thread t;
+    ck_assert_int_eq(thread_start(&t, "slow", take_slowly, NULL, NULL), OK);
+    await(INSIDE);
+    ck_assert(!audit_books());
+    atomic_store(&moment, GO_ON);
+    await(OUTSIDE);
+    ck_assert(audit_books());
+    atomic_store(&moment, END);
+    thread_join(&t);
+}
+END_TEST
+
 SUITE(audit, the_books_are_what_a_walk_finds, what_another_thread_did_and_left_is_counted,
-      a_difference_ends_the_process)
+      a_difference_ends_the_process, nothing_is_said_while_a_thread_is_inside)
