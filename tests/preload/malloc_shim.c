@@ -8,9 +8,10 @@
  *
  * With HEARTH_MALLOC_REPORT=file in the environment, every process that ends by exit walks the
  * whole heap (which aborts on a broken invariant), checks the identities of the books and compares
- * them with the walk (alloc/audit.h), and appends a line to the file: pid, objects ever handed out,
- * objects left, bytes left, and 1 if the comparison could be made (0: other threads went on
- * allocating). What is left is the program's business: most leave things to the end of the process.
+ * them with the walk (alloc/audit.h). It appends a line to the file before that, its pid and
+ * "walks", and one after: pid, objects ever handed out, objects left, bytes left, and 1 if the
+ * comparison could be made (0: other threads went on allocating). Who has the first line only died
+ * in between. What is left is the program's business: most leave things to the end of the process.
  *
  * Limits: alignments beyond a heap page (8 KiB) are refused with ENOMEM.
  *
@@ -19,6 +20,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -155,19 +157,28 @@ __attribute__((constructor)) static void start(void)
     pthread_atfork(fork_prepare, fork_done, fork_done_in_child);
 }
 
+PRINTF_LIKE(1, 2) static void append_line(const char *format, ...)
+{
+    va_list args;
+    FILE *f = fopen(report_path, "ae");
+    if (!f) return;
+    va_start(args, format);
+    vfprintf(f, format, args);
+    va_end(args);
+    fclose(f);
+}
+
 __attribute__((destructor)) static void report(void)
 {
     struct memstats stats;
     if (!report_path[0]) return;
+    append_line("%d walks\n", (int)getpid());
     heap_check();
     memstats_read(&stats);
     memstats_check(&stats);
     bool compared = false;
     for (int attempt = 0; attempt < AUDIT_ATTEMPTS && !compared; attempt++)
         compared = audit_books();
-    FILE *f = fopen(report_path, "ae");
-    if (!f) return;
-    fprintf(f, "%d %lu %lu %lu %d\n", (int)getpid(), (unsigned long)stats.mallocs,
-            (unsigned long)stats.heap_objects, (unsigned long)stats.heap_alloc, compared);
-    fclose(f);
+    append_line("%d %lu %lu %lu %d\n", (int)getpid(), (unsigned long)stats.mallocs,
+                (unsigned long)stats.heap_objects, (unsigned long)stats.heap_alloc, compared);
 }

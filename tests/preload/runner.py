@@ -22,7 +22,12 @@ class Runner:
     def reported(self):
         """The processes that walked their heap and ended: pid -> was it compared with the books?"""
         lines = self.report.read_text().splitlines() if self.report.exists() else []
-        return {int(line.split()[0]): line.split()[4] == "1" for line in lines}
+        words = [line.split() for line in lines]
+        begun = {int(w[0]) for w in words if w[1] == "walks"}
+        ended = {int(w[0]): w[4] == "1" for w in words if w[1] != "walks"}
+        if begun != set(ended):
+            raise AssertionError(f"died while they walked their heaps: {begun - set(ended)}")
+        return ended
 
     def run(self, *command, stdin=b""):
         done = subprocess.run([str(word) for word in command], cwd=self.folder, env=self.env,
