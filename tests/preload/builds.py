@@ -7,11 +7,12 @@ UNITS = 24 if os.environ.get("HEARTH_LONG") else 4
 JOBS = 4
 
 MAKEFILE = """
+.RECIPEPREFIX = >
 units := $(patsubst %.cc,%.o,$(wildcard w*.cc))
 w: main.o $(units)
-	g++ -O2 -flto=JOBS $^ -o $@ -pthread
+> g++ -O2 -flto=JOBS $^ -o $@ -pthread
 %.o: %.cc
-	g++ -O2 -flto -std=c++17 -c $< -o $@
+> g++ -O2 -flto -std=c++17 -c $< -o $@
 """
 
 UNIT_SOURCE = """
