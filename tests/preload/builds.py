@@ -3,7 +3,7 @@ import os
 
 from runner import program
 
-UNITS = 24 if os.environ.get("HEARTH_LONG") else 4
+UNITS = 24 if os.environ.get("HEARTH_LONG") else 2
 JOBS = 4
 
 MAKEFILE = """
