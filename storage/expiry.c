@@ -7,10 +7,13 @@
 #include "storage/state.h"
 
 enum {
-    SLICE_SERIES = 256,        /* visited in one hold of a lock, */
-    SLICE_CHUNKS = SEAL_BATCH, /* of whose chunks so many are sealed or moved, or a few more */
-    ROUND_SLICES = 32,         /* in one round */
-    ROUND_COLLECT_MAX = 8192,  /* objects freed in one round */
+    SLICE_SERIES = 256,       /* visited in one hold of a lock, */
+    SLICE_WORK = SEAL_BATCH,  /* of whose chunks so many are sealed or moved, or a few more */
+    MERGED_SAMPLES = 64,      /* as much work as a chunk that is only copied */
+    FETCH_SERIES_AHEAD = 8,   /* so many places of the directory ahead, */
+    FETCH_CHUNKS_AHEAD = 4,   /* and the chunk of the window that closed */
+    ROUND_SLICES = 32,        /* in one round */
+    ROUND_COLLECT_MAX = 8192, /* objects freed in one round */
 };
 
 /* A reader that stays longer in a region that was dropped is not waited for. */
@@ -25,9 +28,10 @@ struct storage_bounds expiry_bounds(const struct storage *db)
 struct slice {
     struct storage *db;
     struct shard *shard;
+    uint32_t closed_slot; /* of the window that closed last */
     struct seal_item items[SEAL_BATCH];
     uint32_t count;
-    uint32_t done; /* chunks sealed or moved */
+    uint32_t work; /* SLICE_WORK of it is enough */
 };
 
 static void seal_items(struct slice *slice)
@@ -35,18 +39,33 @@ static void seal_items(struct slice *slice)
     if (slice->count == 0) return;
     if (seal_chunks(slice->shard, slice->items, slice->count, &slice->db->maintain_scratch))
         slice->db->sweep.starved = true;
-    slice->done += slice->count;
     slice->count = 0;
+}
+
+/* Late samples are merged by decoding all of them. */
+static uint32_t work_of(const struct chunk *c)
+{
+    return chunk_is_plain(c) ? 1 : 1 + chunk_sample_count(c) / MERGED_SAMPLES;
+}
+
+static enum expiry_action decide(const struct slice *slice, uint32_t slot, const struct chunk *c)
+{
+    const struct sweep *sweep = &slice->db->sweep;
+    /* Of an open window, too, if the clock went back: what it stands on is about to go. */
+    bool leaving = c->base && regions_is_leaving(&slice->db->regions, slot, c->base);
+    enum expiry_action action =
+        expiry_decide(c->window, sweep->oldest_window, sweep->current_window);
+    return action == EXPIRY_KEEP && leaving ? EXPIRY_SEAL : action;
 }
 
 static void sweep_open(struct slice *slice, struct series *s, uint32_t slot, const struct chunk *c)
 {
-    const struct sweep *sweep = &slice->db->sweep;
-    switch (expiry_decide(c->window, sweep->oldest_window, sweep->current_window)) {
+    switch (decide(slice, slot, c)) {
     case EXPIRY_KEEP: break;
     case EXPIRY_DROP: shard_put(slice->shard, s, slot, 0); break;
     case EXPIRY_SEAL:
         slice->items[slice->count++] = (struct seal_item){.series = s, .slot = slot};
+        slice->work += work_of(c);
         if (slice->count == SEAL_BATCH) seal_items(slice);
         break;
     }
@@ -59,7 +78,7 @@ static void sweep_sealed(struct slice *slice, struct series *s, uint32_t slot, u
         shard_put(slice->shard, s, slot, 0);
     } else if (regions_is_leaving(&slice->db->regions, slot, word)) {
         if (!seal_move(slice->shard, s, slot)) slice->db->sweep.starved = true;
-        slice->done++;
+        slice->work++;
     }
 }
 
@@ -90,19 +109,43 @@ static void end_sweep(struct storage *db)
     arena_reset(&db->maintain_scratch);
 }
 
+/* What the series at this place and the one some places before it will be asked for. */
+static void fetch_ahead(const struct slice *slice, uint32_t local, uint32_t high)
+{
+    const struct directory *d = &slice->shard->directory;
+    uint32_t ahead = local + FETCH_SERIES_AHEAD;
+    const struct series *s = ahead < high ? directory_get(d, ahead) : NULL;
+    if (s) {
+        __builtin_prefetch(s);
+        __builtin_prefetch(&s->ring[slice->closed_slot]);
+    }
+    ahead = local + FETCH_CHUNKS_AHEAD;
+    s = ahead < high ? directory_get(d, ahead) : NULL;
+    if (!s) return;
+    uint64_t word = series_word(s, slice->closed_slot);
+    if (word == 0 || ring_word_is_sealed(word)) return;
+    const struct chunk *c = ring_word_chunk(word);
+    __builtin_prefetch(c);
+    __builtin_prefetch(&c->state);
+}
+
 /* One hold of one shard's lock. Moves the sweep on; ends it behind the last shard. */
 static void sweep_slice(struct storage *db)
 {
     struct sweep *sweep = &db->sweep;
     struct shard *sh = &db->shards[sweep->shard];
-    struct slice slice = {.db = db, .shard = sh};
+    int64_t closed_window = sweep->current_window - 1;
+    struct slice slice = {
+        .db = db, .shard = sh, .closed_slot = window_slot(&db->grid, closed_window)};
+    regions_prepare(&db->regions, closed_window);
     rwlock_write_lock(&sh->lock);
     int64_t start_ns = clock_mono_ns();
     for (uint32_t slot = 0; slot < db->grid.slots; slot++)
         shard_catch_up(sh, slot);
     uint32_t high = directory_high(&sh->directory);
     uint32_t end = high - sweep->local > SLICE_SERIES ? sweep->local + SLICE_SERIES : high;
-    while (sweep->local < end && slice.done < SLICE_CHUNKS) {
+    while (sweep->local < end && slice.work < SLICE_WORK) {
+        fetch_ahead(&slice, sweep->local, high);
         struct series *s = directory_get(&sh->directory, sweep->local++);
         if (s) sweep_series(&slice, s);
     }

@@ -140,6 +140,25 @@ uint64_t regions_alloc(struct regions *r, int64_t window, uint32_t size, struct 
     return word;
 }
 
+void regions_prepare(struct regions *r, int64_t window)
+{
+    const struct region_slot *s = slot_for(r, window);
+    mutex_lock(&r->lock);
+    const struct window_region *w = atomic_load(&s->window) == window ? s->home : NULL;
+    uint32_t number = w ? w->number : 0;
+    uint64_t bytes = w ? region_wants_block(&w->region) : 0;
+    mutex_unlock(&r->lock);
+    if (!bytes) return;
+
+    struct span *block = region_take_block(bytes);
+    struct region none; /* wants no block: gives it back */
+    region_init(&none, HEAP_CHUNKS);
+    mutex_lock(&r->lock);
+    bool same = s->home && s->home->number == number;
+    region_put_block(same ? &s->home->region : &none, block);
+    mutex_unlock(&r->lock);
+}
+
 void regions_delete(struct regions *r, uint32_t slot, uint64_t word)
 {
     struct region_slot *s = &r->slots[slot];

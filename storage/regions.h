@@ -86,6 +86,9 @@ void regions_drop_before(struct regions *r, int64_t oldest_window);
  * word, 0 at the limit or when the slot is not of this window (any more). */
 MUST_USE uint64_t regions_alloc(struct regions *r, int64_t window, uint32_t size,
                                 struct sealed **out);
+/* Before locks that others wait for are taken: so that regions_alloc need not ask the system for
+ * memory, if chunks of this window have been sealed already. */
+void regions_prepare(struct regions *r, int64_t window);
 /* The sealed chunk of a word. */
 const struct sealed *regions_at(uint64_t word);
 /* Count a sealed chunk as dead; its bytes go with the region. Nothing happens when it did already.

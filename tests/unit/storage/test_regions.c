@@ -142,5 +142,39 @@ START_TEST(a_region_with_too_much_dead_is_left_for_a_new_one)
 }
 END_TEST
 
+START_TEST(the_next_block_is_there_before_it_is_needed)
+{
+    struct region_bytes before;
+    struct region_bytes after;
+    setup();
+    regions_enter(&r, 5);
+    regions_prepare(&r, 5); /* nothing is known of the window */
+    regions_prepare(&r, 9); /* of another one in its slot, either */
+    regions_bytes(&r, 1, &before);
+    ck_assert_uint_eq(before.blocks, 0);
+    seal(5);
+    for (int i = 0; i < 2000; i++) {
+        regions_prepare(&r, 5);
+        regions_bytes(&r, 1, &before);
+        seal(5);
+        regions_bytes(&r, 1, &after);
+        ck_assert_uint_eq(after.blocks, before.blocks);
+    }
+    regions_settle(&r, 1, true);
+    regions_bytes(&r, 1, &after);
+    ck_assert_uint_lt(after.blocks - after.live, HEAP_PAGE_BYTES + after.live / 50);
+    while (regions_bytes(&r, 1, &before), before.blocks == after.blocks) {
+        seal(5);
+        regions_prepare(&r, 5);
+    }
+    regions_drop_before(&r, 6); /* goes with what was taken ahead */
+    regions_prepare(&r, 5);
+    regions_bytes(&r, 1, &after);
+    ck_assert_uint_eq(after.blocks, 0);
+    teardown();
+}
+END_TEST
+
 SUITE(regions, a_word_counts_until_its_window_is_dropped, a_slot_goes_on_to_later_windows_only,
-      a_window_that_was_dropped_begins_anew, a_region_with_too_much_dead_is_left_for_a_new_one)
+      a_window_that_was_dropped_begins_anew, a_region_with_too_much_dead_is_left_for_a_new_one,
+      the_next_block_is_there_before_it_is_needed)

@@ -252,6 +252,67 @@ START_TEST(a_clock_that_goes_back_finds_no_dropped_region)
 }
 END_TEST
 
+START_TEST(a_region_is_not_left_by_those_who_stand_on_it_while_the_clock_is_back)
+{
+    struct store s;
+    struct region_bytes bytes;
+    size_t rounds = 0;
+    store_open(&s);
+    uint32_t slot = window_slot(&s.db->grid, storage_window_of(s.db, STORE_NOW_MS));
+    fill(&s);
+    clock_advance(4 * HOUR_MS);
+    store_settle(&s);
+    do { /* until the next sweep will leave the region */
+        for (int i = 0; i < SERIES; i++)
+            store_append(&s, labels_of(&s, i), STORE_NOW_MS - (int64_t)rounds * STEP_MS - 1, 1);
+        arena_reset(&s.arena);
+        clock_advance(HOUR_MS / 4);
+        store_settle(&s);
+        rounds++;
+        regions_bytes(&s.db->regions, slot, &bytes);
+    } while (bytes.deleted < (256 << 10) || bytes.deleted < bytes.blocks / 4);
+    ck_assert_uint_eq(store_append(&s, labels_of(&s, 7), STORE_NOW_MS - 5000, 1).stored, 1);
+    clock_freeze(STORE_NOW_MS + STEP_MS);
+    /* A late chunk of the window before makes a sweep due. */
+    ck_assert_uint_eq(store_append(&s, labels_of(&s, 9), STORE_NOW_MS - 4 * HOUR_MS, 1).stored, 1);
+    store_settle(&s);
+    regions_bytes(&s.db->regions, slot, &bytes);
+    ck_assert_uint_lt(bytes.deleted, 256 << 10); /* it was left */
+    check_series(&s, 7, rounds + 1);
+    check_series(&s, 8, rounds);
+    store_close(&s);
+}
+END_TEST
+
+static uint64_t holds_of(const struct store *s)
+{
+    uint64_t holds = 0;
+    for (int i = 0; i <= HISTOGRAM_BUCKETS; i++)
+        holds += counter_read(&storage_sweep_times(s->db)->holds.buckets[i]);
+    return holds;
+}
+
+START_TEST(chunks_that_are_merged_count_for_more_of_a_hold)
+{
+    struct store s;
+    store_open(&s);
+    fill(&s);
+    uint64_t before = holds_of(&s);
+    clock_advance(4 * HOUR_MS);
+    store_settle(&s);
+    uint64_t copied = holds_of(&s) - before;
+    for (int i = 0; i < SERIES; i++)
+        store_append(&s, labels_of(&s, i), STORE_NOW_MS - 1, 1);
+    arena_reset(&s.arena);
+    before = holds_of(&s);
+    clock_advance(HOUR_MS / 4);
+    store_settle(&s);
+    ck_assert_uint_eq(sealed_chunks(&s), SERIES);
+    ck_assert_uint_ge(holds_of(&s) - before, 2 * copied - s.db->shard_count);
+    store_close(&s);
+}
+END_TEST
+
 START_TEST(without_memory_chunks_stay_open_and_are_sealed_later)
 {
     struct store s;
@@ -280,4 +341,6 @@ SUITE(seal, a_closed_window_is_sealed_as_a_whole, a_late_sample_joins_a_sealed_c
       backfill_ends_with_the_bytes_of_ingestion, dribbling_late_samples_do_not_pile_up_dead_bytes,
       an_expired_window_goes_at_once_and_with_late_chunks,
       a_clock_that_goes_back_finds_no_dropped_region,
+      a_region_is_not_left_by_those_who_stand_on_it_while_the_clock_is_back,
+      chunks_that_are_merged_count_for_more_of_a_hold,
       without_memory_chunks_stay_open_and_are_sealed_later)
