@@ -234,6 +234,7 @@ enum status open_decode(const uint8_t *bytes, size_t size, uint32_t count, int64
             whole = false;
         }
         if (!whole || reader.position > reader.size_bits || reader.position > UINT32_MAX) break;
+        if (!t_ms) continue;
         t_ms[s.count] = s.t_ms;
         v[s.count] = bits_to_double(s.v_bits);
     }

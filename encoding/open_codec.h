@@ -52,8 +52,8 @@ struct open_state {
 /* Encode one more sample: fills *bits and moves the state on. t_ms is later than state->t_ms. */
 void open_encode(struct open_state *state, int64_t t_ms, double v, struct sample_bits *bits);
 
-/* Decode `count` samples from size bytes into t_ms[count] and v[count]. *state is what an encoder
- * would know behind the last one.
+/* Decode `count` samples from size bytes into t_ms[count] and v[count] (NULL both: only check).
+ * *state is what an encoder would know behind the last one.
  *
  * OK
  * ERR_CORRUPT   the bytes end early, or times do not strictly increase; state->count samples are

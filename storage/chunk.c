@@ -94,19 +94,19 @@ static uint32_t link_cell(struct chunk *c, uint32_t *first, uint32_t *last)
 }
 
 /* 32 bits of the sample from bit `position` on; zeros behind its end. */
-static uint32_t bits_at(const struct xor_bits *bits, uint32_t position)
+static uint32_t bits_at(const struct sample_bits *bits, uint32_t position)
 {
     uint32_t word = position / 64;
     uint32_t shift = position % 64;
     uint64_t value = bits->words[word] << shift;
-    if (shift > WORD_BITS && word + 1 < XOR_SAMPLE_WORDS)
+    if (shift > WORD_BITS && word + 1 < SAMPLE_BITS_WORDS)
         value |= bits->words[word + 1] >> (64 - shift);
     return (uint32_t)(value >> WORD_BITS);
 }
 
 /* Write the bits of a sample at bit `at` of the stream; the cells are there: the one that holds bit
  * `at`, and its successor when they do not fit. */
-static void write_bits(struct cell *cell, uint32_t at, const struct xor_bits *bits)
+static void write_bits(struct cell *cell, uint32_t at, const struct sample_bits *bits)
 {
     uint32_t index = at % CELL_BITS / WORD_BITS;
     uint32_t used = at % WORD_BITS;
@@ -124,11 +124,11 @@ static void write_bits(struct cell *cell, uint32_t at, const struct xor_bits *bi
 
 static enum chunk_outcome append(struct chunk *c, int64_t t_ms, double v)
 {
-    struct xor_state state = c->state;
-    struct xor_bits bits;
+    struct open_state state = c->state;
+    struct sample_bits bits;
     uint32_t at = state.bits;
-    if (at > UINT32_MAX - XOR_SAMPLE_BITS_MAX) return CHUNK_NO_MEMORY;
-    xor_encode(&state, t_ms, v, &bits);
+    if (at > UINT32_MAX - SAMPLE_BITS_MAX) return CHUNK_NO_MEMORY;
+    open_encode(&state, t_ms, v, &bits);
 
     uint32_t cell = c->last_cell; /* holds bit `at`, unless that starts a new one */
     uint32_t room = at % CELL_BITS ? CELL_BITS - at % CELL_BITS : 0;
@@ -220,17 +220,20 @@ static bool late_find(const struct chunk *c, int64_t t_ms, double *v)
 static enum status stream_find(const struct chunk *c, int64_t t_ms, bool *found, double *v)
 {
     struct extent extent = extent_load(c);
-    int64_t t_found;
-    struct columns one = {.t_ms = &t_found, .v = v, .capacity = 1};
-    struct xor_state state;
-    uint8_t *bytes = heap_alloc(stream_bytes(extent), HEAP_CHUNKS);
-    if (!bytes) return ERR_NO_MEMORY;
-    stream_copy(c, extent, bytes);
-    enum status st =
-        xor_decode(bytes, stream_bytes(extent), extent.count, t_ms, t_ms, &one, &state);
-    heap_free(bytes, stream_bytes(extent), HEAP_CHUNKS);
+    size_t size = bits_align_up(stream_bytes(extent), sizeof(int64_t));
+    size_t scratch_bytes = size + extent.count * (sizeof(int64_t) + sizeof(double));
+    struct open_state state;
+    uint8_t *scratch = heap_alloc(scratch_bytes, HEAP_CHUNKS);
+    if (!scratch) return ERR_NO_MEMORY;
+    struct columns all = {.t_ms = (int64_t *)(void *)(scratch + size), .count = extent.count};
+    all.v = (double *)(void *)(all.t_ms + extent.count);
+    stream_copy(c, extent, scratch);
+    enum status st = open_decode(scratch, size, extent.count, all.t_ms, all.v, &state);
     ASSERT(st == OK);
-    *found = one.count == 1;
+    columns_keep(&all, 0, t_ms, t_ms);
+    *found = all.count == 1;
+    if (*found) *v = all.v[0];
+    heap_free(scratch, scratch_bytes, HEAP_CHUNKS);
     return OK;
 }
 
@@ -245,10 +248,12 @@ static enum chunk_outcome add_late(struct chunk *c, int64_t t_ms, double v)
     double present;
     bool found = false;
     if (late_find(c, t_ms, &present)) return same_or_conflict(present, v);
+    enum status st = OK;
     if (c->base)
-        found = sealed_find(regions_at(c->base), t_ms, &present);
-    else if (t_ms >= c->t_first_ms && stream_find(c, t_ms, &found, &present))
-        return CHUNK_NO_MEMORY;
+        st = sealed_find(regions_at(c->base), t_ms, &found, &present);
+    else if (t_ms >= c->t_first_ms)
+        st = stream_find(c, t_ms, &found, &present);
+    if (st) return CHUNK_NO_MEMORY;
     if (found) return same_or_conflict(present, v);
     return append_late(c, t_ms, v);
 }
@@ -322,16 +327,20 @@ static enum status read_stream(const struct chunk *c, struct extent extent,
                                const int64_t range_ms[2], struct columns *columns,
                                struct error *err)
 {
-    struct xor_state state;
+    struct open_state state;
+    size_t first = columns->count;
     if (c->base) return sealed_read(regions_at(c->base), range_ms[0], range_ms[1], columns, err);
     if (extent.count == 0) return OK;
     uint8_t *bytes = arena_alloc(columns->arena, stream_bytes(extent));
     if (!bytes) return arena_error(columns->arena, err);
     stream_copy(c, extent, bytes);
-    enum status st = xor_decode(bytes, stream_bytes(extent), extent.count, range_ms[0], range_ms[1],
-                                columns, &state);
-    if (!st) return OK;
-    return error_set(err, st, "chunk of window %lld does not decode", (long long)c->window);
+    if (open_decode(bytes, stream_bytes(extent), extent.count, columns->t_ms + first,
+                    columns->v + first, &state))
+        return error_set(err, ERR_CORRUPT, "chunk of window %lld does not decode",
+                         (long long)c->window);
+    columns->count += extent.count;
+    columns_keep(columns, first, range_ms[0], range_ms[1]);
+    return OK;
 }
 
 enum status chunk_read(const struct chunk *c, int64_t t_min_ms, int64_t t_max_ms,
@@ -405,9 +414,9 @@ static enum status export_stream(const struct chunk *c, struct arena *a, struct 
                                  struct error *err)
 {
     struct extent extent = extent_load(c);
-    struct xor_state state = {.count = 0};
+    struct open_state state = {.count = 0};
     image->window = c->window;
-    image->encoding = CHUNK_XOR;
+    image->encoding = CHUNK_OPEN;
     image->sample_count = extent.count;
     if (extent.count == 0) return OK;
     uint8_t *bytes = arena_alloc(a, stream_bytes(extent));
@@ -417,8 +426,7 @@ static enum status export_stream(const struct chunk *c, struct arena *a, struct 
     image->size = (uint32_t)(((uint64_t)extent.bits + 7) / 8);
     /* The last byte may hold the start of a sample that came meanwhile. */
     if (extent.bits % 8) bytes[image->size - 1] &= (uint8_t)(0xFF00 >> extent.bits % 8);
-    enum status st =
-        xor_decode(bytes, image->size, extent.count, INT64_MIN, INT64_MAX, NULL, &state);
+    enum status st = open_decode(bytes, image->size, extent.count, NULL, NULL, &state);
     if (st) return error_set(err, st, "chunk of window %lld does not decode", (long long)c->window);
     uint64_t t_first;
     memcpy(&t_first, bytes, sizeof(t_first));
@@ -456,15 +464,14 @@ static bool stream_load(struct chunk *c, const uint8_t *bytes, size_t size)
 }
 
 static enum status check_image(const struct chunk_image *image, int64_t t_min_ms, int64_t t_max_ms,
-                               struct xor_state *state, struct error *err)
+                               struct open_state *state, struct error *err)
 {
-    if (image->encoding != CHUNK_XOR)
+    if (image->encoding != CHUNK_OPEN)
         return error_set(err, ERR_UNSUPPORTED, "unknown chunk encoding %u", image->encoding);
     if (image->sample_count == 0 || image->size < 16)
         return error_set(err, ERR_CORRUPT, "chunk of %u samples in %u bytes", image->sample_count,
                          image->size);
-    if (xor_decode(image->bytes, image->size, image->sample_count, INT64_MIN, INT64_MAX, NULL,
-                   state))
+    if (open_decode(image->bytes, image->size, image->sample_count, NULL, NULL, state))
         return error_set(err, ERR_CORRUPT, "chunk does not decode after %u of %u samples",
                          state->count, image->sample_count);
     uint64_t t_first;
@@ -481,14 +488,14 @@ static enum status check_image(const struct chunk_image *image, int64_t t_min_ms
 enum status chunk_check_image(const struct chunk_image *image, int64_t t_min_ms, int64_t t_max_ms,
                               struct error *err)
 {
-    struct xor_state state = {.count = 0};
+    struct open_state state = {.count = 0};
     return check_image(image, t_min_ms, t_max_ms, &state, err);
 }
 
 enum status chunk_import(const struct chunk_image *image, int64_t t_min_ms, int64_t t_max_ms,
                          struct chunk **out, struct error *err)
 {
-    struct xor_state state = {.count = 0};
+    struct open_state state = {.count = 0};
     enum status st = check_image(image, t_min_ms, t_max_ms, &state, err);
     if (st) return st;
     struct chunk *c = chunk_create(image->window);
@@ -524,11 +531,10 @@ void chunk_check(const struct chunk *c)
     ASSERT(!c->base || extent.count == 0);
     if (extent.count == 0) return;
     uint8_t *bytes = heap_alloc(stream_bytes(extent), HEAP_CHUNKS);
-    struct xor_state state;
+    struct open_state state;
     if (!bytes) return;
     stream_copy(c, extent, bytes);
-    ASSERT(xor_decode(bytes, stream_bytes(extent), extent.count, INT64_MIN, INT64_MAX, NULL,
-                      &state) == OK);
+    ASSERT(open_decode(bytes, stream_bytes(extent), extent.count, NULL, NULL, &state) == OK);
     ASSERT(state.t_ms == c->state.t_ms && state.v_bits == c->state.v_bits);
     heap_free(bytes, stream_bytes(extent), HEAP_CHUNKS);
 }

@@ -4,11 +4,9 @@
  * The stream is bits, most significant first, in a chain of 128-byte cells (alloc/cells.h), written
  * in whole 32-bit words:
  *
- *     | t0: 64 | v0: 64 | dod t1 | xor v1 | dod t2 | xor v2 | ...
+ *     | t0: 64 | v0: 64 | sample | sample | ...
  *
- * Timestamps are deltas of deltas in 0 / 14 / 17 / 20 / 64 bits, values the XOR with their
- * predecessor (Pelkonen et al., "Gorilla", VLDB 2015, 4.1; millisecond widths as in Prometheus'
- * chunks). Exact for every double and every int64 time. storage/xor_codec.h has the bits.
+ * Exact for every double and every int64 time; encoding/open_codec.h has the bits.
  *
  * Samples that come late (t <= the last one's) go to the late run: raw samples in their own chain
  * of cells, in order of arrival. Readers merge the two; chunk_rewrite makes one stream of them.
@@ -29,11 +27,11 @@
 
 #include <stdatomic.h>
 
+#include "encoding/open_codec.h"
 #include "storage/columns.h"
 #include "storage/epoch.h"
 #include "storage/export.h"
 #include "storage/sealed.h"
-#include "storage/xor_codec.h"
 
 struct chunk {
     int64_t window;
@@ -47,7 +45,7 @@ struct chunk {
     uint32_t late_first_cell;
     uint32_t late_last_cell;
     uint32_t cell_count;         /* of both chains */
-    struct xor_state state;      /* of the encoder, after the last sample */
+    struct open_state state;     /* of the encoder, after the last sample */
     int64_t t_first_ms;          /* of the stream; meaningless while empty */
     _Atomic int64_t late_min_ms; /* of the late run: INT64_MAX while it is empty */
     struct epoch_node retired;   /* links discarded chunks; of whoever discards it */

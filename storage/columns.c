@@ -1,6 +1,8 @@
 /* columns - two arrays that grow together, doubling. */
 #include "storage/columns.h"
 
+#include <string.h>
+
 enum { COLUMNS_FIRST = 256 };
 
 bool columns_reserve(struct columns *c, size_t more)
@@ -21,4 +23,28 @@ bool columns_reserve(struct columns *c, size_t more)
     c->v = v;
     c->capacity = capacity;
     return true;
+}
+
+/* The first sample of [from, c->count) that is not before t_ms. */
+static size_t lower_bound(const struct columns *c, size_t from, int64_t t_ms)
+{
+    size_t end = c->count;
+    while (from < end) {
+        size_t middle = from + (end - from) / 2;
+        if (c->t_ms[middle] < t_ms)
+            from = middle + 1;
+        else
+            end = middle;
+    }
+    return from;
+}
+
+void columns_keep(struct columns *c, size_t first, int64_t t_min_ms, int64_t t_max_ms)
+{
+    size_t from = lower_bound(c, first, t_min_ms);
+    if (t_max_ms < INT64_MAX) c->count = lower_bound(c, from, t_max_ms + 1);
+    if (from == first) return;
+    memmove(c->t_ms + first, c->t_ms + from, (c->count - from) * sizeof(*c->t_ms));
+    memmove(c->v + first, c->v + from, (c->count - from) * sizeof(*c->v));
+    c->count -= from - first;
 }

@@ -25,4 +25,8 @@ struct columns {
 /* Room for `more` samples behind the present ones; false when the arena refuses. */
 MUST_USE bool columns_reserve(struct columns *c, size_t more);
 
+/* Of the samples from `first` on, which were just read, keep those with t_min_ms <= t <= t_max_ms.
+ */
+void columns_keep(struct columns *c, size_t first, int64_t t_min_ms, int64_t t_max_ms);
+
 #endif

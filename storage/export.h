@@ -17,7 +17,8 @@
 #include "storage/storage.h"
 
 enum chunk_encoding {
-    CHUNK_XOR = 1, /* Gorilla deltas of deltas and XOR, storage/chunk.h */
+    CHUNK_XOR = 1,  /* Gorilla's, storage/xor_codec.h: only read, from files of former versions */
+    CHUNK_OPEN = 2, /* encoding/open_codec.h */
 };
 
 struct chunk_image {

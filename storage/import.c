@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "storage/expiry.h"
 #include "storage/export.h"
+#include "storage/import_xor.h"
 #include "storage/seal.h"
 #include "storage/state.h"
 
@@ -157,11 +158,11 @@ static enum status import_locked(struct storage *db, struct shard *sh, uint64_t 
     return st;
 }
 
-enum status import_chunk(struct storage *db, const struct chunk_image *image, struct error *err)
+/* An image of this version's encodings. */
+static enum status import_image(struct storage *db, const struct chunk_image *image,
+                                struct error *err)
 {
-    enum status st = check_window(db, image->window, err);
-    if (!st) st = check_labels(image->labels, err);
-    if (st) return st;
+    enum status st;
     /* Whatever it becomes, it is decoded before a lock is held. */
     struct chunk *fresh = NULL; /* for an open chunk */
     if (is_closed(db, image->window))
@@ -178,6 +179,22 @@ enum status import_chunk(struct storage *db, const struct chunk_image *image, st
     if (!st) st = import_locked(db, sh, hash, image, &fresh, err);
     rwlock_write_unlock(&sh->lock);
     chunk_destroy(fresh);
+    return st;
+}
+
+enum status import_chunk(struct storage *db, const struct chunk_image *image, struct error *err)
+{
+    enum status st = check_window(db, image->window, err);
+    if (!st) st = check_labels(image->labels, err);
+    if (st) return st;
+    if (image->encoding != CHUNK_XOR) return import_image(db, image, err);
+
+    struct arena scratch;
+    struct chunk_image open;
+    arena_init(&scratch, HEAP_CHUNKS, merge_bytes_max);
+    st = import_xor(image, &scratch, &open, err);
+    if (!st) st = import_image(db, &open, err);
+    arena_release(&scratch);
     return st;
 }
 

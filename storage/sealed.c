@@ -5,40 +5,51 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "storage/xor_codec.h"
+#include "encoding/open_codec.h"
 
-static enum status decode(const struct sealed *s, int64_t t_min_ms, int64_t t_max_ms,
-                          struct columns *columns, struct xor_state *state)
+/* Behind what the columns have, which have room for all. */
+static enum status decode(const struct sealed *s, struct columns *columns)
 {
-    return xor_decode(s->bytes, s->size, s->sample_count, t_min_ms, t_max_ms, columns, state);
+    struct open_state state;
+    size_t first = columns->count;
+    columns->count += s->sample_count;
+    return open_decode(s->bytes, s->size, s->sample_count, columns->t_ms + first,
+                       columns->v + first, &state);
 }
 
 enum status sealed_read(const struct sealed *s, int64_t t_min_ms, int64_t t_max_ms,
                         struct columns *columns, struct error *err)
 {
-    struct xor_state state;
-    enum status st = decode(s, t_min_ms, t_max_ms, columns, &state);
-    return st ? error_set(err, st, "a sealed chunk does not decode") : OK;
+    size_t first = columns->count;
+    enum status st = decode(s, columns);
+    if (st) return error_set(err, st, "a sealed chunk does not decode");
+    columns_keep(columns, first, t_min_ms, t_max_ms);
+    return OK;
 }
 
-bool sealed_find(const struct sealed *s, int64_t t_ms, double *v)
+enum status sealed_find(const struct sealed *s, int64_t t_ms, bool *found, double *v)
 {
-    int64_t t_found;
-    struct columns one = {.t_ms = &t_found, .v = v, .capacity = 1};
-    struct xor_state state;
-    enum status st = decode(s, t_ms, t_ms, &one, &state);
+    size_t bytes = s->sample_count * (sizeof(int64_t) + sizeof(double));
+    int64_t *scratch = heap_alloc(bytes, HEAP_CHUNKS);
+    if (!scratch) return ERR_NO_MEMORY;
+    struct columns all = {.t_ms = scratch, .v = (double *)(void *)(scratch + s->sample_count)};
+    enum status st = decode(s, &all);
     ASSERT(st == OK);
-    return one.count == 1;
+    columns_keep(&all, 0, t_ms, t_ms);
+    *found = all.count == 1;
+    if (*found) *v = all.v[0];
+    heap_free(scratch, bytes, HEAP_CHUNKS);
+    return OK;
 }
 
 enum status sealed_export(const struct sealed *s, struct chunk_image *image, struct error *err)
 {
-    struct xor_state state;
+    struct open_state state;
     uint64_t t_first;
-    if (decode(s, INT64_MIN, INT64_MAX, NULL, &state))
+    if (open_decode(s->bytes, s->size, s->sample_count, NULL, NULL, &state))
         return error_set(err, ERR_CORRUPT, "a sealed chunk does not decode");
     memcpy(&t_first, s->bytes, sizeof(t_first));
-    image->encoding = CHUNK_XOR;
+    image->encoding = CHUNK_OPEN;
     image->sample_count = s->sample_count;
     image->size = s->size;
     image->bytes = s->bytes;

@@ -39,8 +39,8 @@ static inline uint32_t sealed_bytes(const struct sealed *s)
 MUST_USE enum status sealed_read(const struct sealed *s, int64_t t_min_ms, int64_t t_max_ms,
                                  struct columns *columns, struct error *err);
 
-/* The sample of that time, if there is one. */
-bool sealed_find(const struct sealed *s, int64_t t_ms, double *v);
+/* The value at that time, if there is a sample. ERR_NO_MEMORY when there is no room to decode. */
+MUST_USE enum status sealed_find(const struct sealed *s, int64_t t_ms, bool *found, double *v);
 
 /* The image views the sealed bytes. Labels and window are the caller's. ERR_CORRUPT: broken memory.
  */

@@ -2,8 +2,8 @@
 /*
  * A chunk from outside: 4 bytes of sample count, little-endian, then the stream. The description
  * that goes with it (first and last time, size) is made to agree, as far as the stream decodes; one
- * bit of the count chooses to leave it wrong. What is imported must read, grow, and export to
- * itself.
+ * bit of the count chooses to leave it wrong, another one the encoding of version 1. What is
+ * imported must read, grow, and export to itself.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -12,10 +12,12 @@
 #include "base/bits.h"
 #include "base/endian.h"
 #include "storage/chunk.h"
+#include "storage/import_xor.h"
+#include "storage/xor_codec.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { HEADER_BYTES = 4, SAMPLES_MAX = 1 << 20, LIE_BIT = 1 << 24 };
+enum { HEADER_BYTES = 4, SAMPLES_MAX = 1 << 20, LIE_BIT = 1 << 24, XOR_BIT = 1 << 25 };
 
 static struct columns read_all(const struct chunk *c, struct arena *a)
 {
@@ -55,10 +57,27 @@ static void check_round_trip(const struct chunk *c, struct arena *a)
     chunk_destroy(again);
 }
 
+/* Make the description agree with the bytes, as far as they decode. */
+static void describe(struct chunk_image *image, struct columns *all)
+{
+    struct open_state state = {.count = 0};
+    struct xor_state xors = {.count = 0};
+    bool is_xor = image->encoding == CHUNK_XOR;
+    if (!columns_reserve(all, image->sample_count)) return;
+    if (is_xor ? xor_decode(image->bytes, image->size, image->sample_count, INT64_MIN, INT64_MAX,
+                            all, &xors)
+               : open_decode(image->bytes, image->size, image->sample_count, all->t_ms, all->v,
+                             &state))
+        return;
+    if (xors.count + state.count == 0) return;
+    image->t_first_ms = all->t_ms[0];
+    image->t_last_ms = is_xor ? xors.t_ms : state.t_ms;
+    image->size = ((is_xor ? xors.bits : state.bits) + 7) / 8;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct xor_state state = {.count = 0};
-    struct chunk_image image = {.encoding = CHUNK_XOR};
+    struct chunk_image image = {.encoding = CHUNK_OPEN};
     struct columns first = {0};
     struct arena a;
     struct chunk *c;
@@ -69,14 +88,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     image.size = (uint32_t)(size - HEADER_BYTES);
     arena_init(&a, HEAP_QUERY, 64 << 20);
     first.arena = &a;
-    if (!(count & LIE_BIT) && columns_reserve(&first, image.sample_count) &&
-        xor_decode(image.bytes, image.size, image.sample_count, INT64_MIN, INT64_MAX, &first,
-                   &state) == OK &&
-        first.count > 0) {
-        image.t_first_ms = first.t_ms[0];
-        image.t_last_ms = state.t_ms;
-        image.size = (state.bits + 7) / 8;
-    }
+    if (count & XOR_BIT) image.encoding = CHUNK_XOR;
+    if (!(count & LIE_BIT)) describe(&image, &first);
+    struct chunk_image xor_image = image;
+    if (count & XOR_BIT && import_xor(&xor_image, &a, &image, NULL)) image.sample_count = 0;
     if (chunk_import(&image, INT64_MIN, INT64_MAX, &c, NULL) == OK) {
         struct columns columns = read_all(c, &a);
         check_round_trip(c, &a);

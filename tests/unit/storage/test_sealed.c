@@ -47,13 +47,18 @@ START_TEST(one_time_is_found_or_not)
 {
     struct arena a;
     double v = 0;
+    bool found;
     arena_init(&a, HEAP_QUERY, 1 << 24);
     struct sealed *s = sealed_create(&a);
-    ck_assert(sealed_find(s, 7 * STEP_MS, &v));
+    ck_assert_int_eq(sealed_find(s, 7 * STEP_MS, &found, &v), OK);
+    ck_assert(found);
     ck_assert_double_eq(v, 3.5);
-    ck_assert(!sealed_find(s, 7 * STEP_MS + 1, &v));
-    ck_assert(!sealed_find(s, 0, &v));
-    ck_assert(!sealed_find(s, (SAMPLES + 1) * STEP_MS, &v));
+    ck_assert_int_eq(sealed_find(s, 7 * STEP_MS + 1, &found, &v), OK);
+    ck_assert(!found);
+    ck_assert_int_eq(sealed_find(s, 0, &found, &v), OK);
+    ck_assert(!found);
+    ck_assert_int_eq(sealed_find(s, (SAMPLES + 1) * STEP_MS, &found, &v), OK);
+    ck_assert(!found);
     free(s);
     arena_release(&a);
 }

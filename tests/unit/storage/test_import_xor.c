@@ -1,0 +1,87 @@
+/* import_xor: chunks of former versions come in with every sample; damaged ones do not. */
+#include "storage/import_xor.h"
+
+#include <stdlib.h>
+
+#include "model/sample.h"
+#include "storage/chunk.h"
+#include "storage/xor_codec.h"
+#include "tests/unit/suite.h"
+
+enum { SAMPLES = 300, STREAM_BYTES = SAMPLES * 24, STEP_MS = 15000 };
+
+static double value_at(int i)
+{
+    return i % 7 == 0 ? bits_to_double(STALE_NAN_BITS) : i * 0.37;
+}
+
+/* As version 1 wrote it; the bytes are the caller's. */
+static struct chunk_image image_of_version_1(uint8_t bytes[STREAM_BYTES])
+{
+    struct xor_state state = {.count = 0};
+    struct chunk_image image = {.encoding = CHUNK_XOR,
+                                .window = 5,
+                                .bytes = bytes,
+                                .sample_count = SAMPLES,
+                                .t_first_ms = 7,
+                                .t_last_ms = 7 + (SAMPLES - 1) * STEP_MS};
+    memset(bytes, 0, STREAM_BYTES);
+    for (int i = 0; i < SAMPLES; i++) {
+        struct xor_bits bits;
+        uint32_t at = state.bits;
+        xor_encode(&state, 7 + (int64_t)i * STEP_MS, value_at(i), &bits);
+        for (uint32_t bit = 0; bit < bits.count; bit++, at++) {
+            uint64_t one = bits.words[bit / 64] >> (63 - bit % 64) & 1;
+            bytes[at / 8] |= (uint8_t)(one << (7 - at % 8));
+        }
+    }
+    image.size = (state.bits + 7) / 8;
+    return image;
+}
+
+START_TEST(every_sample_comes_in)
+{
+    static uint8_t bytes[STREAM_BYTES];
+    struct chunk_image from = image_of_version_1(bytes);
+    struct chunk_image to;
+    struct arena a;
+    struct chunk *c;
+    arena_init(&a, HEAP_QUERY, 1 << 20);
+    ck_assert_int_eq(import_xor(&from, &a, &to, NULL), OK);
+    ck_assert_uint_eq(to.encoding, CHUNK_OPEN);
+    ck_assert_int_eq(chunk_import(&to, 0, 1 << 30, &c, NULL), OK);
+    struct columns columns = {.arena = &a};
+    ck_assert_int_eq(chunk_read(c, INT64_MIN, INT64_MAX, &columns, NULL), OK);
+    ck_assert_uint_eq(columns.count, SAMPLES);
+    for (int i = 0; i < SAMPLES; i++) {
+        ck_assert_int_eq(columns.t_ms[i], 7 + (int64_t)i * STEP_MS);
+        ck_assert_uint_eq(bits_from_double(columns.v[i]), bits_from_double(value_at(i)));
+    }
+    chunk_destroy(c);
+    arena_release(&a);
+}
+END_TEST
+
+START_TEST(what_does_not_agree_is_refused)
+{
+    static uint8_t bytes[STREAM_BYTES];
+    const struct chunk_image good = image_of_version_1(bytes);
+    struct chunk_image to;
+    struct arena a;
+    struct chunk_image bad[] = {good, good, good, good, good};
+    bad[0].sample_count = 0;
+    bad[1].sample_count = UINT32_MAX;
+    bad[2].t_first_ms++;
+    bad[3].t_last_ms--;
+    bad[4].size--;
+    arena_init(&a, HEAP_QUERY, 1 << 20);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        ck_assert_int_eq(import_xor(&bad[i], &a, &to, NULL), ERR_CORRUPT);
+    arena_release(&a);
+    arena_init(&a, HEAP_QUERY, 1000);
+    ck_assert_int_eq(import_xor(&good, &a, &to, NULL), ERR_TOO_LARGE);
+    arena_release(&a);
+}
+END_TEST
+
+SUITE(import_xor, every_sample_comes_in, what_does_not_agree_is_refused)
