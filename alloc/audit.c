@@ -6,6 +6,7 @@
 #include "alloc/memstats.h"
 #include "alloc/os.h"
 #include "alloc/region.h"
+#include "alloc/transfer.h"
 #include "base/assert.h"
 
 struct walk {
@@ -27,7 +28,8 @@ static struct walk take_walk(const struct memstats *books)
     struct walk walk = {.large_bytes = books->heap_inuse - region_unused_bytes()};
     for (unsigned c = 1; c < SIZE_CLASS_COUNT; c++) {
         uint64_t spans = central_spans(c);
-        walk.objects[c] = spans * size_classes[c].slots - central_free_slots(c);
+        walk.objects[c] =
+            spans * size_classes[c].slots - central_free_slots(c) - transfer_objects(c);
         walk.large_bytes -= spans * size_classes[c].pages * HEAP_PAGE_BYTES;
     }
     leave_out_cached(&walk);

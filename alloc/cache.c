@@ -7,9 +7,15 @@
 #include "alloc/live.h"
 #include "alloc/meta.h"
 #include "alloc/page_map.h"
+#include "alloc/transfer.h"
 #include "base/assert.h"
 #include "base/lock.h"
 #include "base/thread.h"
+
+enum {
+    IDLE_TRIPS = 4 * SIZE_CLASS_COUNT, /* of all stacks: who made none of them has too much room */
+    LOOKS_MAX = 8
+};
 
 struct tally_shared tally_shared;
 _Thread_local struct cache_seat cache_seat;
@@ -137,24 +143,25 @@ static void narrow(struct cache *cache, unsigned size_class)
     bin->ceiling = bin->bottom + start_objects(size_class);
 }
 
-static uint32_t flush_bin(struct cache *cache, unsigned size_class)
+typedef void give_fn(unsigned size_class, void *const *objects, uint32_t count);
+
+static uint32_t flush_bin(struct cache *cache, unsigned size_class, give_fn *give)
 {
     struct cache_bin *bin = &cache->bins[size_class];
     uint32_t count = (uint32_t)(bin->top - bin->bottom);
-    if (count) central_give(size_class, bin->bottom, count);
+    if (count) give(size_class, bin->bottom, count);
     narrow(cache, size_class);
     return count;
 }
 
-/* Take room from stacks that made no trip since the hand last passed them. False when one round
- * was not enough. */
-static bool make_room(struct cache *cache, unsigned for_class, uint64_t bytes)
+/* Take room from stacks that made none of the last trips; a few are looked at each time. False when
+ * that was not enough. */
+static bool make_room(struct cache *cache, uint64_t bytes)
 {
-    for (unsigned i = 1; i < SIZE_CLASS_COUNT && cache->room_bytes + bytes > CACHE_BYTES_MAX; i++) {
+    for (int i = 0; i < LOOKS_MAX && cache->room_bytes + bytes > CACHE_BYTES_MAX; i++) {
         cache->hand = cache->hand % (SIZE_CLASS_COUNT - 1) + 1;
-        bool spared = cache->bins[cache->hand].tripped || cache->hand == for_class;
-        cache->bins[cache->hand].tripped = false;
-        if (!spared && is_long(cache, cache->hand)) flush_bin(cache, cache->hand);
+        bool idle = cache->trips - cache->last_trips[cache->hand] > IDLE_TRIPS;
+        if (idle && is_long(cache, cache->hand)) flush_bin(cache, cache->hand, transfer_give);
     }
     return cache->room_bytes + bytes <= CACHE_BYTES_MAX;
 }
@@ -167,10 +174,10 @@ static bool widen(struct cache *cache, unsigned size_class)
     uint32_t before = room_of(bin);
     uint32_t after = 2 * before < most ? 2 * before : most;
     uint64_t object_bytes = size_classes[size_class].bytes;
-    bin->tripped = true;
+    cache->last_trips[size_class] = ++cache->trips;
     if (after <= before) return false;
     uint64_t counted = is_long(cache, size_class) ? before : 0;
-    if (!make_room(cache, size_class, (after - counted) * object_bytes)) return false;
+    if (!make_room(cache, (after - counted) * object_bytes)) return false;
     void **stack = meta_alloc(after * sizeof(void *), META_CACHE);
     if (!stack) return false;
     uint32_t count = (uint32_t)(bin->top - bin->bottom);
@@ -188,14 +195,8 @@ bool cache_refill(struct cache *cache, unsigned size_class)
 {
     struct cache_bin *bin = &cache->bins[size_class];
     uint32_t wanted = room_of(bin) / 2;
-    uint32_t got = central_take(size_class, bin->bottom, wanted);
+    uint32_t got = transfer_take(size_class, bin->bottom, wanted);
     if (!got) return false;
-    /* Popped from the top: the lowest address should come first. */
-    for (uint32_t i = 0; i < got / 2; i++) {
-        void *swapped = bin->bottom[i];
-        bin->bottom[i] = bin->bottom[got - 1 - i];
-        bin->bottom[got - 1 - i] = swapped;
-    }
     bin->top = bin->bottom + got;
     widen(cache, size_class);
     return true;
@@ -208,7 +209,7 @@ void cache_spill(struct cache *cache, unsigned size_class)
     if (widen(cache, size_class)) return;
     /* The older half goes: it is the colder one. */
     uint32_t gone = count / 2;
-    central_give(size_class, bin->bottom, gone);
+    transfer_give(size_class, bin->bottom, gone);
     memmove(bin->bottom, bin->bottom + gone, (count - gone) * sizeof(void *));
     bin->top -= gone;
 }
@@ -217,7 +218,7 @@ uint64_t cache_flush(struct cache *cache)
 {
     uint64_t flushed = large_cache_flush(&cache->large);
     for (unsigned i = 1; i < SIZE_CLASS_COUNT; i++)
-        flushed += flush_bin(cache, i);
+        flushed += flush_bin(cache, i, central_give);
     return flushed;
 }
 
@@ -229,7 +230,7 @@ struct cache *cache_first(void)
 uint64_t cache_inuse_bytes(void)
 {
     return atomic_load_explicit(&caches.attached, memory_order_relaxed) * sizeof(struct cache) +
-           atomic_load_explicit(&caches.stack_bytes, memory_order_relaxed);
+           atomic_load_explicit(&caches.stack_bytes, memory_order_relaxed) + transfer_inuse_bytes();
 }
 
 void cache_hold(void)

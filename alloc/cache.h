@@ -6,10 +6,10 @@
  *
  * An empty stack is refilled from alloc/central, a full one gives half of itself back. A stack
  * starts small and doubles at every trip, up to its class's maximum and as long as all stacks of
- * the thread together have room for CACHE_BYTES_MAX at most; beyond that the stacks that made no
- * trip lately shrink to their start. So a thread keeps much only of what it uses much, and never
- * more than that. The cache counts as it goes (alloc/tally.h). Spans of large objects are kept in
- * alloc/large_cache.
+ * the thread together have room for CACHE_BYTES_MAX at most; beyond that the stacks that made none
+ * of the last trips shrink to their start, and if there is none, all stay as they are. So a thread
+ * keeps much only of what it uses much, and never more than that. The cache counts as it goes
+ * (alloc/tally.h). Spans of large objects are kept in alloc/large_cache.
  *
  * A cache belongs to one thread at a time. When its thread ends, whoever started it, the objects go
  * back and the cache waits for the next thread; caches are never unmapped, so that memstats can
@@ -46,7 +46,6 @@ struct cache_bin {
     void **top; /* one past the newest object */
     void **bottom;
     void **ceiling;         /* top never passes it */
-    bool tripped;           /* since the last search for room */
     struct tally_row tally; /* of class 0 unused: see large_cache */
 };
 
@@ -61,11 +60,13 @@ struct cache {
     struct cache_bin bins[SIZE_CLASS_COUNT];
     struct tally_requested requested;
     struct large_cache large;
-    uint64_t room_bytes;     /* of the stacks that outgrew their start */
-    unsigned hand;           /* where the search for room goes on */
-    struct cache *next;      /* of all caches, constant once published */
-    struct cache *next_free; /* of those without a thread */
-    struct cache_seat *seat; /* of its thread; NULL: nobody may take it */
+    uint64_t room_bytes;                   /* of the stacks that outgrew their start */
+    uint32_t trips;                        /* of all stacks, modulo 2^32 */
+    unsigned hand;                         /* where the search for room goes on */
+    uint32_t last_trips[SIZE_CLASS_COUNT]; /* trips as it was at each stack's last one */
+    struct cache *next;                    /* of all caches, constant once published */
+    struct cache *next_free;               /* of those without a thread */
+    struct cache_seat *seat;               /* of its thread; NULL: nobody may take it */
     struct cache_watch watch;
     void *slots[SIZE_CLASS_COUNT][CACHE_START_OBJECTS];
 };

@@ -3,6 +3,7 @@
 
 #include "alloc/cache.h"
 #include "alloc/os.h"
+#include "alloc/transfer.h"
 
 /* Changes with every object that comes or goes: all objects have bytes. */
 static uint64_t traffic(const struct cache *cache)
@@ -44,5 +45,5 @@ uint64_t drain_idle(int64_t now_ns)
         if (cache->seat && is_due(cache, now_ns)) flushed += drain(cache);
         cache_let_go();
     }
-    return flushed;
+    return flushed + transfer_drain(now_ns, DRAIN_IDLE_NS);
 }

@@ -5,11 +5,13 @@
 #include "alloc/central.h"
 #include "alloc/meta.h"
 #include "alloc/page_heap.h"
+#include "alloc/transfer.h"
 
 void fork_prepare(void)
 {
     struct page_heap_stats unread;
     cache_hold();
+    transfer_hold_all();
     central_hold_all();
     page_heap_hold(&unread);
     meta_hold();
@@ -20,6 +22,7 @@ void fork_done(void)
     meta_let_go();
     page_heap_let_go();
     central_let_go_all();
+    transfer_let_go_all();
     cache_let_go();
 }
 

@@ -19,6 +19,7 @@
 #include "alloc/page_heap.h"
 #include "alloc/page_map.h"
 #include "alloc/poison.h"
+#include "alloc/transfer.h"
 #include "base/assert.h"
 #include "base/bits.h"
 #include "base/thread.h"
@@ -38,6 +39,7 @@ static void set_up(void)
         class_by_granules[i] = (uint8_t)size_class_of(i * 8);
     page_map_init();
     central_init();
+    transfer_init();
     cache_init();
 }
 
@@ -100,10 +102,12 @@ static struct cache *enter_own(void)
     return cache || !cache_seat.owned ? cache : cache_join();
 }
 
-/* At the limit: what this thread keeps may free whole spans. True when it kept anything. */
+/* At the limit: what this thread and the transfer stacks keep may free whole spans. True when they
+ * kept anything. */
 static bool flush(struct cache *cache)
 {
-    return cache && cache_flush(cache) > 0;
+    uint64_t flushed = cache ? cache_flush(cache) : 0;
+    return flushed + transfer_flush() > 0;
 }
 
 static void *refuse(void)
@@ -128,11 +132,12 @@ static void tally_taken(struct cache *cache, uint64_t bytes, enum heap_tag tag)
         tally_add(&tally_shared.requested.taken_bytes[tag], bytes);
 }
 
-/* Without a cache: one object straight from the central list. */
+/* Without a cache: one object at a time. */
 static void *alloc_uncached(unsigned size_class, enum heap_tag tag)
 {
     void *p;
-    if (central_take(size_class, &p, 1) == 0) return NULL;
+    if (!transfer_take(size_class, &p, 1) && !(flush(NULL) && transfer_take(size_class, &p, 1)))
+        return NULL;
     tally_add(&tally_shared.rows[size_class].mallocs[tag], 1);
     return p;
 }
@@ -320,7 +325,7 @@ static void free_small(struct cache *cache, void *p, size_t size, enum heap_tag 
     tally_taken(cache, size, tag);
     if (!cache) {
         tally_add(&tally_shared.rows[size_class].frees[tag], 1);
-        central_give(size_class, &p, 1);
+        transfer_give(size_class, &p, 1);
         return;
     }
     struct cache_bin *bin = &cache->bins[size_class];
@@ -367,6 +372,8 @@ void heap_free(void *p, size_t size, enum heap_tag tag)
     *top = p;
     bin->top = top + 1;
     cache_leave();
+    /* Whoever gets it next will write to it at once. */
+    __builtin_prefetch(p, 1);
 }
 
 static size_t usable_size(const void *p)
@@ -466,6 +473,7 @@ void *heap_resize(void *p, size_t old_size, size_t size, enum heap_tag tag)
 
 void heap_flush_thread(void)
 {
+    door_open();
     (void)flush(enter_own());
     cache_leave();
 }
@@ -475,6 +483,7 @@ void heap_check(void)
     const struct cache *cache = enter_own();
     if (cache) cache_check(cache);
     cache_leave();
+    transfer_check();
     central_check();
     page_heap_check();
 }

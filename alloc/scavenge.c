@@ -11,10 +11,12 @@
 #include <stdatomic.h>
 
 #include "alloc/central.h"
+#include "alloc/door.h"
 #include "alloc/drain.h"
 #include "alloc/heap.h"
 #include "alloc/page_heap.h"
 #include "alloc/scavenge_policy.h"
+#include "alloc/transfer.h"
 #include "alloc/trim_policy.h"
 #include "base/clock.h"
 
@@ -85,6 +87,7 @@ uint64_t heap_scavenge_round(int64_t now_ns)
     struct scavenge_demand demand;
     if (atomic_flag_test_and_set_explicit(&busy, memory_order_acquire)) return 0;
     if (policy.options.idle_age_ns == 0) set_up();
+    door_open();
     (void)drain_idle(now_ns);
     page_heap_demand(&demand);
     /* The reserve is a part of what is resident. Read at two moments: never below nothing. */
@@ -105,6 +108,8 @@ uint64_t heap_scavenge_round(int64_t now_ns)
 
 uint64_t heap_scavenge(uint64_t bytes)
 {
+    door_open();
+    (void)transfer_flush();
     uint64_t gone = page_heap_release(bytes);
     bool lazily = page_heap_releases_lazily();
     for (unsigned size_class = 1; size_class < SIZE_CLASS_COUNT && gone < bytes; size_class++) {

@@ -26,6 +26,7 @@ enum lock_rank {
     LOCK_EPOCH,       /* reader registration, garbage lists */
     LOCK_REGEX,       /* cache of compiled expressions */
     LOCK_CACHES,      /* which thread has which cache; draining them */
+    LOCK_TRANSFER,    /* objects of one size class on their way between threads */
     LOCK_CENTRAL,     /* spans of one size class */
     LOCK_PAGE_HEAP,   /* free pages */
     LOCK_PLACES,      /* where memory was asked for (debug builds) */

@@ -3,6 +3,7 @@
 
 #include "alloc/central.h"
 #include "alloc/heap.h"
+#include "alloc/transfer.h"
 #include "base/thread.h"
 #include "tests/unit/suite.h"
 
@@ -48,6 +49,7 @@ START_TEST(a_stack_widens_with_every_trip_up_to_its_maximum)
     cache_check(cache);
     ck_assert_uint_gt(held(cache, CELL_CLASS), 0);
     cache_flush(cache);
+    transfer_flush();
     ck_assert_uint_eq(held(cache, CELL_CLASS), 0);
     ck_assert_uint_eq(central_spans(CELL_CLASS), 0);
 }
