@@ -20,9 +20,9 @@
 #include "base/compiler.h"
 
 enum {
-    LARGE_CACHE_PAGES_MAX = 32,
-    LARGE_CACHE_CHAIN_BYTES = 512 << 10,
-    LARGE_CACHE_BYTES_MAX = 1 << 20
+    LARGE_CACHE_PAGES_MAX = 128,
+    LARGE_CACHE_CHAIN_BYTES = 1 << 20,
+    LARGE_CACHE_BYTES_MAX = 2 << 20
 };
 
 struct large_chain {
