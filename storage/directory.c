@@ -1,31 +1,50 @@
-/* directory - doubling segments and a list of free ids inside them. */
+/* directory - doubling segments, each with a bitmap of its free ids. */
 #include "storage/directory.h"
+
+#include <stddef.h>
 
 #include "alloc/heap.h"
 #include "base/assert.h"
 
-/* The id n of all ids lies in the segment of the highest bit of n + 64. */
+enum { WORD_BITS = 64 };
+
+/* The first two segments have 64 ids each, so that later ones begin at powers of two. */
 static uint32_t segment_of(uint32_t local)
 {
-    uint32_t n = local + (1u << DIRECTORY_FIRST_BITS);
-    return 31u - (uint32_t)__builtin_clz(n) - DIRECTORY_FIRST_BITS;
+    uint32_t n = local >> DIRECTORY_FIRST_BITS;
+    return n ? 32u - (uint32_t)__builtin_clz(n) : 0;
 }
 
 static uint32_t segment_first(uint32_t segment)
 {
-    return (1u << (DIRECTORY_FIRST_BITS + segment)) - (1u << DIRECTORY_FIRST_BITS);
+    return segment ? 1u << (DIRECTORY_FIRST_BITS + segment - 1) : 0;
+}
+
+static uint32_t segment_count(uint32_t segment)
+{
+    return segment ? segment_first(segment) : 1u << DIRECTORY_FIRST_BITS;
+}
+
+static struct directory_segment *segment_at(const struct directory *d, uint32_t segment)
+{
+    return atomic_load_explicit(&d->segments[segment], memory_order_acquire);
 }
 
 static _Atomic uintptr_t *place_of(const struct directory *d, uint32_t local)
 {
     uint32_t segment = segment_of(local);
-    _Atomic uintptr_t *places = atomic_load_explicit(&d->segments[segment], memory_order_acquire);
-    return &places[local - segment_first(segment)];
+    struct directory_segment *s = segment_at(d, segment);
+    return s ? &s->places[local - segment_first(segment)] : NULL;
 }
 
-static size_t segment_bytes(uint32_t segment)
+static size_t segment_bytes(uint32_t count)
 {
-    return sizeof(_Atomic uintptr_t) << (DIRECTORY_FIRST_BITS + segment);
+    return sizeof(struct directory_segment) + count * sizeof(uintptr_t) + count / 8;
+}
+
+static uint64_t *free_bits(struct directory_segment *s)
+{
+    return (uint64_t *)(uintptr_t)(s->places + s->count);
 }
 
 void directory_init(struct directory *d, uint32_t limit)
@@ -34,51 +53,73 @@ void directory_init(struct directory *d, uint32_t limit)
     *d = (struct directory){.limit = limit < reach ? limit : reach};
 }
 
+void directory_segment_destroy(struct directory_segment *segment)
+{
+    if (segment) heap_free(segment, segment_bytes(segment->count), HEAP_INDEX);
+}
+
 void directory_release(struct directory *d)
 {
-    for (size_t i = 0; i < DIRECTORY_SEGMENTS; i++)
-        heap_free((void *)atomic_load_explicit(&d->segments[i], memory_order_relaxed),
-                  segment_bytes((uint32_t)i), HEAP_INDEX);
+    for (uint32_t i = 0; i < DIRECTORY_SEGMENTS; i++)
+        directory_segment_destroy(segment_at(d, i));
+}
+
+static struct directory_segment *segment_create(uint32_t count)
+{
+    struct directory_segment *s = heap_calloc(1, segment_bytes(count), HEAP_INDEX);
+    if (!s) return NULL;
+    s->count = count;
+    for (uint32_t w = 0; w < count / WORD_BITS; w++)
+        free_bits(s)[w] = ~UINT64_C(0);
+    return s;
+}
+
+static uint32_t lowest_free(struct directory_segment *s)
+{
+    const uint64_t *bits = free_bits(s);
+    while (bits[s->free_from] == 0)
+        s->free_from++;
+    return s->free_from * WORD_BITS + (uint32_t)__builtin_ctzll(bits[s->free_from]);
 }
 
 bool directory_reserve(struct directory *d)
 {
-    uint32_t high = directory_high(d);
-    if (d->free_plus_1) return true;
-    if (high >= d->limit) return false;
-    uint32_t segment = segment_of(high);
-    if (atomic_load_explicit(&d->segments[segment], memory_order_relaxed)) return true;
-    _Atomic uintptr_t *fresh = heap_calloc(1, segment_bytes(segment), HEAP_INDEX);
-    if (!fresh) return false;
-    atomic_store_explicit(&d->segments[segment], fresh, memory_order_release);
-    return true;
-}
-
-uint32_t directory_peek(const struct directory *d)
-{
-    return d->free_plus_1 ? d->free_plus_1 - 1 : directory_high(d);
-}
-
-uint32_t directory_add(struct directory *d, struct series *s)
-{
-    uint32_t local = directory_peek(d);
-    _Atomic uintptr_t *place = place_of(d, local);
-    bool reused = d->free_plus_1 != 0;
-    if (reused) {
-        uintptr_t link = atomic_load_explicit(place, memory_order_relaxed);
-        DEBUG_ASSERT(link & 1);
-        d->free_plus_1 = (uint32_t)(link >> 1);
+    uint32_t segment = 0;
+    struct directory_segment *s;
+    while ((s = segment_at(d, segment)) != NULL && s->taken == s->count)
+        if (++segment == DIRECTORY_SEGMENTS) return false;
+    uint32_t first = segment_first(segment);
+    if (first >= d->limit) return false;
+    if (!s) {
+        s = segment_create(segment_count(segment));
+        if (!s) return false;
+        atomic_store_explicit(&d->segments[segment], s, memory_order_release);
     }
-    atomic_store_explicit(place, (uintptr_t)s, memory_order_release);
-    if (!reused) atomic_store_explicit(&d->high, local + 1, memory_order_release);
+    d->next = first + lowest_free(s);
+    return d->next < d->limit;
+}
+
+uint32_t directory_add(struct directory *d, struct series *series)
+{
+    uint32_t local = d->next;
+    uint32_t segment = segment_of(local);
+    uint32_t at = local - segment_first(segment);
+    struct directory_segment *s = segment_at(d, segment);
+    DEBUG_ASSERT(free_bits(s)[at / WORD_BITS] >> at % WORD_BITS & 1);
+    free_bits(s)[at / WORD_BITS] &= ~(UINT64_C(1) << at % WORD_BITS);
+    s->taken++;
+    atomic_store_explicit(&s->places[at], (uintptr_t)series, memory_order_release);
+    if (local >= directory_high(d))
+        atomic_store_explicit(&d->high, local + 1, memory_order_release);
     return local;
 }
 
 struct series *directory_get(const struct directory *d, uint32_t local)
 {
     if (local >= directory_high(d)) return NULL;
-    uintptr_t place = atomic_load_explicit(place_of(d, local), memory_order_acquire);
-    return place & 1 ? NULL : (struct series *)place;
+    const _Atomic uintptr_t *place = place_of(d, local);
+    if (!place) return NULL;
+    return (struct series *)atomic_load_explicit(place, memory_order_acquire);
 }
 
 void directory_clear(struct directory *d, uint32_t local)
@@ -86,10 +127,33 @@ void directory_clear(struct directory *d, uint32_t local)
     atomic_store_explicit(place_of(d, local), 0, memory_order_release);
 }
 
-void directory_recycle(struct directory *d, uint32_t local)
+/* The end of the last segment there is. */
+static uint32_t segments_end(const struct directory *d)
 {
-    _Atomic uintptr_t *place = place_of(d, local);
-    DEBUG_ASSERT(atomic_load_explicit(place, memory_order_relaxed) == 0);
-    atomic_store_explicit(place, (uintptr_t)d->free_plus_1 << 1 | 1, memory_order_relaxed);
-    d->free_plus_1 = local + 1;
+    for (uint32_t i = DIRECTORY_SEGMENTS; i > 0; i--)
+        if (segment_at(d, i - 1)) return segment_first(i - 1) + segment_count(i - 1);
+    return 0;
+}
+
+struct directory_segment *directory_recycle(struct directory *d, uint32_t local)
+{
+    uint32_t segment = segment_of(local);
+    uint32_t at = local - segment_first(segment);
+    struct directory_segment *s = segment_at(d, segment);
+    DEBUG_ASSERT(atomic_load_explicit(&s->places[at], memory_order_relaxed) == 0);
+    free_bits(s)[at / WORD_BITS] |= UINT64_C(1) << at % WORD_BITS;
+    if (at / WORD_BITS < s->free_from) s->free_from = at / WORD_BITS;
+    if (--s->taken > 0) return NULL;
+    atomic_store_explicit(&d->segments[segment], NULL, memory_order_release);
+    uint32_t end = segments_end(d);
+    if (end < directory_high(d)) atomic_store_explicit(&d->high, end, memory_order_release);
+    return s;
+}
+
+uint64_t directory_places(const struct directory *d)
+{
+    uint64_t places = 0;
+    for (uint32_t i = 0; i < DIRECTORY_SEGMENTS; i++)
+        if (segment_at(d, i)) places += segment_count(i);
+    return places;
 }

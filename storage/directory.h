@@ -1,13 +1,17 @@
 /*
  * directory - from a local id to its series, readable without a lock.
  *
- *     segment 0: 64 places | segment 1: 128 | segment 2: 256 | ...
+ *     segment 0: 64 places | segment 1: 64 | segment 2: 128 | segment 3: 256 | ...
  *
  * Segments double and never move, so a reader needs no lock and growth copies nothing. A place is a
- * series' address, or 2 * (next free id + 1) + 1 when the id is free, or 0.
+ * series' address, or 0. Beside its places a segment has a bit for each id that is free.
+ *
+ * The lowest free id is given out first: after many series have come and gone, those that are left
+ * and those that come lie at the front, sets of ids (storage/id_set.h) stay as short as in a fresh
+ * process, and segments at the end become empty. An empty one is handed back to the owner.
  *
  * An id that was cleared is not given out again before directory_recycle, which the owner calls
- * when no reader can hold the id any more. Segments live as long as the directory.
+ * when no reader can hold the id any more.
  *
  * Threads: get from any thread inside the epoch; all else under the shard's write lock.
  */
@@ -19,16 +23,26 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
+#include "storage/epoch.h"
 
 struct series;
 
 enum { DIRECTORY_SEGMENTS = 26, DIRECTORY_FIRST_BITS = 6 };
 
+/* On the heap, HEAP_INDEX; behind it as many places as ids, then a bit for each. */
+struct directory_segment {
+    struct epoch_node retired; /* first: destroyed through it */
+    uint32_t count;            /* of its ids */
+    uint32_t taken;            /* ids that are not free */
+    uint32_t free_from;        /* no free id in words of bits before this one */
+    _Atomic uintptr_t places[];
+};
+
 struct directory {
-    _Atomic(_Atomic uintptr_t *) segments[DIRECTORY_SEGMENTS]; /* heap, HEAP_INDEX */
-    _Atomic uint32_t high;                                     /* ids ever used are below it */
-    uint32_t limit;                                            /* ids are below it */
-    uint32_t free_plus_1;                                      /* first free id; 0: none */
+    _Atomic(struct directory_segment *) segments[DIRECTORY_SEGMENTS];
+    _Atomic uint32_t high; /* ids in use are below it */
+    uint32_t limit;        /* ids are below it */
+    uint32_t next;         /* the id that was reserved */
 };
 
 /* limit: how many ids there may be at most. */
@@ -39,8 +53,11 @@ void directory_release(struct directory *d);
 MUST_USE bool directory_reserve(struct directory *d);
 /* Give the series an id; reserved before. The series is complete: readers see it now. */
 uint32_t directory_add(struct directory *d, struct series *s);
-/* The id that directory_add will give next. */
-uint32_t directory_peek(const struct directory *d);
+/* The id that was reserved, and directory_add will give. */
+static inline uint32_t directory_peek(const struct directory *d)
+{
+    return d->next;
+}
 
 /* NULL when the id has no series. */
 struct series *directory_get(const struct directory *d, uint32_t local);
@@ -51,7 +68,12 @@ static inline uint32_t directory_high(const struct directory *d)
 
 /* Readers find it no more; the id stays taken ... */
 void directory_clear(struct directory *d, uint32_t local);
-/* ... until here. */
-void directory_recycle(struct directory *d, uint32_t local);
+/* ... until here. A segment that has become empty is not part of the directory any more: it is
+ * returned, and to be destroyed when no reader can be in it; else NULL. */
+MUST_USE struct directory_segment *directory_recycle(struct directory *d, uint32_t local);
+void directory_segment_destroy(struct directory_segment *segment);
+
+/* Ids that the segments have room for. */
+uint64_t directory_places(const struct directory *d);
 
 #endif

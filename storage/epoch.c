@@ -57,9 +57,8 @@ void epoch_release(struct epoch *e)
         for (size_t i = 0; i < EPOCH_SLOTS; i++)
             ASSERT(atomic_load(&e->slots[i].readers[generation]) == 0);
     }
-    while (epoch_collect(e, SIZE_MAX))
+    while (epoch_collect(e, SIZE_MAX) || garbage_locked(e) > 0)
         continue;
-    ASSERT(garbage_locked(e) == 0);
     mutex_release(&e->lock);
 }
 

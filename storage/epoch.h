@@ -38,7 +38,15 @@ struct epoch_node {
 };
 
 /* What is retired; each kind has its own destroy function. */
-enum epoch_kind { EPOCH_REGION, EPOCH_CHUNK, EPOCH_SERIES, EPOCH_SYMBOL, EPOCH_KIND_COUNT };
+enum epoch_kind {
+    EPOCH_REGION,
+    EPOCH_CHUNK,
+    EPOCH_SERIES,
+    EPOCH_SYMBOL,
+    EPOCH_SEGMENT, /* of a directory */
+    EPOCH_KIND_COUNT
+};
+/* May retire other things in turn. */
 typedef void epoch_destroy(void *self, struct epoch_node *node);
 
 struct epoch_slot {

@@ -143,14 +143,14 @@ static void sweep_slice(struct storage *db)
     for (uint32_t slot = 0; slot < db->grid.slots; slot++)
         shard_catch_up(sh, slot);
     uint32_t high = directory_high(&sh->directory);
-    uint32_t end = high - sweep->local > SLICE_SERIES ? sweep->local + SLICE_SERIES : high;
+    uint32_t end = sweep->local + SLICE_SERIES < high ? sweep->local + SLICE_SERIES : high;
     while (sweep->local < end && slice.work < SLICE_WORK) {
         fetch_ahead(&slice, sweep->local, high);
         struct series *s = directory_get(&sh->directory, sweep->local++);
         if (s) sweep_series(&slice, s);
     }
     seal_items(&slice);
-    bool shard_done = sweep->local == high;
+    bool shard_done = sweep->local >= high; /* it may have become lower */
     histogram_observe_ns(&db->sweep_times.holds, clock_mono_ns() - start_ns);
     rwlock_write_unlock(&sh->lock);
     if (!shard_done) return;

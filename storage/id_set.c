@@ -137,12 +137,10 @@ static bool add_container(struct id_set *s, size_t at, uint32_t id)
 static void put(struct id_set *s, size_t at, struct id_container *c)
 {
     struct container_list *list = address_of(s);
-    if (form_of(s) == FORM_CONTAINER) {
+    if (form_of(s) == FORM_CONTAINER)
         *s = set_of(c, FORM_CONTAINER);
-    } else {
-        DEBUG_ASSERT(list);
+    else
         list->items[at] = c;
-    }
 }
 
 static bool add_to_containers(struct id_set *s, uint32_t id)
@@ -150,8 +148,8 @@ static bool add_to_containers(struct id_set *s, uint32_t id)
     struct containers all;
     containers_of(s, &all);
     size_t at = search(&all, key_of(id));
-    if (at == all.count || all.items[at]->key != key_of(id)) return add_container(s, at, id);
-    struct id_container *c = all.items[at];
+    struct id_container *c = at < all.count ? all.items[at] : NULL;
+    if (!c || c->key != key_of(id)) return add_container(s, at, id);
     if (!id_container_add(&c, (uint16_t)id)) return false;
     put(s, at, c);
     return true;

@@ -55,7 +55,7 @@ static void entry_remove(struct postings *p, const struct postings_entry *entry)
     if (p->count == 0) {
         heap_free(p->entries, p->capacity * sizeof(*p->entries), HEAP_INDEX);
         *p = (struct postings){0};
-    } else if (p->capacity > TABLE_CAPACITY_MIN && p->count < p->capacity / 8) {
+    } else if (p->capacity > TABLE_CAPACITY_MIN && p->count < p->capacity / 4) {
         (void)table_resize(p, p->capacity / 2); /* refused: it stays large, and works */
     }
 }

@@ -67,7 +67,7 @@ void series_map_remove(struct series_map *m, uint32_t hash, uint32_t local)
     m->count--;
     if (m->count == 0) {
         series_map_release(m);
-    } else if (m->capacity > CAPACITY_MIN && m->count < m->capacity / 8) {
+    } else if (m->capacity > CAPACITY_MIN && m->count < m->capacity / 4) {
         (void)resize(m, m->capacity / 2); /* refused: it stays large, and works */
     }
 }

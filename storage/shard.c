@@ -120,8 +120,10 @@ void shard_forget_series(struct shard *sh, struct series *s)
 void shard_destroy_retired(struct shard *sh, struct series *s)
 {
     rwlock_write_lock(&sh->lock);
-    directory_recycle(&sh->directory, s->id >> sh->common->shard_bits);
+    struct directory_segment *empty =
+        directory_recycle(&sh->directory, s->id >> sh->common->shard_bits);
     rwlock_write_unlock(&sh->lock);
+    if (empty) epoch_retire(sh->common->epoch, EPOCH_SEGMENT, &empty->retired);
     series_destroy(s);
 }
 

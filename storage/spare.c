@@ -12,16 +12,6 @@ static uint64_t unused(uint64_t capacity, uint64_t count, size_t item_bytes)
     return (capacity - count) * item_bytes;
 }
 
-/* Places of all segments there are; those of ids that are free or were never used hold nothing. */
-static uint64_t directory_places(const struct directory *d)
-{
-    uint64_t places = 0;
-    for (size_t i = 0; i < DIRECTORY_SEGMENTS; i++)
-        if (atomic_load_explicit(&d->segments[i], memory_order_relaxed))
-            places += UINT64_C(1) << (DIRECTORY_FIRST_BITS + i);
-    return places;
-}
-
 static uint64_t shard_spare(struct shard *sh)
 {
     rwlock_read_lock(&sh->lock);

@@ -64,6 +64,12 @@ static void destroy_series(void *self, struct epoch_node *node)
     shard_destroy_retired(&db->shards[s->id & (db->shard_count - 1)], s);
 }
 
+static void destroy_segment(void *self, struct epoch_node *node)
+{
+    (void)self;
+    directory_segment_destroy((struct directory_segment *)node); /* the node is the first field */
+}
+
 static void destroy_region(void *self, struct epoch_node *node)
 {
     (void)self;
@@ -71,10 +77,9 @@ static void destroy_region(void *self, struct epoch_node *node)
 }
 
 static epoch_destroy *const destroy_functions[EPOCH_KIND_COUNT] = {
-    [EPOCH_REGION] = destroy_region,
-    [EPOCH_CHUNK] = destroy_chunk,
-    [EPOCH_SERIES] = destroy_series,
-    [EPOCH_SYMBOL] = symbols_destroy_retired,
+    [EPOCH_REGION] = destroy_region,   [EPOCH_CHUNK] = destroy_chunk,
+    [EPOCH_SERIES] = destroy_series,   [EPOCH_SYMBOL] = symbols_destroy_retired,
+    [EPOCH_SEGMENT] = destroy_segment,
 };
 
 static enum status open_shards(struct storage *db, struct error *err)

@@ -97,7 +97,7 @@ static void table_remove(struct symbol_table *t, const struct symbol *item)
     if (t->count == 0) {
         heap_free(t->items, table_bytes(t->capacity), HEAP_LABELS);
         *t = (struct symbol_table){0};
-    } else if (t->capacity > TABLE_CAPACITY_MIN && t->count < t->capacity / 8) {
+    } else if (t->capacity > TABLE_CAPACITY_MIN && t->count < t->capacity / 4) {
         (void)table_resize(t, t->capacity / 2); /* refused: it stays large, and works */
     }
 }
@@ -120,7 +120,7 @@ static void list_shrink(void **items, uint32_t count, uint32_t *capacity, size_t
         heap_free(*items, *capacity * item_bytes, HEAP_LABELS);
         *items = NULL;
         *capacity = 0;
-    } else if (*capacity > LIST_CAPACITY_MIN && count < *capacity / 4) {
+    } else if (*capacity > LIST_CAPACITY_MIN && count * 8 < *capacity * 3) {
         void *shrunk =
             heap_resize(*items, *capacity * item_bytes, *capacity / 2 * item_bytes, HEAP_LABELS);
         if (!shrunk) return; /* it stays large, and works */

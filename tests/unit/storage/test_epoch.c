@@ -8,6 +8,7 @@
 struct thing {
     struct epoch_node node;
     int alive;
+    bool heir; /* retires another when destroyed */
 };
 
 static _Atomic size_t destroyed;
@@ -22,6 +23,15 @@ static void destroy_thing(void *self, struct epoch_node *node)
     heap_free(thing, sizeof(*thing), HEAP_SERIES);
 }
 
+static struct thing *thing_create(void);
+
+/* What is destroyed may leave something else to be destroyed: here a thing of another kind. */
+static void destroy_and_retire(void *self, struct epoch_node *node)
+{
+    if (((struct thing *)node)->heir) epoch_retire(self, EPOCH_SEGMENT, &thing_create()->node);
+    destroy_thing(self, node);
+}
+
 static struct thing *thing_create(void)
 {
     struct thing *thing = heap_calloc(1, sizeof(*thing), HEAP_SERIES);
@@ -32,11 +42,13 @@ static struct thing *thing_create(void)
 
 static struct epoch *epoch_create(void)
 {
-    epoch_destroy *const functions[EPOCH_KIND_COUNT] = {destroy_thing, destroy_thing, destroy_thing,
-                                                        destroy_thing};
+    epoch_destroy *functions[EPOCH_KIND_COUNT];
+    for (size_t kind = 0; kind < EPOCH_KIND_COUNT; kind++)
+        functions[kind] = destroy_thing;
     struct epoch *e = heap_alloc_aligned(sizeof(*e), CACHE_LINE_BYTES, HEAP_PROCESS);
     ck_assert_ptr_nonnull(e);
-    epoch_init(e, functions, NULL);
+    functions[EPOCH_SERIES] = destroy_and_retire;
+    epoch_init(e, functions, e);
     atomic_store(&destroyed, 0);
     return e;
 }
@@ -63,6 +75,21 @@ START_TEST(without_readers_garbage_goes_in_a_few_rounds)
     ck_assert_uint_eq(epoch_garbage(e), 0);
     ck_assert_uint_eq(destroyed, 1000);
     epoch_free(e);
+}
+END_TEST
+
+START_TEST(what_is_destroyed_may_retire_other_things)
+{
+    for (int by_release = 0; by_release < 2; by_release++) {
+        struct epoch *e = epoch_create();
+        struct thing *thing = thing_create();
+        thing->heir = true;
+        epoch_retire(e, EPOCH_SERIES, &thing->node);
+        while (!by_release && epoch_garbage(e) > 0)
+            settle(e);
+        epoch_free(e);
+        ck_assert_uint_eq(destroyed, 2);
+    }
 }
 END_TEST
 
@@ -164,6 +191,6 @@ START_TEST(readers_never_see_a_destroyed_object)
 END_TEST
 
 SUITE(epoch, without_readers_garbage_goes_in_a_few_rounds,
-      a_reader_keeps_what_was_retired_after_it_came,
+      what_is_destroyed_may_retire_other_things, a_reader_keeps_what_was_retired_after_it_came,
       a_reader_that_comes_later_does_not_keep_it_for_ever, a_round_destroys_no_more_than_asked,
       an_idle_epoch_has_nothing_to_do, readers_never_see_a_destroyed_object)
