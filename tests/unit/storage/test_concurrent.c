@@ -102,6 +102,21 @@ static void check_columns(const struct columns *columns, int series, int64_t old
     }
 }
 
+/* Whoever has a sample in a window is listed for it. */
+static void check_listed(struct querier *q, int series, int64_t t_ms)
+{
+    struct select_request then = {.t_min_ms = t_ms, .t_max_ms = t_ms};
+    struct str_list list;
+    struct error err;
+    bool listed = false;
+    EXPECT(querier_label_values(q, STR("i"), &then, &list, &err) == OK);
+    for (size_t n = 0; n < list.count; n++) {
+        bool steady = !memchr(list.items[n].data, '-', list.items[n].size);
+        listed = listed || (steady && number_in(list.items[n]) == series);
+    }
+    EXPECT(listed);
+}
+
 static void read_round(struct race *race, struct arena *a, const struct matcher *steady)
 {
     int64_t acknowledged_ms[STEADY];
@@ -129,6 +144,7 @@ static void read_round(struct race *race, struct arena *a, const struct matcher 
     }
     for (int i = 0; i < STEADY; i++)
         EXPECT(seen[i] || acknowledged_ms[i] < after.oldest_ms);
+    if (acknowledged_ms[0] >= after.oldest_ms) check_listed(q, 0, acknowledged_ms[0]);
     querier_close(q);
 }
 
