@@ -4,11 +4,11 @@
  *     cycle [high_mb=1024] [low_mb=64] [turns=4] [chunks=0] [oldest=0] [wait_s=10]
  *
  * Sizes are log-uniform from 16 bytes to 1 MiB; with chunks=1 from 128 bytes to 4 KiB, as sample
- * chunks are. Frees are at random, with oldest=1 the oldest first. Prints MB (2^20): resident at
- * the high and the low point of each turn ("turn"); at every second of wait_s behind the last low
- * point ("low") and behind the last free ("freed"); then, in one line, at the last high, live at
- * the last low, resident there and wait_s later, and wait_s after the last free. Up to there
- * nobody asks the allocator for anything; "purged" is one more low point with that.
+ * chunks are. Frees are at random, with oldest=1 the oldest first. Prints MB (2^20): resident and
+ * live at the high and the low point of each turn ("turn"); resident at every second of wait_s
+ * behind the last low point ("low") and behind the last free ("freed"); then, in one line, at the
+ * last high, live at the last low, resident there and wait_s later, and wait_s after the last free.
+ * Up to there nobody asks the allocator for anything; "purged" is one more low point with that.
  */
 #include <math.h>
 #include <stdbool.h>
@@ -94,15 +94,17 @@ int main(int argc, char **argv)
     objects = mem_table(OBJECTS_MAX * sizeof(*objects));
     mem_free(mem_alloc(1), 1);
     uint64_t base = mem_resident().bytes;
-    double high = 0, low = 0;
+    double high = 0, low = 0, live_mb = 0;
     for (unsigned turn = 1; turn <= turns; turn++) {
         grow_to((uint64_t)high_mb << 20, chunks);
         high = resident_mb(base);
+        double live_high_mb = (double)live / (1 << 20);
         shrink_to((uint64_t)low_mb << 20, oldest);
         low = resident_mb(base);
-        printf("turn number %u high %.1f low %.1f\n", turn, high, low);
+        live_mb = (double)live / (1 << 20);
+        printf("turn number %u high %.1f live_high %.1f low %.1f live_low %.1f\n", turn, high,
+               live_high_mb, low, live_mb);
     }
-    double live_mb = (double)live / (1 << 20);
     double later = watch("low", wait_s, base);
     shrink_to(0, oldest);
     double end_mb = watch("freed", wait_s, base);

@@ -42,7 +42,8 @@ int main(int argc, char **argv)
     double at_once = (double)(mem_resident().bytes - base) / (1 << 20);
     mem_sleep_s(wait_s);
     double later = (double)(mem_resident().bytes - base) / (1 << 20);
-    printf("node_bytes %.2f alloc_ns %.1f free_ns %.1f freed_mb %.1f later_mb %.1f\n", per_node,
-           (built - start) * 1e9 / nodes, (freed - freeing) * 1e9 / nodes, at_once, later);
+    printf("list node_bytes %.2f alloc_ns %.1f free_ns %.1f freed_mb %.1f later_mb %.1f\n",
+           per_node, (built - start) * 1e9 / nodes, (freed - freeing) * 1e9 / nodes, at_once,
+           later);
     return 0;
 }

@@ -37,7 +37,10 @@ struct mem_books mem_books(void)
 {
     struct memstats stats;
     memstats_read(&stats);
-    return (struct mem_books){.alloc_bytes = stats.heap_alloc, .inuse_bytes = stats.heap_inuse};
+    return (struct mem_books){.alloc_bytes = stats.heap_alloc,
+                              .inuse_bytes = stats.heap_inuse,
+                              .record_bytes =
+                                  stats.mspan_inuse + stats.mcache_inuse + stats.gc_sys};
 }
 
 void mem_purge(void)
@@ -165,6 +168,11 @@ double mem_now_s(void)
 double mem_thread_cpu_s(void)
 {
     return seconds(CLOCK_THREAD_CPUTIME_ID);
+}
+
+double mem_others_cpu_s(void)
+{
+    return seconds(CLOCK_PROCESS_CPUTIME_ID) - seconds(CLOCK_THREAD_CPUTIME_ID);
 }
 
 void mem_sleep_s(double s)

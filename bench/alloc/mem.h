@@ -61,6 +61,7 @@ struct mem_resident mem_resident(void);
 struct mem_books {
     uint64_t alloc_bytes;
     uint64_t inuse_bytes;
+    uint64_t record_bytes; /* the allocator's own: only ours says */
 };
 struct mem_books mem_books(void);
 
@@ -72,6 +73,7 @@ unsigned mem_option(int argc, char **argv, const char *name, unsigned fallback);
 
 double mem_now_s(void);        /* monotonic */
 double mem_thread_cpu_s(void); /* of the calling thread */
+double mem_others_cpu_s(void); /* of all other threads of the process, ever */
 void mem_sleep_s(double seconds);
 
 /* A fast random number (splitmix64). */

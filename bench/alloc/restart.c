@@ -20,7 +20,8 @@
  * Prints before each window's end: hours since the restart, the allocator's own inuse and alloc
  * and the fragmentation (inuse - alloc) / inuse in %, and resident bytes, purged as far as the
  * allocator will, per payload byte; "expiry" lines are the same just behind the expiry. The last
- * line is what it cost: CPU per chunk and the longest slice.
+ * line is what it cost: CPU per chunk, the longest slice, and by how much more was resident behind
+ * an expiry and sealing, unpurged, than before them.
  */
 #include <math.h>
 #include <pthread.h>
@@ -60,7 +61,8 @@ static unsigned series, regions;
 static uint64_t payload, growth_copies;
 static uint64_t base;
 static struct cost append, seal, expiry, restore;
-static double seal_slice_s; /* the longest */
+static double seal_slice_s, seal_slice_cpu_s; /* the longest */
+static double seal_growth_mb = -1e9;
 
 static struct chunk *chunk_at(unsigned window, unsigned s)
 {
@@ -191,8 +193,11 @@ static void seal_window(unsigned window)
     for (unsigned s = 0; s < series; s += CELLS_COPIES_MAX) {
         take_ahead(&homes[window % RING]);
         double start_s = mem_now_s();
+        double start_cpu_s = mem_thread_cpu_s();
         seal_some(window, s, series - s < CELLS_COPIES_MAX ? series - s : CELLS_COPIES_MAX);
+        double slice_cpu_s = mem_thread_cpu_s() - start_cpu_s;
         double slice_s = mem_now_s() - start_s;
+        if (slice_cpu_s > seal_slice_cpu_s) seal_slice_cpu_s = slice_cpu_s;
         if (slice_s > longest_s) longest_s = slice_s;
     }
     watch_stop(w, &seal, series);
@@ -394,9 +399,23 @@ static void report(const char *what, int window)
                        ? 100.0 * ((double)books.inuse_bytes - (double)books.alloc_bytes) /
                              (double)books.inuse_bytes
                        : -1;
-    printf("%s hours %d frag %.2f rss_per_payload %.3f inuse_mb %.1f payload_mb %.1f\n", what,
-           (window - RESTART_WINDOW) * 4 + 2, holes, rss / (double)payload,
-           (double)books.inuse_bytes / (1 << 20), (double)payload / (1 << 20));
+    double records =
+        books.inuse_bytes ? 100.0 * (double)books.record_bytes / (double)books.inuse_bytes : 0;
+    printf("%s hours %d frag %.2f rss_per_payload %.3f inuse_mb %.1f payload_mb %.1f "
+           "records_percent %.3f\n",
+           what, (window - RESTART_WINDOW) * 4 + 2, holes, rss / (double)payload,
+           (double)books.inuse_bytes / (1 << 20), (double)payload / (1 << 20), records);
+}
+
+/* The end of a window in which one expires. */
+static void turn_window(unsigned window)
+{
+    uint64_t before = mem_resident().bytes;
+    expire(window + 1 - WINDOWS);
+    if (!regions) return;
+    seal_window(window);
+    double growth_mb = ((double)mem_resident().bytes - (double)before) / (1 << 20);
+    if (growth_mb > seal_growth_mb) seal_growth_mb = growth_mb;
 }
 
 static void report_cost(const char *name, const struct cost *cost)
@@ -432,14 +451,17 @@ int main(int argc, char **argv)
             restart(window, mode == RANDOM, by_thread != 0);
         }
         if (window >= RESTART_WINDOW) report("boundary", (int)window);
-        if (window + 1 >= WINDOWS) expire(window + 1 - WINDOWS);
-        if (regions) seal_window(window);
+        if (window + 1 >= WINDOWS)
+            turn_window(window);
+        else if (regions)
+            seal_window(window);
         if (window >= RESTART_WINDOW) report("expiry", (int)window);
     }
     printf("cost growth_copies %llu", (unsigned long long)growth_copies);
     report_cost("append", &append);
     report_cost("seal", &seal);
-    printf(" seal_slice_us %.1f", seal_slice_s * 1e6);
+    printf(" seal_slice_us %.1f seal_slice_cpu_us %.1f seal_growth_mb %.1f", seal_slice_s * 1e6,
+           seal_slice_cpu_s * 1e6, seal_growth_mb);
     report_cost("expiry", &expiry);
     report_cost("restore", &restore);
     printf("\n");

@@ -8,8 +8,8 @@
  * fifo:   the oldest of 2000 objects is freed for each new one
  * growth: a buffer of 128, 256, 512, 896, 1408, 2048 bytes, each copied from the one before
  *
- * Prints one line per shape and size: shape, bytes, nanoseconds per pair (growth: per chunk): the
- * best of the rounds, of the slowest thread.
+ * Prints one line per shape and size: nanoseconds per pair (growth: per chunk), the best of the
+ * rounds, of the slowest thread.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -124,7 +124,7 @@ static void *work(void *opaque)
             if (me == workers) {
                 for (unsigned i = 1; i < threads; i++)
                     if (workers[i].ns > best) best = workers[i].ns;
-                printf("%s %zu %.2f\n", shapes[s].name, *size, best);
+                printf("%s size %zu ns %.2f\n", shapes[s].name, *size, best);
             }
             pthread_barrier_wait(&barrier);
         }

@@ -4,15 +4,27 @@
  *     spike [mb=256] [object=1024] [times=10] [wait_s=15] [lazily=0]
  *
  * object=0 takes one block of all the bytes. lazily=1: MADV_FREE, where we have the choice. Prints
- * MB (2^20) resident at the peak, at the end of the waiting and how much of that the kernel may
- * take; and the seconds of idling until less than a tenth of the peak was resident (-1: never).
+ * MB (2^20) resident, and how much of that the kernel may take, twice a second of the waiting
+ * ("idle"). Then the same at the peak and at the end of the waiting; the seconds of idling until
+ * less than a tenth of the peak was resident (-1: never); and the CPU time that threads of the
+ * allocator used meanwhile, in percent of one core, and in milliseconds up to that moment.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "bench/alloc/mem.h"
 
-enum { STEPS_PER_S = 4 };
+enum { STEPS_PER_S = 10, PRINTED_STEPS = 5 };
+
+static double mb_of(uint64_t bytes)
+{
+    return (double)bytes / (1 << 20);
+}
+
+static void print_idle(double s, const struct mem_resident *r, uint64_t base)
+{
+    printf("idle s %.1f mb %.1f lazy_mb %.1f\n", s, mb_of(r->bytes - base), mb_of(r->lazy_bytes));
+}
 
 int main(int argc, char **argv)
 {
@@ -45,14 +57,25 @@ int main(int argc, char **argv)
             mem_free(slots[i], size);
     }
     double start = mem_now_s();
+    double start_cpu_s = mem_others_cpu_s();
     double back_s = -1;
+    double back_cpu_s = 0;
     struct mem_resident r = mem_resident();
     for (unsigned step = 0; step < wait_s * STEPS_PER_S; step++) {
-        if (back_s < 0 && r.bytes - base < peak / 10) back_s = mem_now_s() - start;
+        double idle_s = mem_now_s() - start;
+        if (step % PRINTED_STEPS == 0) print_idle(idle_s, &r, base);
+        if (back_s < 0 && r.bytes - base < peak / 10) {
+            back_s = idle_s;
+            back_cpu_s = mem_others_cpu_s() - start_cpu_s;
+        }
         mem_sleep_s(1.0 / STEPS_PER_S);
         r = mem_resident();
     }
-    printf("peak_mb %.1f idle_mb %.1f lazy_mb %.1f back_s %.1f\n", (double)peak / (1 << 20),
-           (double)(r.bytes - base) / (1 << 20), (double)r.lazy_bytes / (1 << 20), back_s);
+    double end_s = mem_now_s() - start;
+    print_idle(end_s, &r, base);
+    printf("spike peak_mb %.1f idle_mb %.1f lazy_mb %.1f back_s %.1f cpu_percent %.2f "
+           "back_cpu_ms %.1f\n",
+           mb_of(peak), mb_of(r.bytes - base), mb_of(r.lazy_bytes), back_s,
+           (mem_others_cpu_s() - start_cpu_s) * 100 / end_s, back_cpu_s * 1e3);
     return 0;
 }
