@@ -137,6 +137,75 @@ START_TEST(the_expiry_of_a_window)
 }
 END_TEST
 
+enum { LARGE_SERIES = 48, LARGE_SAMPLES = 800 };
+
+/* A sealed window whose chunks were all written anew: what is dead in its region is worth moving,
+ * and the next sweep will do it. */
+static void fill_with_dead_bytes(struct store *s)
+{
+    static struct sample samples[LARGE_SAMPLES];
+    uint64_t value = 1;
+    for (int i = 0; i < LARGE_SERIES; i++) {
+        for (int k = 0; k < LARGE_SAMPLES; k++) {
+            value = value * UINT64_C(6364136223846793005) + 1; /* does not compress */
+            samples[k] = (struct sample){STORE_NOW_MS - 1000 * (LARGE_SAMPLES - k), (double)value};
+        }
+        store_append_many(s, numbered(s, i), samples, LARGE_SAMPLES);
+    }
+    clock_advance(4 * HOUR_MS);
+    store_settle(s);
+    for (int i = 0; i < LARGE_SERIES; i++)
+        store_append(s, numbered(s, i), STORE_NOW_MS - 1, i);
+    clock_advance(HOUR_MS / 2);
+    store_settle(s);
+    store_append(s, numbered(s, 0), STORE_NOW_MS - 2, 1);
+    clock_advance(HOUR_MS / 2);
+    arena_reset(&s->arena);
+}
+
+static uint64_t dead_bytes(struct store *s)
+{
+    struct window_bytes rows[STORAGE_WINDOWS_MAX];
+    uint64_t bytes = 0;
+    for (size_t i = storage_window_bytes(s->db, rows); i > 0; i--)
+        bytes += rows[i - 1].deleted;
+    return bytes;
+}
+
+START_TEST(the_emptying_of_a_region)
+{
+    struct level before = level_read();
+    bool whole = false;
+    uint64_t n = 0;
+    for (; !whole; n++) {
+        struct store s;
+        size_t samples;
+        ck_assert_uint_lt(n, N_MAX);
+        store_open(&s);
+        fill_with_dead_bytes(&s);
+        uint64_t dead = dead_bytes(&s);
+        ck_assert_uint_gt(dead, LARGE_SERIES * LARGE_SAMPLES * 7);
+        heap_fail_after(n);
+        for (int round = 0; round < 20; round++)
+            storage_maintain(s.db);
+        whole = level_injection_ended();
+        storage_check(s.db);
+        ck_assert_uint_eq(store_count(&s, &samples), LARGE_SERIES);
+        ck_assert_uint_eq(samples, LARGE_SERIES * (LARGE_SAMPLES + 1) + 1);
+        store_append(&s, numbered(&s, 0), STORE_NOW_MS - 3, 1); /* a reason for a sweep */
+        clock_advance(HOUR_MS);
+        store_settle(&s);
+        storage_check(s.db);
+        ck_assert_uint_lt(dead_bytes(&s), dead / 4);
+        ck_assert_uint_eq(store_count(&s, &samples), LARGE_SERIES);
+        ck_assert_uint_eq(samples, LARGE_SERIES * (LARGE_SAMPLES + 1) + 2);
+        store_close(&s);
+        level_expect(&before);
+    }
+    ck_assert_uint_gt(n, LARGE_SERIES); /* else not every chunk was in the way once */
+}
+END_TEST
+
 /* Series, their samples, and the lists of names and values. */
 static enum status query(struct storage *db, struct arena *a, size_t *samples)
 {
@@ -193,4 +262,5 @@ START_TEST(a_query)
 }
 END_TEST
 
-SUITE(no_memory, an_append, the_closing_of_a_window, the_expiry_of_a_window, a_query)
+SUITE(no_memory, an_append, the_closing_of_a_window, the_expiry_of_a_window,
+      the_emptying_of_a_region, a_query)
