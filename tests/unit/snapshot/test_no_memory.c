@@ -81,6 +81,17 @@ START_TEST(a_snapshot)
 }
 END_TEST
 
+/* A lack of memory is not taken for damage. */
+static void expect_no_damage(const struct durability *d)
+{
+    struct durability_stats stats;
+    durability_stats_read(d, &stats);
+    ck_assert_uint_eq(stats.snapshot_corruptions, 0);
+    ck_assert_uint_eq(stats.wal_corruptions, 0);
+    ck_assert_uint_eq(stats.wal_truncations, 0);
+    ck_assert_uint_eq(stats.wal_lost_batches, 0);
+}
+
 START_TEST(a_recovery)
 {
     struct world w;
@@ -108,6 +119,7 @@ START_TEST(a_recovery)
         ck_assert_msg(st == OK || (st == ERR_NO_MEMORY && !whole), "%s: %s", status_name(st),
                       err.text);
         storage_check(w.db);
+        if (w.d) expect_no_damage(w.d);
         if (st == OK) ck_assert_uint_eq(world_check(&w, 0), BATCHES);
         world_close(&w);
         level_expect(&before);

@@ -6,7 +6,10 @@
 #include "tests/unit/storage/store.h"
 #include "tests/unit/suite.h"
 
-enum { BATCH = 6, N_MAX = 20000 };
+enum {
+    BATCH = 100, /* more than the first block of a request's arena can stage */
+    N_MAX = 20000
+};
 
 static struct labels numbered(struct store *s, int i)
 {
