@@ -140,7 +140,7 @@ static enum status read_series(struct remote_write *rw, struct remote_series *se
                                struct error *err)
 {
     struct proto_reader r = proto_reader_of(series->message);
-    struct proto_field field;
+    struct proto_field field = {0}; /* set by every PROTO_FIELD; gcc -O1 does not see it */
     enum proto_step step;
     enum status st = OK;
     r.at += start;
