@@ -70,3 +70,8 @@ void thread_sleep_ms(int64_t ms)
     while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR)
         continue;
 }
+
+void thread_yield(void)
+{
+    (void)sched_yield();
+}

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/thread.h"
 #include "storage/seal.h"
 #include "storage/state.h"
 
@@ -138,6 +139,7 @@ static void sweep_slice(struct storage *db)
     struct slice slice = {
         .db = db, .shard = sh, .closed_slot = window_slot(&db->grid, closed_window)};
     regions_prepare(&db->regions, closed_window);
+    thread_yield(); /* on a busy machine, rather here than under the lock */
     rwlock_write_lock(&sh->lock);
     int64_t start_ns = clock_mono_ns();
     for (uint32_t slot = 0; slot < db->grid.slots; slot++)

@@ -8,8 +8,9 @@
  * open chunks of closed windows again; then another sweep comes by after a while.
  *
  * A round is a few holds of one shard's lock at a time, each over a bounded number of series and
- * chunks, so that nobody waits long; what was dropped is freed by the epoch. Sealing begins when no
- * reader is left in the regions that were dropped: their blocks are what it fills.
+ * chunks, with memory at hand and a core that was just yielded, so that nobody waits long; what was
+ * dropped is freed by the epoch. Sealing begins when no reader is left in the regions that were
+ * dropped: their blocks are what it fills.
  *
  * Nobody depends on the sweep to be right about what is visible: readers and writers go by the
  * clock. It keeps a little behind the clock itself, because the last samples of a window are still

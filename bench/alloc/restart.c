@@ -25,6 +25,7 @@
  */
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -179,11 +180,12 @@ static void seal_some(unsigned window, unsigned first, unsigned count)
     }
 }
 
-/* As storage/regions.c does it, before it takes a lock. */
-static void take_ahead(struct region *home)
+/* As storage/expiry.c does it, before it takes a lock. */
+static void get_ready(struct region *home)
 {
     uint64_t bytes = region_wants_block(home);
     if (bytes) region_put_block(home, region_take_block(bytes));
+    sched_yield();
 }
 
 static void seal_window(unsigned window)
@@ -191,7 +193,7 @@ static void seal_window(unsigned window)
     struct watch w = watch_start();
     double longest_s = 0;
     for (unsigned s = 0; s < series; s += CELLS_COPIES_MAX) {
-        take_ahead(&homes[window % RING]);
+        get_ready(&homes[window % RING]);
         double start_s = mem_now_s();
         double start_cpu_s = mem_thread_cpu_s();
         seal_some(window, s, series - s < CELLS_COPIES_MAX ? series - s : CELLS_COPIES_MAX);
