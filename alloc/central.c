@@ -28,9 +28,7 @@ struct central {
     struct span *hand;               /* next one to trim; moves on when that leaves its list */
     unsigned hand_list;              /* lists from here on are done; 0 and no hand: start anew */
     _Atomic uint64_t spans;          /* in all lists; written under the lock, as the others */
-    _Atomic uint64_t released_bytes; /* of pages that are gone */
-    _Atomic uint64_t trimmed_bytes;  /* ever gone */
-    _Atomic uint64_t retaken_bytes;  /* ever */
+    _Atomic uint64_t bytes[CENTRAL_BYTES_COUNT];
 };
 
 static struct central centrals[SIZE_CLASS_COUNT];
@@ -90,7 +88,7 @@ static uint64_t gone_bytes(uint32_t pages)
 
 static void set_gone(struct central *c, struct span *span, uint32_t pages)
 {
-    add(&c->released_bytes, gone_bytes(pages) - gone_bytes(span->gone));
+    add(&c->bytes[CENTRAL_RELEASED], gone_bytes(pages) - gone_bytes(span->gone));
     span->gone = pages;
     span->gone_slots = (uint16_t)span_slots_on(span, pages);
 }
@@ -159,7 +157,7 @@ static bool retake(struct central *c, struct span *span)
     uint32_t slot = size_class_slot(span->size_class, page * OS_PAGE_BYTES);
     uint32_t pages = span_slot_pages(span->size_class, slot) & span->gone;
     if (!limit_charge(gone_bytes(pages))) return false;
-    add(&c->retaken_bytes, gone_bytes(pages));
+    add(&c->bytes[CENTRAL_RETAKEN], gone_bytes(pages));
     set_gone(c, span, span->gone & ~pages);
     live_refill(span, pages);
     return true;
@@ -257,7 +255,7 @@ static struct span *place(struct central *c, struct span *span, struct span *emp
     }
     unlink_span(c, span);
     add(&c->spans, UINT64_MAX);
-    add(&c->released_bytes, -gone_bytes(span->gone));
+    add(&c->bytes[CENTRAL_RELEASED], -gone_bytes(span->gone));
     span->after = empty;
     return span;
 }
@@ -357,7 +355,7 @@ uint64_t central_trim(unsigned size_class, uint8_t age, uint64_t bytes, bool laz
         uint32_t went = release_pages(span, pages, lazily);
         mutex_lock(&c->lock);
         gone += gone_bytes(went);
-        add(&c->trimmed_bytes, gone_bytes(went));
+        add(&c->bytes[CENTRAL_TRIMMED], gone_bytes(went));
         set_gone(c, span, span->gone | went);
         empty = place(c, span, empty);
     }
@@ -375,27 +373,11 @@ void central_rewind(unsigned size_class)
     mutex_unlock(&c->lock);
 }
 
-uint64_t central_released_bytes(void)
+uint64_t central_bytes(enum central_bytes which)
 {
     uint64_t sum = 0;
     for (unsigned i = 1; i < SIZE_CLASS_COUNT; i++)
-        sum += atomic_load_explicit(&centrals[i].released_bytes, memory_order_relaxed);
-    return sum;
-}
-
-uint64_t central_trimmed_bytes(void)
-{
-    uint64_t sum = 0;
-    for (unsigned i = 1; i < SIZE_CLASS_COUNT; i++)
-        sum += atomic_load_explicit(&centrals[i].trimmed_bytes, memory_order_relaxed);
-    return sum;
-}
-
-uint64_t central_retaken_bytes(void)
-{
-    uint64_t sum = 0;
-    for (unsigned i = 1; i < SIZE_CLASS_COUNT; i++)
-        sum += atomic_load_explicit(&centrals[i].retaken_bytes, memory_order_relaxed);
+        sum += atomic_load_explicit(&centrals[i].bytes[which], memory_order_relaxed);
     return sum;
 }
 
@@ -470,7 +452,7 @@ void central_check(void)
         for (unsigned list = 0; list < LIST_COUNT; list++)
             count += check_list(c, size_class, list, &gone);
         ASSERT(count == central_spans(size_class));
-        ASSERT(gone == atomic_load_explicit(&c->released_bytes, memory_order_relaxed));
+        ASSERT(gone == atomic_load_explicit(&c->bytes[CENTRAL_RELEASED], memory_order_relaxed));
         mutex_unlock(&c->lock);
     }
 }

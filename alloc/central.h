@@ -50,11 +50,14 @@ uint64_t central_trim(unsigned size_class, uint8_t age, uint64_t bytes, bool laz
 /* The next central_trim of the class starts anew in any case. */
 void central_rewind(unsigned size_class);
 
-/* Bytes of spans in use that are given back now; that were, ever; and that were taken again, ever:
- * relaxed reads. */
-uint64_t central_released_bytes(void);
-uint64_t central_trimmed_bytes(void);
-uint64_t central_retaken_bytes(void);
+/* Bytes of pages inside spans in use: a relaxed read of each class. */
+enum central_bytes {
+    CENTRAL_RELEASED, /* given back now */
+    CENTRAL_TRIMMED,  /* given back, ever */
+    CENTRAL_RETAKEN,  /* and charged again, ever */
+    CENTRAL_BYTES_COUNT
+};
+uint64_t central_bytes(enum central_bytes which);
 
 /* For alloc/fork: no object comes or goes between the two. */
 void central_hold_all(void);

@@ -178,8 +178,8 @@ static void fill_system(struct memstats *out, const struct page_heap_stats *page
     out->heap_inuse = pages->inuse_bytes;
     out->heap_idle = pages->idle_bytes;
     out->heap_released = pages->released_bytes;
-    out->span_released = central_released_bytes();
-    out->scavenged_total = pages->released_total + central_trimmed_bytes();
+    out->span_released = central_bytes(CENTRAL_RELEASED);
+    out->scavenged_total = pages->released_total + central_bytes(CENTRAL_TRIMMED);
     out->mspan_inuse = meta.inuse_bytes[META_SPAN] + meta.inuse_bytes[META_BITS];
     out->mspan_sys = meta.carved_bytes[META_SPAN] + meta.carved_bytes[META_BITS];
     out->mcache_inuse = cache_inuse_bytes();

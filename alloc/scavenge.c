@@ -64,7 +64,7 @@ static uint64_t trim(uint64_t bytes)
 
 static uint64_t trim_round(int64_t now_ns)
 {
-    uint64_t retaken = central_retaken_bytes();
+    uint64_t retaken = central_bytes(CENTRAL_RETAKEN);
     uint64_t bytes = trim_policy_round(&sweep.policy, now_ns, retaken - sweep.retaken_bytes,
                                        scavenge_policy_budget_ns(&policy));
     sweep.retaken_bytes = retaken;
@@ -91,7 +91,7 @@ uint64_t heap_scavenge_round(int64_t now_ns)
     (void)drain_idle(now_ns);
     page_heap_demand(&demand);
     /* The reserve is a part of what is resident. Read at two moments: never below nothing. */
-    uint64_t released = central_released_bytes();
+    uint64_t released = central_bytes(CENTRAL_RELEASED);
     demand.inuse_bytes -= released < demand.inuse_bytes ? released : demand.inuse_bytes;
     uint64_t wanted = scavenge_policy_round(&policy, now_ns, &demand);
     if (wanted >= HEAP_PAGE_BYTES) {

@@ -134,7 +134,7 @@ START_TEST(pages_that_lie_free_go_back_and_are_charged_again_when_taken)
     ck_assert_uint_eq(central_trim(CELL_CLASS, 1, UINT64_MAX, false), 0); /* too young */
     ck_assert_uint_eq(central_trim(CELL_CLASS, 0, UINT64_MAX, false), PAGES / 2 * OS_PAGE_BYTES);
     ck_assert_uint_eq(central_trim(CELL_CLASS, 0, UINT64_MAX, false), 0);
-    ck_assert_uint_eq(central_released_bytes(), PAGES / 2 * OS_PAGE_BYTES);
+    ck_assert_uint_eq(central_bytes(CENTRAL_RELEASED), PAGES / 2 * OS_PAGE_BYTES);
     ck_assert_uint_eq(heap_used_bytes(), used - PAGES / 2 * OS_PAGE_BYTES);
     central_check();
     for (int page = 0; page < PAGES; page++)
@@ -146,7 +146,7 @@ START_TEST(pages_that_lie_free_go_back_and_are_charged_again_when_taken)
     ck_assert_uint_eq(heap_used_bytes(), used - PAGES / 2 * OS_PAGE_BYTES);
     ck_assert_uint_eq(central_take(CELL_CLASS, again + resident, 5), 5);
     ck_assert_uint_eq(heap_used_bytes(), used - (PAGES / 2 - 1) * OS_PAGE_BYTES);
-    ck_assert_uint_eq(central_retaken_bytes(), OS_PAGE_BYTES);
+    ck_assert_uint_eq(central_bytes(CENTRAL_RETAKEN), OS_PAGE_BYTES);
     central_check();
     heap_set_limit(1);
     uint32_t last = central_take(CELL_CLASS, again + resident + 5, SLOTS);
@@ -161,7 +161,7 @@ START_TEST(pages_that_lie_free_go_back_and_are_charged_again_when_taken)
     }
     give_clean(again, resident + PER_PAGE);
     ck_assert_uint_eq(central_spans(CELL_CLASS), 0);
-    ck_assert_uint_eq(central_released_bytes(), 0);
+    ck_assert_uint_eq(central_bytes(CENTRAL_RELEASED), 0);
     ck_assert_uint_eq(heap_used_bytes(), used);
     central_check();
     page_heap_check();
@@ -243,7 +243,7 @@ START_TEST(any_history_of_giving_back_keeps_what_is_in_use)
         memset(p, LIVE_PATTERN, sizeof(uint64_t));
         central_give(classes[i % CLASSES], &p, 1);
     }
-    ck_assert_uint_eq(central_released_bytes(), 0);
+    ck_assert_uint_eq(central_bytes(CENTRAL_RELEASED), 0);
     central_check();
     page_heap_check();
 }
