@@ -110,6 +110,7 @@ uint64_t heap_scavenge_round(int64_t now_ns);
  * takes them when it wants them (MADV_FREE); that is cheaper to undo, but until then they count as
  * resident with the kernel, though not here. */
 void heap_scavenge_lazily(bool lazily);
+bool heap_scavenges_lazily(void);
 
 /* Give the calling thread's cached objects back to the central lists. */
 void heap_flush_thread(void);

@@ -178,7 +178,8 @@ static void fill_system(struct memstats *out, const struct page_heap_stats *page
     out->heap_inuse = pages->inuse_bytes;
     out->heap_idle = pages->idle_bytes;
     out->heap_released = pages->released_bytes;
-    out->span_released = central_bytes(CENTRAL_RELEASED);
+    /* Read a moment later than the pages. */
+    out->span_released = lesser(central_bytes(CENTRAL_RELEASED), out->heap_inuse - out->heap_alloc);
     out->scavenged_total = pages->released_total + central_bytes(CENTRAL_TRIMMED);
     out->mspan_inuse = meta.inuse_bytes[META_SPAN] + meta.inuse_bytes[META_BITS];
     out->mspan_sys = meta.carved_bytes[META_SPAN] + meta.carved_bytes[META_BITS];
@@ -189,6 +190,7 @@ static void fill_system(struct memstats *out, const struct page_heap_stats *page
     out->other_sys = meta.committed_bytes - out->mspan_sys - out->mcache_sys - out->buck_hash_sys;
     out->sys = out->heap_sys + out->mspan_sys + out->mcache_sys + out->buck_hash_sys + out->gc_sys +
                out->other_sys;
+    out->resident = out->sys - out->heap_released - out->span_released;
     out->limit_refusals = limit_refusals();
 }
 
@@ -239,6 +241,8 @@ void memstats_check(const struct memstats *s)
     ASSERT(s->mspan_inuse <= s->mspan_sys && s->mcache_inuse <= s->mcache_sys);
     ASSERT(s->sys == s->heap_sys + s->stack_sys + s->mspan_sys + s->mcache_sys + s->buck_hash_sys +
                          s->gc_sys + s->other_sys);
+    ASSERT(s->span_released <= s->heap_inuse - s->heap_alloc);
+    ASSERT(s->resident == s->sys - s->heap_released - s->span_released);
 }
 
 const char *heap_tag_name(enum heap_tag tag)

@@ -10,6 +10,7 @@
  *     heap_requested = sum of tag_requested
  *     heap_requested <= heap_alloc, and by tag
  *     heap_alloc  <= heap_inuse
+ *     resident     = sys - heap_released - span_released
  *
  * heap_alloc - heap_requested is internal fragmentation, by rounding: see alloc/size_class.h.
  * heap_inuse - heap_alloc is what it is in Go: free slots in live spans and their carve tails.
@@ -64,6 +65,7 @@ struct memstats {
     uint64_t gc_sys;                   /* page map and summaries */
     uint64_t other_sys;                /* the rest of our mappings */
     uint64_t sys;                      /* all of it */
+    uint64_t resident;                 /* of that: not given back */
     uint64_t scavenged_total;          /* bytes ever returned to the system */
     uint64_t limit_refusals;           /* allocations refused at the limit */
     uint64_t tag_bytes[HEAP_TAG_COUNT];

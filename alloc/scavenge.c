@@ -123,3 +123,8 @@ void heap_scavenge_lazily(bool lazily)
 {
     page_heap_release_lazily(lazily);
 }
+
+bool heap_scavenges_lazily(void)
+{
+    return page_heap_releases_lazily();
+}

@@ -46,6 +46,8 @@ static const char *const wal_sync_words[] = {[WAL_SYNC_INTERVAL] = "interval",
                                              [WAL_SYNC_ALWAYS] = "always",
                                              [WAL_SYNC_NEVER] = "never",
                                              NULL};
+static const char *const memory_release_words[] = {
+    [MEMORY_RELEASE_DONTNEED] = "dontneed", [MEMORY_RELEASE_FREE] = "free", NULL};
 static const char *const log_level_words[] = {
     [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error", NULL};
 static const char *const log_format_words[] = {
@@ -84,6 +86,10 @@ static const struct flag flags[] = {
      "How far ahead of the clock a sample may be."},
     {"storage.memory-limit", FLAG_LIMIT, FIELD(memory_limit), "75%", 16 * MIB, 512 * TIB, NULL,
      "Hard limit of all memory: bytes, or a percentage of the cgroup's or the machine's."},
+    {"storage.memory-release", FLAG_WORD, FIELD(memory_release), "dontneed", 0, 0,
+     memory_release_words,
+     "How free memory goes back to the system: dontneed (at once), free (when the kernel wants it; "
+     "cheaper, but it counts as resident until then)."},
     {"storage.max-series", FLAG_COUNT, FIELD(max_series), "0", 0, UINT32_MAX - 1, NULL,
      "Series held at once; 0: as many as fit into the memory limit."},
     {"wal.sync", FLAG_WORD, FIELD(wal_sync), "interval", 0, 0, wal_sync_words,

@@ -26,6 +26,12 @@ struct config_limit {
     uint64_t percent; /* 1 to 100; 0 when it is bytes */
 };
 
+/* How free pages go back to the system. */
+enum memory_release {
+    MEMORY_RELEASE_DONTNEED, /* they leave the resident set at once */
+    MEMORY_RELEASE_FREE      /* the kernel takes them when it wants them */
+};
+
 struct config {
     const char *listen_addresses[CONFIG_ADDRESSES_MAX]; /* "host:port", views argv */
     uint32_t listen_address_count;
@@ -44,7 +50,8 @@ struct config {
     uint64_t windows;
     int64_t future_ms;
     struct config_limit memory_limit;
-    uint64_t max_series; /* 0: no limit of its own */
+    uint64_t memory_release; /* enum memory_release */
+    uint64_t max_series;     /* 0: no limit of its own */
 
     uint64_t wal_sync; /* enum wal_sync */
     int64_t wal_sync_interval_ms;

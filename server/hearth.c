@@ -34,8 +34,9 @@ static void open_budget(struct hearth *h)
         log_warn("memory", "the limit is above what there is",
                  "limit_bytes=%" PRIu64 " available_bytes=%" PRIu64, h->memory_limit_bytes,
                  available);
+    heap_scavenge_lazily(h->config.memory_release == MEMORY_RELEASE_FREE);
     heap_set_limit(h->memory_limit_bytes);
-    heap_set_other_bytes(maintenance_other_bytes());
+    heap_set_other_bytes(maintenance_other_bytes(0));
 }
 
 static enum status open_storage(struct hearth *h, struct error *err)

@@ -10,13 +10,13 @@
 #include "server/budget.h"
 #include "server/process.h"
 
-uint64_t maintenance_other_bytes(void)
+uint64_t maintenance_other_bytes(uint64_t lazyfree_bytes)
 {
     struct memstats stats;
     uint64_t resident = process_resident_bytes();
     memstats_read(&stats);
-    uint64_t ours = stats.sys - stats.heap_released;
-    return resident > ours ? resident - ours : 0;
+    uint64_t known = stats.resident + lazyfree_bytes;
+    return resident > known ? resident - known : 0;
 }
 
 static struct budget_reading read_budget(const struct maintenance *m)
@@ -56,7 +56,9 @@ static void give_back(struct maintenance *m, const struct budget_reading *readin
 
 static void measure_memory(struct maintenance *m)
 {
-    uint64_t other = maintenance_other_bytes();
+    uint64_t lazyfree = heap_scavenges_lazily() ? process_lazyfree_bytes() : 0;
+    uint64_t other = maintenance_other_bytes(lazyfree);
+    gauge_set(&m->lazyfree_bytes, (int64_t)lazyfree);
     gauge_set(&m->other_bytes, (int64_t)other);
     heap_set_other_bytes(other);
     enum heap_pressure before = heap_pressure();

@@ -47,12 +47,13 @@ struct maintenance {
     int64_t oldest_window; /* likewise: retained when the last boundary was through */
     bool snapshot_due;     /* the snapshot thread's own */
     atomic_bool rescuing;  /* a failed sync has woken the snapshot thread; until one is published */
-    struct gauge boundary_ms;   /* wall time at which the last expiry was through; 0: none yet */
-    struct gauge other_bytes;   /* resident memory that is not the heap's */
-    struct histogram rounds;    /* durations of storage_maintain */
-    struct counter scavenge_ns; /* CPU time of giving pages back */
-    struct gauge cpu_ns;        /* CPU time of the maintain thread so far */
-    int64_t start_ns;           /* monotonic; constant */
+    struct gauge boundary_ms;    /* wall time at which the last expiry was through; 0: none yet */
+    struct gauge other_bytes;    /* resident memory that is not the heap's */
+    struct gauge lazyfree_bytes; /* resident still, though the heap gave it back */
+    struct histogram rounds;     /* durations of storage_maintain */
+    struct counter scavenge_ns;  /* CPU time of giving pages back */
+    struct gauge cpu_ns;         /* CPU time of the maintain thread so far */
+    int64_t start_ns;            /* monotonic; constant */
 };
 
 /* m is zeroed. ERR_IO: no threads; what was started is stopped again. */
@@ -68,7 +69,8 @@ double maintenance_cpu_fraction(const struct maintenance *m);
 /* Should writes be answered with 503 now? */
 bool maintenance_refuses_writes(const struct maintenance *m);
 
-/* Resident memory beyond the heap's, measured now. */
-uint64_t maintenance_other_bytes(void);
+/* Resident memory beyond the heap's, measured now; of what the kernel counts as resident,
+ * lazyfree_bytes were given back by the heap. */
+uint64_t maintenance_other_bytes(uint64_t lazyfree_bytes);
 
 #endif

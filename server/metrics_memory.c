@@ -77,7 +77,8 @@ static void write_tags(const struct metric_sink *sink, const struct memstats *s)
 }
 
 /* jemalloc's four, with its meaning. */
-static void write_totals(const struct metric_sink *sink, const struct memstats *s)
+static void write_totals(const struct hearth *h, const struct metric_sink *sink,
+                         const struct memstats *s)
 {
     const struct metric_row rows[] = {
         {"hearth_alloc_allocated_bytes", METRIC_GAUGE, "Bytes of live objects.",
@@ -85,10 +86,17 @@ static void write_totals(const struct metric_sink *sink, const struct memstats *
         {"hearth_alloc_active_bytes", METRIC_GAUGE, "Bytes of pages that hold objects.",
          (double)s->heap_inuse},
         {"hearth_alloc_resident_bytes", METRIC_GAUGE,
-         "Bytes of pages in use, free pages not given back, and records.",
-         (double)(s->sys - s->heap_released)},
+         "Bytes of pages in use and free ones, without those given back, and of records.",
+         (double)s->resident},
         {"hearth_alloc_retained_bytes", METRIC_GAUGE,
-         "Bytes of addresses kept without memory behind them.", (double)s->heap_released},
+         "Bytes of addresses kept without memory behind them.",
+         (double)(s->heap_released + s->span_released)},
+        {"hearth_alloc_span_released_bytes", METRIC_GAUGE,
+         "Of those, bytes that lie free inside pages in use.", (double)s->span_released},
+        {"hearth_alloc_lazyfree_bytes", METRIC_GAUGE,
+         "Bytes given back that the kernel has not taken yet and counts as resident (LazyFree), as "
+         "measured every second; 0 without --storage.memory-release=free.",
+         (double)gauge_read(&h->maintenance.lazyfree_bytes)},
     };
     metric_rows(sink, rows, ARRAY_COUNT(rows));
 }
@@ -160,7 +168,8 @@ static void write_owners(const struct hearth *h, const struct metric_sink *sink,
     for (int tag = 0; tag < HEAP_TAG_COUNT; tag++)
         metric_labeled(sink, "kind", str_from(heap_tag_name((enum heap_tag)tag)),
                        (double)s->tag_bytes[tag]);
-    metric_labeled(sink, "kind", STR("free_slots"), (double)(s->heap_inuse - s->heap_alloc));
+    metric_labeled(sink, "kind", STR("free_slots"),
+                   (double)(s->heap_inuse - s->heap_alloc - s->span_released));
     metric_labeled(sink, "kind", STR("free_spans"), (double)(s->heap_idle - s->heap_released));
     metric_labeled(sink, "kind", STR("meta"), (double)(s->sys - s->heap_sys));
     metric_labeled(sink, "kind", STR("other"), (double)gauge_read(&h->maintenance.other_bytes));
@@ -198,7 +207,7 @@ void metrics_collect_memory(const struct hearth *h, const struct metric_sink *si
     metrics_collect_go(h, sink, &stats);
     write_classes(sink, &stats);
     write_tags(sink, &stats);
-    write_totals(sink, &stats);
+    write_totals(h, sink, &stats);
     write_slack(h, sink, &stats);
     write_windows(h, sink);
     write_owners(h, sink, &stats);

@@ -44,6 +44,13 @@ uint64_t process_resident_bytes(void)
     return resident ? strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
+uint64_t process_lazyfree_bytes(void)
+{
+    char text[PROC_TEXT_BYTES];
+    read_text("/proc/self/smaps_rollup", text);
+    return number_after(text, "LazyFree:") * 1024;
+}
+
 static uint64_t count_fds(void)
 {
     uint64_t count = 0;

@@ -29,9 +29,9 @@ def test_help_names_every_flag_of_the_contract():
     assert result.returncode == 0
     for flag in (
         "web.listen-address storage.path storage.chunk-duration storage.windows"
-        " storage.memory-limit storage.max-series wal.sync wal.sync-interval snapshot.interval"
-        " query.timeout query.max-samples query.max-concurrency query.lookback-delta"
-        " self-scrape.interval log.level log.format"
+        " storage.memory-limit storage.memory-release storage.max-series wal.sync"
+        " wal.sync-interval snapshot.interval query.timeout query.max-samples"
+        " query.max-concurrency query.lookback-delta self-scrape.interval log.level log.format"
     ).split():
         assert "--" + flag in result.stdout
     assert run("--help").stdout == result.stdout
@@ -56,6 +56,7 @@ def test_version():
         (["--storage.windows", "-3"], "storage.windows"),
         (["--storage.memory-limit=lots"], "storage.memory-limit"),
         (["--storage.memory-limit=101%"], "storage.memory-limit"),
+        (["--storage.memory-release=later"], "storage.memory-release"),
         (["--wal.sync=sometimes"], "wal.sync"),
         (["--query.timeout=-1s"], "query.timeout"),
         (["--query.max-samples=1e6"], "query.max-samples"),

@@ -36,8 +36,8 @@ def check(m):
     assert m["hearth_alloc_payload_bytes"] + m["hearth_alloc_fragmentation_bytes"] == inuse
     assert m["hearth_alloc_tag_bytes"] == m["go_memstats_heap_alloc_bytes"] <= inuse
     assert m["hearth_alloc_tag_requested_bytes"] <= m["hearth_alloc_tag_bytes"]
-    assert m["go_memstats_sys_bytes"] - m["go_memstats_heap_released_bytes"] == (
-        m["hearth_alloc_resident_bytes"])
+    given_back = m["go_memstats_heap_released_bytes"] + m["hearth_alloc_span_released_bytes"]
+    assert m["go_memstats_sys_bytes"] - given_back == m["hearth_alloc_resident_bytes"]
 
 
 class Load(threading.Thread):

@@ -167,6 +167,7 @@ START_TEST(a_call_gives_back_what_lies_free_in_spans_at_once)
     ck_assert_uint_lt(gone, 11 << 20);
     gone += heap_scavenge(UINT64_MAX);
     ck_assert_uint_eq(stats().span_released, gone);
+    ck_assert_uint_eq(stats().resident, heap_used_bytes());
     ck_assert_uint_eq(heap_used_bytes(), used - gone);
     free_all_nodes();
 }

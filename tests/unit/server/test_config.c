@@ -45,6 +45,7 @@ START_TEST(defaults_are_the_documented_ones)
     ck_assert_int_eq(config.chunk_ms, 14400000);
     ck_assert_uint_eq(config.windows, 8);
     ck_assert_uint_eq(config.memory_limit.percent, 75);
+    ck_assert_uint_eq(config.memory_release, MEMORY_RELEASE_DONTNEED);
     ck_assert_uint_eq(config.wal_sync, WAL_SYNC_INTERVAL);
     ck_assert_int_eq(config.wal_sync_interval_ms, 1000);
     ck_assert_int_eq(config.snapshot_interval_ms, 300000);
@@ -69,6 +70,15 @@ START_TEST(values_come_behind_an_equals_sign_or_a_blank)
     ck_assert_uint_eq(config.wal_sync, WAL_SYNC_NEVER);
     ck_assert_uint_eq(config.log_level, LOG_DEBUG);
     ck_assert_uint_eq(config.log_format, LOG_FORMAT_JSON);
+}
+END_TEST
+
+START_TEST(memory_may_go_at_once_or_lazily)
+{
+    ck_assert_int_eq(parse("--storage.memory-release=free"), OK);
+    ck_assert_uint_eq(config.memory_release, MEMORY_RELEASE_FREE);
+    ck_assert_int_eq(parse("--storage.memory-release=dontneed"), OK);
+    ck_assert_uint_eq(config.memory_release, MEMORY_RELEASE_DONTNEED);
 }
 END_TEST
 
@@ -133,6 +143,7 @@ START_TEST(wrong_values_are_explained)
     expect_refused("--query.max-samples=1e6", "not a whole number");
     expect_refused("--storage.windows=65", "is outside 1 to 64");
     expect_refused("--wal.sync=sometimes", "none of the allowed words");
+    expect_refused("--storage.memory-release=later", "\"later\" is none of the allowed words: ");
     expect_refused("--snapshot.interval=0", "is outside 1s to");
     expect_refused("--web.listen-address=:65536", "is not a port number");
     expect_refused("--web.listen-address=:-1", "is not a port number");
@@ -215,7 +226,7 @@ START_TEST(flags_are_shown_as_given_or_as_defaulted)
 END_TEST
 
 SUITE(config, defaults_are_the_documented_ones, values_come_behind_an_equals_sign_or_a_blank,
-      switches_are_named_negated_or_given_a_word, the_listen_address_may_be_repeated,
-      wrong_flags_are_named, wrong_values_are_explained, help_and_version_win_over_the_rest,
-      addresses_are_split_at_the_last_colon, sizes_have_units,
+      switches_are_named_negated_or_given_a_word, memory_may_go_at_once_or_lazily,
+      the_listen_address_may_be_repeated, wrong_flags_are_named, wrong_values_are_explained,
+      help_and_version_win_over_the_rest, addresses_are_split_at_the_last_colon, sizes_have_units,
       flags_are_shown_as_given_or_as_defaulted)

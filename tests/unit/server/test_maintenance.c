@@ -84,8 +84,30 @@ START_TEST(memory_that_is_not_ours_is_measured)
         ck_assert_int_lt(waited, 1500);
         thread_sleep_ms(10);
     }
-    ck_assert_uint_gt(maintenance_other_bytes(), 100 << 10);
+    ck_assert_uint_gt(maintenance_other_bytes(0), 100 << 10);
     ck_assert(!maintenance_refuses_writes(&s.app->maintenance));
+    served_close(&s);
+}
+END_TEST
+
+START_TEST(what_went_lazily_is_not_taken_for_memory_of_others)
+{
+    enum { BYTES = 64 << 20 };
+    served_open(&s, "--storage.memory-release=free", "--self-scrape.interval=0", NULL);
+    const struct maintenance *m = &s.app->maintenance;
+    void *p = heap_alloc(BYTES, HEAP_HTTP);
+    ck_assert_ptr_nonnull(p);
+    memset(p, 1, BYTES);
+    heap_free(p, BYTES, HEAP_HTTP);
+    heap_flush_thread();
+    ck_assert_uint_ge(heap_scavenge(UINT64_MAX), BYTES);
+    for (int waited = 0; gauge_read(&m->lazyfree_bytes) < BYTES / 2; waited++) {
+        ck_assert_int_lt(waited, 1500);
+        thread_sleep_ms(10);
+    }
+    ck_assert_int_lt(gauge_read(&m->other_bytes), BYTES);
+    ck_assert_uint_gt(maintenance_other_bytes(0), BYTES / 2);
+    heap_scavenge_lazily(false);
     served_close(&s);
 }
 END_TEST
@@ -142,4 +164,5 @@ END_TEST
 
 SUITE(maintenance, pressure_follows_what_is_held_and_free_pages_go_back,
       expired_samples_go_by_themselves, snapshots_are_taken_at_their_interval,
-      a_failed_sync_of_the_log_brings_a_snapshot_at_once, memory_that_is_not_ours_is_measured)
+      a_failed_sync_of_the_log_brings_a_snapshot_at_once, memory_that_is_not_ours_is_measured,
+      what_went_lazily_is_not_taken_for_memory_of_others)

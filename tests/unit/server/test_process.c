@@ -1,8 +1,10 @@
 /* process: the kernel's numbers are plausible. */
 #include "server/process.h"
 
+#include <string.h>
 #include <unistd.h>
 
+#include "alloc/heap.h"
 #include "tests/unit/suite.h"
 
 START_TEST(what_we_are_is_plausible)
@@ -40,4 +42,21 @@ START_TEST(there_is_memory)
 }
 END_TEST
 
-SUITE(process, what_we_are_is_plausible, files_are_counted, there_is_memory)
+START_TEST(what_went_lazily_is_told_apart)
+{
+    enum { BYTES = 16 << 20 };
+    void *p = heap_alloc(BYTES, HEAP_HTTP);
+    memset(p, 1, BYTES);
+    heap_free(p, BYTES, HEAP_HTTP);
+    heap_flush_thread();
+    ck_assert_uint_lt(process_lazyfree_bytes(), BYTES / 2);
+    heap_scavenge_lazily(true);
+    ck_assert_uint_ge(heap_scavenge(UINT64_MAX), BYTES);
+    ck_assert_uint_gt(process_lazyfree_bytes(), BYTES / 2);
+    ck_assert_uint_gt(process_resident_bytes(), BYTES / 2);
+    heap_scavenge_lazily(false);
+}
+END_TEST
+
+SUITE(process, what_we_are_is_plausible, files_are_counted, there_is_memory,
+      what_went_lazily_is_told_apart)
