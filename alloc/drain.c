@@ -37,6 +37,17 @@ static uint64_t drain(struct cache *cache)
     return flushed;
 }
 
+uint64_t drain_all(void)
+{
+    uint64_t flushed = 0;
+    for (struct cache *cache = cache_first(); cache; cache = cache->next) {
+        cache_hold();
+        if (cache->seat) flushed += drain(cache);
+        cache_let_go();
+    }
+    return flushed + transfer_flush();
+}
+
 uint64_t drain_idle(int64_t now_ns)
 {
     uint64_t flushed = 0;

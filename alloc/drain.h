@@ -25,4 +25,8 @@
  * Returns how many objects went back. */
 uint64_t drain_idle(int64_t now_ns);
 
+/* Empty all caches, but for those of threads that are using theirs just now, and the stacks between
+ * them and the central lists. */
+uint64_t drain_all(void);
+
 #endif

@@ -115,6 +115,10 @@ bool heap_scavenges_lazily(void);
 /* Give the calling thread's cached objects back to the central lists. */
 void heap_flush_thread(void);
 
+/* Give back those of every thread that is not allocating or freeing just now (where the system lets
+ * one know: see alloc/drain.h). */
+void heap_flush_all(void);
+
 /* For tests: let the next `count` allocations of this process succeed and fail every one after;
  * UINT64_MAX (the start) switches it off. Counts calls of heap_alloc and its kin, in any thread. */
 void heap_fail_after(uint64_t count);

@@ -119,6 +119,11 @@ uint64_t heap_scavenge(uint64_t bytes)
     return gone;
 }
 
+void heap_flush_all(void)
+{
+    (void)drain_all();
+}
+
 void heap_scavenge_lazily(bool lazily)
 {
     page_heap_release_lazily(lazily);

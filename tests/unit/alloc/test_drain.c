@@ -52,6 +52,28 @@ static void sleep_with_a_cache(void *arg)
     await_step(s, 4);
 }
 
+START_TEST(all_caches_are_emptied_at_once_when_asked)
+{
+    struct thread t;
+    struct sleeper s = {0};
+    use_cache();
+    ck_assert_int_eq(thread_start(&t, "sleeper", sleep_with_a_cache, &s, NULL), OK);
+    await_step(&s, 1);
+    ck_assert_uint_gt(stats().heap_inuse, 0);
+    ck_assert_uint_gt(drain_all(), 0);
+    ck_assert_uint_eq(stats().heap_inuse, 0);
+    ck_assert_uint_eq(drain_all(), 0);
+    atomic_store(&s.step, 2);
+    await_step(&s, 3);
+    atomic_store(&s.step, 4);
+    thread_join(&t);
+    use_cache();
+    heap_flush_all();
+    ck_assert_uint_eq(stats().heap_inuse, 0);
+    heap_check();
+}
+END_TEST
+
 START_TEST(the_cache_of_an_idle_thread_is_emptied_without_its_help)
 {
     struct thread t;
@@ -198,6 +220,7 @@ START_TEST(owners_that_wake_up_at_random_lose_nothing)
 }
 END_TEST
 
-SUITE(drain, the_cache_of_an_idle_thread_is_emptied_without_its_help,
+SUITE(drain, all_caches_are_emptied_at_once_when_asked,
+      the_cache_of_an_idle_thread_is_emptied_without_its_help,
       a_thread_in_the_middle_of_something_keeps_its_cache,
       owners_that_wake_up_at_random_lose_nothing)
