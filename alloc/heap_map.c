@@ -29,7 +29,7 @@ static enum heap_map_state state_of(const struct span *span)
     case SPAN_HOLLOWING:
     case SPAN_RELEASED: return HEAP_MAP_RELEASED;
     case SPAN_SMALL: return HEAP_MAP_SMALL;
-    case SPAN_LARGE: return HEAP_MAP_LARGE;
+    case SPAN_LARGE: return span->block ? HEAP_MAP_REGION : HEAP_MAP_LARGE;
     }
     UNREACHABLE();
 }
@@ -89,7 +89,8 @@ const char *heap_map_state_name(enum heap_map_state state)
     static const char *const names[HEAP_MAP_STATE_COUNT] = {[HEAP_MAP_IDLE] = "idle",
                                                             [HEAP_MAP_RELEASED] = "released",
                                                             [HEAP_MAP_SMALL] = "small",
-                                                            [HEAP_MAP_LARGE] = "large"};
+                                                            [HEAP_MAP_LARGE] = "large",
+                                                            [HEAP_MAP_REGION] = "region"};
     ASSERT((unsigned)state < HEAP_MAP_STATE_COUNT);
     return names[state];
 }

@@ -18,6 +18,7 @@ enum heap_map_state {
     HEAP_MAP_RELEASED, /* free, given back to the system or never touched */
     HEAP_MAP_SMALL,    /* slots of one size class */
     HEAP_MAP_LARGE,    /* one object, or room for one in a thread's cache */
+    HEAP_MAP_REGION,   /* a block of a region: sealed chunks of one window */
     HEAP_MAP_STATE_COUNT
 };
 
@@ -39,7 +40,7 @@ uint32_t heap_map_pages(void);
 enum { HEAP_MAP_SLICE = 256 };
 size_t heap_map_read(uint32_t from_page, struct heap_map_run *out, size_t max);
 
-/* "idle", "released", "small", "large" */
+/* "idle", "released", "small", "large", "region" */
 const char *heap_map_state_name(enum heap_map_state state);
 
 #endif

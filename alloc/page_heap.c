@@ -403,6 +403,7 @@ void page_heap_free(struct span *first)
 {
     for (struct span *span = first; span; span = span->after) {
         poison_hide(page_map_address(span->page), bytes_of(span->pages));
+        span->block = false;
         if (span->gone) make_whole(span);
     }
     mutex_lock(&heap.lock);

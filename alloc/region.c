@@ -106,15 +106,18 @@ static uint64_t next_block_bytes(const struct region *r)
 struct span *region_take_block(uint64_t bytes)
 {
     uint32_t pages = (uint32_t)(bytes >> PAGE_SHIFT);
-    if (bytes <= REGION_BLOCK_BYTES_MIN || bytes > REGION_BLOCK_BYTES_MAX)
-        return page_heap_alloc(pages, SIZE_CLASS_LARGE);
-    return page_heap_alloc_resident(pages);
+    bool alone = bytes <= REGION_BLOCK_BYTES_MIN || bytes > REGION_BLOCK_BYTES_MAX;
+    struct span *block =
+        alone ? page_heap_alloc(pages, SIZE_CLASS_LARGE) : page_heap_alloc_resident(pages);
+    if (block) block->block = true;
+    return block;
 }
 
 static void count_block(struct region *r, const struct span *block)
 {
     atomic_fetch_add_explicit(&unused_bytes, span_bytes(block), memory_order_relaxed);
     r->block_bytes += span_bytes(block);
+    r->block_count++;
 }
 
 uint64_t region_wants_block(const struct region *r)
@@ -199,6 +202,7 @@ static void give_ahead_back(struct region *r)
 {
     if (!r->ahead) return;
     r->block_bytes -= span_bytes(r->ahead);
+    r->block_count--;
     atomic_fetch_sub_explicit(&unused_bytes, span_bytes(r->ahead), memory_order_relaxed);
     page_heap_free(r->ahead);
     r->ahead = NULL;
@@ -234,10 +238,13 @@ uint64_t region_deleted_bytes(void)
 
 void region_check(const struct region *r)
 {
-    uint64_t bytes = 0;
-    for (const struct span *block = r->full; block; block = block->after)
+    uint64_t bytes = r->ahead ? span_bytes(r->ahead) : 0;
+    uint32_t count = (r->open != NULL) + (r->ahead != NULL);
+    for (const struct span *block = r->full; block; block = block->after, count++) {
+        ASSERT(block->state == SPAN_LARGE && block->block);
         bytes += span_bytes(block);
-    if (r->ahead) bytes += span_bytes(r->ahead);
+    }
+    ASSERT(count == r->block_count);
     if (r->open) {
         const uint8_t *base = page_map_address(r->open->page);
         bytes += span_bytes(r->open);

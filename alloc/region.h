@@ -48,6 +48,7 @@ struct region {
     struct span *full;                  /* those before it, by after */
     struct span *ahead;                 /* the next one, if it was taken ahead */
     uint64_t block_bytes;               /* of all blocks */
+    uint32_t block_count;
     uint64_t live_bytes;                /* of the objects that are not deleted, rounded */
     uint64_t requested_bytes;           /* of the same, as asked for */
     uint64_t deleted_bytes;             /* of deleted objects, rounded */

@@ -62,6 +62,7 @@ struct span {
     };
     uint8_t first_word;    /* no bit is set in any word before it */
     bool known_zero : 1;   /* SPAN_LARGE: was taken from released pages */
+    bool block : 1;        /* SPAN_LARGE: of a region, instead of an object */
     bool trimmed : 1;      /* SPAN_SMALL: no slot came since pages were last given back */
     bool has_bits : 1;     /* SPAN_SMALL */
     bool hollow : 1;       /* SPAN_RELEASED: the page map has no entries but for its ends */

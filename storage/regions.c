@@ -268,6 +268,7 @@ static void add_bytes(const struct window_region *w, struct region_bytes *out)
     out->requested += w->region.requested_bytes;
     out->deleted += w->region.deleted_bytes;
     out->blocks += w->region.block_bytes;
+    out->block_count += w->region.block_count;
 }
 
 void regions_bytes(struct regions *r, uint32_t slot, struct region_bytes *out)

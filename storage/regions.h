@@ -123,6 +123,7 @@ struct region_bytes {
     uint64_t requested; /* the same, before rounding */
     uint64_t deleted;
     uint64_t blocks; /* all of it, tails included */
+    uint64_t block_count;
 };
 void regions_bytes(struct regions *r, uint32_t slot, struct region_bytes *out);
 

@@ -244,6 +244,7 @@ size_t storage_window_bytes(struct storage *db, struct window_bytes out[STORAGE_
                 open += atomic_load_explicit(&w->open_bytes, memory_order_relaxed);
         }
         *row = (struct window_bytes){.start_ms = window_start_ms(&db->grid, window),
+                                     .blocks = region.block_count,
                                      .open = open > 0 ? (uint64_t)open : 0,
                                      .sealed = region.live,
                                      .tail = region.blocks - region.live - region.deleted,

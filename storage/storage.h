@@ -128,6 +128,7 @@ uint64_t storage_spare_bytes(struct storage *db);
 enum { STORAGE_WINDOWS_MAX = 64 + 2 };
 struct window_bytes {
     int64_t start_ms;
+    uint64_t blocks;  /* of the window's region: how many */
     uint64_t open;    /* in cells */
     uint64_t sealed;  /* in the window's region */
     uint64_t tail;    /* of the blocks of the region */

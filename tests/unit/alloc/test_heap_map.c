@@ -7,6 +7,7 @@
 #include "alloc/heap.h"
 #include "alloc/memstats.h"
 #include "alloc/page_map.h"
+#include "alloc/region.h"
 #include "base/thread.h"
 #include "tests/unit/alloc/random.h"
 #include "tests/unit/suite.h"
@@ -63,6 +64,25 @@ START_TEST(runs_say_what_is_in_them)
     heap_scavenge(UINT64_MAX);
     ck_assert_int_eq(run_of(large).state, HEAP_MAP_RELEASED);
     ck_assert_str_eq(heap_map_state_name(HEAP_MAP_RELEASED), "released");
+}
+END_TEST
+
+START_TEST(blocks_of_regions_are_told_from_large_objects)
+{
+    struct region r;
+    region_init(&r, HEAP_CHUNKS);
+    const void *p = region_at(region_alloc(&r, 100));
+    struct heap_map_run run = run_of(p);
+    ck_assert_int_eq(run.state, HEAP_MAP_REGION);
+    ck_assert_uint_eq(run.pages * HEAP_PAGE_BYTES, REGION_BLOCK_BYTES_MIN);
+    ck_assert_int_eq(run.tag, -1);
+    ck_assert_str_eq(heap_map_state_name(HEAP_MAP_REGION), "region");
+    region_release(&r);
+    ck_assert_int_eq(run_of(p).state, HEAP_MAP_IDLE);
+    void *large = heap_alloc(REGION_BLOCK_BYTES_MIN, HEAP_QUERY); /* the same run */
+    ck_assert_ptr_eq(large, p);
+    ck_assert_int_eq(run_of(p).state, HEAP_MAP_LARGE);
+    heap_free(large, REGION_BLOCK_BYTES_MIN, HEAP_QUERY);
 }
 END_TEST
 
@@ -138,5 +158,6 @@ START_TEST(the_map_is_read_while_others_allocate)
 }
 END_TEST
 
-SUITE(heap_map, runs_say_what_is_in_them, nothing_lies_behind_the_end,
-      the_map_agrees_with_the_sums_after_any_history, the_map_is_read_while_others_allocate)
+SUITE(heap_map, runs_say_what_is_in_them, blocks_of_regions_are_told_from_large_objects,
+      nothing_lies_behind_the_end, the_map_agrees_with_the_sums_after_any_history,
+      the_map_is_read_while_others_allocate)

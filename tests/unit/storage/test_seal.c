@@ -86,6 +86,8 @@ START_TEST(a_closed_window_is_sealed_as_a_whole)
     ck_assert_uint_eq(storage_window_bytes(s.db, rows), 1);
     ck_assert_int_eq(rows[0].start_ms, STORE_NOW_MS - 2 * HOUR_MS);
     ck_assert_uint_eq(rows[0].open, 0);
+    ck_assert_uint_ge(rows[0].blocks, 1);
+    ck_assert_uint_le(rows[0].blocks, (rows[0].sealed + rows[0].tail) / (64 << 10) + 1);
     ck_assert_uint_eq(rows[0].deleted, 0);
     ck_assert_uint_gt(rows[0].sealed, 0);
     ck_assert_uint_lt(rows[0].tail, HEAP_PAGE_BYTES + rows[0].sealed / 50);
