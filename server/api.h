@@ -43,8 +43,9 @@ void api_targets(struct request *req);
 /* api_metrics.c */
 void api_metrics(struct request *req);
 
-/* api_debug_heap.c, with --web.enable-admin-api */
+/* api_debug_heap.c, api_debug_heap_release.c: with --web.enable-admin-api */
 void api_debug_heap(struct request *req);
+void api_debug_heap_release(struct request *req);
 
 /* api_health.c */
 void api_root(struct request *req);

@@ -2,11 +2,12 @@
 #include "alloc/heap_map.h"
 #include "alloc/memstats.h"
 #include "server/api.h"
+#include "server/heap_view.h"
 #include "server/hearth.h"
 #include "server/params.h"
 #include "server/query_json.h"
 
-enum { BLOCK_PAGES = 256 /* 2 MiB */, DETAIL_PAGES_DEFAULT = 4096, DETAIL_PAGES_MAX = 65536 };
+enum { BLOCK_PAGES = 256 /* 2 MiB */ };
 
 static void write_uint(struct json *j, const char *key, uint64_t v)
 {
@@ -105,6 +106,28 @@ static void write_classes(struct json *j, const struct memstats *s)
     json_array_end(j);
 }
 
+/* The regions of the windows, and what of the windows is not in them. */
+static void write_regions(struct json *j, struct storage *db)
+{
+    struct window_bytes rows[STORAGE_WINDOWS_MAX];
+    size_t count = storage_window_bytes(db, rows);
+    json_key(j, STR("regions"));
+    json_array_begin(j);
+    for (size_t i = 0; i < count; i++) {
+        const struct window_bytes *row = &rows[i];
+        json_object_begin(j);
+        json_key(j, STR("windowStart"));
+        json_int(j, row->start_ms / 1000);
+        write_uint(j, "blocks", row->blocks);
+        write_uint(j, "liveBytes", row->sealed);
+        write_uint(j, "deadBytes", row->deleted);
+        write_uint(j, "tailBytes", row->tail);
+        write_uint(j, "openBytes", row->open);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
 static void write_run(struct json *j, const struct heap_map_run *run)
 {
     json_object_begin(j);
@@ -191,32 +214,7 @@ static void write_blocks(struct json *j)
     json_array_end(j);
 }
 
-struct range {
-    bool spans; /* else blocks, of everything */
-    uint32_t from, end;
-};
-
-static enum status read_range(struct request *req, struct range *range, struct error *err)
-{
-    struct form form;
-    uint64_t from = 0;
-    uint64_t pages = 0;
-    enum status st = params_read(req, &form, err);
-    if (!st) st = params_count(&form, "from", 1, &from, err);
-    if (!st) st = params_count(&form, "pages", DETAIL_PAGES_DEFAULT, &pages, err);
-    if (st) return st;
-    range->spans = form_has(&form, STR("detail"));
-    if (range->spans && !str_equal(form_get(&form, STR("detail")), STR("spans")))
-        return error_set(err, ERR_INVALID, "invalid parameter \"detail\": only spans is known");
-    if (from > UINT32_MAX - DETAIL_PAGES_MAX || pages < 1 || pages > DETAIL_PAGES_MAX)
-        return error_set(err, ERR_INVALID, "invalid parameter \"pages\": must be between 1 and %d",
-                         DETAIL_PAGES_MAX);
-    range->from = (uint32_t)from;
-    range->end = (uint32_t)(from + pages);
-    return OK;
-}
-
-static void answer(struct request *req, const struct range *range)
+static void answer(struct request *req, const struct heap_view *view)
 {
     struct json j;
     struct memstats stats;
@@ -226,13 +224,14 @@ static void answer(struct request *req, const struct range *range)
     write_uint(&j, "pageBytes", HEAP_PAGE_BYTES);
     write_uint(&j, "blockPages", BLOCK_PAGES);
     write_uint(&j, "pages", heap_map_pages());
-    if (range->spans) {
-        write_spans(&j, range->from, range->end);
+    if (view->spans) {
+        write_spans(&j, view->from, view->end);
     } else {
         write_memstats(&j, &stats);
         write_fragmentation(&j, &stats);
         write_owners(&j, &stats);
         write_classes(&j, &stats);
+        write_regions(&j, req->app->storage);
         write_blocks(&j);
     }
     json_object_end(&j);
@@ -242,15 +241,17 @@ static void answer(struct request *req, const struct range *range)
 
 void api_debug_heap(struct request *req)
 {
-    struct range range = {0};
+    struct form form;
+    struct heap_view view;
     struct error err;
     if (!req->app->config.web_admin) {
         reply_api_error(&req->reply, 503, "unavailable", STR("admin APIs disabled"));
         return;
     }
-    enum status st = read_range(req, &range, &err);
+    enum status st = params_read(req, &form, &err);
+    if (!st) st = heap_view_read(&form, &view, &err);
     if (st)
         reply_error(&req->reply, st, &err);
     else
-        answer(req, &range);
+        answer(req, &view);
 }

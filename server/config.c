@@ -73,7 +73,7 @@ static const struct flag flags[] = {
     {"web.enable-lifecycle", FLAG_SWITCH, FIELD(web_lifecycle), "false", 0, 0, NULL,
      "Allow POST /-/quit and /-/reload."},
     {"web.enable-admin-api", FLAG_SWITCH, FIELD(web_admin), "false", 0, 0, NULL,
-     "Allow looking inside: /debug/heap."},
+     "Allow looking inside, /debug/heap, and giving free memory back, POST /debug/heap/release."},
     {"web.enable-remote-write-receiver", FLAG_SWITCH, FIELD(web_remote_write), "true", 0, 0, NULL,
      "Accept remote write on /api/v1/write."},
     {"storage.path", FLAG_TEXT, FIELD(storage_path), "./data", 0, 0, NULL,

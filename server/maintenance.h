@@ -52,8 +52,9 @@ struct maintenance {
     struct gauge lazyfree_bytes; /* resident still, though the heap gave it back */
     struct histogram rounds;     /* durations of storage_maintain */
     struct counter scavenge_ns;  /* CPU time of giving pages back */
-    struct gauge cpu_ns;         /* CPU time of the maintain thread so far */
-    int64_t start_ns;            /* monotonic; constant */
+    struct counter forced_releases; /* by request */
+    struct gauge cpu_ns;            /* CPU time of the maintain thread so far */
+    int64_t start_ns;               /* monotonic; constant */
 };
 
 /* m is zeroed. ERR_IO: no threads; what was started is stopped again. */

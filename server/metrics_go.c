@@ -71,6 +71,25 @@ static void write_system(const struct metric_sink *sink, const struct memstats *
     metric_rows(sink, rows, ARRAY_COUNT(rows));
 }
 
+/* Go's client counts cycles of its collector by what began them. */
+static void write_cycles(const struct hearth *h, const struct metric_sink *sink)
+{
+    uint64_t sweeps = counter_read(&storage_sweep_times(h->storage)->sweeps);
+    uint64_t forced = counter_read(&h->maintenance.forced_releases);
+    const struct metric_row rows[] = {
+        {"go_gc_cycles_automatic_gc_cycles_total", METRIC_COUNTER,
+         "Sweeps over all series when a window ends; nothing else is collected here.",
+         (double)sweeps},
+        {"go_gc_cycles_forced_gc_cycles_total", METRIC_COUNTER,
+         "Times that free memory was given back by POST /debug/heap/release; nothing is collected "
+         "then.",
+         (double)forced},
+        {"go_gc_cycles_total_gc_cycles_total", METRIC_COUNTER, "The sum of the two.",
+         (double)(sweeps + forced)},
+    };
+    metric_rows(sink, rows, ARRAY_COUNT(rows));
+}
+
 static void write_upkeep(const struct hearth *h, const struct metric_sink *sink)
 {
     const struct sweep_times *times = storage_sweep_times(h->storage);
@@ -153,6 +172,7 @@ void metrics_collect_go(const struct hearth *h, const struct metric_sink *sink,
     write_objects(sink, stats);
     write_system(sink, stats);
     write_upkeep(h, sink);
+    write_cycles(h, sink);
     write_by_size(sink, stats, "go_gc_heap_allocs_by_size_bytes",
                   "Objects allocated, by size of their class.", false);
     write_by_size(sink, stats, "go_gc_heap_frees_by_size_bytes",

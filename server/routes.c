@@ -35,6 +35,7 @@ static const struct route routes[] = {
     {"/api/v1/status/walreplay", HTTP_GET, API | EARLY, api_status_walreplay},
     {"/metrics", HTTP_GET, EARLY, api_metrics},
     {"/debug/heap", HTTP_GET, API | EARLY, api_debug_heap},
+    {"/debug/heap/release", HTTP_POST, ROUTE_POOLED, api_debug_heap_release},
     {"/", PROBE, 0, api_root},
     {"/-/healthy", PROBE, EARLY, api_healthy},
     {"/-/ready", PROBE, 0, api_ready},

@@ -23,6 +23,7 @@ START_TEST(it_tells_sums_and_blocks_or_a_range_of_spans)
     expect_contains(answer, 200, "\"BySize\":[{\"Size\":0,");
     expect_contains(answer, 200, "\"fragmentation\":{\"roundingBytes\":");
     expect_contains(answer, 200, "\"owner\":\"series\"");
+    expect_contains(answer, 200, "\"regions\":[");
     expect_contains(answer, 200, "\"blocks\":[{\"page\":0,");
     answer = served_get(&s, "/debug/heap?detail=spans&from=1&pages=1");
     expect_contains(answer, 200, "\"spans\":[{\"page\":1,");
@@ -39,6 +40,7 @@ START_TEST(wrong_parameters_are_refused)
     expect_contains(served_get(&s, "/debug/heap?detail=spans&pages=0"), 400, "between 1 and 65536");
     expect_contains(served_get(&s, "/debug/heap?detail=spans&pages=65537"), 400, "between 1 and");
     expect_contains(served_get(&s, "/debug/heap?from=x"), 400, "from");
+    expect_contains(served_get(&s, "/debug/heap?from=4294967295"), 400, "\\\"from\\\": must be");
     served_close(&s);
 }
 END_TEST
