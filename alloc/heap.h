@@ -92,7 +92,8 @@ enum heap_pressure {
     HEAP_CALM, /* the start */
     HEAP_SOFT, /* keep nothing at hand that others could use: heap_flush_thread after a piece of
                   work */
-    HEAP_HARD  /* take no new data in */
+    HEAP_HARD, /* begin nothing new that stays */
+    HEAP_FULL  /* take no new data in */
 };
 void heap_set_pressure(enum heap_pressure pressure);
 enum heap_pressure heap_pressure(void);

@@ -3,7 +3,8 @@
  *
  * The good samples of a request are kept whatever happens to the bad ones; the answer is then 400
  * and says how many were refused for which reason, and names the first ones. 503 asks the sender to
- * come again: memory is short, or the log did not take the batch.
+ * come again: memory is short (for series that are not known yet at first, for all samples in the
+ * end), or the log did not take the batch.
  */
 #include <inttypes.h>
 #include <strings.h>
@@ -99,7 +100,7 @@ static enum status stage(struct appender *app, struct remote_write *rw,
 }
 
 /* Decode, stage, commit. *result and *refusals are complete when OK comes back. */
-static enum status write_body(struct request *req, struct append_result *result,
+static enum status write_body(struct request *req, bool known_only, struct append_result *result,
                               struct refusals *refusals, struct error *err)
 {
     struct remote_write rw;
@@ -110,6 +111,7 @@ static enum status write_body(struct request *req, struct append_result *result,
     enum status st = frame_decode(req->body, FRAME_DECODED_BYTES_MAX, &req->mem, &body, err);
     if (!st) st = appender_begin(req->app->storage, &req->mem, &app, err);
     if (st) return st;
+    if (known_only) appender_refuse_new_series(app);
     remote_write_open(&rw, body, &req->mem);
     while ((st = remote_write_next(&rw, &series, &more, err)) == OK && more) {
         st = stage(app, &rw, &series, refusals, err);
@@ -131,6 +133,7 @@ static void count_result(struct write_counters *counters, const struct append_re
     counter_add(&counters->duplicates, result->duplicates);
     for (size_t i = 0; i < REFUSED_REASON_COUNT; i++)
         if (result->refused[i]) counter_add(&counters->refused[i], result->refused[i]);
+    if (result->refused[REFUSED_NEW_SERIES]) counter_add(&counters->shed_new_series, 1);
     if (refusals->invalid_samples) counter_add(&counters->invalid, refusals->invalid_samples);
     if (refusals->histograms) counter_add(&counters->histograms_refused, refusals->histograms);
 }
@@ -165,7 +168,7 @@ static void answer_refusals(struct request *req, const struct append_result *res
                             const struct refusals *refusals)
 {
     struct buf *out = &req->reply.body;
-    uint64_t for_memory = result->refused[REFUSED_NO_MEMORY];
+    uint64_t for_memory = result->refused[REFUSED_NO_MEMORY] + result->refused[REFUSED_NEW_SERIES];
     reply_plain_error(&req->reply, for_memory > 0 ? 503 : 400,
                       "some samples were refused, all others are stored");
     if (for_memory > 0) reply_add_header(&req->reply, "Retry-After", "5");
@@ -190,12 +193,12 @@ static void answer_failure(struct request *req, enum status st, struct error *er
     reply_error_text(&req->reply, st, err);
 }
 
-static void write_request(struct request *req)
+static void write_request(struct request *req, bool known_only)
 {
     struct append_result result = {0};
     struct refusals refusals = {0};
     struct error err;
-    enum status st = write_body(req, &result, &refusals, &err);
+    enum status st = write_body(req, known_only, &result, &refusals, &err);
     if (st) {
         answer_failure(req, st, &err);
         return;
@@ -218,12 +221,13 @@ void api_write(struct request *req)
         return;
     }
     if (!check_headers(req)) return;
-    if (maintenance_refuses_writes(&h->maintenance)) {
+    enum heap_pressure pressure = maintenance_pressure(&h->maintenance);
+    if (pressure >= HEAP_FULL) {
         enum status st = error_set(&err, ERR_NO_MEMORY, "memory limit reached, try again later");
         answer_failure(req, st, &err);
         return;
     }
     gauge_add(&h->writes.active, 1);
-    write_request(req);
+    write_request(req, pressure >= HEAP_HARD);
     gauge_add(&h->writes.active, -1);
 }

@@ -1,12 +1,14 @@
 /* budget - the arithmetic of memory limits. */
 #include "server/budget.h"
 
+#include <stdbool.h>
+
 #include "base/bits.h"
 
 #define HEADROOM_BYTES_MAX (UINT64_C(256) << 20)
 
 /* The soft line is a twentieth below the hard one: 95 %. */
-enum { HEADROOM_DIVISOR = 4, SOFT_DIVISOR = 20, HYSTERESIS_DIVISOR = 8 };
+enum { HEADROOM_DIVISOR = 4, SOFT_DIVISOR = 20, HYSTERESIS_DIVISOR = 8, QUERY_LEAST_DIVISOR = 8 };
 
 uint64_t budget_resolve(struct config_limit limit, uint64_t base_bytes)
 {
@@ -26,6 +28,11 @@ uint64_t budget_hard_bytes(uint64_t limit_bytes)
     return limit_bytes ? limit_bytes - headroom(limit_bytes) : UINT64_MAX;
 }
 
+uint64_t budget_full_bytes(uint64_t limit_bytes)
+{
+    return limit_bytes ? limit_bytes - headroom(limit_bytes) / 2 : UINT64_MAX;
+}
+
 uint64_t budget_soft_bytes(uint64_t limit_bytes)
 {
     uint64_t hard = budget_hard_bytes(limit_bytes);
@@ -42,14 +49,30 @@ static uint64_t hysteresis(uint64_t limit_bytes)
     return headroom(limit_bytes) / HYSTERESIS_DIVISOR;
 }
 
+/* Whether so much is beyond the line at which a level begins. */
+static bool is_beyond(uint64_t bytes, uint64_t line, enum heap_pressure level,
+                      const struct budget_reading *now, enum heap_pressure before)
+{
+    return bytes > (before >= level ? line - hysteresis(now->limit_bytes) : line);
+}
+
 enum heap_pressure budget_pressure(const struct budget_reading *now, enum heap_pressure before)
 {
-    uint64_t hard = budget_hard_bytes(now->limit_bytes);
-    uint64_t soft = budget_soft_bytes(now->limit_bytes);
-    if (before >= HEAP_HARD) hard -= hysteresis(now->limit_bytes);
-    if (before >= HEAP_SOFT) soft -= hysteresis(now->limit_bytes);
-    if (less_or_none(now->used_bytes, now->idle_bytes) > hard) return HEAP_HARD;
-    return now->used_bytes > soft ? HEAP_SOFT : HEAP_CALM;
+    uint64_t limit = now->limit_bytes;
+    uint64_t kept = less_or_none(now->used_bytes, now->idle_bytes);
+    if (is_beyond(kept, budget_full_bytes(limit), HEAP_FULL, now, before)) return HEAP_FULL;
+    if (is_beyond(kept, budget_hard_bytes(limit), HEAP_HARD, now, before)) return HEAP_HARD;
+    if (is_beyond(now->used_bytes, budget_soft_bytes(limit), HEAP_SOFT, now, before))
+        return HEAP_SOFT;
+    return HEAP_CALM;
+}
+
+uint64_t budget_query_bytes(uint64_t share_bytes, uint64_t room_bytes, uint64_t running)
+{
+    uint64_t own = room_bytes / (running ? running : 1);
+    uint64_t least = share_bytes / QUERY_LEAST_DIVISOR;
+    if (own < least) return least;
+    return own < share_bytes ? own : share_bytes;
 }
 
 uint64_t budget_surplus(const struct budget_reading *now, enum heap_pressure pressure)

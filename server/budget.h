@@ -2,14 +2,17 @@
  * budget - how memory is shared out: the limit, the part a query may take, and what happens on the
  * way up to it.
  *
- *     0 ........ calm ........ soft line ....... hard line .............. limit
- *                              |                 |                        |
- *                              |                 |                        allocation says no
- *                              |                 writes are refused: queries, replies and
- *                              |                 snapshots have the headroom to themselves
- *                              free memory goes back at once, threads keep nothing at hand
+ *     0 ..... calm ..... soft line ..... hard line ..... full line ..... limit
+ *                        |               |               |               |
+ *                        |               |               |               allocation says no
+ *                        |               |               no samples: queries, replies and
+ *                        |               |               snapshots have the rest to themselves
+ *                        |               no new series: those that are known have half of the
+ *                        |               headroom for their samples
+ *                        free memory goes back at once, threads keep nothing at hand, chunks are
+ *                        sealed early, queries share what is left below the limit
  *
- * The soft line counts everything that is held, the hard one only what cannot be given back: free
+ * The soft line counts everything that is held, the others only what cannot be given back: free
  * pages serve the next allocation as well as the system.
  *
  * Pure functions, numbers in and numbers out; maintenance applies them.
@@ -28,6 +31,12 @@ uint64_t budget_resolve(struct config_limit limit, uint64_t base_bytes);
 /* Where the levels begin; UINT64_MAX without a limit (0). */
 uint64_t budget_soft_bytes(uint64_t limit_bytes);
 uint64_t budget_hard_bytes(uint64_t limit_bytes);
+uint64_t budget_full_bytes(uint64_t limit_bytes);
+
+/* What one query may take under pressure: the part of the room below the limit that is its own when
+ * so many run, and no more than share_bytes, what it may take when it is calm. An eighth of that it
+ * may always try for; the limit has the last word. */
+uint64_t budget_query_bytes(uint64_t share_bytes, uint64_t room_bytes, uint64_t running);
 
 struct budget_reading {
     uint64_t limit_bytes; /* 0: none */

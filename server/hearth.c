@@ -39,6 +39,16 @@ static void open_budget(struct hearth *h)
     heap_set_other_bytes(maintenance_other_bytes(0));
 }
 
+uint64_t hearth_query_bytes(const struct hearth *h)
+{
+    if (heap_pressure() == HEAP_CALM) return h->query_arena_bytes;
+    struct query_pool_stats pool;
+    query_pool_stats_read(h->pool, &pool);
+    uint64_t used = heap_used_bytes();
+    uint64_t room = used < h->memory_limit_bytes ? h->memory_limit_bytes - used : 0;
+    return budget_query_bytes(h->query_arena_bytes, room, pool.running);
+}
+
 static enum status open_storage(struct hearth *h, struct error *err)
 {
     struct storage_options options = storage_options_default();

@@ -41,7 +41,7 @@ struct hearth {
     _Atomic int state; /* enum hearth_state */
     int64_t start_ms;  /* wall time */
     uint64_t memory_limit_bytes;
-    uint64_t query_arena_bytes;
+    uint64_t query_arena_bytes; /* when memory is not short */
     struct storage *storage;
     struct durability *durability;
     struct engine engine;
@@ -62,5 +62,8 @@ MUST_USE enum status hearth_open(const struct config *config, struct hearth **ou
 MUST_USE enum status hearth_recover(struct hearth *h, struct error *err);
 /* Refuse new requests, finish the running ones, take a snapshot when recovery was through. */
 void hearth_close(struct hearth *h);
+
+/* What a query that starts now may take. */
+uint64_t hearth_query_bytes(const struct hearth *h);
 
 #endif

@@ -31,14 +31,21 @@ static struct budget_reading read_budget(const struct maintenance *m)
 static void log_pressure(enum heap_pressure before, enum heap_pressure now,
                          const struct budget_reading *reading)
 {
-    if (now == HEAP_HARD && before != HEAP_HARD)
-        log_warn("memory", "near the limit, writes are refused",
-                 "used_bytes=%" PRIu64 " limit_bytes=%" PRIu64, reading->used_bytes,
-                 reading->limit_bytes);
-    if (now != HEAP_HARD && before == HEAP_HARD)
-        log_info("memory", "writes are accepted again",
-                 "used_bytes=%" PRIu64 " limit_bytes=%" PRIu64, reading->used_bytes,
-                 reading->limit_bytes);
+    static const struct {
+        enum heap_pressure level;
+        const char *begins;
+        const char *ends;
+    } rows[] = {
+        {HEAP_HARD, "near the limit, new series are refused", "new series are accepted again"},
+        {HEAP_FULL, "at the limit, all samples are refused", "samples are accepted again"}};
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        if (now >= rows[i].level && before < rows[i].level)
+            log_warn("memory", rows[i].begins, "used_bytes=%" PRIu64 " limit_bytes=%" PRIu64,
+                     reading->used_bytes, reading->limit_bytes);
+        if (now < rows[i].level && before >= rows[i].level)
+            log_info("memory", rows[i].ends, "used_bytes=%" PRIu64 " limit_bytes=%" PRIu64,
+                     reading->used_bytes, reading->limit_bytes);
+    }
 }
 
 static void give_back(struct maintenance *m, const struct budget_reading *reading,
@@ -62,10 +69,11 @@ static void measure_memory(struct maintenance *m)
     gauge_set(&m->other_bytes, (int64_t)other);
     heap_set_other_bytes(other);
     enum heap_pressure before = heap_pressure();
-    if (before != HEAP_CALM) heap_flush_thread();
+    if (before != HEAP_CALM) heap_flush_all();
     struct budget_reading reading = read_budget(m);
     enum heap_pressure now = budget_pressure(&reading, before);
     heap_set_pressure(now);
+    storage_hurry(m->options.storage, now != HEAP_CALM);
     log_pressure(before, now, &reading);
     give_back(m, &reading, now);
 }
@@ -155,12 +163,12 @@ double maintenance_cpu_fraction(const struct maintenance *m)
 }
 
 /* Far from the limit this is two atomic loads. Near it every request looks at the exact numbers, so
- * that a burst between two measurements does not eat what is left for queries. */
-bool maintenance_refuses_writes(const struct maintenance *m)
+ * that a burst between two measurements does not eat what is left for others. */
+enum heap_pressure maintenance_pressure(const struct maintenance *m)
 {
     enum heap_pressure before = heap_pressure();
     uint64_t hard = budget_hard_bytes(m->options.memory_limit_bytes);
-    if (before != HEAP_HARD && heap_used_bytes() <= hard) return false;
+    if (before < HEAP_HARD && heap_used_bytes() <= hard) return before;
     struct budget_reading reading = read_budget(m);
-    return budget_pressure(&reading, before) == HEAP_HARD;
+    return budget_pressure(&reading, before);
 }

@@ -7,7 +7,7 @@
  * then has what the disk may have lost, and again every MAINTENANCE_RETRY_MS until it works
  *     wal-sync   every --wal.sync-interval, with --wal.sync=interval
  *
- * Threads: maintenance_refuses_writes from any thread; the rest from main.
+ * Threads: maintenance_pressure from any thread; the rest from main.
  */
 #ifndef HEARTH_SERVER_MAINTENANCE_H
 #define HEARTH_SERVER_MAINTENANCE_H
@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "alloc/heap.h"
 #include "base/counter.h"
 #include "base/histogram.h"
 #include "server/ticker.h"
@@ -67,8 +68,8 @@ void maintenance_stop(struct maintenance *m);
 /* CPU time of expiry and scavenging since the start / CPU time there was, of all cores: 0 to 1. */
 double maintenance_cpu_fraction(const struct maintenance *m);
 
-/* Should writes be answered with 503 now? */
-bool maintenance_refuses_writes(const struct maintenance *m);
+/* The pressure now: beyond the soft line as it is at this moment, below as it was measured last. */
+enum heap_pressure maintenance_pressure(const struct maintenance *m);
 
 /* Resident memory beyond the heap's, measured now; of what the kernel counts as resident,
  * lazyfree_bytes were given back by the heap. */

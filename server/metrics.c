@@ -159,6 +159,8 @@ static void collect_writes(const struct hearth *h, const struct metric_sink *sin
                                                                [REFUSED_TOO_NEW] = "future",
                                                                [REFUSED_CONFLICT] = "conflict",
                                                                [REFUSED_MAX_SERIES] = "max_series",
+                                                               [REFUSED_NEW_SERIES] =
+                                                                   "budget_new_series",
                                                                [REFUSED_NO_MEMORY] = "budget"};
     const struct write_counters *w = &h->writes;
     metric_family(sink, "hearth_write_samples_total", METRIC_COUNTER,
@@ -180,6 +182,8 @@ static void collect_writes(const struct hearth *h, const struct metric_sink *sin
     metric_family(sink, "hearth_shed_total", METRIC_COUNTER,
                   "Requests refused to stay within limits, by kind.");
     metric_labeled(sink, "action", STR("refuse_write"), (double)counter_read(&w->shed));
+    metric_labeled(sink, "action", STR("refuse_new_series"),
+                   (double)counter_read(&w->shed_new_series));
     metric_labeled(sink, "action", STR("refuse_query"), (double)counter_read(&h->queries.refused));
 }
 

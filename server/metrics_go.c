@@ -101,7 +101,7 @@ static void write_upkeep(const struct hearth *h, const struct metric_sink *sink)
     metric_sample(sink, "_count", NULL, 0, (double)counter_read(&times->sweeps));
     const struct metric_row rows[] = {
         {"go_memstats_next_gc_bytes", METRIC_GAUGE,
-         "Bytes at which writes are refused until memory is free again.",
+         "Bytes at which new series are refused until memory is free again.",
          (double)budget_hard_bytes(h->memory_limit_bytes)},
         {"go_memstats_last_gc_time_seconds", METRIC_GAUGE,
          "When the last expiry of a window was through, Unix time; 0: none since the start.",

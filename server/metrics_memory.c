@@ -178,6 +178,7 @@ static void write_owners(const struct hearth *h, const struct metric_sink *sink,
 static void write_budget(const struct hearth *h, const struct metric_sink *sink,
                          const struct memstats *s)
 {
+    enum heap_pressure pressure = heap_pressure();
     const struct metric_row rows[] = {
         {"hearth_memory_budget_bytes", METRIC_GAUGE, "The hard limit of all memory.",
          (double)h->memory_limit_bytes},
@@ -190,11 +191,13 @@ static void write_budget(const struct hearth *h, const struct metric_sink *sink,
         {"hearth_memory_limit_refusals_total", METRIC_COUNTER, "Allocations refused at the limit.",
          (double)s->limit_refusals},
         {"hearth_memory_pressure", METRIC_GAUGE,
-         "0: calm; 1: free memory is given back at once; 2: writes are refused too.",
-         (double)heap_pressure()},
+         "0: calm; 1: free memory is given back at once; 2: new series are refused too; 3: all "
+         "samples are.",
+         (double)pressure},
         {"hearth_memory_writes_refused", METRIC_GAUGE,
-         "1 while writes are refused because memory is short.",
-         heap_pressure() == HEAP_HARD ? 1 : 0},
+         "1 while writes are refused because memory is short.", pressure >= HEAP_FULL},
+        {"hearth_memory_new_series_refused", METRIC_GAUGE,
+         "1 while new series are refused because memory is short.", pressure >= HEAP_HARD},
     };
     metric_rows(sink, rows, ARRAY_COUNT(rows));
 }

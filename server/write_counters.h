@@ -17,7 +17,8 @@ struct write_counters {
     struct counter exemplars_ignored;  /* not kept by this version */
     struct counter histograms_refused; /* native ones, answered with 400 */
     struct counter shed;               /* requests refused for want of memory */
-    struct gauge active;               /* requests being decoded or applied */
+    struct counter shed_new_series; /* requests with samples that were, of series not known yet */
+    struct gauge active;            /* requests being decoded or applied */
 };
 
 #endif

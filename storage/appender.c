@@ -27,6 +27,7 @@ struct staged {
 struct appender {
     struct storage *db;
     struct arena *arena;
+    bool refuses_new_series;
     struct staged_list VEC_OF(struct staged) staged;
 };
 
@@ -52,6 +53,11 @@ enum status appender_begin(struct storage *db, struct arena *a, struct appender 
     app->arena = a;
     *out = app;
     return OK;
+}
+
+void appender_refuse_new_series(struct appender *app)
+{
+    app->refuses_new_series = true;
 }
 
 enum status appender_add(struct appender *app, struct labels labels, const struct sample *samples,
@@ -111,14 +117,15 @@ static bool settle(struct commit *c, const struct staged *staged, const struct s
     }
 }
 
-/* The series of a staged entry. NULL with every remaining sample refused: too many series, or no
- * memory. */
+/* The series of a staged entry. NULL, and *why every sample of it is to be refused. */
 static struct series *find_or_create(struct commit *c, struct shard *sh,
                                      const struct staged *staged, enum sample_refusal *why)
 {
     struct storage *db = c->app->db;
     struct series *s = shard_find(sh, staged->hash, staged->labels);
     if (s) return s;
+    *why = REFUSED_NEW_SERIES;
+    if (c->app->refuses_new_series) return NULL;
     uint64_t live = atomic_fetch_add_explicit(&db->series_live, 1, memory_order_relaxed);
     if (db->options.max_series && live >= db->options.max_series) {
         *why = REFUSED_MAX_SERIES;

@@ -42,6 +42,10 @@ struct append_result {
 MUST_USE enum status appender_begin(struct storage *db, struct arena *a, struct appender **out,
                                     struct error *err);
 
+/* The samples of series that are not known yet are refused (REFUSED_NEW_SERIES): memory is short.
+ */
+void appender_refuse_new_series(struct appender *app);
+
 /* Stage samples of one series. labels: normalized (model/labels.h), with __name__ or not.
  * ERR_NO_MEMORY, ERR_TOO_LARGE: the arena; abort then. */
 MUST_USE enum status appender_add(struct appender *app, struct labels labels,

@@ -181,7 +181,8 @@ static bool start_sweep(struct storage *db)
 {
     struct storage_bounds bounds = expiry_bounds(db);
     if (!expiry_is_due(db->swept_window, bounds.oldest_window, late_chunks(db, &bounds),
-                       db->sweep.ended_ms, clock_wall_ms(), db->grid.chunk_ms))
+                       db->sweep.ended_ms, clock_wall_ms(),
+                       expiry_wait_ms(db->grid.chunk_ms, atomic_load(&db->hurried))))
         return false;
     db->sweep = (struct sweep){.running = true,
                                .oldest_window = bounds.oldest_window,
@@ -206,6 +207,11 @@ bool expiry_round(struct storage *db)
 const struct sweep_times *storage_sweep_times(const struct storage *db)
 {
     return &db->sweep_times;
+}
+
+void storage_hurry(struct storage *db, bool hurried)
+{
+    atomic_store(&db->hurried, hurried);
 }
 
 bool storage_maintain(struct storage *db)

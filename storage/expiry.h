@@ -38,21 +38,28 @@ static inline enum expiry_action expiry_decide(int64_t window, int64_t oldest_wi
 }
 
 /* How far a sweep keeps behind the clock, and how long closed windows with open chunks wait. */
-enum { EXPIRY_BEHIND_MS = 30000, EXPIRY_PARTS = 16 };
+enum { EXPIRY_BEHIND_MS = 30000, EXPIRY_PARTS = 16, EXPIRY_HURRIED_MS = 10000 };
 static inline int64_t expiry_behind_ms(int64_t chunk_ms)
 {
     int64_t part_ms = chunk_ms / EXPIRY_PARTS;
     return part_ms < EXPIRY_BEHIND_MS ? part_ms : EXPIRY_BEHIND_MS;
 }
 
+/* How long they wait; hurried: when memory is short. */
+static inline int64_t expiry_wait_ms(int64_t chunk_ms, bool hurried)
+{
+    int64_t part_ms = chunk_ms / EXPIRY_PARTS;
+    return hurried && part_ms > EXPIRY_HURRIED_MS ? EXPIRY_HURRIED_MS : part_ms;
+}
+
 /* Whether a sweep has to start: the last one that ended dropped all before swept_window, at
  * ended_ms; late_chunks are open in closed windows. */
 static inline bool expiry_is_due(int64_t swept_window, int64_t oldest_window, uint64_t late_chunks,
-                                 int64_t ended_ms, int64_t now_ms, int64_t chunk_ms)
+                                 int64_t ended_ms, int64_t now_ms, int64_t wait_ms)
 {
     if (oldest_window > swept_window) return true;
     if (late_chunks == 0) return false;
-    return now_ms < ended_ms || bits_sub_clamped(now_ms, ended_ms) >= chunk_ms / EXPIRY_PARTS;
+    return now_ms < ended_ms || bits_sub_clamped(now_ms, ended_ms) >= wait_ms;
 }
 
 /* The bounds a sweep goes by. */

@@ -32,6 +32,7 @@ struct storage {
     struct shard *shards; /* heap; [shard_count] */
     uint32_t shard_count; /* a power of two */
     _Atomic uint64_t series_live;
+    atomic_bool hurried;
     struct sweep sweep; /* of storage_maintain alone */
     struct sweep_times sweep_times;
     int64_t swept_window;          /* nothing older is held any more; of storage_maintain alone */

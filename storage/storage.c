@@ -174,9 +174,9 @@ int64_t storage_window_start_ms(const struct storage *db, int64_t window)
 const char *sample_refusal_name(enum sample_refusal reason)
 {
     static const char *const names[REFUSED_REASON_COUNT] = {
-        [REFUSED_TOO_OLD] = "too_old",     [REFUSED_TOO_NEW] = "too_new",
-        [REFUSED_CONFLICT] = "conflict",   [REFUSED_MAX_SERIES] = "max_series",
-        [REFUSED_NO_MEMORY] = "no_memory",
+        [REFUSED_TOO_OLD] = "too_old",       [REFUSED_TOO_NEW] = "too_new",
+        [REFUSED_CONFLICT] = "conflict",     [REFUSED_MAX_SERIES] = "max_series",
+        [REFUSED_NEW_SERIES] = "new_series", [REFUSED_NO_MEMORY] = "no_memory",
     };
     ASSERT(reason >= 0 && reason < REFUSED_REASON_COUNT);
     return names[reason];

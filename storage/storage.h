@@ -56,6 +56,10 @@ void storage_set_journal(struct storage *db, struct journal journal);
  * thread at a time. */
 bool storage_maintain(struct storage *db);
 
+/* Memory is short (or not any more): seal what late samples opened again after seconds instead of
+ * minutes. Any thread. */
+void storage_hurry(struct storage *db, bool hurried);
+
 /* The window a time belongs to, and the retained range by the clock now:
  * [oldest window's start, now + future_ms]. */
 struct storage_bounds {
@@ -74,6 +78,7 @@ enum sample_refusal {
     REFUSED_TOO_NEW,
     REFUSED_CONFLICT,   /* the same time with other bits is there already */
     REFUSED_MAX_SERIES, /* storage_options.max_series */
+    REFUSED_NEW_SERIES, /* appender_refuse_new_series */
     REFUSED_NO_MEMORY,
     REFUSED_REASON_COUNT
 };

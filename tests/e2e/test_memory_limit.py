@@ -76,3 +76,71 @@ def test_the_series_limit_refuses_new_series_only(make):
     assert server.query("count(s)")["result"][0]["value"][1] == "10"
     kept = [item["metric"]["i"] for item in server.query("s")["result"]]
     server.must_write([series({"__name__": "s", "i": kept[0]}, [(t + 1, 2.0)])])
+
+
+def pressure(server):
+    return server.metrics()["hearth_memory_pressure"]
+
+
+def await_measurement(server):
+    """The pressure is measured every second; giving back what is free comes with it."""
+    name = "hearth_scavenger_seconds_total"
+    before = server.metrics()[name]
+    wait_until(lambda: server.metrics()[name] != before, 10)
+
+
+def test_first_new_series_are_refused_then_all_samples(make):
+    server = make("--storage.memory-limit=64MiB", "--self-scrape.interval=0").start()
+    start = now_ms() - 3_600_000
+    known = [{"__name__": "known", "i": f"{i}"} for i in range(500)]
+    server.must_write([series(labels, [(start, 0.5)]) for labels in known])
+
+    def count_known():
+        answer = server.query("count(known)", (start + 4000) / 1000)
+        return int(answer["result"][0]["value"][1])
+
+    # Until there is no room for new ones, the memory of requests under way not counted.
+    refusals = 0
+    number = 0
+    while refusals < 3:
+        reply = fill(server, start, number)
+        refusals = refusals + 1 if reply.code == 503 else 0
+        number += 1
+        if refusals:
+            await_measurement(server)
+    assert int(reply.headers["Retry-After"]) >= 1
+    before = server.metrics()
+    for round in range(1, 4):
+        server.must_write([series(labels, [(start + round * 1000, 0.5)]) for labels in known])
+        reply = fill(server, start, 2000 + round)
+        assert reply.code == 503, reply
+        assert f"new_series: {SERIES_PER_REQUEST}" in reply.text
+    after = server.metrics()
+    refused = 'hearth_samples_refused_total{reason="new_series"}'
+    stored = 'hearth_write_samples_total{outcome="stored"}'
+    shed = 'hearth_shed_total{action="refuse_new_series"}'
+    assert after[refused] - before[refused] == 3 * SERIES_PER_REQUEST
+    assert after[stored] - before[stored] == 3 * len(known)
+    assert after[shed] - before[shed] == 3
+    assert after['hearth_shed_total{action="refuse_write"}'] == 0
+    assert wait_until(lambda: pressure(server) == 2, 10)
+    assert count_known() == len(known)
+
+    # Known ones fill what is left, and then wait, too. Values that do not compress.
+    step = 4
+    for step in range(4, 2000):
+        times = [start + step * 100_000 + k * 1000 for k in range(40)]
+        many = [series(labels, [(t, hash((t, labels["i"])) / 7.0) for t in times])
+                for labels in known]
+        reply = server.write(many)
+        if reply.code != 204:
+            break
+    assert reply.code == 503, reply
+    assert int(reply.headers["Retry-After"]) >= 1
+    assert "memory" in reply.text
+    assert wait_until(lambda: pressure(server) == 3, 10)
+    reply = server.write([series(known[0], [(start + 4_000, 1.0)])])
+    assert reply.code == 503, reply
+    assert server.metrics()['hearth_shed_total{action="refuse_write"}'] >= 1
+    assert count_known() == len(known)
+    assert server.metrics()["process_resident_memory_bytes"] < (64 << 20) * 1.25

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "alloc/memstats.h"
 #include "base/endian.h"
 #include "base/varint.h"
 #include "tests/unit/server/served.h"
@@ -174,6 +175,49 @@ START_TEST(short_memory_is_503_with_retry_after)
 }
 END_TEST
 
+/* Between the hard and the full line by the middle, with enough memory held for what comes and goes
+ * not to matter. */
+static void set_pressure_hard(void)
+{
+    struct memstats stats;
+    memstats_read(&stats);
+    uint64_t kept = heap_used_bytes() - (stats.heap_idle - stats.heap_released);
+    s.app->maintenance.options.memory_limit_bytes = kept / 13 * 16;
+}
+
+START_TEST(when_memory_is_short_known_series_go_on_and_new_ones_are_refused)
+{
+    enum { HOARD_BYTES = 100 << 20 };
+    open_server();
+    maintenance_stop(&s.app->maintenance);
+    void *hoard = heap_alloc(HOARD_BYTES, HEAP_HTTP);
+    ck_assert_ptr_nonnull(hoard);
+    int64_t now_ms = clock_wall_ms();
+    add_series(now_ms, 1, "__name__", "known", NULL);
+    ck_assert_int_eq(send_message().code, 204);
+    set_pressure_hard();
+    ck_assert_int_eq(maintenance_pressure(&s.app->maintenance), HEAP_HARD);
+    add_series(now_ms + 1, 2, "__name__", "known", NULL);
+    ck_assert_int_eq(send_message().code, 204);
+    add_series(now_ms + 2, 3, "__name__", "known", NULL);
+    add_series(now_ms + 2, 4, "__name__", "new", NULL);
+    struct answer answer = send_message();
+    expect_header(answer, "Retry-After: 5");
+    expect_contains(answer, 503, "stored: 1\n");
+    expect_contains(answer, 503, "new_series: 1\n");
+    expect_contains(answer, 503, "new_series: series new, timestamp");
+    ck_assert_uint_eq(counter_read(&s.app->writes.stored), 3);
+    ck_assert_uint_eq(counter_read(&s.app->writes.refused[REFUSED_NEW_SERIES]), 1);
+    ck_assert_uint_eq(counter_read(&s.app->writes.shed_new_series), 1);
+    ck_assert_uint_eq(counter_read(&s.app->writes.shed), 0);
+    s.app->maintenance.options.memory_limit_bytes = s.app->memory_limit_bytes;
+    add_series(now_ms + 2, 4, "__name__", "new", NULL);
+    ck_assert_int_eq(send_message().code, 204);
+    heap_free(hoard, HOARD_BYTES, HEAP_HTTP);
+    served_close(&s);
+}
+END_TEST
+
 START_TEST(the_receiver_can_be_switched_off)
 {
     message_size = 0;
@@ -187,4 +231,5 @@ SUITE(api_write, a_good_request_is_204_and_readable_at_once,
       types_and_encodings_that_are_not_ours_are_415, bodies_that_do_not_decode_are_400_with_words,
       bad_series_are_named_and_the_good_ones_stored,
       the_same_again_is_fine_and_another_value_is_not, short_memory_is_503_with_retry_after,
+      when_memory_is_short_known_series_go_on_and_new_ones_are_refused,
       the_receiver_can_be_switched_off)

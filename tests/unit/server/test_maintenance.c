@@ -85,7 +85,7 @@ START_TEST(memory_that_is_not_ours_is_measured)
         thread_sleep_ms(10);
     }
     ck_assert_uint_gt(maintenance_other_bytes(0), 100 << 10);
-    ck_assert(!maintenance_refuses_writes(&s.app->maintenance));
+    ck_assert_int_eq(maintenance_pressure(&s.app->maintenance), HEAP_CALM);
     served_close(&s);
 }
 END_TEST
@@ -148,14 +148,20 @@ START_TEST(pressure_follows_what_is_held_and_free_pages_go_back)
     served_open(&s, "--storage.memory-limit=1GiB", "--self-scrape.interval=0", NULL);
     uint64_t soft = budget_soft_bytes(s.app->memory_limit_bytes);
     uint64_t hard = budget_hard_bytes(s.app->memory_limit_bytes);
+    uint64_t full = budget_full_bytes(s.app->memory_limit_bytes);
     await_pressure(HEAP_CALM);
+    ck_assert_uint_eq(hearth_query_bytes(s.app), s.app->query_arena_bytes);
     hoard_until(&hoard, soft, HEAP_SOFT);
-    ck_assert(!maintenance_refuses_writes(&s.app->maintenance));
+    ck_assert_int_eq(maintenance_pressure(&s.app->maintenance), HEAP_SOFT);
     hoard_until(&hoard, hard, HEAP_HARD);
-    ck_assert(maintenance_refuses_writes(&s.app->maintenance));
+    ck_assert_int_eq(maintenance_pressure(&s.app->maintenance), HEAP_HARD);
+    ck_assert_uint_lt(hearth_query_bytes(s.app), s.app->query_arena_bytes);
+    hoard_until(&hoard, full, HEAP_FULL);
+    ck_assert_int_eq(maintenance_pressure(&s.app->maintenance), HEAP_FULL);
+    ck_assert_uint_le(hearth_query_bytes(s.app), s.app->query_arena_bytes / 2);
     while (hoard.count > 0)
         heap_free(hoard.items[--hoard.count], HOARD_STEP_BYTES, HEAP_HTTP);
-    ck_assert(!maintenance_refuses_writes(&s.app->maintenance)); /* at once */
+    ck_assert_int_le(maintenance_pressure(&s.app->maintenance), HEAP_SOFT); /* at once */
     await_pressure(HEAP_CALM);
     ck_assert_uint_le(heap_used_bytes(), soft);
     served_close(&s);

@@ -96,6 +96,39 @@ START_TEST(more_series_than_allowed_are_refused_and_known_ones_go_on)
 }
 END_TEST
 
+static struct append_result append_known(struct store *s, struct labels labels, double v)
+{
+    struct appender *app;
+    struct append_result result;
+    struct error err;
+    struct sample samples[2] = {{STORE_NOW_MS, v}, {STORE_NOW_MS + 1, v}};
+    ck_assert_int_eq(appender_begin(s->db, &s->arena, &app, &err), OK);
+    appender_refuse_new_series(app);
+    ck_assert_int_eq(appender_add(app, labels, samples, 2, &err), OK);
+    ck_assert_int_eq(appender_commit(app, &result, &err), OK);
+    return result;
+}
+
+START_TEST(who_wants_no_new_series_gets_none_and_known_ones_go_on)
+{
+    struct store s;
+    struct storage_stats stats;
+    store_open(&s);
+    struct labels known = store_labels(&s.arena, "__name__", "known", NULL);
+    struct labels fresh = store_labels(&s.arena, "__name__", "fresh", NULL);
+    store_append(&s, known, STORE_NOW_MS - 1, 1);
+    ck_assert_uint_eq(append_known(&s, known, 2).stored, 2);
+    struct append_result result = append_known(&s, fresh, 3);
+    ck_assert_uint_eq(result.refused[REFUSED_NEW_SERIES], 2);
+    ck_assert_uint_eq(result.stored, 0);
+    storage_stats_read(s.db, &stats);
+    ck_assert_uint_eq(stats.series, 1);
+    ck_assert_uint_eq(stats.refused[REFUSED_NEW_SERIES], 2);
+    ck_assert_uint_eq(store_append(&s, fresh, STORE_NOW_MS, 1).stored, 1); /* the next one */
+    store_close(&s);
+}
+END_TEST
+
 /* What a journal was told, flattened. */
 struct told {
     size_t calls;
@@ -218,6 +251,7 @@ SUITE(appender, an_acknowledged_sample_is_read_back,
       the_clock_decides_what_is_too_old_and_too_new,
       a_series_of_refused_samples_only_is_not_created,
       more_series_than_allowed_are_refused_and_known_ones_go_on,
+      who_wants_no_new_series_gets_none_and_known_ones_go_on,
       the_journal_is_told_accepted_and_duplicate_samples_and_no_others,
       what_the_journal_refuses_is_not_acknowledged_and_can_be_sent_again,
       one_batch_may_name_a_series_twice_and_many_series, aborting_leaves_nothing)

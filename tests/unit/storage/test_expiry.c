@@ -20,13 +20,13 @@ END_TEST
 
 START_TEST(a_sweep_is_due_when_a_window_expires_and_when_late_chunks_have_waited)
 {
-    ck_assert(expiry_is_due(4, 5, 0, 0, 0, 1600));
-    ck_assert(!expiry_is_due(5, 5, 0, 0, 1000000, 1600));
-    ck_assert(!expiry_is_due(5, 4, 0, 0, 1000000, 1600)); /* the clock went back */
-    ck_assert(!expiry_is_due(5, 5, 7, 1000, 1099, 1600));
-    ck_assert(expiry_is_due(5, 5, 7, 1000, 1100, 1600));
-    ck_assert(expiry_is_due(5, 5, 7, 1000, 999, 1600));    /* the clock went back */
-    ck_assert(expiry_is_due(5, 5, 7, INT64_MIN, 0, 1600)); /* there was no sweep yet */
+    ck_assert(expiry_is_due(4, 5, 0, 0, 0, 100));
+    ck_assert(!expiry_is_due(5, 5, 0, 0, 1000000, 100));
+    ck_assert(!expiry_is_due(5, 4, 0, 0, 1000000, 100)); /* the clock went back */
+    ck_assert(!expiry_is_due(5, 5, 7, 1000, 1099, 100));
+    ck_assert(expiry_is_due(5, 5, 7, 1000, 1100, 100));
+    ck_assert(expiry_is_due(5, 5, 7, 1000, 999, 100));    /* the clock went back */
+    ck_assert(expiry_is_due(5, 5, 7, INT64_MIN, 0, 100)); /* there was no sweep yet */
 }
 END_TEST
 
@@ -156,6 +156,30 @@ START_TEST(series_that_hold_nothing_are_forgotten_with_all_their_memory)
 }
 END_TEST
 
+START_TEST(late_chunks_wait_for_a_part_of_the_window_or_seconds_when_memory_is_short)
+{
+    ck_assert_int_eq(expiry_wait_ms(4 * HOUR_MS, false), HOUR_MS / 4);
+    ck_assert_int_eq(expiry_wait_ms(4 * HOUR_MS, true), EXPIRY_HURRIED_MS);
+    ck_assert_int_eq(expiry_wait_ms(1600, true), 100);
+    struct store s;
+    store_open(&s);
+    struct labels labels = store_labels(&s.arena, "__name__", "late", NULL);
+    store_append(&s, labels, STORE_NOW_MS, 1);
+    clock_advance(4 * HOUR_MS);
+    store_settle(&s);
+    const struct counter *sweeps = &storage_sweep_times(s.db)->sweeps;
+    ck_assert_uint_eq(counter_read(sweeps), 1);
+    store_append(&s, labels, STORE_NOW_MS - 1000, 2);
+    clock_advance(EXPIRY_HURRIED_MS);
+    store_settle(&s);
+    ck_assert_uint_eq(counter_read(sweeps), 1);
+    storage_hurry(s.db, true);
+    store_settle(&s);
+    ck_assert_uint_eq(counter_read(sweeps), 2);
+    store_close(&s);
+}
+END_TEST
+
 START_TEST(a_closed_window_keeps_no_late_run)
 {
     struct store s;
@@ -226,5 +250,6 @@ SUITE(expiry, deciding_what_to_do_with_a_chunk,
       a_sweep_is_due_when_a_window_expires_and_when_late_chunks_have_waited,
       forty_hours_pass_and_memory_returns_to_the_same_level,
       series_that_hold_nothing_are_forgotten_with_all_their_memory,
-      a_closed_window_keeps_no_late_run, a_round_is_bounded,
+      a_closed_window_keeps_no_late_run,
+      late_chunks_wait_for_a_part_of_the_window_or_seconds_when_memory_is_short, a_round_is_bounded,
       a_clock_that_goes_back_loses_nothing_and_breaks_nothing)
