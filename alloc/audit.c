@@ -3,8 +3,10 @@
 
 #include "alloc/cache.h"
 #include "alloc/central.h"
+#include "alloc/live.h"
 #include "alloc/memstats.h"
 #include "alloc/os.h"
+#include "alloc/page_heap.h"
 #include "alloc/region.h"
 #include "alloc/transfer.h"
 #include "base/assert.h"
@@ -47,6 +49,36 @@ static void compare(const struct walk *walk, const struct memstats *books)
     ASSERT(walk->large_bytes == large_bytes);
 }
 
+/* Walked by visitors: the class of the span that is visited, and what its objects add to. */
+struct owners_walk {
+    unsigned size_class;
+    struct memstats_owners found;
+};
+
+static void add_object(void *arg, const struct live_note *note, uint64_t bytes)
+{
+    struct owners_walk *walk = arg;
+    unsigned tag = note->owner - 1u;
+    walk->found.objects[walk->size_class][tag]++;
+    if (walk->size_class == SIZE_CLASS_LARGE) walk->found.large_bytes[tag] += bytes;
+}
+
+static void add_span(void *arg, struct span *span)
+{
+    struct owners_walk *walk = arg;
+    walk->size_class = span->size_class;
+    live_visit(span, add_object, walk);
+}
+
+static void compare_owners(const struct memstats_owners *found, const struct memstats_owners *books)
+{
+    for (unsigned t = 0; t < HEAP_TAG_COUNT; t++) {
+        for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
+            ASSERT(found->objects[c][t] == books->objects[c][t]);
+        ASSERT(found->large_bytes[t] == books->large_bytes[t]);
+    }
+}
+
 /* A thread that stands still in the middle has taken an object and not counted it, or the reverse.
  * Whoever is outside has done and counted all it began, for everybody to see after the barrier. */
 static bool others_are_outside(void)
@@ -65,16 +97,21 @@ static bool others_are_outside(void)
  * makes a difference between the two, and what did not end is seen. */
 bool audit_books(void)
 {
+    struct owners_walk owners = {0};
+    struct memstats_owners owner_books;
     struct memstats before;
     struct memstats after;
     memstats_read(&before);
     if (!others_are_outside()) return false;
     struct walk walk = take_walk(&before);
+    memstats_read_owners(&owner_books);
+    if (HEARTH_DEBUG) page_heap_visit(add_span, &owners);
     if (!others_are_outside()) return false;
     memstats_read(&after);
     if (before.mallocs != after.mallocs || before.frees != after.frees ||
         before.heap_inuse != after.heap_inuse)
         return false;
     compare(&walk, &after);
+    if (HEARTH_DEBUG) compare_owners(&owners.found, &owner_books);
     return true;
 }

@@ -5,6 +5,8 @@
  *     by class   slots of its spans - slots free in them - objects in caches = objects in the books
  *     large      pages in use - those of class spans - spans in caches - what no object of a
  *                region is in = bytes in the books, those of regions included
+ *     by owner   in debug builds, class by class: what the notes of live objects say (alloc/live)
+ *                = objects in the books; of large ones the bytes, too
  *
  * Threads: any, but the two can be compared only while nobody allocates or frees: the caller sees
  * to that, or is told. Contents of other threads' caches are read without a lock.

@@ -264,8 +264,8 @@ void *heap_alloc(size_t size, enum heap_tag tag)
     bin->top = top;
     tally_bump(&bin->tally.mallocs[tag]);
     tally_grow(&cache->requested.given_bytes[tag], size);
+    live_mark(p, size, tag); /* still inside: an audit compares notes and tallies */
     cache_leave();
-    live_mark(p, size, tag);
     poison_show(p, size);
     return p;
 }

@@ -223,6 +223,20 @@ void memstats_read(struct memstats *out)
     fill_external(out);
 }
 
+void memstats_read_owners(struct memstats_owners *out)
+{
+    struct sums sums;
+    memset(out, 0, sizeof(*out));
+    read_sums(&sums);
+    for (unsigned t = 0; t < HEAP_TAG_COUNT; t++) {
+        uint64_t in_regions = tally_read(&tally_regions.large.malloc_bytes[t]) -
+                              tally_read(&tally_regions.large.free_bytes[t]);
+        out->large_bytes[t] = sums.large_malloc_bytes[t] - sums.large_free_bytes[t] - in_regions;
+        for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
+            out->objects[c][t] = sums.mallocs[c][t] - sums.frees[c][t];
+    }
+}
+
 void memstats_check(const struct memstats *s)
 {
     uint64_t bytes = 0;

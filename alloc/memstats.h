@@ -77,6 +77,14 @@ struct memstats {
 
 void memstats_read(struct memstats *out);
 
+/* Live objects by class and owner, and the bytes of the large ones (class 0) by owner; those of
+ * regions aside. */
+struct memstats_owners {
+    uint64_t objects[MEMSTATS_CLASSES_MAX][HEAP_TAG_COUNT];
+    uint64_t large_bytes[HEAP_TAG_COUNT];
+};
+void memstats_read_owners(struct memstats_owners *out);
+
 /* Aborts when an identity does not hold. */
 void memstats_check(const struct memstats *s);
 

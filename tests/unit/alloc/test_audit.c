@@ -6,6 +6,7 @@
 #include "alloc/cache.h"
 #include "alloc/central.h"
 #include "alloc/heap.h"
+#include "alloc/region.h"
 #include "alloc/size_class.h"
 #include "alloc/tally.h"
 #include "base/thread.h"
@@ -86,6 +87,48 @@ static void count_untaken_large(void)
     (void)!audit_books();
 }
 
+/* Of two objects of a class, one is counted for another owner than it has. */
+static void count_for_another_owner(void)
+{
+    tally_add(&tally_shared.rows[size_class_of(100)].mallocs[HEAP_LABELS], 1);
+    tally_add(&tally_shared.rows[size_class_of(100)].frees[HEAP_QUERY], 1);
+    (void)!audit_books();
+}
+
+static void count_large_bytes_for_another_owner(void)
+{
+    tally_add(&tally_shared.large.malloc_bytes[HEAP_LABELS], HEAP_PAGE_BYTES);
+    tally_add(&tally_shared.large.free_bytes[HEAP_QUERY], HEAP_PAGE_BYTES);
+    (void)!audit_books();
+}
+
+/* Only debug builds know the owner of an object. */
+START_TEST(a_wrong_owner_ends_the_process_too)
+{
+    void *small = heap_alloc(100, HEAP_QUERY);
+    void *large = heap_alloc(100000, HEAP_QUERY);
+    ck_assert(audit_books());
+    ck_assert_int_eq(dies(count_for_another_owner), HEARTH_DEBUG);
+    ck_assert_int_eq(dies(count_large_bytes_for_another_owner), HEARTH_DEBUG);
+    heap_free(small, 100, HEAP_QUERY);
+    heap_free(large, 100000, HEAP_QUERY);
+}
+END_TEST
+
+START_TEST(regions_are_no_ones_objects_in_the_walk)
+{
+    struct region r;
+    region_init(&r, HEAP_CHUNKS);
+    ck_assert(region_alloc(&r, 100) != REGION_NONE);
+    ck_assert(region_alloc(&r, 100000) != REGION_NONE);
+    ck_assert(audit_books());
+    region_delete(&r, 100);
+    ck_assert(audit_books());
+    region_release(&r);
+    ck_assert(audit_books());
+}
+END_TEST
+
 START_TEST(a_difference_ends_the_process)
 {
     void *keeps_the_span = heap_alloc(100, HEAP_QUERY);
@@ -140,4 +183,5 @@ START_TEST(nothing_is_said_while_a_thread_is_inside)
 END_TEST
 
 SUITE(audit, the_books_are_what_a_walk_finds, what_another_thread_did_and_left_is_counted,
-      a_difference_ends_the_process, nothing_is_said_while_a_thread_is_inside)
+      a_difference_ends_the_process, a_wrong_owner_ends_the_process_too,
+      regions_are_no_ones_objects_in_the_walk, nothing_is_said_while_a_thread_is_inside)
