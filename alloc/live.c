@@ -131,6 +131,19 @@ static void check_unwritten(const struct live_slot *slot)
     if (at < slot->bytes) end("written to after it was freed", slot->start + at, slot);
 }
 
+static uint64_t filled_bytes(const struct live_slot *slot)
+{
+    return slot->bytes < LIVE_LARGE_BYTES ? slot->bytes : LIVE_LARGE_BYTES;
+}
+
+/* A large object that is free, as far as it was filled. */
+static void check_filled(const struct live_slot *slot)
+{
+    uint64_t bytes = filled_bytes(slot);
+    size_t at = first_written(slot->start, bytes);
+    if (at < bytes) end("written to after it was freed", slot->start + at, slot);
+}
+
 static void check_slack(const struct live_slot *slot, struct live_note note)
 {
     const uint8_t *slack = slot->start + slot->bytes - note.slack;
@@ -144,14 +157,15 @@ void live_debug_mark(void *p, size_t size, enum heap_tag tag)
     struct live_slot slot = find(p);
     struct live_note note = load(slot.note);
     if (note.owner) end("handed out twice", p, &slot);
-    if (slot.size_class == SIZE_CLASS_LARGE)
-        fill((uint8_t *)p + size, slot.bytes - size); /* pages come with anything in them */
-    else
-        check_unwritten(&slot);
+    if (slot.size_class != SIZE_CLASS_LARGE) check_unwritten(&slot);
+    if (note.filled) check_filled(&slot);
+    /* Pages come with anything in them. */
+    if (slot.size_class == SIZE_CLASS_LARGE) fill((uint8_t *)p + size, slot.bytes - size);
     note.slack = (uint16_t)(slot.bytes - size);
     note.allocated = place_take(tag);
     note.owner = (uint8_t)(tag + 1);
     note.open = 0;
+    note.filled = 0;
     note.turn++;
     store(slot.note, note);
 }
@@ -176,7 +190,13 @@ void live_debug_unmark(void *p, size_t size, enum heap_tag tag)
     after.owner = 0;
     after.freed = place_take(tag);
     if (!atomic_compare_exchange_strong(slot.note, &note, after)) end("freed twice", p, &slot);
-    if (slot.size_class != SIZE_CLASS_LARGE) fill(p, slot.bytes);
+    if (slot.size_class != SIZE_CLASS_LARGE) {
+        fill(p, slot.bytes);
+        return;
+    }
+    fill(p, filled_bytes(&slot));
+    after.filled = LIVE_FILLS;
+    store(slot.note, after); /* only now: a walker may look at once */
 }
 
 void live_debug_examine(const void *p, size_t size, enum heap_tag tag)
@@ -234,9 +254,22 @@ __attribute__((no_sanitize("thread"))) static size_t first_written_in_use(const 
     return i;
 }
 
+/* A large object in the cache of some thread, which may hand it out meanwhile. */
+static void check_filled_in_use(const struct live_slot *slot, struct live_note note)
+{
+    uint64_t bytes = filled_bytes(slot);
+    size_t at = first_written_in_use(slot->start, bytes);
+    if (at < bytes && atomic_compare_exchange_strong(slot->note, &note, note))
+        end("written to after it was freed", slot->start + at, slot);
+}
+
 static void check_in_use(const struct live_slot *slot)
 {
     struct live_note note = load(slot->note);
+    if (note.filled) {
+        check_filled_in_use(slot, note);
+        return;
+    }
     /* With no user: in the cache of some thread. */
     if (!LIVE_FILLS || !note.owner || note.open) return;
     const uint8_t *slack = slot->start + slot->bytes - note.slack;
@@ -277,6 +310,21 @@ void live_debug_check_free(const void *p)
     struct live_slot slot = find(p);
     if (load(slot.note).owner) end("in a cache, and with a user", p, &slot);
     check_unwritten(&slot);
+}
+
+void live_debug_fill_unused(void *p, size_t size)
+{
+    fill(p, size);
+}
+
+void live_debug_check_unused(const void *p, size_t size)
+{
+    size_t at = first_written(p, size);
+    if (at == size) return;
+    char text[100];
+    snprintf(text, sizeof(text), "written to where no object is: address=%p",
+             (const void *)((const uint8_t *)p + at));
+    assert_failed(__FILE__, __LINE__, "heap", text);
 }
 
 void live_visit(struct span *span, live_visit_fn *visit, void *arg)

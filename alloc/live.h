@@ -11,13 +11,18 @@
  *     in heap_free     a second free, by any thread; a free under another tag or size; of something
  *                      inside an object; of something that is not ours; a write behind the end,
  *                      into the slack
- *     in heap_alloc    a write into a small object after it was freed, wherever it lay since
+ *     in heap_alloc    a write into a small object after it was freed, wherever it lay since; into
+ *                      the start of a large one, if its pages were kept together for the next of
+ *                      that length: in a thread's cache or in the page heap
  *     in heap_check    both kinds of writes, in all spans and in the thread's own cache
  *
  * What is not caught without a sanitizer: a write behind the end of an object that fills its slot,
- * when the next slot has a user (when it is free, it counts as a write after the free of that one);
- * writes into large objects after their free. Under AddressSanitizer there is no pattern, because
- * alloc/poison makes each of those accesses, and reads as well, end the process by itself.
+ * when the next slot has a user (when it is free, it counts as a write after the free of that one).
+ * Longer slots would catch that, but then classes, cells and the sums of the books were others in
+ * debug builds, and what their tests say of memory would not be true of release builds. Writes into
+ * the pages of large objects that were joined with others after their free. Under AddressSanitizer
+ * there is no pattern, because alloc/poison makes each of those accesses, and reads as well, end
+ * the process by itself.
  *
  * The slack starts behind what the user may use: heap_usable_size gives it away.
  *
@@ -38,14 +43,18 @@
 
 enum { LIVE_PATTERN = 0xD5, LIVE_FILLS = HEARTH_DEBUG && !POISON_ACTIVE };
 
+/* Of a large object that is freed, so much from its start on is filled. */
+enum { LIVE_LARGE_BYTES = 256 << 10 };
+
 /* Eight bytes, changed as one. */
 struct live_note {
     uint16_t slack;     /* bytes of the slot behind the size asked for */
     uint16_t allocated; /* alloc/place: of the last heap_alloc */
     uint16_t freed;     /* and of the last heap_free */
     uint8_t owner;      /* tag + 1; 0: free */
-    uint8_t turn : 7;   /* changes with every use: a walker knows whether it looked at one */
+    uint8_t turn : 6;   /* changes with every use: a walker knows whether it looked at one */
     uint8_t open : 1;   /* the slack is the user's too */
+    uint8_t filled : 1; /* a large object, free: it holds the pattern, as far as that goes */
 };
 
 /* What follows is for debug builds; the inline functions below it are the doors. */
@@ -59,6 +68,8 @@ void live_debug_fill(struct span *span);
 void live_debug_refill(struct span *span, uint32_t pages);
 void live_debug_check_span(struct span *span);
 void live_debug_check_free(const void *p);
+void live_debug_fill_unused(void *p, size_t size);
+void live_debug_check_unused(const void *p, size_t size);
 
 /* p, fresh from its span, a cache or the page heap, goes to a user. */
 static inline void live_mark(void *p, size_t size, enum heap_tag tag)
@@ -119,6 +130,18 @@ static inline void live_check_span(struct span *span)
 static inline void live_check_free(const void *p)
 {
     if (HEARTH_DEBUG) live_debug_check_free(p);
+}
+
+/* size bytes of a region's block that no object is in yet. */
+static inline void live_fill_unused(void *p, size_t size)
+{
+    if (HEARTH_DEBUG) live_debug_fill_unused(p, size);
+}
+
+/* Nobody wrote to them. */
+static inline void live_check_unused(const void *p, size_t size)
+{
+    if (HEARTH_DEBUG) live_debug_check_unused(p, size);
 }
 
 /* Visit every object of a span that is with a user; the span does not go away meanwhile. */

@@ -637,7 +637,7 @@ static void check_span(struct span *span, uint32_t page)
     unsigned size_class = span->state == SPAN_SMALL ? span->size_class : SIZE_CLASS_LARGE;
     for (uint32_t i = 0; i < span->pages; i++)
         ASSERT(page_map.classes[page + i] == size_class);
-    if (span->state == SPAN_LARGE) live_check_span(span);
+    if (span->state == SPAN_LARGE || span->state == SPAN_QUICK) live_check_span(span);
     if (span->state != SPAN_SMALL) return;
     ASSERT(size_class > 0 && size_class < SIZE_CLASS_COUNT);
     ASSERT(span->pages == size_classes[size_class].pages);

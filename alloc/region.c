@@ -3,6 +3,7 @@
 
 #include "alloc/door.h"
 #include "alloc/limit.h"
+#include "alloc/live.h"
 #include "alloc/page_heap.h"
 #include "alloc/page_map.h"
 #include "alloc/poison.h"
@@ -81,13 +82,45 @@ static void count_frees(const struct region *r)
         if (r->objects[c]) tally_add(&tally_regions.rows[c].frees[r->tag], r->objects[c]);
 }
 
+/* The tail of a block that was left for the next is shorter than the object that found no room:
+ * less than a quarter of a block. */
+_Static_assert(REGION_BLOCK_BYTES_MAX / OWN_PAGES_PARTS / REGION_ALIGNMENT <= UINT16_MAX + 1,
+               "the granules of a tail have room");
+
+static uint64_t tail_bytes(const struct span *block)
+{
+    return (uint64_t)block->tail_granules * REGION_ALIGNMENT;
+}
+
+/* Nobody wrote to the last so many bytes of a block. */
+static void check_tail(const struct span *block, uint64_t bytes)
+{
+    const uint8_t *end = page_map_address(block->page) + span_bytes(block);
+    live_check_unused(end - bytes, bytes);
+}
+
+static void check_tails(const struct region *r)
+{
+    for (const struct span *block = r->full; block; block = block->after)
+        check_tail(block, tail_bytes(block));
+    if (r->open) check_tail(r->open, (uint64_t)(r->end - r->at));
+}
+
+/* The open block gets no more objects. */
+static void close_block(struct region *r)
+{
+    if (!r->open) return;
+    r->open->tail_granules = (uint16_t)((r->end - r->at) / REGION_ALIGNMENT);
+    r->open->after = r->full;
+    r->full = r->open;
+    r->open = NULL;
+}
+
 void region_release(struct region *r)
 {
     count_frees(r);
-    if (r->open) {
-        r->open->after = r->full;
-        r->full = r->open;
-    }
+    check_tails(r);
+    close_block(r);
     if (r->full) page_heap_free(r->full);
     if (r->ahead) page_heap_free(r->ahead);
     region_init(r, r->tag);
@@ -109,7 +142,9 @@ struct span *region_take_block(uint64_t bytes)
     bool alone = bytes <= REGION_BLOCK_BYTES_MIN || bytes > REGION_BLOCK_BYTES_MAX;
     struct span *block =
         alone ? page_heap_alloc(pages, SIZE_CLASS_LARGE) : page_heap_alloc_resident(pages);
-    if (block) block->block = true;
+    if (!block) return NULL;
+    block->block = true;
+    live_reset(block); /* it may have been a large object's */
     return block;
 }
 
@@ -147,9 +182,12 @@ static uint64_t alloc_own_pages(struct region *r, uint32_t size)
     struct span *block = region_take_block(bits_align_up(size, HEAP_PAGE_BYTES));
     if (!block) return REGION_NONE;
     count_block(r, block);
+    block->tail_granules = (uint16_t)((span_bytes(block) - rounded(size)) / REGION_ALIGNMENT);
     block->after = r->full;
     r->full = block;
-    return ref_of(page_map_address(block->page));
+    uint8_t *p = page_map_address(block->page);
+    live_fill_unused(p + rounded(size), tail_bytes(block));
+    return ref_of(p);
 }
 
 static bool open_block(struct region *r)
@@ -161,13 +199,11 @@ static bool open_block(struct region *r)
         if (!block) return false;
         count_block(r, block);
     }
-    if (r->open) {
-        r->open->after = r->full;
-        r->full = r->open;
-    }
+    close_block(r);
     r->open = block;
     r->at = page_map_address(block->page);
     r->end = r->at + span_bytes(block);
+    live_fill_unused(r->at, span_bytes(block));
     return true;
 }
 
@@ -250,6 +286,7 @@ void region_check(const struct region *r)
         bytes += span_bytes(r->open);
         ASSERT(base < r->at && r->at <= r->end && r->end == base + span_bytes(r->open));
     }
+    check_tails(r);
     ASSERT(bytes == r->block_bytes);
     ASSERT(r->live_bytes + r->deleted_bytes <= r->block_bytes);
     ASSERT(r->requested_bytes <= r->live_bytes);

@@ -44,10 +44,10 @@ enum {
 struct region {
     uint8_t *at; /* next free byte of the open block */
     uint8_t *end;
-    struct span *open;                  /* the block that `at` is in; NULL at first */
-    struct span *full;                  /* those before it, by after */
-    struct span *ahead;                 /* the next one, if it was taken ahead */
-    uint64_t block_bytes;               /* of all blocks */
+    struct span *open;    /* the block that `at` is in; NULL at first */
+    struct span *full;    /* those before it, by after */
+    struct span *ahead;   /* the next one, if it was taken ahead */
+    uint64_t block_bytes; /* of all blocks */
     uint32_t block_count;
     uint64_t live_bytes;                /* of the objects that are not deleted, rounded */
     uint64_t requested_bytes;           /* of the same, as asked for */
@@ -89,7 +89,8 @@ uint64_t region_unused_bytes(void);
 /* Of those, deleted objects. */
 uint64_t region_deleted_bytes(void);
 
-/* Aborts on a broken invariant. */
+/* Aborts on a broken invariant; in debug builds, and in region_release too, on a write behind the
+ * last object of a block. */
 void region_check(const struct region *r);
 
 #endif

@@ -67,7 +67,10 @@ struct span {
     bool has_bits : 1;     /* SPAN_SMALL */
     bool hollow : 1;       /* SPAN_RELEASED: the page map has no entries but for its ends */
     uint16_t record_bytes; /* of this record, as asked from meta */
-    uint16_t free_slots;   /* those in the span */
+    union {
+        uint16_t free_slots;    /* those in the span */
+        uint16_t tail_granules; /* block: behind the last object, once no more come; of 8 bytes */
+    };
     union {
         uint16_t fresh;      /* without bits: slots from here on never left the span */
         uint16_t gone_slots; /* with bits: free ones on pages that are gone */

@@ -4,7 +4,9 @@
 
 #include <string.h>
 
+#include "alloc/page_heap.h"
 #include "alloc/page_map.h"
+#include "alloc/region.h"
 #include "base/thread.h"
 #include "tests/unit/alloc/death.h"
 #include "tests/unit/suite.h"
@@ -118,6 +120,76 @@ static void write_behind_the_last_slot(void)
     write_at(page_map_address(span->page), span->pages * (size_t)HEAP_PAGE_BYTES - 1);
     heap_check();
 }
+
+static void write_to_a_large_one_and_reuse_it(void)
+{
+    void *p = heap_alloc(100000, HEAP_HTTP);
+    heap_free(p, 100000, HEAP_HTTP);
+    write_at(p, 50000);
+    heap_free(heap_alloc(100000, HEAP_HTTP), 100000, HEAP_HTTP); /* out of the thread's cache */
+}
+
+static void write_to_a_large_one_and_check(void)
+{
+    void *p = heap_alloc(100000, HEAP_HTTP);
+    heap_free(p, 100000, HEAP_HTTP);
+    write_at(p, 99999);
+    heap_check();
+}
+
+static void write_to_a_large_one_in_the_page_heap(void)
+{
+    void *p = heap_alloc(100000, HEAP_HTTP);
+    heap_free(p, 100000, HEAP_HTTP);
+    heap_flush_thread();
+    write_at(p, 0);
+    heap_check();
+}
+
+static void write_to_a_large_one_out_of_the_page_heap(void)
+{
+    void *p = heap_alloc(100000, HEAP_HTTP);
+    heap_free(p, 100000, HEAP_HTTP);
+    heap_flush_thread();
+    write_at(p, 0);
+    heap_free(heap_alloc(100000, HEAP_HTTP), 100000, HEAP_HTTP);
+}
+
+START_TEST(a_write_after_the_free_of_a_large_object_is_found)
+{
+    ck_assert(dies_saying(write_to_a_large_one_and_reuse_it, late_write));
+    ck_assert(dies_saying(write_to_a_large_one_and_check, late_write));
+    ck_assert(dies_saying(write_to_a_large_one_in_the_page_heap, late_write));
+    ck_assert(dies_saying(write_to_a_large_one_out_of_the_page_heap, late_write));
+}
+END_TEST
+
+/* Whatever the pages of a large object are used for next: what is in them then is no late write. */
+START_TEST(pages_of_a_large_object_may_become_anything)
+{
+    enum { BYTES = 64 << 10 };
+    for (int i = 0; i < 4; i++) {
+        heap_free(heap_alloc(BYTES, HEAP_HTTP), BYTES, HEAP_HTTP);
+        heap_flush_thread();
+        struct span *span = region_take_block(BYTES); /* the same run */
+        poison_show(page_map_address(span->page), BYTES);
+        memset(page_map_address(span->page), i, BYTES);
+        page_heap_free(span);
+        heap_check();
+        void *p = heap_alloc(BYTES, HEAP_HTTP);
+        memset(p, i, BYTES);
+        p = heap_resize(p, BYTES, BYTES / 2 + 8192 * i, HEAP_HTTP);
+        ck_assert_ptr_nonnull(p);
+        memset(p, i, BYTES / 2 + 8192 * (size_t)i);
+        heap_free(p, BYTES / 2 + 8192 * (size_t)i, HEAP_HTTP);
+        heap_check();
+        heap_flush_thread();
+        heap_check();
+        heap_scavenge(UINT64_MAX);
+        heap_check();
+    }
+}
+END_TEST
 
 START_TEST(a_write_after_the_free_is_found)
 {
@@ -381,6 +453,8 @@ START_TEST(a_visit_sees_what_is_with_users)
 END_TEST
 
 SUITE(live, a_write_behind_the_end_is_found, a_write_after_the_free_is_found,
-      a_second_free_is_found, a_wrong_free_is_found, broken_records_are_found_by_the_walk,
-      the_last_words_name_the_object_and_its_places, what_usable_size_gives_away_may_be_used,
-      a_free_slot_holds_the_pattern, a_visit_sees_what_is_with_users)
+      a_write_after_the_free_of_a_large_object_is_found,
+      pages_of_a_large_object_may_become_anything, a_second_free_is_found, a_wrong_free_is_found,
+      broken_records_are_found_by_the_walk, the_last_words_name_the_object_and_its_places,
+      what_usable_size_gives_away_may_be_used, a_free_slot_holds_the_pattern,
+      a_visit_sees_what_is_with_users)

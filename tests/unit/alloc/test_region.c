@@ -4,6 +4,9 @@
 #include <string.h>
 
 #include "alloc/memstats.h"
+#include "alloc/page_map.h"
+#include "alloc/poison.h"
+#include "tests/unit/alloc/death.h"
 #include "tests/unit/alloc/random.h"
 #include "tests/unit/suite.h"
 
@@ -187,6 +190,57 @@ START_TEST(a_long_object_gets_pages_of_its_own)
 }
 END_TEST
 
+static struct region watched;
+
+static void write_at(uint64_t ref, size_t at)
+{
+    volatile uint8_t *bytes = region_at(ref);
+    bytes[at] = 1;
+}
+
+static void write_behind_the_last_and_check(void)
+{
+    write_at(region_alloc(&watched, 1000), 1000);
+    region_check(&watched);
+}
+
+static void write_behind_the_last_and_release(void)
+{
+    write_at(region_alloc(&watched, 1000), 1000);
+    region_release(&watched);
+}
+
+static void write_behind_a_long_one(void)
+{
+    write_at(region_alloc(&watched, 100000), 100000);
+    region_check(&watched);
+}
+
+static void write_into_a_block_that_is_full(void)
+{
+    for (int i = 0; i < 6; i++) /* five fit into the first block */
+        if (region_alloc(&watched, 12000) == REGION_NONE) return;
+    region_check(&watched);
+    struct span *first = watched.full;
+    volatile uint8_t *end = page_map_address(first->page + first->pages);
+    end[-1] = 1;
+    region_check(&watched);
+}
+
+START_TEST(a_write_behind_the_last_object_of_a_block_is_found)
+{
+    static const char *const words =
+        POISON_ACTIVE ? "use-after-poison" : "written to where no object is";
+    region_init(&watched, HEAP_CHUNKS);
+    ck_assert(region_alloc(&watched, 100) != REGION_NONE);
+    ck_assert(dies_saying(write_behind_the_last_and_check, words));
+    ck_assert(dies_saying(write_behind_the_last_and_release, words));
+    ck_assert(dies_saying(write_behind_a_long_one, words));
+    ck_assert(dies_saying(write_into_a_block_that_is_full, words));
+    region_release(&watched);
+}
+END_TEST
+
 START_TEST(at_the_limit_nothing_changes)
 {
     struct region r;
@@ -209,4 +263,4 @@ END_TEST
 SUITE(region, objects_fit_exactly_and_tails_are_bounded,
       deleted_objects_are_counted_and_stay_until_the_end, the_blocks_of_one_region_serve_the_next,
       blocks_are_taken_ahead_and_given_back, a_long_object_gets_pages_of_its_own,
-      at_the_limit_nothing_changes)
+      a_write_behind_the_last_object_of_a_block_is_found, at_the_limit_nothing_changes)
