@@ -97,10 +97,14 @@ static void let_time_pass(struct random *r)
     }
 }
 
-static void flush(void)
+/* What is at hand: of this thread, or of all. */
+static void flush(struct random *r)
 {
     tiny_flush_thread();
-    heap_flush_thread();
+    if (random_below(r, 2))
+        heap_flush_thread();
+    else
+        heap_flush_all();
 }
 
 void weather_change(struct walker *w)
@@ -109,7 +113,7 @@ void weather_change(struct walker *w)
     switch (random_below(r, 12)) {
     case 0: heap_scavenge(random_size(r, 64 << 20)); break;
     case 1: let_time_pass(r); break;
-    case 2: flush(); break;
+    case 2: flush(r); break;
     case 3: heap_scavenge_lazily(random_below(r, 2)); break;
     case 4: check_books(r); break;
     case 5:
