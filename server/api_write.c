@@ -85,12 +85,20 @@ static void note_invalid(struct refusals *refusals, const struct remote_series *
     if (text.data) refusals->examples[refusals->example_count++] = text;
 }
 
-/* Stage one series. What is wrong with its labels is noted. */
+/* Stage one series. Its labels are looked at only when nobody knows them; what is wrong with them
+ * is noted. */
 static enum status stage(struct appender *app, struct remote_write *rw,
                          struct remote_series *series, struct refusals *refusals, struct error *err)
 {
-    enum status st = remote_write_read(rw, series, 0, err);
+    size_t label_bytes = 0;
+    struct series *known = appender_expect(app, series->message, &label_bytes);
+    enum status st = remote_write_read(rw, series, label_bytes, err);
     if (st) return st;
+    if (!series->skipped) known = appender_find(app, series->sent);
+    if (known && series->label_count <= REMOTE_LABELS_MAX) {
+        if (series->sample_count == 0) return OK;
+        return appender_add_to(app, known, series->samples, series->sample_count, err);
+    }
     if (remote_write_check(rw, series)) {
         note_invalid(refusals, series, rw->arena);
         return OK;

@@ -8,6 +8,7 @@
 
 #include "alloc/vec.h"
 #include "base/bits.h"
+#include "base/endian.h"
 #include "base/varint.h"
 #include "snapshot/record.h"
 
@@ -15,6 +16,7 @@ enum { LABEL_SAME = 0, LABEL_VALUE = 1, LABEL_NEW = 2 };
 enum { ENTRY_MANY_SAMPLES = 1, ENTRY_LABELS = 2, ENTRY_FLAG_BITS = 2 };
 enum { SAMPLE_TIME = 0x10, SAMPLE_BYTES_MASK = 0x0F };
 enum { SAMPLE_BYTES_MAX = 1 + VARINT_BYTES_MAX + 8 };
+enum { ENTRY_BYTES_MAX = 2 * VARINT_BYTES_MAX }; /* without labels and samples */
 
 /* What defined_in says. */
 enum { NOTE_COPIES_SHIFT = 11, NOTE_ORDINAL_SHIFT = 13, NOTE_COPIES_MASK = 3 };
@@ -102,40 +104,61 @@ static size_t put_sample(uint8_t *at, const struct sample *sample, int64_t previ
         uint64_t delta = (uint64_t)sample->t_ms - (uint64_t)previous_ms;
         n += varint_encode(at + n, bits_zigzag((int64_t)delta));
     }
-    for (int i = 0; i < kept; i++)
-        at[n++] = (uint8_t)(bits >> (56 - 8 * i));
-    return n;
+    bits = htobe64(bits);
+    memcpy(at + n, &bits, sizeof(bits)); /* of which `kept` bytes stay */
+    return n + (size_t)kept;
+}
+
+/* What the entries written so far make shorter in the next one. */
+struct previous {
+    struct labels labels;
+    uint32_t id;
+    int64_t t_ms;
+};
+
+/* The series' head, its labels when `labeled`, its samples. One look whether there is room does for
+ * the head and all samples: entries without labels are most of what is ever logged. */
+static enum status put_entry(struct buf *out, const struct journal_batch *batch,
+                             struct journal_series *series, bool labeled, struct previous *previous,
+                             struct error *err)
+{
+    bool many = series->sample_count != 1;
+    uint64_t head = bits_zigzag((int64_t)series->id - previous->id) << ENTRY_FLAG_BITS |
+                    (labeled ? ENTRY_LABELS : 0) | (many ? ENTRY_MANY_SAMPLES : 0);
+    previous->id = series->id;
+    if (labeled) {
+        struct labels labels;
+        enum status st = journal_labels(batch, series, &labels, err);
+        if (st) return st;
+        put_varint(out, head);
+        put_labels(out, previous->labels, labels);
+        previous->labels = labels;
+    }
+    uint8_t *at = buf_reserve(out, ENTRY_BYTES_MAX + series->sample_count * SAMPLE_BYTES_MAX);
+    if (!at) return buf_status(out, err);
+    const uint8_t *start = at;
+    if (!labeled) at += varint_encode(at, head);
+    if (many) at += varint_encode(at, series->sample_count);
+    for (size_t i = 0; i < series->sample_count; i++) {
+        at += put_sample(at, &series->samples[i], previous->t_ms);
+        previous->t_ms = series->samples[i].t_ms;
+    }
+    out->size += (size_t)(at - start);
+    return OK;
 }
 
 enum status wal_batch_encode(const struct journal_batch *batch, struct wal_place place,
                              struct buf *out, struct error *err)
 {
     size_t start = record_begin(out);
-    struct labels previous = {0};
-    uint32_t previous_id = 0;
-    int64_t previous_ms = 0;
-    for (size_t i = 0; i < batch->series_count && !out->refused; i++) {
-        const struct journal_series *series = &batch->series[i];
-        uint64_t delta = bits_zigzag((int64_t)series->id - previous_id);
-        const struct note note = read_note(series);
-        bool labels = needs_labels(&note, place);
-        bool many = series->sample_count != 1;
-        put_varint(out, delta << ENTRY_FLAG_BITS | (labels ? ENTRY_LABELS : 0) |
-                            (many ? ENTRY_MANY_SAMPLES : 0));
-        previous_id = series->id;
-        if (labels) {
-            put_labels(out, previous, series->labels);
-            previous = series->labels;
-        }
-        if (many) put_varint(out, series->sample_count);
-        for (size_t s = 0; s < series->sample_count; s++) {
-            uint8_t *at = buf_reserve(out, SAMPLE_BYTES_MAX);
-            if (!at) break;
-            out->size += put_sample(at, &series->samples[s], previous_ms);
-            previous_ms = series->samples[s].t_ms;
-        }
+    struct previous previous = {0};
+    enum status st = buf_status(out, err);
+    for (size_t i = 0; i < batch->series_count && !st; i++) {
+        const struct note note = read_note(&batch->series[i]);
+        st = put_entry(out, batch, &batch->series[i], needs_labels(&note, place), &previous, err);
     }
-    if (!out->refused && out->size - start - RECORD_HEADER_BYTES > RECORD_BATCH_MAX)
+    if (st) return st;
+    if (out->size - start - RECORD_HEADER_BYTES > RECORD_BATCH_MAX)
         return error_set(err, ERR_TOO_LARGE, "a batch of %zu bytes; at most %d are logged at once",
                          out->size - start, RECORD_BATCH_MAX);
     record_end(out, start, RECORD_BATCH);

@@ -7,12 +7,20 @@
  * shard's lock once, appends, unlocks, then hands what was accepted to the journal
  * (storage/journal.h says why in this order). Good samples are kept whatever happens to bad ones.
  *
+ * Who has the labels as remote write sends them does not take them apart for series that are there:
+ *
+ *     s = appender_expect(app, message, &label_bytes);     the one that followed last time
+ *     if (!s) s = appender_find(app, labels);              20 times slower
+ *     s ? appender_add_to(app, s, ...) : appender_add(app, labels, ...)
+ *
  * Samples may come in any order inside the retained windows: in order is the fast path, late ones
  * go to the chunk's late run. Same time and same bits: a no-op that still counts as stored (and is
  * logged again). Same time, other bits: refused.
  *
  * Threads: an appender belongs to one thread; any number of appenders at once.
- * Ownership: labels and samples are viewed until commit; storage copies what it keeps.
+ * Ownership: labels and samples are viewed until commit; storage copies what it keeps. A series
+ * that was found stays readable until commit or abort; should it be forgotten meanwhile, it is made
+ * again.
  */
 #ifndef HEARTH_STORAGE_APPENDER_H
 #define HEARTH_STORAGE_APPENDER_H
@@ -21,13 +29,14 @@
 #include "storage/storage.h"
 
 struct appender;
+struct series;
 
 /* What became of a batch. first_refused is for people: up to APPEND_EXAMPLES refusals with series,
  * time and reason, one per line of the answer. */
 enum { APPEND_EXAMPLES = 5 };
 struct append_refusal {
     enum sample_refusal reason;
-    struct labels labels; /* as given to appender_add */
+    struct labels labels; /* of the series; views, or on the appender's arena */
     struct sample sample;
 };
 struct append_result {
@@ -38,7 +47,7 @@ struct append_result {
     size_t example_count;
 };
 
-/* The arena lives at least until commit or abort. */
+/* The arena lives at least until commit or abort, one of which has to come. */
 MUST_USE enum status appender_begin(struct storage *db, struct arena *a, struct appender **out,
                                     struct error *err);
 
@@ -50,6 +59,17 @@ void appender_refuse_new_series(struct appender *app);
  * ERR_NO_MEMORY, ERR_TOO_LARGE: the arena; abort then. */
 MUST_USE enum status appender_add(struct appender *app, struct labels labels,
                                   const struct sample *samples, size_t count, struct error *err);
+
+/* The series whose labels are at the start of the message, in the form of model/label_bytes.h, if
+ * it is one of those that are due by the order of earlier batches; *label_bytes of the message are
+ * compared, more labels may follow. NULL: ask appender_find. */
+struct series *appender_expect(struct appender *app, struct str message, size_t *label_bytes);
+/* The series with these labels, which may be in disorder or not even legal: NULL then, or when
+ * there is none. */
+struct series *appender_find(struct appender *app, struct labels labels);
+/* Stage samples of a series that was found since appender_begin. As appender_add. */
+MUST_USE enum status appender_add_to(struct appender *app, struct series *s,
+                                     const struct sample *samples, size_t count, struct error *err);
 
 /* Apply and log. The appender is finished whatever comes back; *result is always filled.
  *

@@ -390,6 +390,18 @@ uint64_t chunk_bytes(const struct chunk *c)
     return (uint64_t)c->cell_count * CELL_BYTES + c->base_bytes;
 }
 
+void chunk_prefetch(const struct chunk *c)
+{
+    for (size_t at = 0; at < sizeof(*c); at += CACHE_LINE_BYTES)
+        __builtin_prefetch((const char *)c + at);
+}
+
+void chunk_prefetch_end(const struct chunk *c)
+{
+    uint32_t index = c->state.bits % CELL_BITS / WORD_BITS;
+    if (c->last_cell != CELL_NONE) __builtin_prefetch(&cells_at(c->last_cell)->words[index]);
+}
+
 bool chunk_is_plain(const struct chunk *c)
 {
     return !c->base && late_count(c) == 0;

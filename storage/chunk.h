@@ -90,6 +90,11 @@ uint64_t chunk_bytes(const struct chunk *c);
 /* Of those, bytes that no sample is in: the rest of the last cells, and the links. Writer only. */
 uint64_t chunk_spare_bytes(const struct chunk *c);
 
+/* Ask for the memory that chunk_add will look at: the chunk, and once that has come the end of its
+ * stream. Writer only. */
+void chunk_prefetch(const struct chunk *c);
+void chunk_prefetch_end(const struct chunk *c);
+
 /* The stream as it lies in cells. Writer only; there is neither base nor late run. */
 struct chunk_stream {
     uint32_t first_cell;

@@ -30,7 +30,7 @@ static struct directory_segment *segment_at(const struct directory *d, uint32_t 
     return atomic_load_explicit(&d->segments[segment], memory_order_acquire);
 }
 
-static _Atomic uintptr_t *place_of(const struct directory *d, uint32_t local)
+static struct directory_place *place_of(const struct directory *d, uint32_t local)
 {
     uint32_t segment = segment_of(local);
     struct directory_segment *s = segment_at(d, segment);
@@ -39,7 +39,7 @@ static _Atomic uintptr_t *place_of(const struct directory *d, uint32_t local)
 
 static size_t segment_bytes(uint32_t count)
 {
-    return sizeof(struct directory_segment) + count * sizeof(uintptr_t) + count / 8;
+    return sizeof(struct directory_segment) + count * sizeof(struct directory_place) + count / 8;
 }
 
 static uint64_t *free_bits(struct directory_segment *s)
@@ -108,23 +108,26 @@ uint32_t directory_add(struct directory *d, struct series *series)
     DEBUG_ASSERT(free_bits(s)[at / WORD_BITS] >> at % WORD_BITS & 1);
     free_bits(s)[at / WORD_BITS] &= ~(UINT64_C(1) << at % WORD_BITS);
     s->taken++;
-    atomic_store_explicit(&s->places[at], (uintptr_t)series, memory_order_release);
+    atomic_store_explicit(&s->places[at].series, (uintptr_t)series, memory_order_release);
     if (local >= directory_high(d))
         atomic_store_explicit(&d->high, local + 1, memory_order_release);
     return local;
 }
 
+struct directory_place *directory_place(const struct directory *d, uint32_t local)
+{
+    return local < directory_high(d) ? place_of(d, local) : NULL;
+}
+
 struct series *directory_get(const struct directory *d, uint32_t local)
 {
-    if (local >= directory_high(d)) return NULL;
-    const _Atomic uintptr_t *place = place_of(d, local);
-    if (!place) return NULL;
-    return (struct series *)atomic_load_explicit(place, memory_order_acquire);
+    const struct directory_place *place = directory_place(d, local);
+    return place ? directory_series(place) : NULL;
 }
 
 void directory_clear(struct directory *d, uint32_t local)
 {
-    atomic_store_explicit(place_of(d, local), 0, memory_order_release);
+    atomic_store_explicit(&place_of(d, local)->series, 0, memory_order_release);
 }
 
 /* The end of the last segment there is. */
@@ -140,7 +143,7 @@ struct directory_segment *directory_recycle(struct directory *d, uint32_t local)
     uint32_t segment = segment_of(local);
     uint32_t at = local - segment_first(segment);
     struct directory_segment *s = segment_at(d, segment);
-    DEBUG_ASSERT(atomic_load_explicit(&s->places[at], memory_order_relaxed) == 0);
+    DEBUG_ASSERT(atomic_load_explicit(&s->places[at].series, memory_order_relaxed) == 0);
     free_bits(s)[at / WORD_BITS] |= UINT64_C(1) << at % WORD_BITS;
     if (at / WORD_BITS < s->free_from) s->free_from = at / WORD_BITS;
     if (--s->taken > 0) return NULL;

@@ -13,7 +13,10 @@
  * An id that was cleared is not given out again before directory_recycle, which the owner calls
  * when no reader can hold the id any more.
  *
- * Threads: get from any thread inside the epoch; all else under the shard's write lock.
+ * In each place stands its follower, too: the id of the series that came next the last time (of
+ * whichever shard; storage/expect.h). It is a guess, written and read by anyone at any time.
+ *
+ * Threads: get and place from any thread inside the epoch; all else under the shard's write lock.
  */
 #ifndef HEARTH_STORAGE_DIRECTORY_H
 #define HEARTH_STORAGE_DIRECTORY_H
@@ -29,13 +32,18 @@ struct series;
 
 enum { DIRECTORY_SEGMENTS = 26, DIRECTORY_FIRST_BITS = 6 };
 
+struct directory_place {
+    _Atomic uintptr_t series;
+    _Atomic uint32_t follower;
+};
+
 /* On the heap, HEAP_INDEX; behind it as many places as ids, then a bit for each. */
 struct directory_segment {
     struct epoch_node retired; /* first: destroyed through it */
     uint32_t count;            /* of its ids */
     uint32_t taken;            /* ids that are not free */
     uint32_t free_from;        /* no free id in words of bits before this one */
-    _Atomic uintptr_t places[];
+    struct directory_place places[];
 };
 
 struct directory {
@@ -57,6 +65,14 @@ uint32_t directory_add(struct directory *d, struct series *s);
 static inline uint32_t directory_peek(const struct directory *d)
 {
     return d->next;
+}
+
+/* The place of an id, to look at directly; NULL when there is none. Stays as long as the epoch. */
+struct directory_place *directory_place(const struct directory *d, uint32_t local);
+/* The series in a place; NULL when there is none. */
+static inline struct series *directory_series(const struct directory_place *place)
+{
+    return (struct series *)atomic_load_explicit(&place->series, memory_order_acquire);
 }
 
 /* NULL when the id has no series. */

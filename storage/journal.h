@@ -23,10 +23,15 @@
 #include "model/labels.h"
 #include "model/sample.h"
 
+struct arena;
+
+struct series;
+
 /* One series of a batch, valid during the call. */
 struct journal_series {
-    uint32_t id;          /* of the series, in this process */
-    struct labels labels; /* its full label set */
+    uint32_t id;                 /* of the series, in this process */
+    const struct series *series; /* whose labels journal_labels tells; NULL: they are here */
+    struct labels labels;
     /* Owned by the journal, kept in the series and 0 when it is new: in which segment the series'
      * labels were last written, so that they are repeated once a segment and not once a record. */
     _Atomic uint32_t *defined_in;
@@ -35,10 +40,17 @@ struct journal_series {
 };
 
 struct journal_batch {
-    const struct journal_series *series;
+    struct journal_series *series;
     size_t series_count;
+    struct arena *arena; /* for labels that somebody wants to see */
     size_t sample_count; /* of all series */
 };
+
+/* The full label set of a series of the batch, normalized. Most batches are logged without, so it
+ * is only made when it is asked for, once. ERR_NO_MEMORY, ERR_TOO_LARGE from the arena. */
+MUST_USE enum status journal_labels(const struct journal_batch *batch,
+                                    struct journal_series *series, struct labels *out,
+                                    struct error *err);
 
 struct journal {
     void *self;

@@ -17,7 +17,7 @@ struct series *series_create(struct symbols *symbols, struct labels labels, uint
     if (!s) return NULL;
     s->hash = hash;
     s->label_count = (uint16_t)labels.count;
-    s->slots = (uint16_t)slots;
+    s->slots = (uint8_t)slots;
     if (!symbols_acquire(symbols, labels, series_symbols(s))) {
         heap_free(s, bytes, HEAP_SERIES);
         return NULL;
@@ -39,6 +39,28 @@ bool series_has_labels(const struct series *s, struct labels labels)
         if (!str_equal(symbol_text(symbols[i]->name), labels.items[i].name)) return false;
     }
     return true;
+}
+
+size_t series_match(const struct series *s, struct str message)
+{
+    struct symbol *const *symbols = series_symbols(s);
+    const uint8_t *at = (const uint8_t *)message.data;
+    const uint8_t *end = at + message.size;
+    for (size_t i = 0; i < s->label_count; i++) {
+        const struct symbol *symbol = symbols[i];
+        size_t size = symbol->text_at + symbol->size;
+        if (size > (size_t)(end - at) || !label_bytes_equal(at, symbol->bytes, size)) return 0;
+        at += size;
+    }
+    return (size_t)(at - (const uint8_t *)message.data);
+}
+
+void series_prefetch(const struct series *s)
+{
+    const char *start = (const char *)s;
+    enum { LINES_BLIND = 4 }; /* how long it is stands in the first line, which is on its way */
+    for (int i = 0; i < LINES_BLIND; i++)
+        __builtin_prefetch(start + i * CACHE_LINE_BYTES);
 }
 
 bool series_is_empty(const struct series *s)

@@ -26,7 +26,8 @@ struct series {
     uint32_t hash;               /* lower half of labels_hash */
     _Atomic uint32_t defined_in; /* the journal's (storage/journal.h) */
     uint16_t label_count;
-    uint16_t slots;
+    uint8_t slots;
+    bool forgotten;          /* under the shard's write lock: it is out of every index */
     _Atomic uint64_t ring[]; /* [slots], then the symbols */
 };
 
@@ -65,6 +66,13 @@ MUST_USE struct series *series_create(struct symbols *symbols, struct labels lab
 void series_destroy(struct series *s);
 
 bool series_has_labels(const struct series *s, struct labels labels);
+
+/* How many bytes at the start of the message are the series' labels, one after the other in the
+ * form of model/label_bytes.h; 0: others, or none. More labels may follow. */
+size_t series_match(const struct series *s, struct str message);
+
+/* Ask for the memory that series_match and a new sample will look at. */
+void series_prefetch(const struct series *s);
 
 /* No word in any slot, not even one that does not count any more. */
 bool series_is_empty(const struct series *s);

@@ -112,6 +112,7 @@ void shard_forget_series(struct shard *sh, struct series *s)
     id_set_remove(&sh->all, local);
     directory_clear(&sh->directory, local);
     symbols_drop(sh->common->symbols, series_symbols(s), s->label_count);
+    s->forgotten = true;
     gauge_bump(&sh->counters.series, -1);
     counter_add(&sh->counters.series_forgotten, 1);
     epoch_retire(sh->common->epoch, EPOCH_SERIES, &s->retired);
@@ -307,6 +308,57 @@ int shard_add_sample(struct shard *sh, struct series *s, const struct sample *sa
         outcome = add_to_open(sh, s, slot, held.open, sample, scratch);
     if (outcome == CHUNK_APPENDED || outcome == CHUNK_LATE)
         shard_touch_window(sh, slot, sample->t_ms, sample->t_ms);
+    return outcome;
+}
+
+void shard_run_end(struct shard *sh, struct shard_run *run)
+{
+    if (run->appended == 0) return;
+    count_size(sh,
+               (struct chunk_size){
+                   .bytes = run->bytes, .spare_bytes = run->spare_bytes, .samples = run->appended},
+               1);
+    add_open_bytes(&sh->windows[run->slot], run->bytes);
+    shard_touch_window(sh, run->slot, run->t_min_ms, run->t_max_ms);
+    run->appended = run->bytes = run->spare_bytes = 0;
+}
+
+/* The run continues in the window of this time, which the shard has entered. */
+static void run_enter(const struct shard *sh, struct shard_run *run, int64_t t_ms)
+{
+    const struct window_grid *grid = sh->common->grid;
+    run->window = window_of(grid, t_ms);
+    run->slot = window_slot(grid, run->window);
+    run->start_ms = window_start_ms(grid, run->window);
+    run->end_ms = bits_add_clamped(window_end_ms(grid, run->window), 1);
+}
+
+static void run_count(struct shard_run *run, int64_t t_ms, int64_t bytes, int64_t spare_bytes)
+{
+    if (run->appended++ == 0) run->t_min_ms = run->t_max_ms = t_ms;
+    if (t_ms < run->t_min_ms) run->t_min_ms = t_ms;
+    if (t_ms > run->t_max_ms) run->t_max_ms = t_ms;
+    run->bytes += bytes;
+    run->spare_bytes += spare_bytes;
+}
+
+int shard_run_add(struct shard *sh, struct shard_run *run, struct series *s,
+                  const struct sample *sample, struct arena *scratch)
+{
+    int64_t t_ms = sample->t_ms;
+    struct chunk *c = t_ms >= run->start_ms && t_ms < run->end_ms ? shard_run_chunk(run, s) : NULL;
+    if (c && c->window == run->window && chunk_is_plain(c)) {
+        int64_t bytes = (int64_t)chunk_bytes(c);
+        int64_t spare_bytes = (int64_t)chunk_spare_bytes(c);
+        enum chunk_outcome outcome = chunk_add(c, t_ms, sample->v);
+        if (outcome == CHUNK_APPENDED || outcome == CHUNK_LATE)
+            run_count(run, t_ms, (int64_t)chunk_bytes(c) - bytes,
+                      (int64_t)chunk_spare_bytes(c) - spare_bytes);
+        return (int)outcome;
+    }
+    shard_run_end(sh, run);
+    int outcome = shard_add_sample(sh, s, sample, scratch);
+    if (outcome != SHARD_EXPIRED) run_enter(sh, run, t_ms);
     return outcome;
 }
 

@@ -103,6 +103,33 @@ enum { SHARD_EXPIRED = CHUNK_NO_MEMORY + 1 };
 int shard_add_sample(struct shard *sh, struct series *s, const struct sample *sample,
                      struct arena *scratch);
 
+/* Samples that go into open chunks of one window, under one hold of the lock: what they change of
+ * the shard's numbers is summed up and counted at once. Zero: no window yet. */
+struct shard_run {
+    int64_t start_ms; /* of the window; 0 and 0: none */
+    int64_t end_ms;   /* first behind it */
+    int64_t window;
+    uint32_t slot;
+    int64_t appended; /* samples; of those: */
+    int64_t t_min_ms;
+    int64_t t_max_ms;
+    int64_t bytes;
+    int64_t spare_bytes;
+};
+/* shard_add_sample, as a part of the run. */
+int shard_run_add(struct shard *sh, struct shard_run *run, struct series *s,
+                  const struct sample *sample, struct arena *scratch);
+/* Count what the run has summed up; before the lock goes. The run may go on. */
+void shard_run_end(struct shard *sh, struct shard_run *run);
+
+/* The open chunk that the next sample will go into, if there is one: for a look ahead. */
+static inline struct chunk *shard_run_chunk(const struct shard_run *run, const struct series *s)
+{
+    if (!s || run->end_ms == 0) return NULL;
+    uint64_t word = series_word(s, run->slot);
+    return ring_word_is_sealed(word) ? NULL : ring_word_chunk(word);
+}
+
 /* What the slot holds now. */
 static inline struct held shard_hold(const struct shard *sh, const struct series *s, uint32_t slot)
 {

@@ -200,11 +200,17 @@ static struct symbol *symbol_create(struct symbols *s, struct symbol *name, stru
     struct symbol_table *t = table_of(s, hash);
     if (!table_reserve(t)) return NULL;
     if (name ? !family_reserve(&s->families[name->position]) : !family_list_reserve(s)) return NULL;
-    struct symbol *item = heap_alloc(sizeof(*item) + text.size, HEAP_LABELS);
+    struct label label = {.name = name ? symbol_text(name) : (struct str){0}, .value = text};
+    size_t head = name ? label_bytes_head(label) : 0;
+    struct symbol *item = heap_alloc(sizeof(*item) + head + text.size, HEAP_LABELS);
     if (!item) return NULL;
-    *item = (struct symbol){.name = name, .hash = hash, .size = (uint32_t)text.size};
+    *item = (struct symbol){
+        .name = name, .hash = hash, .size = (uint32_t)text.size, .text_at = (uint32_t)head};
     seen_init(&item->seen);
-    if (text.size) memcpy(item->text, text.data, text.size);
+    if (name)
+        label_bytes_put(label, item->bytes);
+    else if (text.size)
+        memcpy(item->bytes, text.data, text.size);
     table_insert(t, item);
     list_add(s, item);
     gauge_add(&s->symbol_count, 1);
@@ -387,7 +393,7 @@ void symbols_init(struct symbols *s, struct epoch *epoch)
 
 static void symbol_destroy(struct symbol *item)
 {
-    heap_free(item, sizeof(*item) + item->size, HEAP_LABELS);
+    heap_free(item, sizeof(*item) + item->text_at + item->size, HEAP_LABELS);
 }
 
 void symbols_release(struct symbols *s)

@@ -13,6 +13,9 @@
  * Each symbol knows in which windows its series have samples (storage/seen.h), so that listing what
  * there was in a part of the retained time does not touch series either.
  *
+ * A value is kept as the bytes of its label in a remote write request, so that series are
+ * recognized by them (series_match).
+ *
  * Symbols live in open-addressed tables (64 of them by hash, so that growing one is short),
  * families in plain arrays.
  *
@@ -21,7 +24,7 @@
  *
  * Threads: one rwlock inside (LOCK_SYMBOLS), taken only for new and forgotten series and by
  * queries. A symbol that was found stays readable until the epoch the finder is in has passed;
- * name, size and text never change.
+ * name, size and bytes never change.
  */
 #ifndef HEARTH_STORAGE_SYMBOLS_H
 #define HEARTH_STORAGE_SYMBOLS_H
@@ -29,7 +32,7 @@
 #include "alloc/arena.h"
 #include "base/counter.h"
 #include "base/lock.h"
-#include "model/labels.h"
+#include "model/label_bytes.h"
 #include "storage/epoch.h"
 #include "storage/seen.h"
 
@@ -39,14 +42,15 @@ struct symbol {
     _Atomic uint32_t refs;     /* series; of a name: its values. Changed under the lock */
     uint32_t position;         /* in its family; of a name: in symbols.families. The lock's */
     uint32_t hash;
-    uint32_t size;
+    uint32_t size;    /* of the text */
+    uint32_t text_at; /* in bytes[] */
     struct seen seen; /* where series that have it have samples; changed under the lock */
-    char text[];
+    uint8_t bytes[];  /* of a value: its label (model/label_bytes.h), which ends with the text */
 };
 
 static inline struct str symbol_text(const struct symbol *s)
 {
-    return (struct str){.data = s->text, .size = s->size};
+    return (struct str){.data = (const char *)s->bytes + s->text_at, .size = s->size};
 }
 
 static inline struct label symbol_label(const struct symbol *value)

@@ -29,7 +29,7 @@ static enum status broken(struct error *err)
 enum status remote_write_next(struct remote_write *rw, struct remote_series *series, bool *more,
                               struct error *err)
 {
-    struct proto_field field;
+    struct proto_field field = {0}; /* gcc -O1 does not see that it is set */
     enum proto_step step;
     while ((step = proto_next(&rw->reader, &field)) == PROTO_FIELD) {
         if (field.number != WRITE_SERIES && field.number != WRITE_METADATA) continue;
@@ -50,7 +50,7 @@ enum status remote_write_next(struct remote_write *rw, struct remote_series *ser
 static bool read_label(struct str message, struct label *out)
 {
     struct proto_reader r = proto_reader_of(message);
-    struct proto_field field;
+    struct proto_field field = {0}; /* gcc -O1 does not see that it is set */
     enum proto_step step;
     *out = (struct label){0};
     while ((step = proto_next(&r, &field)) == PROTO_FIELD) {
@@ -61,10 +61,26 @@ static bool read_label(struct str message, struct label *out)
     return step == PROTO_END;
 }
 
+/* A sample as all senders write it: value, then a time between 2004 and 2109, which takes six
+ * bytes. false: another one, perhaps. */
+static ALWAYS_INLINE bool read_usual_sample(struct str message, struct sample *out)
+{
+    const uint8_t *at = (const uint8_t *)message.data;
+    if (message.size != 16 || at[0] != 0x09 || at[9] != 0x10) return false;
+    uint64_t tail = get_le64(at + 8) >> 16; /* the six bytes of the time */
+    if ((tail & UINT64_C(0x808080808080)) != UINT64_C(0x008080808080)) return false;
+    uint64_t t_ms = 0;
+    for (int i = 0; i < 6; i++)
+        t_ms |= (tail >> (8 * i) & 0x7F) << (7 * i);
+    *out = (struct sample){.t_ms = (int64_t)t_ms, .v = bits_to_double(get_le64(at + 1))};
+    return true;
+}
+
 static bool read_sample(struct str message, struct sample *out)
 {
+    if (LIKELY(read_usual_sample(message, out))) return true;
     struct proto_reader r = proto_reader_of(message);
-    struct proto_field field;
+    struct proto_field field = {0}; /* gcc -O1 does not see that it is set */
     enum proto_step step;
     *out = (struct sample){0};
     while ((step = proto_next(&r, &field)) == PROTO_FIELD) {
@@ -140,7 +156,7 @@ static enum status read_series(struct remote_write *rw, struct remote_series *se
                                struct error *err)
 {
     struct proto_reader r = proto_reader_of(series->message);
-    struct proto_field field = {0}; /* set by every PROTO_FIELD; gcc -O1 does not see it */
+    struct proto_field field = {0}; /* gcc -O1 does not see that it is set */
     enum proto_step step;
     enum status st = OK;
     r.at += start;

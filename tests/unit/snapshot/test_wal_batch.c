@@ -123,11 +123,11 @@ static bool has_labels(_Atomic uint32_t *defined_in, struct wal_place place, boo
 {
     const struct label label = {LABEL_METRIC_NAME, STR("up")};
     const struct sample sample = {1000, 1};
-    const struct journal_series series = {.id = 7,
-                                          .labels = {&label, 1},
-                                          .defined_in = defined_in,
-                                          .samples = &sample,
-                                          .sample_count = 1};
+    struct journal_series series = {.id = 7,
+                                    .labels = {&label, 1},
+                                    .defined_in = defined_in,
+                                    .samples = &sample,
+                                    .sample_count = 1};
     const struct journal_batch batch = {.series = &series, .series_count = 1, .sample_count = 1};
     struct buf b;
     buf_init(&b, HEAP_SNAPSHOT, 1 << 20);

@@ -9,7 +9,7 @@
 
 #include "base/hash.h"
 #include "base/thread.h"
-#include "tests/unit/storage/store.h"
+#include "tests/unit/storage/known.h"
 #include "tests/unit/suite.h"
 
 enum { WRITERS = 2, READERS = 2, STEADY = 24, ROUNDS = 1500 };
@@ -18,6 +18,7 @@ struct race {
     struct store store;
     struct storage *copy; /* what is exported is imported here */
     struct labels labels[STEADY];
+    struct str messages[STEADY]; /* as remote write sends the labels */
     _Atomic int64_t acknowledged_ms[STEADY];
     _Atomic uint32_t writers_left;
     _Atomic uint32_t next_writer;
@@ -65,7 +66,7 @@ static void write_round(struct race *race, struct arena *a, int writer, int roun
     for (int i = writer; i < STEADY; i += WRITERS) {
         samples[i][0] = (struct sample){now_ms, value_of(now_ms, i)};
         samples[i][1] = (struct sample){late_ms, value_of(late_ms, i)};
-        EXPECT(appender_add(app, race->labels[i], samples[i], 2, &err) == OK);
+        known_add(app, race->messages[i], race->labels[i], samples[i], 2);
     }
     struct str name = arena_printf(a, "%d-%d", writer, round);
     struct labels passing = store_labels(a, "__name__", "passing", "i", name.data, NULL);
@@ -238,6 +239,7 @@ START_TEST(writers_readers_expiry_and_export_do_not_disturb_each_other)
     for (int i = 0; i < STEADY; i++) {
         race->labels[i] = store_labels(&names, "__name__", "steady", "i",
                                        arena_printf(&names, "%d", i).data, NULL);
+        race->messages[i] = known_message(&names, race->labels[i]);
         atomic_store(&race->acknowledged_ms[i], INT64_MIN);
     }
     atomic_store(&race->writers_left, WRITERS);

@@ -1,0 +1,43 @@
+/* label_bytes - sizes from the inside to the outside, then bytes from the front. */
+#include "model/label_bytes.h"
+
+#include "base/varint.h"
+
+enum { FIELD_1 = 0x0A, FIELD_2 = 0x12 }; /* of bytes */
+
+static size_t varint_size(uint64_t v)
+{
+    size_t size = 1;
+    while (v >>= 7)
+        size++;
+    return size;
+}
+
+/* Of the Label message. */
+static size_t inner_size(struct label label)
+{
+    return 1 + varint_size(label.name.size) + label.name.size + 1 + varint_size(label.value.size) +
+           label.value.size;
+}
+
+size_t label_bytes_head(struct label label)
+{
+    size_t inner = inner_size(label);
+    return 1 + varint_size(inner) + inner - label.value.size;
+}
+
+static uint8_t *put_text(uint8_t *at, uint8_t field, struct str text)
+{
+    *at++ = field;
+    at += varint_encode(at, text.size);
+    if (text.size) memcpy(at, text.data, text.size);
+    return at + text.size;
+}
+
+void label_bytes_put(struct label label, uint8_t *out)
+{
+    *out++ = FIELD_1;
+    out += varint_encode(out, inner_size(label));
+    out = put_text(out, FIELD_1, label.name);
+    put_text(out, FIELD_2, label.value);
+}

@@ -1,0 +1,301 @@
+/*
+ * commit - the staged series in order of shard, one hold of the lock for each.
+ *
+ * Memory decides how fast this is: of each sample the series, its chunk and the end of that chunk
+ * are somewhere. They are asked for a few series ahead, each when the one before it has arrived.
+ */
+#include "storage/commit.h"
+
+#include "base/assert.h"
+
+/* So many series ahead of the one at work its parts are fetched. */
+enum { AHEAD_SERIES = 24, AHEAD_CHUNK = 16, AHEAD_END = 8 };
+
+/* The state of one commit. */
+struct commit {
+    struct appender *app;
+    struct append_result *result;
+    struct storage_bounds bounds; /* by the clock when the shard at work was locked */
+    struct shard_run run;         /* of the shard at work */
+    struct journal_batch batch;
+    uint64_t late; /* of the shard at work */
+    uint64_t stored;
+    uint64_t duplicates;
+    uint64_t refused[REFUSED_REASON_COUNT];
+};
+
+/* The labels of a series, copied because it may go; empty when the arena refuses. */
+static struct labels copy_labels(const struct appender *app, const struct series *s)
+{
+    struct labels copy = {0};
+    struct label *items = arena_alloc_array(app->arena, s->label_count, sizeof(*items));
+    if (!items || labels_copy(series_labels(s, items), app->arena, &copy, NULL))
+        return (struct labels){0};
+    return copy;
+}
+
+static void refuse(struct commit *c, const struct staged *staged, const struct sample *sample,
+                   enum sample_refusal reason)
+{
+    struct append_result *result = c->result;
+    result->refused[reason]++;
+    c->refused[reason]++;
+    if (result->example_count == APPEND_EXAMPLES) return;
+    result->examples[result->example_count++] = (struct append_refusal){
+        .reason = reason,
+        .labels = staged->newcomer ? staged->newcomer->labels : copy_labels(c->app, staged->series),
+        .sample = *sample};
+}
+
+/* Whether the clock lets the sample in; the refusal is counted. */
+static bool in_bounds(struct commit *c, const struct staged *staged, const struct sample *sample)
+{
+    if (sample->t_ms < c->bounds.oldest_ms) {
+        refuse(c, staged, sample, REFUSED_TOO_OLD);
+        return false;
+    }
+    if (sample->t_ms > c->bounds.newest_ms) {
+        refuse(c, staged, sample, REFUSED_TOO_NEW);
+        return false;
+    }
+    return true;
+}
+
+/* Count what became of a sample; true when it is in. */
+static bool settle(struct commit *c, const struct staged *staged, const struct sample *sample,
+                   int outcome)
+{
+    switch (outcome) {
+    case CHUNK_LATE:
+        c->late++;
+        c->stored++;
+        return true;
+    case CHUNK_APPENDED: c->stored++; return true;
+    case CHUNK_DUPLICATE: c->duplicates++; return true;
+    case CHUNK_CONFLICT: refuse(c, staged, sample, REFUSED_CONFLICT); return false;
+    case SHARD_EXPIRED: refuse(c, staged, sample, REFUSED_TOO_OLD); return false;
+    default: refuse(c, staged, sample, REFUSED_NO_MEMORY); return false;
+    }
+}
+
+/* Make the series of a staged entry. NULL, and *why every sample of it is to be refused. */
+static struct series *create(struct commit *c, struct shard *sh, const struct newcomer *newcomer,
+                             enum sample_refusal *why)
+{
+    struct storage *db = c->app->db;
+    struct series *s = NULL;
+    *why = REFUSED_NEW_SERIES;
+    if (c->app->refuses_new_series) return NULL;
+    uint64_t live = atomic_fetch_add_explicit(&db->series_live, 1, memory_order_relaxed);
+    if (db->options.max_series && live >= db->options.max_series) {
+        *why = REFUSED_MAX_SERIES;
+    } else {
+        s = shard_create_series(sh, newcomer->hash, newcomer->labels);
+        *why = REFUSED_NO_MEMORY;
+    }
+    if (!s) atomic_fetch_sub_explicit(&db->series_live, 1, memory_order_relaxed);
+    return s;
+}
+
+/* The series was forgotten after it had been found: it is a newcomer again. */
+static enum status resurrect(struct appender *app, struct staged *staged, struct error *err)
+{
+    const struct series *gone = staged->series;
+    struct newcomer *newcomer = arena_alloc(app->arena, sizeof(*newcomer));
+    if (!newcomer) return arena_error(app->arena, err);
+    newcomer->labels = copy_labels(app, gone);
+    if (newcomer->labels.count < gone->label_count) return arena_error(app->arena, err);
+    newcomer->hash = labels_hash(newcomer->labels);
+    staged->newcomer = newcomer;
+    staged->series = NULL;
+    return OK;
+}
+
+/* Samples that memory accepted, in the order given. As long as all of them are, they are the
+ * caller's own array; from the first refusal on, a copy. */
+struct accepted {
+    const struct sample *given;
+    struct sample *copy; /* NULL: all of given[0 .. count) */
+    size_t count;
+};
+
+static enum status accept(struct accepted *list, const struct sample *sample, size_t at,
+                          const struct staged *staged, struct arena *a, struct error *err)
+{
+    if (!list->copy && list->count != at) {
+        list->copy = arena_alloc_array(a, staged->count, sizeof(*list->copy));
+        if (!list->copy) return arena_error(a, err);
+        memcpy(list->copy, list->given, list->count * sizeof(*list->copy));
+    }
+    if (list->copy) list->copy[list->count] = *sample;
+    list->count++;
+    return OK;
+}
+
+/* The samples of one staged series; what was accepted goes to the list. */
+static enum status apply_samples(struct commit *c, struct shard *sh, struct staged *staged,
+                                 struct accepted *list, struct error *err)
+{
+    enum sample_refusal why = REFUSED_REASON_COUNT; /* why there is no series */
+    enum status st = OK;
+    for (size_t i = 0; i < staged->count && !st; i++) {
+        const struct sample *sample = &staged->samples[i];
+        if (!in_bounds(c, staged, sample)) continue;
+        if (!staged->series && why == REFUSED_REASON_COUNT) {
+            const struct newcomer *newcomer = staged->newcomer;
+            staged->series = shard_find(sh, newcomer->hash, newcomer->labels);
+            if (!staged->series) staged->series = create(c, sh, newcomer, &why);
+        }
+        struct series *s = staged->series;
+        if (!s)
+            refuse(c, staged, sample, why);
+        else if (settle(c, staged, sample, shard_run_add(sh, &c->run, s, sample, c->app->arena)))
+            st = accept(list, sample, i, staged, c->app->arena, err);
+    }
+    return st;
+}
+
+/* Apply one staged series; what was accepted becomes an entry of the batch. */
+static enum status apply(struct commit *c, struct shard *sh, struct staged *staged,
+                         struct error *err)
+{
+    struct accepted list = {.given = staged->samples};
+    enum status st = OK;
+    if (staged->series && staged->series->forgotten) st = resurrect(c->app, staged, err);
+    if (!st) st = apply_samples(c, sh, staged, &list, err);
+    struct series *s = staged->series;
+    if (list.count > 0) {
+        c->batch.series[c->batch.series_count++] = (struct journal_series){
+            .id = s->id,
+            .series = s,
+            .defined_in = &s->defined_in,
+            .samples = list.copy ? list.copy : list.given,
+            .sample_count = list.count,
+        };
+        c->batch.sample_count += list.count;
+    } else if (s && series_is_empty(s)) {
+        shard_forget_series(sh, s); /* made for samples of which none found memory */
+        staged->series = NULL;
+        atomic_fetch_sub_explicit(&c->app->db->series_live, 1, memory_order_relaxed);
+    }
+    return st;
+}
+
+/* Add what this commit did to a shard to the shard's numbers and the result. */
+static void count_shard(struct commit *c, struct shard_counters *counters)
+{
+    counter_add(&counters->samples_appended, c->stored);
+    if (c->late) counter_add(&counters->samples_late, c->late);
+    if (c->duplicates) counter_add(&counters->samples_duplicate, c->duplicates);
+    for (size_t reason = 0; reason < REFUSED_REASON_COUNT; reason++) {
+        if (c->refused[reason]) counter_add(&counters->refused[reason], c->refused[reason]);
+        c->refused[reason] = 0;
+    }
+    c->result->stored += c->stored;
+    c->result->duplicates += c->duplicates;
+    c->late = 0;
+    c->stored = 0;
+    c->duplicates = 0;
+}
+
+/* The indexes of the staged series in order of shard, and where each shard's begin. */
+struct shard_order {
+    uint32_t *first; /* [shard_count + 1] */
+    uint32_t *staged;
+};
+
+/* false when the arena refuses. */
+static bool order_by_shard(const struct appender *app, struct shard_order *order)
+{
+    const struct staged *staged = app->staged.items;
+    uint32_t shard_count = app->db->shard_count;
+    order->first = arena_calloc(app->arena, shard_count + 1, sizeof(*order->first));
+    order->staged = arena_alloc_array(app->arena, app->staged.count, sizeof(*order->staged));
+    if (!order->first || !order->staged) return false;
+    for (size_t i = 0; i < app->staged.count; i++)
+        order->first[staged[i].shard + 1]++;
+    for (uint32_t n = 0; n < shard_count; n++)
+        order->first[n + 1] += order->first[n];
+    for (size_t i = 0; i < app->staged.count; i++)
+        order->staged[order->first[staged[i].shard]++] = (uint32_t)i;
+    for (uint32_t n = shard_count; n > 0; n--) /* each has moved on to the next one's start */
+        order->first[n] = order->first[n - 1];
+    order->first[0] = 0;
+    return true;
+}
+
+/* Ask for what the series further on will need; at[0] is about to be applied. */
+static void fetch_ahead(const struct commit *c, const struct shard *sh, const uint32_t *at,
+                        const uint32_t *end)
+{
+    const struct staged *items = c->app->staged.items;
+    if (end - at > AHEAD_SERIES) {
+        const struct staged *staged = &items[at[AHEAD_SERIES]];
+        if (staged->series)
+            __builtin_prefetch(staged->series);
+        else
+            shard_prefetch(sh, staged->newcomer->hash);
+    }
+    const struct chunk *chunk;
+    if (end - at > AHEAD_CHUNK &&
+        (chunk = shard_run_chunk(&c->run, items[at[AHEAD_CHUNK]].series)) != NULL)
+        chunk_prefetch(chunk);
+    if (end - at > AHEAD_END &&
+        (chunk = shard_run_chunk(&c->run, items[at[AHEAD_END]].series)) != NULL)
+        chunk_prefetch_end(chunk);
+}
+
+static enum status apply_all(struct commit *c, const struct shard_order *order, struct error *err)
+{
+    struct storage *db = c->app->db;
+    struct staged *staged = c->app->staged.items;
+    enum status st = OK;
+    for (uint32_t n = 0; n < db->shard_count && !st; n++) {
+        struct shard *sh = &db->shards[n];
+        const uint32_t *at = &order->staged[order->first[n]];
+        const uint32_t *end = &order->staged[order->first[n + 1]];
+        if (at == end) continue;
+        rwlock_write_lock(&sh->lock);
+        /* Under the lock: a sweep that went by the clock later comes to this shard later, and finds
+         * what was let in. */
+        c->bounds = storage_bounds(db);
+        c->run = (struct shard_run){0};
+        for (; at < end && !st; at++) {
+            fetch_ahead(c, sh, at, end);
+            st = apply(c, sh, &staged[*at], err);
+        }
+        shard_run_end(sh, &c->run);
+        count_shard(c, &sh->counters);
+        rwlock_write_unlock(&sh->lock);
+    }
+    return st;
+}
+
+/* The next batch that comes in this order will be expected. */
+static void learn(const struct appender *app)
+{
+    const struct series *last = NULL;
+    for (size_t i = 0; i < app->staged.count; i++) {
+        const struct series *s = app->staged.items[i].series;
+        if (last && s) expect_learn(app->db, last, s);
+        last = s;
+    }
+}
+
+enum status commit(struct appender *app, struct append_result *result, struct error *err)
+{
+    struct storage *db = app->db;
+    struct commit c = {.app = app, .result = result, .batch = {.arena = app->arena}};
+    struct shard_order order;
+    *result = (struct append_result){0};
+    if (app->staged.count == 0) return OK;
+    c.batch.series = arena_alloc_array(app->arena, app->staged.count, sizeof(*c.batch.series));
+    if (!c.batch.series) return arena_error(app->arena, err);
+    if (!order_by_shard(app, &order)) return arena_error(app->arena, err);
+
+    enum status st = apply_all(&c, &order, err);
+    if (!st && (app->surprised || app->expect.skipped)) learn(app);
+    if (!st && c.batch.sample_count > 0 && db->options.journal.log)
+        st = db->options.journal.log(db->options.journal.self, &c.batch, err);
+    return st;
+}

@@ -1,0 +1,53 @@
+/* label_bytes - the bytes of remote write, and telling them apart. */
+#include "model/label_bytes.h"
+
+#include "tests/unit/suite.h"
+
+START_TEST(a_label_is_field_1_with_name_and_value)
+{
+    static const char expected[] = "\x0A\x0B\x0A\x03job\x12\x04node";
+    struct label label = {STR("job"), STR("node")};
+    uint8_t bytes[64];
+    ck_assert_uint_eq(label_bytes_head(label) + 4, sizeof(expected) - 1);
+    label_bytes_put(label, bytes);
+    ck_assert_mem_eq(bytes, expected, sizeof(expected) - 1);
+}
+END_TEST
+
+START_TEST(sizes_beyond_127_take_two_bytes)
+{
+    static char text[300];
+    static uint8_t bytes[400];
+    memset(text, 'v', sizeof(text));
+    struct label label = {STR("a"), {text, 300}};
+    ck_assert_uint_eq(label_bytes_head(label), 1 + 2 + 3 + 1 + 2);
+    label_bytes_put(label, bytes);
+    ck_assert_mem_eq(bytes,
+                     "\x0A\xB2\x02\x0A\x01"
+                     "a\x12\xAC\x02vv",
+                     11);
+    ck_assert_uint_eq(bytes[9 + 299], 'v');
+    ck_assert_uint_eq(bytes[9 + 300], 0);
+}
+END_TEST
+
+START_TEST(every_differing_byte_is_seen)
+{
+    uint8_t a[100];
+    uint8_t b[100];
+    for (size_t size = LABEL_BYTES_MIN; size < sizeof(a); size++) {
+        for (size_t i = 0; i < sizeof(a); i++)
+            a[i] = b[i] = (uint8_t)(i * 7);
+        ck_assert(label_bytes_equal(a, b, size));
+        for (size_t i = 0; i < sizeof(a); i++) {
+            b[i] ^= 0x80;
+            if (label_bytes_equal(a, b, size) != (i >= size))
+                ck_abort_msg("size %zu, byte %zu", size, i);
+            b[i] ^= 0x80;
+        }
+    }
+}
+END_TEST
+
+SUITE(label_bytes, a_label_is_field_1_with_name_and_value, sizes_beyond_127_take_two_bytes,
+      every_differing_byte_is_seen)
