@@ -61,13 +61,24 @@ static void give_back(struct maintenance *m, const struct budget_reading *readin
     counter_add(&m->scavenge_ns, (uint64_t)(clock_thread_cpu_ns() - before_ns));
 }
 
-static void measure_memory(struct maintenance *m)
+/* What is not ours. With lazy release that takes the kernel a walk over all our pages: the longer
+ * it took, the longer what it said holds. */
+static void measure_other(struct maintenance *m)
 {
-    uint64_t lazyfree = heap_scavenges_lazily() ? process_lazyfree_bytes() : 0;
+    bool lazily = heap_scavenges_lazily();
+    int64_t before_ns = clock_thread_cpu_ns();
+    if (lazily && clock_mono_ns() < m->walk_due_ns) return;
+    uint64_t lazyfree = lazily ? process_lazyfree_bytes() : 0;
     uint64_t other = maintenance_other_bytes(lazyfree);
     gauge_set(&m->lazyfree_bytes, (int64_t)lazyfree);
     gauge_set(&m->other_bytes, (int64_t)other);
     heap_set_other_bytes(other);
+    m->walk_due_ns = clock_mono_ns() + MAINTENANCE_WALK_REST * (clock_thread_cpu_ns() - before_ns);
+}
+
+static void measure_memory(struct maintenance *m)
+{
+    measure_other(m);
     enum heap_pressure before = heap_pressure();
     if (before != HEAP_CALM) heap_flush_all();
     struct budget_reading reading = read_budget(m);

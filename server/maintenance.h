@@ -26,6 +26,7 @@ enum {
     MAINTENANCE_INTERVAL_MS = 100,
     MAINTENANCE_ROUNDS_MAX = 64, /* of storage_maintain in a row */
     MAINTENANCE_MEASURE_MS = 1000,
+    MAINTENANCE_WALK_REST = 100, /* reading LazyFree is at most a hundredth of a core */
     MAINTENANCE_RETRY_MS = 10000
 };
 /* Above the soft line idle pages go back to the system at once, so much at a time. */
@@ -45,6 +46,7 @@ struct maintenance {
     struct ticker snapshot;
     struct ticker sync;
     int64_t measured_ns;   /* the maintain thread's own */
+    int64_t walk_due_ns;   /* likewise: when LazyFree is read again */
     int64_t oldest_window; /* likewise: retained when the last boundary was through */
     bool snapshot_due;     /* the snapshot thread's own */
     atomic_bool rescuing;  /* a failed sync has woken the snapshot thread; until one is published */
