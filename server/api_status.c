@@ -158,6 +158,8 @@ static void write_tsdb(struct request *req, const struct cardinality *top)
     write_rows(&j, "labelValueCountByLabelName", top->by_label_values, top->by_label_values_count);
     write_rows(&j, "memoryInBytesByLabelName", top->by_label_bytes, top->by_label_bytes_count);
     write_rows(&j, "seriesCountByLabelValuePair", top->by_pair, top->by_pair_count);
+    /* Ours: series and their samples, where Prometheus counts numbers only. */
+    write_rows(&j, "memoryInBytesByMetricName", top->by_metric_bytes, top->by_metric_bytes_count);
     json_object_end(&j);
     answer_end(req, &j);
 }

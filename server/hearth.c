@@ -55,7 +55,6 @@ static enum status open_storage(struct hearth *h, struct error *err)
     options.chunk_ms = h->config.chunk_ms;
     options.windows = (uint32_t)h->config.windows;
     options.future_ms = h->config.future_ms;
-    options.max_series = h->config.max_series;
     enum status st = storage_open(&options, &h->storage, err);
     if (st) return st;
     h->engine = (struct engine){.db = h->storage, .options = engine_options_default()};
@@ -149,6 +148,7 @@ enum status hearth_recover(struct hearth *h, struct error *err)
     enum status st = durability_recover(h->durability, h->storage, err);
     if (st) return st;
     storage_set_journal(h->storage, durability_journal(h->durability));
+    storage_limit_series(h->storage, h->config.max_series);
     st = start_background(h, err);
     if (st) return st;
     atomic_store(&h->state, HEARTH_READY);

@@ -56,7 +56,7 @@ static enum status add_result(struct wal_replay *r, const struct wal_batch *batc
     r->totals.duplicates += result->duplicates;
     r->totals.too_old += result->refused[REFUSED_TOO_OLD];
     r->totals.too_new += result->refused[REFUSED_TOO_NEW];
-    r->totals.refused += result->refused[REFUSED_CONFLICT] + result->refused[REFUSED_MAX_SERIES];
+    r->totals.refused += result->refused[REFUSED_CONFLICT];
     if (result->refused[REFUSED_TOO_NEW]) note_too_new(r, batch);
     if (result->refused[REFUSED_NO_MEMORY])
         return error_set(err, ERR_NO_MEMORY, "the memory limit was reached while replaying");

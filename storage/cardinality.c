@@ -1,12 +1,14 @@
 /*
- * cardinality - what there is most of, from the symbols alone: a value's references are the series
- * that have it, a family's size is the number of its values.
+ * cardinality - what there is most of. Numbers come from the symbols alone: a value's references
+ * are the series that have it, a family's size is the number of its values. What the series of a
+ * metric take is summed up in a walk over all series.
  *
  * Texts are copied to the arena: the symbols may go as soon as the epoch is left.
  */
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/hash.h"
 #include "storage/state.h"
 
 struct ranked {
@@ -115,6 +117,7 @@ struct tops {
     struct top values;
     struct top bytes;
     struct top pairs;
+    struct top metric_bytes;
 };
 
 /* All values of one name, by the number of series that have them. */
@@ -155,6 +158,87 @@ static enum status rank_all(struct storage *db, struct tops *tops, struct arena 
     return st;
 }
 
+/* Bytes per metric: open addressing on the arena, by the address of the value's symbol. */
+struct metric_sum {
+    const struct symbol *metric; /* NULL: the place is empty */
+    uint64_t bytes;
+};
+
+struct metric_sums {
+    struct metric_sum *places;
+    size_t capacity; /* 0 or a power of two */
+    size_t count;
+};
+
+enum { SUMS_CAPACITY_MIN = 64, WALK_SERIES = 64 };
+
+static struct metric_sum *sum_place(struct metric_sum *places, size_t capacity,
+                                    const struct symbol *metric)
+{
+    size_t at = hash_mix(0, (uint64_t)(uintptr_t)metric) & (capacity - 1);
+    while (places[at].metric && places[at].metric != metric)
+        at = (at + 1) & (capacity - 1);
+    return &places[at];
+}
+
+/* false when the arena refuses. */
+static bool sum_add(struct metric_sums *sums, const struct symbol *metric, uint64_t bytes,
+                    struct arena *a)
+{
+    if ((sums->count + 1) * 2 > sums->capacity) {
+        size_t capacity = sums->capacity ? sums->capacity * 2 : SUMS_CAPACITY_MIN;
+        struct metric_sum *places = arena_calloc(a, capacity, sizeof(*places));
+        if (!places) return false;
+        for (size_t i = 0; i < sums->capacity; i++) {
+            const struct metric_sum *sum = &sums->places[i];
+            if (sum->metric) *sum_place(places, capacity, sum->metric) = *sum;
+        }
+        sums->places = places;
+        sums->capacity = capacity;
+    }
+    struct metric_sum *sum = sum_place(sums->places, sums->capacity, metric);
+    if (!sum->metric) sums->count++;
+    sum->metric = metric;
+    sum->bytes += bytes;
+    return true;
+}
+
+/* Some series of a shard from `local` on, in one hold of its lock; where to go on. */
+static uint32_t sum_slice(struct shard *sh, uint32_t local, const struct symbol *name,
+                          struct metric_sums *sums, struct arena *a, bool *ok)
+{
+    uint32_t end = local + WALK_SERIES;
+    rwlock_read_lock(&sh->lock);
+    for (; local < end && *ok; local++) {
+        const struct series *s = directory_get(&sh->directory, local);
+        const struct symbol *metric = s ? series_find_symbol(s, name) : NULL;
+        if (metric) *ok = sum_add(sums, metric, shard_series_bytes(sh, s), a);
+    }
+    rwlock_read_unlock(&sh->lock);
+    return end;
+}
+
+static enum status rank_metric_bytes(struct storage *db, struct tops *tops, struct arena *a,
+                                     struct error *err)
+{
+    const struct symbol *name = symbols_find_name(&db->symbols, LABEL_METRIC_NAME);
+    struct metric_sums sums = {0};
+    bool ok = true;
+    for (uint32_t n = 0; n < db->shard_count && name && ok; n++) {
+        struct shard *sh = &db->shards[n];
+        for (uint32_t local = 0; local < directory_high(&sh->directory) && ok;)
+            local = sum_slice(sh, local, name, &sums, a, &ok);
+    }
+    if (!ok) return arena_error(a, err);
+    for (size_t i = 0; i < sums.capacity; i++) {
+        const struct metric_sum *sum = &sums.places[i];
+        if (!sum->metric) continue;
+        top_add(&tops->metric_bytes,
+                (struct ranked){.label = symbol_label(sum->metric), .value = sum->bytes});
+    }
+    return OK;
+}
+
 static enum status fill(struct tops *tops, struct arena *a, struct cardinality *out,
                         struct error *err)
 {
@@ -167,6 +251,9 @@ static enum status fill(struct tops *tops, struct arena *a, struct cardinality *
         st = top_rows(&tops->bytes, ROW_NAME, a, &out->by_label_bytes, &out->by_label_bytes_count,
                       err);
     if (!st) st = top_rows(&tops->pairs, ROW_PAIR, a, &out->by_pair, &out->by_pair_count, err);
+    if (!st)
+        st = top_rows(&tops->metric_bytes, ROW_VALUE, a, &out->by_metric_bytes,
+                      &out->by_metric_bytes_count, err);
     return st;
 }
 
@@ -174,7 +261,7 @@ enum status storage_cardinality(struct storage *db, size_t limit, struct arena *
                                 struct cardinality *out, struct error *err)
 {
     struct tops tops;
-    struct top *all[] = {&tops.metrics, &tops.values, &tops.bytes, &tops.pairs};
+    struct top *all[] = {&tops.metrics, &tops.values, &tops.bytes, &tops.pairs, &tops.metric_bytes};
     size_t symbols = (size_t)gauge_read(&db->symbols.symbol_count);
     enum status st = OK;
     *out = (struct cardinality){0};
@@ -184,6 +271,7 @@ enum status storage_cardinality(struct storage *db, size_t limit, struct arena *
     if (st) return st;
     struct epoch_pin pin = epoch_enter(&db->epoch);
     st = rank_all(db, &tops, a, err);
+    if (!st) st = rank_metric_bytes(db, &tops, a, err);
     if (!st) st = fill(&tops, a, out, err);
     epoch_leave(&pin);
     return st;

@@ -87,7 +87,7 @@ static struct series *create(struct commit *c, struct shard *sh, const struct ne
     *why = REFUSED_NEW_SERIES;
     if (c->app->refuses_new_series) return NULL;
     uint64_t live = atomic_fetch_add_explicit(&db->series_live, 1, memory_order_relaxed);
-    if (db->options.max_series && live >= db->options.max_series) {
+    if (db->max_series && live >= db->max_series) {
         *why = REFUSED_MAX_SERIES;
     } else {
         s = shard_create_series(sh, newcomer->hash, newcomer->labels);

@@ -25,9 +25,14 @@ struct series *series_create(struct symbols *symbols, struct labels labels, uint
     return s;
 }
 
+size_t series_bytes(const struct series *s)
+{
+    return bytes_of(s->slots, s->label_count);
+}
+
 void series_destroy(struct series *s)
 {
-    heap_free(s, bytes_of(s->slots, s->label_count), HEAP_SERIES);
+    heap_free(s, series_bytes(s), HEAP_SERIES);
 }
 
 bool series_has_labels(const struct series *s, struct labels labels)

@@ -65,6 +65,9 @@ MUST_USE struct series *series_create(struct symbols *symbols, struct labels lab
 /* Free a series; its chunks and symbols have been given back. */
 void series_destroy(struct series *s);
 
+/* Of the record, without chunks and symbols. */
+size_t series_bytes(const struct series *s);
+
 bool series_has_labels(const struct series *s, struct labels labels);
 
 /* How many bytes at the start of the message are the series' labels, one after the other in the

@@ -170,6 +170,16 @@ static struct chunk_size size_of(const struct held *h)
                                .samples = chunk_sample_count(h->open)};
 }
 
+uint64_t shard_series_bytes(const struct shard *sh, const struct series *s)
+{
+    uint64_t bytes = series_bytes(s);
+    for (uint32_t slot = 0; slot < s->slots; slot++) {
+        struct held held = shard_hold(sh, s, slot);
+        if (held_any(&held)) bytes += (uint64_t)size_of(&held).bytes;
+    }
+    return bytes;
+}
+
 static int64_t open_bytes(const struct chunk *c)
 {
     return (int64_t)(chunk_bytes(c) - c->base_bytes);

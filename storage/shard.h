@@ -138,6 +138,8 @@ static inline struct held shard_hold(const struct shard *sh, const struct series
 /* Put the word of a chunk of the slot's window into the slot, in place of what is there, which is
  * retired or counted as dead; 0 empties the slot. */
 void shard_put(struct shard *sh, struct series *s, uint32_t slot, uint64_t word);
+/* Bytes of the series and of its chunks; either lock. */
+uint64_t shard_series_bytes(const struct shard *sh, const struct series *s);
 /* Count off what went with regions that were dropped. */
 void shard_catch_up(struct shard *sh, uint32_t slot);
 /* The slot may take chunks of this window: false when it holds a newer one. */

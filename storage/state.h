@@ -31,6 +31,7 @@ struct storage {
     struct shard_common common;
     struct shard *shards; /* heap; [shard_count] */
     uint32_t shard_count; /* a power of two */
+    uint64_t max_series;  /* 0: no limit of its own */
     _Atomic uint64_t series_live;
     atomic_bool hurried;
     struct sweep sweep; /* of storage_maintain alone */

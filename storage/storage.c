@@ -156,6 +156,11 @@ void storage_set_journal(struct storage *db, struct journal journal)
     db->options.journal = journal;
 }
 
+void storage_limit_series(struct storage *db, uint64_t max_series)
+{
+    db->max_series = max_series;
+}
+
 struct storage_bounds storage_bounds(const struct storage *db)
 {
     return window_bounds(&db->grid, clock_wall_ms());

@@ -36,7 +36,6 @@ struct storage_options {
     uint32_t windows;       /* retained, the current one included; 8; at most 64 */
     int64_t future_ms;      /* how far ahead of the clock a sample may be; 10 min */
     uint32_t shards;        /* a power of two; 0: 4 x cores, at least 16 */
-    uint64_t max_series;    /* 0: no limit of its own */
     struct journal journal; /* .log may be NULL: nothing is logged */
 };
 
@@ -50,6 +49,11 @@ void storage_close(struct storage *db);
 
 /* Set or replace the journal; before the first writer starts (recovery runs without one). */
 void storage_set_journal(struct storage *db, struct journal journal);
+
+/* How many series there may be; 0: as many as memory holds. New series beyond it are refused
+ * (REFUSED_MAX_SERIES), those that are there stay. Before the first writer starts: recovery runs
+ * without a limit, because what it brings was acknowledged. */
+void storage_limit_series(struct storage *db, uint64_t max_series);
 
 /* One bounded round of background work: drop expired windows, forget series that hold nothing, seal
  * closed windows, free what no reader can see. Returns true when there is more to do at once. One
@@ -77,7 +81,7 @@ enum sample_refusal {
     REFUSED_TOO_OLD,
     REFUSED_TOO_NEW,
     REFUSED_CONFLICT,   /* the same time with other bits is there already */
-    REFUSED_MAX_SERIES, /* storage_options.max_series */
+    REFUSED_MAX_SERIES, /* storage_limit_series */
     REFUSED_NEW_SERIES, /* appender_refuse_new_series */
     REFUSED_NO_MEMORY,
     REFUSED_REASON_COUNT
@@ -105,7 +109,9 @@ struct storage_stats {
 };
 void storage_stats_read(const struct storage *db, struct storage_stats *out);
 
-/* The top `limit` by series count, for status/tsdb; arrays on the arena, largest first. */
+/* The top `limit` of each kind, for status/tsdb; arrays on the arena, largest first. Bytes of
+ * metrics take a look at every series, under its shard's lock for a few at a time; all else comes
+ * from the symbols. */
 struct cardinality_row {
     struct str name;
     uint64_t value;
@@ -119,6 +125,8 @@ struct cardinality {
     size_t by_label_bytes_count;
     struct cardinality_row *by_pair; /* series per "name=value" */
     size_t by_pair_count;
+    struct cardinality_row *by_metric_bytes; /* bytes of series and samples per metric name */
+    size_t by_metric_bytes_count;
 };
 MUST_USE enum status storage_cardinality(struct storage *db, size_t limit, struct arena *a,
                                          struct cardinality *out, struct error *err);

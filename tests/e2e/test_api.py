@@ -226,6 +226,8 @@ def test_flags_runtimeinfo_and_tsdb(filled):
     assert {"name": "job=a", "value": 2} in tsdb["seriesCountByLabelValuePair"]
     assert {"name": "instance", "value": 2} in tsdb["labelValueCountByLabelName"]
     assert tsdb["memoryInBytesByLabelName"]
+    assert [row["name"] for row in tsdb["memoryInBytesByMetricName"]] == ["m_total"]
+    assert tsdb["memoryInBytesByMetricName"][0]["value"] > 3 * 128
 
 
 # --- metrics --------------------------------------------------------------------------------------

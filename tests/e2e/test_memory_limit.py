@@ -72,7 +72,9 @@ def test_the_series_limit_refuses_new_series_only(make):
     t = now_ms() - 1000
     many = [series({"__name__": "s", "i": f"{i:02d}"}, [(t, 1.0)]) for i in range(15)]
     reply = server.write(many)
-    assert reply.code in (400, 503), reply
+    assert reply.code == 400, reply  # 503 would make the sender come again, for ever
+    assert "max_series: 5" in reply.text, reply.text
+    assert server.metrics()['hearth_samples_refused_total{reason="max_series"}'] == 5
     assert server.query("count(s)")["result"][0]["value"][1] == "10"
     kept = [item["metric"]["i"] for item in server.query("s")["result"]]
     server.must_write([series({"__name__": "s", "i": kept[0]}, [(t + 1, 2.0)])])
@@ -144,3 +146,14 @@ def test_first_new_series_are_refused_then_all_samples(make):
     assert server.metrics()['hearth_shed_total{action="refuse_write"}'] >= 1
     assert count_known() == len(known)
     assert server.metrics()["process_resident_memory_bytes"] < (64 << 20) * 1.25
+
+
+def test_a_lower_series_limit_loses_nothing_at_a_restart(make):
+    server = make().start()
+    t = now_ms() - 1000
+    server.must_write([series({"__name__": "s", "i": f"{i:02d}"}, [(t, 1.0)]) for i in range(15)])
+    server.kill()
+    again = make("--storage.max-series=10").start()
+    assert again.query("count(s)")["result"][0]["value"][1] == "15"
+    again.must_write([series({"__name__": "s", "i": "03"}, [(t + 1, 2.0)])])
+    assert again.write([series({"__name__": "s", "i": "new"}, [(t, 1.0)])]).code == 400

@@ -82,9 +82,8 @@ END_TEST
 START_TEST(more_series_than_allowed_are_refused_and_known_ones_go_on)
 {
     struct store s;
-    struct storage_options options = storage_options_default();
-    options.max_series = 2;
-    store_open_with(&s, options);
+    store_open(&s);
+    storage_limit_series(s.db, 2);
     struct labels a = store_labels(&s.arena, "__name__", "a", NULL);
     struct labels b = store_labels(&s.arena, "__name__", "b", NULL);
     struct labels c = store_labels(&s.arena, "__name__", "c", NULL);

@@ -42,6 +42,36 @@ START_TEST(the_largest_come_first_and_ties_by_name)
 }
 END_TEST
 
+/* What the series of a metric take, samples and all, is what storage counts as a whole. */
+START_TEST(bytes_of_a_metric_are_those_of_its_series_and_chunks)
+{
+    struct store s;
+    struct cardinality c;
+    struct storage_stats stats;
+    struct error err;
+    store_open(&s);
+    for (int64_t i = 0; i < 3000; i++) {
+        struct labels labels =
+            store_labels(&s.arena, "__name__", "long", "i", i % 2 ? "odd" : "even", NULL);
+        store_append(&s, labels, STORE_NOW_MS - 6 * HOUR_MS + i * 1000, (double)(i * i));
+    }
+    store_append(&s, store_labels(&s.arena, "__name__", "short", NULL), STORE_NOW_MS, 1);
+    store_append(&s, store_labels(&s.arena, "job", "nameless", NULL), STORE_NOW_MS, 1);
+    clock_advance(4 * HOUR_MS);
+    store_settle(&s); /* some are sealed */
+    ck_assert(storage_cardinality(s.db, 3, &s.arena, &c, &err) == OK);
+    storage_stats_read(s.db, &stats);
+    ck_assert_uint_eq(c.by_metric_bytes_count, 2);
+    ck_assert(str_equal(c.by_metric_bytes[0].name, STR("long")));
+    ck_assert(str_equal(c.by_metric_bytes[1].name, STR("short")));
+    uint64_t chunks = stats.chunk_bytes - stats.chunk_bytes / stats.chunks; /* of about the rest */
+    ck_assert_uint_gt(c.by_metric_bytes[0].value, chunks / 2);
+    ck_assert_uint_lt(c.by_metric_bytes[0].value + c.by_metric_bytes[1].value,
+                      stats.chunk_bytes + 3 * 256);
+    store_close(&s);
+}
+END_TEST
+
 START_TEST(a_limit_larger_than_everything_or_nothing_at_all_is_fine)
 {
     struct store s;
@@ -91,5 +121,6 @@ START_TEST(the_top_of_many_is_what_sorting_would_give)
 END_TEST
 
 SUITE(cardinality, the_largest_come_first_and_ties_by_name,
+      bytes_of_a_metric_are_those_of_its_series_and_chunks,
       a_limit_larger_than_everything_or_nothing_at_all_is_fine,
       the_top_of_many_is_what_sorting_would_give)
