@@ -183,8 +183,9 @@ static void fill_system(struct memstats *out, const struct page_heap_stats *page
     out->scavenged_total = pages->released_total + central_bytes(CENTRAL_TRIMMED);
     out->mspan_inuse = meta.inuse_bytes[META_SPAN] + meta.inuse_bytes[META_BITS];
     out->mspan_sys = meta.carved_bytes[META_SPAN] + meta.carved_bytes[META_BITS];
-    out->mcache_inuse = cache_inuse_bytes();
     out->mcache_sys = meta.carved_bytes[META_CACHE];
+    /* Read a moment later: there may be caches that were not there before. */
+    out->mcache_inuse = lesser(cache_inuse_bytes(), out->mcache_sys);
     out->gc_sys = pages->map_bytes;
     out->buck_hash_sys = meta.carved_bytes[META_PLACES];
     out->other_sys = meta.committed_bytes - out->mspan_sys - out->mcache_sys - out->buck_hash_sys;

@@ -178,6 +178,52 @@ START_TEST(the_identities_hold_at_any_moment_of_load)
 }
 END_TEST
 
+enum { NEWCOMERS = 200, WATCHERS = 8 };
+
+static atomic_int newcomers_left;
+
+/* Makes the caches grow: there are more threads at once than before, and they keep much at hand. */
+static void arrive(void *arg)
+{
+    (void)arg;
+    for (size_t size = 16; size <= 4096; size *= 2) {
+        void *p[200];
+        for (int i = 0; i < 200; i++)
+            p[i] = heap_alloc(size, HEAP_QUERY);
+        for (int i = 0; i < 200; i++)
+            heap_free(p[i], size, HEAP_QUERY);
+    }
+    atomic_fetch_sub(&newcomers_left, 1);
+    while (atomic_load(&newcomers_left) > 0)
+        thread_sleep_ms(1);
+}
+
+static void watch(void *arg)
+{
+    struct memstats stats;
+    (void)arg;
+    while (atomic_load(&newcomers_left) > 0) {
+        memstats_read(&stats);
+        memstats_check(&stats);
+    }
+}
+
+START_TEST(caches_in_use_are_never_more_than_there_are)
+{
+    struct thread watchers[WATCHERS];
+    struct thread threads[NEWCOMERS];
+    atomic_store(&newcomers_left, NEWCOMERS);
+    for (int i = 0; i < WATCHERS; i++)
+        ck_assert_int_eq(thread_start(&watchers[i], "watcher", watch, NULL, NULL), OK);
+    for (int i = 0; i < NEWCOMERS; i++)
+        ck_assert_int_eq(thread_start(&threads[i], "newcomer", arrive, NULL, NULL), OK);
+    for (int i = 0; i < NEWCOMERS; i++)
+        thread_join(&threads[i]);
+    for (int i = 0; i < WATCHERS; i++)
+        thread_join(&watchers[i]);
+}
+END_TEST
+
 SUITE(memstats, sizes_are_those_of_classes_and_pages,
       objects_in_thread_caches_are_free_but_in_use_for_spans, every_tag_has_a_name,
-      the_identities_hold_at_any_moment_of_load)
+      the_identities_hold_at_any_moment_of_load, caches_in_use_are_never_more_than_there_are)
