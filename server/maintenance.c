@@ -97,6 +97,8 @@ static void note_boundary(struct maintenance *m, int64_t oldest_window)
     gauge_set(&m->boundary_ms, clock_wall_ms());
 }
 
+#define NS_PER_MS INT64_C(1000000)
+
 static int64_t maintain_round(void *arg)
 {
     struct maintenance *m = arg;
@@ -109,12 +111,14 @@ static int64_t maintain_round(void *arg)
     }
     if (!more) note_boundary(m, oldest_window);
     int64_t now_ns = clock_mono_ns();
-    if (now_ns - m->measured_ns >= MAINTENANCE_MEASURE_MS * INT64_C(1000000)) {
+    if (now_ns - m->measured_ns >= MAINTENANCE_MEASURE_MS * NS_PER_MS) {
         m->measured_ns = now_ns;
         measure_memory(m);
     }
     gauge_set(&m->cpu_ns, clock_thread_cpu_ns());
-    return more ? 1 : MAINTENANCE_INTERVAL_MS;
+    if (more) return 1;
+    /* What waits for readers is tried again soon; otherwise nothing is so urgent. */
+    return storage_has_garbage(m->options.storage) ? MAINTENANCE_INTERVAL_MS : MAINTENANCE_IDLE_MS;
 }
 
 static int64_t snapshot_round(void *arg)

@@ -1,7 +1,8 @@
 /*
  * maintenance - the background threads: expiry and scavenging, snapshots, syncs.
  *
- *     maintain   every 100 ms: bounded rounds of storage_maintain; every second: measure memory
+ *     maintain   every second, or every 100 ms while something waits to be freed: bounded rounds of
+ *                storage_maintain; every second: measure memory
  *                that is not ours, set the heap's pressure (server/budget), return idle pages
  *     snapshot   every --snapshot.interval; at once when a sync of the log failed, because memory
  * then has what the disk may have lost, and again every MAINTENANCE_RETRY_MS until it works
@@ -24,9 +25,10 @@
 
 enum {
     MAINTENANCE_INTERVAL_MS = 100,
-    MAINTENANCE_ROUNDS_MAX = 64, /* of storage_maintain in a row */
-    MAINTENANCE_MEASURE_MS = 1000,
-    MAINTENANCE_WALK_REST = 100, /* reading LazyFree is at most a hundredth of a core */
+    MAINTENANCE_IDLE_MS = 1000,
+    MAINTENANCE_ROUNDS_MAX = 64,  /* of storage_maintain in a row */
+    MAINTENANCE_MEASURE_MS = 950, /* so that no idle round leaves it out */
+    MAINTENANCE_WALK_REST = 100,  /* reading LazyFree is at most a hundredth of a core */
     MAINTENANCE_RETRY_MS = 10000
 };
 /* Above the soft line idle pages go back to the system at once, so much at a time. */

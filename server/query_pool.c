@@ -13,9 +13,10 @@ struct task_list {
 };
 
 struct query_pool {
-    struct mutex lock; /* LOCK_QUEUE: everything below, and the tasks' links */
-    struct cond work;  /* a task was queued, or the pool closes */
-    struct cond watch; /* wakes the watcher at close */
+    struct mutex lock;   /* LOCK_QUEUE: everything below, and the tasks' links */
+    struct cond work;    /* a task was queued, or the pool closes */
+    struct cond watch;   /* wakes the watcher, when there are tasks again and at close */
+    bool watcher_sleeps; /* there are no tasks */
     struct task_list queue;
     struct task_list running;
     uint64_t queue_max;
@@ -126,12 +127,21 @@ static struct query_task *take_finished(struct query_pool *pool, int64_t now_ns)
     return NULL;
 }
 
+/* Until it is time to look at the tasks; without tasks until there are some. */
+static void watcher_wait(struct query_pool *pool)
+{
+    pool->watcher_sleeps = pool->queue.count == 0 && pool->running.count == 0;
+    while (pool->watcher_sleeps && !pool->closing)
+        cond_wait(&pool->watch, &pool->lock);
+    if (!pool->closing) cond_wait_for(&pool->watch, &pool->lock, QUERY_WATCH_MS);
+}
+
 static void watcher_main(void *arg)
 {
     struct query_pool *pool = arg;
     mutex_lock(&pool->lock);
     while (!pool->closing) {
-        cond_wait_for(&pool->watch, &pool->lock, QUERY_WATCH_MS);
+        watcher_wait(pool);
         cancel_abandoned(pool, &pool->queue);
         cancel_abandoned(pool, &pool->running);
         struct query_task *task;
@@ -200,6 +210,10 @@ bool query_pool_submit(struct query_pool *pool, struct query_task *task)
     if (!pool->closing && pool->queue.count < pool->queue_max) {
         list_append(&pool->queue, task);
         cond_signal(&pool->work);
+        if (pool->watcher_sleeps) {
+            pool->watcher_sleeps = false;
+            cond_signal(&pool->watch);
+        }
         accepted = true;
     }
     mutex_unlock(&pool->lock);

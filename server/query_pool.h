@@ -3,8 +3,9 @@
  *
  *     submit -> | queue, first in first out | -> a worker runs it -> done
  *
- * A watcher looks at all tasks every QUERY_WATCH_MS: a task whose client has gone is cancelled, and
- * a queued one whose deadline has passed is answered at once instead of waiting for a worker.
+ * While there are tasks, a watcher looks at all of them every QUERY_WATCH_MS: a task whose client
+ * has gone is cancelled, and a queued one whose deadline has passed is answered at once instead of
+ * waiting for a worker.
  *
  * A task is embedded in what it belongs to; the pool allocates nothing per task. run() is called
  * exactly once for every task that was submitted, with the reason in task->fate, and then done().

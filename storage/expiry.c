@@ -214,6 +214,11 @@ void storage_hurry(struct storage *db, bool hurried)
     atomic_store(&db->hurried, hurried);
 }
 
+bool storage_has_garbage(struct storage *db)
+{
+    return epoch_garbage(&db->epoch) > 0;
+}
+
 bool storage_maintain(struct storage *db)
 {
     bool sweeping = expiry_round(db);

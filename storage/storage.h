@@ -60,6 +60,9 @@ void storage_limit_series(struct storage *db, uint64_t max_series);
  * thread at a time. */
 bool storage_maintain(struct storage *db);
 
+/* Something that was taken out waits for readers that may still see it. Any thread. */
+bool storage_has_garbage(struct storage *db);
+
 /* Memory is short (or not any more): seal what late samples opened again after seconds instead of
  * minutes. Any thread. */
 void storage_hurry(struct storage *db, bool hurried);
