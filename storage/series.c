@@ -62,10 +62,9 @@ size_t series_match(const struct series *s, struct str message)
 
 void series_prefetch(const struct series *s)
 {
-    const char *start = (const char *)s;
-    enum { LINES_BLIND = 4 }; /* how long it is stands in the first line, which is on its way */
-    for (int i = 0; i < LINES_BLIND; i++)
-        __builtin_prefetch(start + i * CACHE_LINE_BYTES);
+    enum { BYTES_BLIND = 4 * CACHE_LINE_BYTES }; /* how long it is, it would have to tell itself */
+    for (size_t at = 0; at < BYTES_BLIND; at += CACHE_LINE_BYTES)
+        __builtin_prefetch((const char *)s + at);
 }
 
 bool series_is_empty(const struct series *s)
