@@ -145,7 +145,7 @@ def shown(value):
         return "-"
     if value == float("inf"):
         return "never"
-    return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
+    return f"{value:.4g}" if abs(value) < 100 else f"{value:,.0f}"
 
 
 def bound_here(goal, results):

@@ -46,6 +46,7 @@ def number(value, key=""):
         return "-"
     if key == "back_s" and value < 0:
         return "never"
+    value = round(value, 2) or 0.0  # no -0
     return f"{value:,.0f}" if value >= 1000 or value == int(value) else f"{value:.2f}"
 
 

@@ -1,9 +1,15 @@
 """What run.py makes of the programs' output: goals, tables, charts, and the published page."""
+import pathlib
 import xml.etree.ElementTree
 
 import chart
 import goals
+import page
 from results import Results, parse
+
+HERE = pathlib.Path(__file__).parent
+PUBLISHED = HERE / "results.json"
+PAGE = HERE.parents[1] / "docs" / "alloc-performance.md"
 
 
 def measured(**node_bytes):
@@ -33,7 +39,7 @@ def test_a_run_replaces_the_one_before_and_survives_the_file(tmp_path):
 
 def test_a_goal_is_met_missed_or_not_measured():
     assert list_row(measured(hearth=16.04, tcmalloc=16.09, glibc=32))[3:] == \
-        ["16", "yes", "16.1 (tcmalloc)"]
+        ["16.04", "yes", "16.09 (tcmalloc)"]
     assert list_row(measured(hearth=16.2))[4] == "**no**"
     assert list_row(measured())[3:5] == ["-", "-"]
 
@@ -52,3 +58,12 @@ def test_a_chart_is_svg_with_a_line_and_a_name_for_each():
     text = " ".join(xml.etree.ElementTree.fromstring(drawn).itertext())
     assert "a & b" in text and " c " in text + " "
     assert drawn.count("<polyline") == 2
+
+
+def test_the_published_page_is_what_was_measured(tmp_path):
+    copy = tmp_path / "page.md"
+    copy.write_text(PAGE.read_text())
+    page.write(Results(PUBLISHED), copy)
+    assert copy.read_text() == PAGE.read_text(), "run.py --results results.json --page writes it anew"
+    for drawn in (tmp_path / "images").iterdir():
+        assert drawn.read_text() == (PAGE.parent / "images" / drawn.name).read_text()
