@@ -70,6 +70,11 @@ enum status window_block_add(struct window_block *b, const struct window_span *s
     put_varint(&b->chunks, image->sample_count);
     put_varint(&b->chunks, bits_zigzag(image->t_first_ms - span->start_ms));
     put_varint(&b->chunks, (uint64_t)image->t_last_ms - (uint64_t)image->t_first_ms);
+    if (image->encoding == CHUNK_SEALED) {
+        const struct str times = {.data = (const char *)image->times, .size = image->times_size};
+        enum status st = put_symbol(b, times, err);
+        if (st) return st;
+    }
     put_varint(&b->chunks, image->size);
     buf_append(&b->chunks, image->bytes, image->size);
     b->count++;
@@ -136,6 +141,18 @@ static enum status get_labels(struct window_cursor *c, struct arena *a, struct l
     return OK;
 }
 
+/* The column of times of a sealed chunk. */
+static bool get_times(struct window_cursor *c, struct chunk_image *image)
+{
+    uint64_t number;
+    if (image->encoding != CHUNK_SEALED) return true;
+    if (!get_varint(c, &number) || number >= c->text_count) return false;
+    if (c->texts[number].size > UINT32_MAX) return false;
+    image->times = (const uint8_t *)c->texts[number].data;
+    image->times_size = (uint32_t)c->texts[number].size;
+    return true;
+}
+
 /* The bytes are read to the end before anything is judged, so that the next chunk can be found. */
 enum status window_cursor_next(struct window_cursor *c, struct arena *a, struct chunk_image *image,
                                bool *more, struct error *err)
@@ -153,7 +170,7 @@ enum status window_cursor_next(struct window_cursor *c, struct arena *a, struct 
     if (left(c) == 0) return corrupt(c, "cut chunk", err);
     *image = (struct chunk_image){.window = c->span.window, .encoding = *c->at++};
     if (!get_varint(c, &samples) || !get_varint(c, &first) || !get_varint(c, &length_ms) ||
-        !get_varint(c, &size) || size > left(c))
+        !get_times(c, image) || !get_varint(c, &size) || size > left(c))
         return corrupt(c, "bad chunk", err);
     image->bytes = c->at;
     image->size = (uint32_t)size;

@@ -24,7 +24,8 @@ struct window_span {
 /* A block that grows. The payload is symbols, then chunks, one behind the other. */
 struct window_block {
     struct text_table texts;
-    struct buf symbols; /* without their count */
+    struct text_table times; /* columns of sealed chunks */
+    struct buf symbols;      /* without their count */
     struct buf chunks;
     uint64_t count; /* chunks */
 };

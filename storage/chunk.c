@@ -60,7 +60,7 @@ struct chunk *chunk_create_over(int64_t window, uint64_t base)
     if (!c) return NULL;
     c->window = window;
     c->base = base;
-    if (base) c->base_count = regions_at(base)->sample_count;
+    if (base) c->base_count = sealed_sample_count(regions_at(base));
     if (base) c->base_bytes = sealed_bytes(regions_at(base));
     atomic_init(&c->late_min_ms, INT64_MAX);
     return c;
@@ -407,14 +407,6 @@ bool chunk_is_plain(const struct chunk *c)
     return !c->base && late_count(c) == 0;
 }
 
-struct chunk_stream chunk_stream(const struct chunk *c)
-{
-    DEBUG_ASSERT(chunk_is_plain(c));
-    return (struct chunk_stream){.first_cell = c->first_cell,
-                                 .sample_count = c->state.count,
-                                 .size = (c->state.bits + 7) / 8};
-}
-
 uint64_t chunk_spare_bytes(const struct chunk *c)
 {
     uint64_t late_bytes = (uint64_t)late_count(c) * LATE_WORDS * sizeof(uint32_t);
@@ -495,13 +487,6 @@ static enum status check_image(const struct chunk_image *image, int64_t t_min_ms
     if (image->t_first_ms < t_min_ms || image->t_last_ms > t_max_ms)
         return error_set(err, ERR_CORRUPT, "chunk holds times outside its window");
     return OK;
-}
-
-enum status chunk_check_image(const struct chunk_image *image, int64_t t_min_ms, int64_t t_max_ms,
-                              struct error *err)
-{
-    struct open_state state = {.count = 0};
-    return check_image(image, t_min_ms, t_max_ms, &state, err);
 }
 
 enum status chunk_import(const struct chunk_image *image, int64_t t_min_ms, int64_t t_max_ms,

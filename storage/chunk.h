@@ -11,9 +11,9 @@
  * Samples that come late (t <= the last one's) go to the late run: raw samples in their own chain
  * of cells, in order of arrival. Readers merge the two; chunk_rewrite makes one stream of them.
  *
- * When its window closes, a chunk is sealed (storage/seal.h): its stream is copied into the
- * window's region and the chunk goes. A sample that comes after that starts a chunk over the sealed
- * one, its base: then there is no stream, and everything that comes is late.
+ * When its window closes, a chunk is sealed (storage/seal.h): its samples go into the
+ * window's region, encoded anew, and the chunk goes. A sample that comes after that starts a chunk
+ * over the sealed one, its base: then there is no stream, and everything that comes is late.
  *
  * Invariants, see chunk_check(): times in the stream strictly increase; no time is in the late run
  * twice, nor in it and in the stream or base.
@@ -95,14 +95,7 @@ uint64_t chunk_spare_bytes(const struct chunk *c);
 void chunk_prefetch(const struct chunk *c);
 void chunk_prefetch_end(const struct chunk *c);
 
-/* The stream as it lies in cells. Writer only; there is neither base nor late run. */
-struct chunk_stream {
-    uint32_t first_cell;
-    uint32_t sample_count;
-    uint32_t size; /* bytes */
-};
 bool chunk_is_plain(const struct chunk *c); /* neither base nor late run */
-struct chunk_stream chunk_stream(const struct chunk *c);
 
 /* The published stream with the late run merged in, as contiguous bytes on the arena: fills
  * encoding, sample_count, size, bytes, t_first_ms, t_last_ms and window; labels are the caller's. A
@@ -110,10 +103,7 @@ struct chunk_stream chunk_stream(const struct chunk *c);
 MUST_USE enum status chunk_export(const struct chunk *c, struct arena *a, struct chunk_image *image,
                                   struct error *err);
 
-/* Check an image as chunk_import does. */
-MUST_USE enum status chunk_check_image(const struct chunk_image *image, int64_t t_min_ms,
-                                       int64_t t_max_ms, struct error *err);
-/* A chunk from an image, all of it checked: encoding, counts, order, times within
+/* A chunk from an image of CHUNK_OPEN, all of it checked: encoding, counts, order, times within
  * [t_min_ms, t_max_ms] (the window). Statuses as import_chunk. */
 MUST_USE enum status chunk_import(const struct chunk_image *image, int64_t t_min_ms,
                                   int64_t t_max_ms, struct chunk **out, struct error *err);

@@ -8,9 +8,8 @@
 #include "storage/state.h"
 
 enum {
-    SLICE_SERIES = 256,       /* visited in one hold of a lock, */
-    SLICE_WORK = SEAL_BATCH,  /* of whose chunks so many are sealed or moved, or a few more */
-    MERGED_SAMPLES = 64,      /* as much work as a chunk that is only copied */
+    SLICE_SERIES = 256,       /* visited in one hold of a lock, unless */
+    SLICE_NS = 100000,        /* sealing and moving their chunks takes so long */
     FETCH_SERIES_AHEAD = 8,   /* so many places of the directory ahead, */
     FETCH_CHUNKS_AHEAD = 4,   /* and the chunk of the window that closed */
     ROUND_SLICES = 32,        /* in one round */
@@ -25,29 +24,12 @@ struct storage_bounds expiry_bounds(const struct storage *db)
     return window_bounds(&db->grid, clock_wall_ms() - expiry_behind_ms(db->grid.chunk_ms));
 }
 
-/* What one hold of a lock has done and collected. */
+/* One hold of a lock. */
 struct slice {
     struct storage *db;
     struct shard *shard;
     uint32_t closed_slot; /* of the window that closed last */
-    struct seal_item items[SEAL_BATCH];
-    uint32_t count;
-    uint32_t work; /* SLICE_WORK of it is enough */
 };
-
-static void seal_items(struct slice *slice)
-{
-    if (slice->count == 0) return;
-    if (seal_chunks(slice->shard, slice->items, slice->count, &slice->db->maintain_scratch))
-        slice->db->sweep.starved = true;
-    slice->count = 0;
-}
-
-/* Late samples are merged by decoding all of them. */
-static uint32_t work_of(const struct chunk *c)
-{
-    return chunk_is_plain(c) ? 1 : 1 + chunk_sample_count(c) / MERGED_SAMPLES;
-}
 
 static enum expiry_action decide(const struct slice *slice, uint32_t slot, const struct chunk *c)
 {
@@ -65,9 +47,7 @@ static void sweep_open(struct slice *slice, struct series *s, uint32_t slot, con
     case EXPIRY_KEEP: break;
     case EXPIRY_DROP: shard_put(slice->shard, s, slot, 0); break;
     case EXPIRY_SEAL:
-        slice->items[slice->count++] = (struct seal_item){.series = s, .slot = slot};
-        slice->work += work_of(c);
-        if (slice->count == SEAL_BATCH) seal_items(slice);
+        if (!seal_chunk(slice->shard, s, slot, &slice->db->sealer)) slice->db->sweep.starved = true;
         break;
     }
 }
@@ -79,7 +59,6 @@ static void sweep_sealed(struct slice *slice, struct series *s, uint32_t slot, u
         shard_put(slice->shard, s, slot, 0);
     } else if (regions_is_leaving(&slice->db->regions, slot, word)) {
         if (!seal_move(slice->shard, s, slot)) slice->db->sweep.starved = true;
-        slice->work++;
     }
 }
 
@@ -107,7 +86,7 @@ static void end_sweep(struct storage *db)
     for (uint32_t slot = 0; slot < db->grid.slots; slot++)
         regions_settle(&db->regions, slot, !sweep->starved);
     db->swept_window = sweep->oldest_window;
-    arena_reset(&db->maintain_scratch);
+    sealer_reset(&db->sealer);
 }
 
 /* What the series at this place and the one some places before it will be asked for. */
@@ -146,12 +125,11 @@ static void sweep_slice(struct storage *db)
         shard_catch_up(sh, slot);
     uint32_t high = directory_high(&sh->directory);
     uint32_t end = sweep->local + SLICE_SERIES < high ? sweep->local + SLICE_SERIES : high;
-    while (sweep->local < end && slice.work < SLICE_WORK) {
+    while (sweep->local < end && clock_mono_ns() - start_ns < SLICE_NS) {
         fetch_ahead(&slice, sweep->local, high);
         struct series *s = directory_get(&sh->directory, sweep->local++);
         if (s) sweep_series(&slice, s);
     }
-    seal_items(&slice);
     bool shard_done = sweep->local >= high; /* it may have become lower */
     histogram_observe_ns(&db->sweep_times.holds, clock_mono_ns() - start_ns);
     rwlock_write_unlock(&sh->lock);

@@ -2,10 +2,10 @@
  * export - chunks out and in, as bytes, for whoever keeps them (snapshot/).
  *
  * Out: one window at a time, shard by shard, in bounded steps, while writers go on. A chunk image
- * is the open bit stream up to the sample count published when it was read, with the late run
- * merged in. In: through the same allocation as ingestion, from any thread, in any order; importing
- * a chunk that overlaps samples already there merges them (same bits no-op, other bits: what is
- * there stays).
+ * is what is sealed, as it is, or the open bit stream up to the sample count published when it was
+ * read, with the late run merged in. In: through the same allocation as ingestion, from any thread,
+ * in any order; importing a chunk that overlaps samples already there merges them (same bits no-op,
+ * other bits: what is there stays).
  *
  * The encoding is tagged: bytes of an unknown tag are refused, never guessed.
  */
@@ -17,8 +17,9 @@
 #include "storage/storage.h"
 
 enum chunk_encoding {
-    CHUNK_XOR = 1,  /* Gorilla's, storage/xor_codec.h: only read, from files of former versions */
-    CHUNK_OPEN = 2, /* encoding/open_codec.h */
+    CHUNK_XOR = 1,   /* Gorilla's, storage/xor_codec.h: only read, from files of former versions */
+    CHUNK_OPEN = 2,  /* encoding/open_codec.h */
+    CHUNK_SEALED = 3 /* encoding/times.h and encoding/values.h */
 };
 
 struct chunk_image {
@@ -28,6 +29,8 @@ struct chunk_image {
     uint32_t sample_count;
     uint32_t size; /* bytes */
     const uint8_t *bytes;
+    const uint8_t *times; /* CHUNK_SEALED: the column of times, bytes has the values; else NULL */
+    uint32_t times_size;
     int64_t t_first_ms;
     int64_t t_last_ms;
 };

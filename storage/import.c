@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "storage/expiry.h"
 #include "storage/export.h"
+#include "storage/image.h"
 #include "storage/import_xor.h"
 #include "storage/seal.h"
 #include "storage/state.h"
@@ -85,39 +86,66 @@ static bool is_closed(const struct storage *db, int64_t window)
     return window < expiry_bounds(db).current_window;
 }
 
-static enum status open_image(const struct storage *db, const struct chunk_image *image,
-                              struct chunk **out, struct error *err)
+/* The window's bounds, the samples of an image, and what is made of them. */
+struct incoming {
+    const struct chunk_image *image;
+    struct sealer sealer;      /* scratch; its arena has the columns */
+    struct columns columns;    /* all samples */
+    struct sealed_parts parts; /* of a closed window */
+    struct chunk *fresh;       /* of an open one */
+};
+
+static enum status incoming_open(struct incoming *in, const struct storage *db, struct error *err)
 {
-    return chunk_import(image, window_start_ms(&db->grid, image->window),
-                        window_end_ms(&db->grid, image->window), out, err);
+    const struct chunk_image *image = in->image;
+    if (image->encoding == CHUNK_OPEN)
+        return chunk_import(image, window_start_ms(&db->grid, image->window),
+                            window_end_ms(&db->grid, image->window), &in->fresh, err);
+    const struct columns none = {0};
+    in->fresh = merge_columns(image->window, &none, &in->columns);
+    return in->fresh ? OK : error_set(err, ERR_NO_MEMORY, "no memory for a chunk");
 }
 
-/* An open chunk of the image, merged with what is there. *fresh is made of it, and used up, unless
- * it was already. */
-static enum status place_open(struct storage *db, struct shard *sh, struct series *s,
-                              const struct chunk_image *image, const struct held *there,
-                              struct chunk **fresh, struct error *err)
+/* Whatever it becomes, it is decoded before a lock is held. */
+static enum status incoming_read(struct incoming *in, const struct storage *db, struct error *err)
 {
-    enum status st = *fresh ? OK : open_image(db, image, fresh, err);
+    const struct chunk_image *image = in->image;
+    enum status st = image_read(image, window_start_ms(&db->grid, image->window),
+                                window_end_ms(&db->grid, image->window), &in->columns, err);
+    if (st) return st;
+    if (!is_closed(db, image->window)) return incoming_open(in, db, err);
+    if (image->encoding == CHUNK_SEALED) {
+        in->parts = image_parts(image);
+        return OK;
+    }
+    st = seal_encode(&in->sealer, &in->columns, &in->parts);
+    return st ? error_set(err, st, "no memory to seal a chunk") : OK;
+}
+
+/* An open chunk of the samples, merged with what is there. */
+static enum status place_open(struct incoming *in, const struct storage *db, struct shard *sh,
+                              struct series *s, const struct held *there, struct error *err)
+{
+    enum status st = in->fresh ? OK : incoming_open(in, db, err);
     if (!st && held_any(there)) {
         struct chunk *merged;
-        st = merge_chunks(there, *fresh, &merged, err);
+        st = merge_chunks(there, in->fresh, &merged, err);
         if (st) return st;
-        chunk_destroy(*fresh);
-        *fresh = merged;
+        chunk_destroy(in->fresh);
+        in->fresh = merged;
     }
     if (st) return st;
-    shard_put(sh, s, window_slot(&db->grid, image->window), ring_word(*fresh));
-    *fresh = NULL;
+    shard_put(sh, s, window_slot(&db->grid, in->image->window), ring_word(in->fresh));
+    in->fresh = NULL;
     return OK;
 }
 
 /* Put the chunk into its series: sealed where nothing is expected any more, as ingestion would have
  * left it, else open. */
-static enum status place_chunk(struct storage *db, struct shard *sh, struct series *s,
-                               const struct chunk_image *image, struct chunk **fresh,
-                               struct error *err)
+static enum status place_chunk(struct incoming *in, const struct storage *db, struct shard *sh,
+                               struct series *s, struct error *err)
 {
+    const struct chunk_image *image = in->image;
     uint32_t slot = window_slot(&db->grid, image->window);
     uint64_t samples = image->sample_count;
     enum status st = OK;
@@ -126,11 +154,12 @@ static enum status place_chunk(struct storage *db, struct shard *sh, struct seri
                          (long long)image->window);
     struct held there = shard_hold(sh, s, slot);
     if (there.window != image->window) there = (struct held){0};
-    if (!held_any(&there) && !*fresh) {
-        if (!seal_image(sh, s, image)) st = error_set(err, ERR_NO_MEMORY, "no memory for a chunk");
+    if (!held_any(&there) && !in->fresh) {
+        if (!seal_parts(sh, s, image->window, &in->parts))
+            st = error_set(err, ERR_NO_MEMORY, "no memory for a chunk");
     } else {
         uint64_t before = held_any(&there) ? held_sample_count(&there) : 0;
-        st = place_open(db, sh, s, image, &there, fresh, err);
+        st = place_open(in, db, sh, s, &there, err);
         struct held now = shard_hold(sh, s, slot);
         if (!st) samples = held_sample_count(&now) - before;
     }
@@ -141,16 +170,16 @@ static enum status place_chunk(struct storage *db, struct shard *sh, struct seri
 }
 
 static enum status import_locked(struct storage *db, struct shard *sh, uint64_t hash,
-                                 const struct chunk_image *image, struct chunk **fresh,
-                                 struct error *err)
+                                 struct incoming *in, struct error *err)
 {
+    const struct chunk_image *image = in->image;
     struct series *s = shard_find(sh, hash, image->labels);
     if (!s) {
         s = shard_create_series(sh, hash, image->labels);
         if (!s) return error_set(err, ERR_NO_MEMORY, "no memory for a series");
         atomic_fetch_add_explicit(&db->series_live, 1, memory_order_relaxed);
     }
-    enum status st = place_chunk(db, sh, s, image, fresh, err);
+    enum status st = place_chunk(in, db, sh, s, err);
     if (st && series_is_empty(s)) {
         shard_forget_series(sh, s);
         atomic_fetch_sub_explicit(&db->series_live, 1, memory_order_relaxed);
@@ -162,23 +191,20 @@ static enum status import_locked(struct storage *db, struct shard *sh, uint64_t 
 static enum status import_image(struct storage *db, const struct chunk_image *image,
                                 struct error *err)
 {
-    enum status st;
-    /* Whatever it becomes, it is decoded before a lock is held. */
-    struct chunk *fresh = NULL; /* for an open chunk */
-    if (is_closed(db, image->window))
-        st = chunk_check_image(image, window_start_ms(&db->grid, image->window),
-                               window_end_ms(&db->grid, image->window), err);
-    else
-        st = open_image(db, image, &fresh, err);
-    if (st) return st;
-
-    uint64_t hash = labels_hash(image->labels);
-    struct shard *sh = storage_shard(db, hash);
-    rwlock_write_lock(&sh->lock);
-    st = check_window(db, image->window, err); /* the clock went on; a sweep may have been here */
-    if (!st) st = import_locked(db, sh, hash, image, &fresh, err);
-    rwlock_write_unlock(&sh->lock);
-    chunk_destroy(fresh);
+    struct incoming in = {.image = image};
+    sealer_init(&in.sealer);
+    in.columns.arena = &in.sealer.arena;
+    enum status st = incoming_read(&in, db, err);
+    if (!st) {
+        uint64_t hash = labels_hash(image->labels);
+        struct shard *sh = storage_shard(db, hash);
+        rwlock_write_lock(&sh->lock);
+        st = check_window(db, image->window, err); /* the clock went on; a sweep may have been */
+        if (!st) st = import_locked(db, sh, hash, &in, err);
+        rwlock_write_unlock(&sh->lock);
+    }
+    chunk_destroy(in.fresh);
+    sealer_release(&in.sealer);
     return st;
 }
 

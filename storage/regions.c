@@ -1,6 +1,8 @@
 /* regions - slots, words, and the end of a region. */
 #include "storage/regions.h"
 
+#include <string.h>
+
 #include "base/assert.h"
 
 enum {
@@ -38,6 +40,7 @@ static void destroy(struct window_region *w)
 {
     if (!w) return;
     region_release(&w->region);
+    time_columns_release(&w->columns);
     heap_free(w, sizeof(*w), HEAP_CHUNKS);
 }
 
@@ -74,6 +77,7 @@ static struct window_region *create(struct regions *r)
     r->last_number = r->last_number % ((1u << NUMBER_BITS) - 1) + 1;
     w->number = r->last_number;
     region_init(&w->region, HEAP_CHUNKS);
+    w->columns = (struct time_columns){0};
     return w;
 }
 
@@ -115,29 +119,72 @@ void regions_drop_before(struct regions *r, int64_t oldest_window)
     mutex_unlock(&r->lock);
 }
 
-static uint64_t alloc_locked(struct regions *r, struct region_slot *s, uint32_t bytes)
+static void delete_column(struct window_region *w, uint64_t hash, uint64_t column)
+{
+    time_columns_remove(&w->columns, hash, column);
+    region_delete(&w->region, sealed_times_bytes(region_at(column)));
+}
+
+/* The column of these times, if need be a new one without users. REGION_NONE at the limit. */
+static uint64_t find_or_create_column(struct window_region *w, uint64_t hash,
+                                      const struct sealed_parts *parts)
+{
+    uint64_t column = time_columns_find(&w->columns, hash, parts);
+    if (column != REGION_NONE) return column;
+    uint32_t bytes = (uint32_t)sizeof(struct sealed_times) + parts->times_size;
+    column = region_alloc(&w->region, bytes);
+    if (column == REGION_NONE) return REGION_NONE;
+    if (!time_columns_add(&w->columns, hash, column)) {
+        region_delete(&w->region, bytes);
+        return REGION_NONE;
+    }
+    struct sealed_times *times = region_at(column);
+    times->users = 0;
+    times->size = parts->times_size;
+    memcpy(times->bytes, parts->times, parts->times_size);
+    return column;
+}
+
+static uint64_t put_locked(struct regions *r, struct region_slot *s, uint64_t hash,
+                           const struct sealed_parts *parts)
 {
     if (!s->home) {
         s->home = create(r);
         if (!s->home) return 0;
         atomic_store(&s->number, s->home->number);
     }
-    uint64_t ref = region_alloc(&s->home->region, bytes);
-    if (ref == REGION_NONE) return 0;
-    return ref << REF_SHIFT | (uint64_t)s->home->number << NUMBER_SHIFT | 1;
+    struct window_region *w = s->home;
+    uint64_t column = find_or_create_column(w, hash, parts);
+    if (column == REGION_NONE) return 0;
+    struct sealed_times *times = region_at(column);
+    uint64_t ref = region_alloc(&w->region, sealed_bytes_for(parts->values_size));
+    if (ref == REGION_NONE) {
+        if (times->users == 0) delete_column(w, hash, column);
+        return 0;
+    }
+    times->users++;
+    sealed_write(region_at(ref), column, parts);
+    return ref << REF_SHIFT | (uint64_t)w->number << NUMBER_SHIFT | 1;
 }
 
-uint64_t regions_alloc(struct regions *r, int64_t window, uint32_t size, struct sealed **out)
+uint64_t regions_put(struct regions *r, int64_t window, const struct sealed_parts *parts)
 {
     struct region_slot *s = slot_for(r, window);
+    uint64_t hash = time_columns_hash(parts);
     uint64_t word = 0;
     mutex_lock(&r->lock);
-    if (atomic_load(&s->window) == window) word = alloc_locked(r, s, sealed_bytes_for(size));
+    if (atomic_load(&s->window) == window) word = put_locked(r, s, hash, parts);
     mutex_unlock(&r->lock);
-    if (!word) return 0;
-    *out = region_at(word >> REF_SHIFT);
-    (*out)->size = size;
     return word;
+}
+
+static void delete_locked(struct window_region *w, const struct sealed *sealed)
+{
+    struct sealed_parts parts = sealed_parts(sealed);
+    uint64_t column = sealed_column(sealed);
+    struct sealed_times *times = region_at(column);
+    region_delete(&w->region, sealed_bytes(sealed));
+    if (--times->users == 0) delete_column(w, time_columns_hash(&parts), column);
 }
 
 void regions_prepare(struct regions *r, int64_t window)
@@ -166,7 +213,7 @@ void regions_delete(struct regions *r, uint32_t slot, uint64_t word)
     mutex_lock(&r->lock);
     if (s->home && s->home->number == number_of(word)) w = s->home;
     if (s->old && s->old->number == number_of(word)) w = s->old;
-    if (w) region_delete(&w->region, sealed_bytes(regions_at(word)));
+    if (w) delete_locked(w, regions_at(word));
     mutex_unlock(&r->lock);
 }
 
@@ -201,14 +248,15 @@ struct held regions_hold(const struct regions *r, uint32_t slot, uint64_t word)
 
 uint32_t held_sample_count(const struct held *h)
 {
-    return h->open ? chunk_sample_count(h->open) : h->sealed->sample_count;
+    return h->open ? chunk_sample_count(h->open) : sealed_sample_count(h->sealed);
 }
 
 enum status held_read(const struct held *h, int64_t t_min_ms, int64_t t_max_ms,
                       struct columns *columns, struct error *err)
 {
     if (h->open) return chunk_read(h->open, t_min_ms, t_max_ms, columns, err);
-    if (!columns_reserve(columns, h->sealed->sample_count)) return arena_error(columns->arena, err);
+    if (!columns_reserve(columns, sealed_sample_count(h->sealed)))
+        return arena_error(columns->arena, err);
     return sealed_read(h->sealed, t_min_ms, t_max_ms, columns, err);
 }
 

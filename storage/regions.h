@@ -25,6 +25,7 @@
 #include "storage/chunk.h"
 #include "storage/epoch.h"
 #include "storage/sealed.h"
+#include "storage/time_columns.h"
 #include "storage/window.h"
 
 /* On the heap (HEAP_CHUNKS). */
@@ -32,6 +33,7 @@ struct window_region {
     struct epoch_node retired; /* first: destroyed through it */
     struct regions *owner;
     struct region region;
+    struct time_columns columns; /* of this region */
     uint32_t number;
 };
 
@@ -82,16 +84,16 @@ void regions_enter(struct regions *r, int64_t window);
 /* Retire the regions of all windows before this one. */
 void regions_drop_before(struct regions *r, int64_t oldest_window);
 
-/* Room for a sealed chunk with a stream of `size` bytes, header filled in but for the count; its
- * word, 0 at the limit or when the slot is not of this window (any more). */
-MUST_USE uint64_t regions_alloc(struct regions *r, int64_t window, uint32_t size,
-                                struct sealed **out);
-/* Before locks that others wait for are taken: so that regions_alloc need not ask the system for
+/* Put a sealed chunk of these parts into the region; the column of times only if it is not there
+ * yet. The chunk's word, 0 at the limit or when the slot is not of this window (any more). */
+MUST_USE uint64_t regions_put(struct regions *r, int64_t window, const struct sealed_parts *parts);
+/* Before locks that others wait for are taken: so that regions_put need not ask the system for
  * memory, if chunks of this window have been sealed already. */
 void regions_prepare(struct regions *r, int64_t window);
 /* The sealed chunk of a word. */
 const struct sealed *regions_at(uint64_t word);
-/* Count a sealed chunk as dead; its bytes go with the region. Nothing happens when it did already.
+/* Count a sealed chunk as dead, and the column of its times with its last user; their bytes go with
+ * the region. Nothing happens when it did already.
  */
 void regions_delete(struct regions *r, uint32_t slot, uint64_t word);
 
@@ -105,8 +107,8 @@ MUST_USE enum status held_read(const struct held *h, int64_t t_min_ms, int64_t t
 MUST_USE enum status held_export(const struct held *h, struct arena *a, struct chunk_image *image,
                                  struct error *err);
 
-/* Begin to empty the region in this slot, if enough of it is dead: from now on regions_alloc serves
- * from a new one, and words for which regions_is_leaving says so should be moved there. */
+/* Begin to empty the region in this slot, if enough of it is dead: from now on regions_put serves
+ * a new one, and words for which regions_is_leaving says so should be moved there. */
 void regions_begin_moving(struct regions *r, uint32_t slot);
 bool regions_is_leaving(const struct regions *r, uint32_t slot, uint64_t word);
 /* For now nothing more is to be sealed in this slot: give back what is unused at the end of the

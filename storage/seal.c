@@ -1,74 +1,122 @@
-/* seal - merging, making room, copying, putting. */
+/* seal - reading, encoding, comparing, putting. */
 #include "storage/seal.h"
 
 #include <string.h>
 
-#include "base/assert.h"
+#include "base/log.h"
+#include "encoding/times.h"
+#include "encoding/values.h"
 
-/* One chunk on its way. */
-struct sealing {
-    struct chunk *merged; /* ours, never seen by others; NULL: the chunk is plain itself */
-    struct sealed *to;    /* NULL: there was no memory */
-    uint64_t word;
-};
+static const uint64_t arena_bytes_max = UINT64_C(1) << 32;
 
-/* Room in the region, and what has to be copied there. false at the limit. */
-static bool prepare(struct shard *sh, const struct seal_item *item, struct arena *scratch,
-                    struct sealing *sealing, struct cells_copy *copy)
+void sealer_init(struct sealer *s)
 {
-    struct chunk *c = shard_hold(sh, item->series, item->slot).open;
-    *sealing = (struct sealing){0};
-    if (!c) return false; /* its base has gone */
-    if (!chunk_is_plain(c)) {
-        c = sealing->merged = chunk_rewrite(c, scratch);
-        if (!c) return false;
-    }
-    struct chunk_stream stream = chunk_stream(c);
-    sealing->word = regions_alloc(sh->common->regions, c->window, stream.size, &sealing->to);
-    if (!sealing->word) return false;
-    sealing->to->sample_count = stream.sample_count;
-    *copy = (struct cells_copy){
-        .cell = stream.first_cell, .bytes = stream.size, .out = sealing->to->bytes};
-    return true;
+    arena_init(&s->arena, HEAP_CHUNKS, arena_bytes_max);
+    buf_init(&s->last_t_ms, HEAP_CHUNKS, UINT32_MAX);
+    buf_init(&s->times, HEAP_CHUNKS, UINT32_MAX);
+    buf_init(&s->values, HEAP_CHUNKS, UINT32_MAX);
 }
 
-uint32_t seal_chunks(struct shard *sh, const struct seal_item *items, uint32_t count,
-                     struct arena *scratch)
+void sealer_release(struct sealer *s)
 {
-    struct sealing sealings[SEAL_BATCH];
-    struct cells_copy copies[SEAL_BATCH];
-    uint32_t ready = 0;
-    DEBUG_ASSERT(count <= SEAL_BATCH);
-    for (uint32_t i = 0; i < count; i++)
-        ready += prepare(sh, &items[i], scratch, &sealings[i], &copies[ready]);
-    cells_gather(copies, ready);
-    for (uint32_t i = 0; i < count; i++) {
-        if (sealings[i].word) shard_put(sh, items[i].series, items[i].slot, sealings[i].word);
-        chunk_destroy(sealings[i].merged);
-    }
-    return count - ready;
+    arena_release(&s->arena);
+    buf_release(&s->last_t_ms);
+    buf_release(&s->times);
+    buf_release(&s->values);
 }
 
-bool seal_image(struct shard *sh, struct series *s, const struct chunk_image *image)
+void sealer_reset(struct sealer *s)
 {
-    struct sealed *to;
-    uint64_t word = regions_alloc(sh->common->regions, image->window, image->size, &to);
-    if (!word) return false;
-    to->sample_count = image->sample_count;
-    memcpy(to->bytes, image->bytes, image->size);
-    shard_put(sh, s, window_slot(sh->common->grid, image->window), word);
-    return true;
+    sealer_release(s);
+    sealer_init(s);
+}
+
+static bool has_times(const struct sealer *s, const struct columns *columns)
+{
+    size_t bytes = columns->count * sizeof(*columns->t_ms);
+    return s->last_t_ms.size == bytes && memcmp(s->last_t_ms.data, columns->t_ms, bytes) == 0;
+}
+
+/* Encode the times, unless they are those of the chunk before. */
+static enum status encode_times(struct sealer *s, const struct columns *columns)
+{
+    uint32_t count = (uint32_t)columns->count;
+    size_t bytes = count * sizeof(*columns->t_ms);
+    if (has_times(s, columns)) return OK;
+    buf_reset(&s->last_t_ms);
+    buf_reset(&s->times);
+    enum status st = times_encode(columns->t_ms, count, &s->arena, &s->times);
+    if (st) return st;
+    int64_t *back = arena_alloc(&s->arena, bytes);
+    if (!back) return s->arena.refused;
+    if (times_decode(s->times.data, s->times.size, back, count) ||
+        memcmp(back, columns->t_ms, bytes) != 0)
+        return ERR_CORRUPT;
+    buf_append(&s->last_t_ms, columns->t_ms, bytes);
+    return buf_status(&s->last_t_ms, NULL);
+}
+
+static enum status encode_values(struct sealer *s, const struct columns *columns)
+{
+    uint32_t count = (uint32_t)columns->count;
+    size_t bytes = count * sizeof(*columns->v);
+    buf_reset(&s->values);
+    enum status st = values_encode(columns->v, count, &s->arena, &s->values);
+    if (st) return st;
+    double *back = arena_alloc(&s->arena, bytes);
+    if (!back) return s->arena.refused;
+    if (values_decode(s->values.data, s->values.size, back, count) ||
+        memcmp(back, columns->v, bytes) != 0)
+        return ERR_CORRUPT;
+    return OK;
+}
+
+enum status seal_encode(struct sealer *s, const struct columns *columns, struct sealed_parts *parts)
+{
+    if (columns->count > UINT32_MAX) return ERR_TOO_LARGE;
+    struct arena_mark mark = arena_mark(&s->arena);
+    enum status st = encode_times(s, columns);
+    if (st) buf_reset(&s->last_t_ms);
+    if (!st) st = encode_values(s, columns);
+    arena_rewind(&s->arena, mark);
+    *parts = (struct sealed_parts){.times = s->times.data,
+                                   .times_size = (uint32_t)s->times.size,
+                                   .values = s->values.data,
+                                   .values_size = (uint32_t)s->values.size};
+    return st;
+}
+
+bool seal_chunk(struct shard *sh, struct series *s, uint32_t slot, struct sealer *sealer)
+{
+    struct held held = shard_hold(sh, s, slot);
+    struct sealed_parts parts;
+    uint64_t word = 0;
+    if (!held.open) return false; /* its base has gone */
+    struct arena_mark mark = arena_mark(&sealer->arena);
+    struct columns columns = {.arena = &sealer->arena};
+    enum status st = chunk_read(held.open, INT64_MIN, INT64_MAX, &columns, NULL);
+    if (!st) st = seal_encode(sealer, &columns, &parts);
+    if (!st) word = regions_put(sh->common->regions, held.window, &parts);
+    arena_rewind(&sealer->arena, mark);
+    if (st == ERR_CORRUPT)
+        log_error("seal", "chunk does not come back the same, it stays open",
+                  "series=%u window=%lld", s->id, (long long)held.window);
+    if (word) shard_put(sh, s, slot, word);
+    return word != 0;
+}
+
+bool seal_parts(struct shard *sh, struct series *s, int64_t window,
+                const struct sealed_parts *parts)
+{
+    uint64_t word = regions_put(sh->common->regions, window, parts);
+    if (word) shard_put(sh, s, window_slot(sh->common->grid, window), word);
+    return word != 0;
 }
 
 bool seal_move(struct shard *sh, struct series *s, uint32_t slot)
 {
     struct held held = shard_hold(sh, s, slot);
-    struct sealed *to;
     if (!held.sealed) return true;
-    uint64_t word = regions_alloc(sh->common->regions, held.window, held.sealed->size, &to);
-    if (!word) return false;
-    to->sample_count = held.sealed->sample_count;
-    memcpy(to->bytes, held.sealed->bytes, held.sealed->size);
-    shard_put(sh, s, slot, word);
-    return true;
+    struct sealed_parts parts = sealed_parts(held.sealed);
+    return seal_parts(sh, s, held.window, &parts);
 }

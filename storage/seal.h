@@ -1,33 +1,51 @@
 /*
- * seal - the end of a window: open chunks are copied into its region, as short as they are.
+ * seal - the end of a window: chunks are encoded anew, columns instead of a stream, and go into the
+ * region of the window.
  *
- * Chunks are sealed in batches, their chains of cells copied in lock step (alloc/cells.h). A chunk
- * with late samples, or over a sealed one, is merged into one stream first. What has no room stays
- * open, and works.
+ * All samples are read, with those that came late and those of the base if the chunk is over a
+ * sealed one, encoded, decoded again and compared; only then the open form goes. Series of one
+ * scrape have the same times, and mostly follow each other: the column of the chunk before is kept,
+ * to be used again. What has no room stays open, and works.
  *
- * Threads: the shard's write lock is held.
+ * Threads: a sealer is one thread's. seal_chunk, seal_parts, seal_move: the shard's write lock is
+ * held.
  */
 #ifndef HEARTH_STORAGE_SEAL_H
 #define HEARTH_STORAGE_SEAL_H
 
-#include "alloc/cells.h"
+#include "alloc/buf.h"
 #include "storage/shard.h"
 
-enum { SEAL_BATCH = CELLS_COPIES_MAX };
-
-/* An open chunk; of a slot whose window is the shard's in that slot. */
-struct seal_item {
-    struct series *series;
-    uint32_t slot;
+/* Scratch. */
+struct sealer {
+    struct arena arena;
+    struct buf last_t_ms; /* int64_t: the times that `times` encodes; empty: none yet */
+    struct buf times;
+    struct buf values;
 };
 
-/* Seal count (<= SEAL_BATCH) chunks; returns how many there was no memory for. */
-uint32_t seal_chunks(struct shard *sh, const struct seal_item *items, uint32_t count,
-                     struct arena *scratch);
+void sealer_init(struct sealer *s);
+/* Give memory back; it may be used again. */
+void sealer_reset(struct sealer *s);
+void sealer_release(struct sealer *s);
 
-/* Put a sealed chunk of these bytes into an empty slot of this window, which the shard has entered.
+/* Encode samples (at least one), and compare what comes back. The parts are valid until the next
+ * call.
+ *
+ * OK
+ * ERR_NO_MEMORY, ERR_TOO_LARGE
+ * ERR_CORRUPT   something else came back: a bug or broken memory */
+MUST_USE enum status seal_encode(struct sealer *s, const struct columns *columns,
+                                 struct sealed_parts *parts);
+
+/* Seal the open chunk in a slot whose window is the shard's there. false: there was no memory, or
+ * what the chunk stood on has gone. */
+MUST_USE bool seal_chunk(struct shard *sh, struct series *s, uint32_t slot, struct sealer *sealer);
+
+/* Put a sealed chunk of these parts into an empty slot of this window, which the shard has entered.
  * false at the limit. */
-MUST_USE bool seal_image(struct shard *sh, struct series *s, const struct chunk_image *image);
+MUST_USE bool seal_parts(struct shard *sh, struct series *s, int64_t window,
+                         const struct sealed_parts *parts);
 
 /* Copy a sealed chunk out of a region that is being left; false at the limit. */
 MUST_USE bool seal_move(struct shard *sh, struct series *s, uint32_t slot);

@@ -1,39 +1,100 @@
-/* sealed - reading what never changes. */
+/* sealed - the layout, and reading what never changes. */
 #include "storage/sealed.h"
 
-#include <endian.h>
 #include <string.h>
 
+#include "alloc/region.h"
 #include "base/assert.h"
-#include "encoding/open_codec.h"
+#include "base/varint.h"
+#include "encoding/times.h"
+#include "encoding/values.h"
 
-/* Behind what the columns have, which have room for all. */
-static enum status decode(const struct sealed *s, struct columns *columns)
+enum { COLUMN_BYTES = 5, SIZE_BYTES_MAX = 5 };
+
+_Static_assert(REGION_REF_BITS <= COLUMN_BYTES * 8, "a column's name fits");
+
+uint32_t sealed_bytes_for(uint32_t values_size)
 {
-    struct open_state state;
-    size_t first = columns->count;
-    columns->count += s->sample_count;
-    return open_decode(s->bytes, s->size, s->sample_count, columns->t_ms + first,
-                       columns->v + first, &state);
+    uint8_t size[VARINT_BYTES_MAX];
+    return COLUMN_BYTES + (uint32_t)varint_encode(size, values_size) + values_size;
+}
+
+void sealed_write(struct sealed *s, uint64_t column, const struct sealed_parts *parts)
+{
+    uint8_t size[VARINT_BYTES_MAX];
+    uint8_t *at = s->bytes;
+    size_t n = varint_encode(size, parts->values_size);
+    for (uint32_t i = 0; i < COLUMN_BYTES; i++)
+        *at++ = (uint8_t)(column >> 8 * i);
+    memcpy(at, size, n);
+    memcpy(at + n, parts->values, parts->values_size);
+}
+
+uint64_t sealed_column(const struct sealed *s)
+{
+    uint64_t column = 0;
+    for (uint32_t i = 0; i < COLUMN_BYTES; i++)
+        column |= (uint64_t)s->bytes[i] << 8 * i;
+    return column;
+}
+
+struct sealed_parts sealed_parts(const struct sealed *s)
+{
+    const struct sealed_times *times = region_at(sealed_column(s));
+    const uint8_t *at = s->bytes + COLUMN_BYTES;
+    uint64_t size;
+    size_t n = varint_decode(at, at + SIZE_BYTES_MAX, &size);
+    ASSERT(n > 0);
+    return (struct sealed_parts){.times = times->bytes,
+                                 .times_size = times->size,
+                                 .values = at + n,
+                                 .values_size = (uint32_t)size};
+}
+
+uint32_t sealed_bytes(const struct sealed *s)
+{
+    struct sealed_parts parts = sealed_parts(s);
+    return (uint32_t)(parts.values - s->bytes) + parts.values_size;
+}
+
+uint32_t sealed_sample_count(const struct sealed *s)
+{
+    struct sealed_parts parts = sealed_parts(s);
+    struct times_head head;
+    enum status st = times_head(parts.times, parts.times_size, &head);
+    ASSERT(st == OK);
+    return head.count;
+}
+
+/* Into t_ms[count] and v[count]. */
+static enum status decode(const struct sealed *s, int64_t *t_ms, double *v, uint32_t count)
+{
+    struct sealed_parts parts = sealed_parts(s);
+    enum status st = times_decode(parts.times, parts.times_size, t_ms, count);
+    return st ? st : values_decode(parts.values, parts.values_size, v, count);
 }
 
 enum status sealed_read(const struct sealed *s, int64_t t_min_ms, int64_t t_max_ms,
                         struct columns *columns, struct error *err)
 {
     size_t first = columns->count;
-    enum status st = decode(s, columns);
-    if (st) return error_set(err, st, "a sealed chunk does not decode");
+    uint32_t count = sealed_sample_count(s);
+    if (decode(s, columns->t_ms + first, columns->v + first, count))
+        return error_set(err, ERR_CORRUPT, "a sealed chunk does not decode");
+    columns->count += count;
     columns_keep(columns, first, t_min_ms, t_max_ms);
     return OK;
 }
 
 enum status sealed_find(const struct sealed *s, int64_t t_ms, bool *found, double *v)
 {
-    size_t bytes = s->sample_count * (sizeof(int64_t) + sizeof(double));
+    uint32_t count = sealed_sample_count(s);
+    size_t bytes = count * (sizeof(int64_t) + sizeof(double));
     int64_t *scratch = heap_alloc(bytes, HEAP_CHUNKS);
     if (!scratch) return ERR_NO_MEMORY;
-    struct columns all = {.t_ms = scratch, .v = (double *)(void *)(scratch + s->sample_count)};
-    enum status st = decode(s, &all);
+    struct columns all = {
+        .t_ms = scratch, .v = (double *)(void *)(scratch + count), .count = count};
+    enum status st = decode(s, all.t_ms, all.v, count);
     ASSERT(st == OK);
     columns_keep(&all, 0, t_ms, t_ms);
     *found = all.count == 1;
@@ -44,16 +105,17 @@ enum status sealed_find(const struct sealed *s, int64_t t_ms, bool *found, doubl
 
 enum status sealed_export(const struct sealed *s, struct chunk_image *image, struct error *err)
 {
-    struct open_state state;
-    uint64_t t_first;
-    if (open_decode(s->bytes, s->size, s->sample_count, NULL, NULL, &state))
+    struct sealed_parts parts = sealed_parts(s);
+    struct times_head head;
+    if (times_head(parts.times, parts.times_size, &head))
         return error_set(err, ERR_CORRUPT, "a sealed chunk does not decode");
-    memcpy(&t_first, s->bytes, sizeof(t_first));
-    image->encoding = CHUNK_OPEN;
-    image->sample_count = s->sample_count;
-    image->size = s->size;
-    image->bytes = s->bytes;
-    image->t_first_ms = (int64_t)be64toh(t_first);
-    image->t_last_ms = state.t_ms;
+    image->encoding = CHUNK_SEALED;
+    image->sample_count = head.count;
+    image->bytes = parts.values;
+    image->size = parts.values_size;
+    image->times = parts.times;
+    image->times_size = parts.times_size;
+    image->t_first_ms = head.first_ms;
+    image->t_last_ms = head.last_ms;
     return OK;
 }

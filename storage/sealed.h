@@ -1,13 +1,16 @@
 /*
- * sealed - a chunk that has come to rest: its stream as contiguous bytes in its window's region.
+ * sealed - a chunk that has come to rest: its values in its window's region, and its times in a
+ * column that all chunks of the region with the same times share.
  *
- *     | sample_count: 32 | size: 32 | bytes of the stream, as storage/chunk.h has them | 0-7 unused
- * |
+ *     chunk:    | column: 40 | size: varint | values (encoding/values.h) |
+ *     column:   | users: 32 | size: 32 | times (encoding/times.h) |
  *
- * No pointers, no capacity, nothing to append to. A sample that comes late gets an open chunk over
- * the sealed one (chunk_create_over), until both are sealed again as one.
+ * `column` is the region's name for the column (alloc/region.h). No pointers, no capacity, nothing
+ * to append to. A sample that comes late gets an open chunk over the sealed one
+ * (chunk_create_over), until both are sealed again as one.
  *
- * Threads: never changes; any thread that is in the epoch reads it without a lock.
+ * Threads: never changes, but for the users of a column, which are the region's; any thread that is
+ * in the epoch reads it without a lock.
  */
 #ifndef HEARTH_STORAGE_SEALED_H
 #define HEARTH_STORAGE_SEALED_H
@@ -18,21 +21,37 @@
 #include "storage/export.h"
 
 struct sealed {
-    uint32_t sample_count; /* > 0 */
-    uint32_t size;         /* of bytes */
+    uint8_t bytes[1]; /* and more */
+};
+
+struct sealed_times {
+    uint32_t users; /* chunks; under the lock of the regions */
+    uint32_t size;  /* of bytes */
     uint8_t bytes[];
 };
 
-/* Bytes of the object for a stream of so many bytes; whole words. */
-static inline uint32_t sealed_bytes_for(uint32_t size)
+/* What a sealed chunk is made of: both columns as their encoders wrote them. */
+struct sealed_parts {
+    const uint8_t *times;
+    const uint8_t *values;
+    uint32_t times_size;
+    uint32_t values_size;
+};
+
+static inline uint32_t sealed_times_bytes(const struct sealed_times *t)
 {
-    return (uint32_t)sizeof(struct sealed) + ((size + 3) & ~3u);
+    return (uint32_t)sizeof(*t) + t->size;
 }
 
-static inline uint32_t sealed_bytes(const struct sealed *s)
-{
-    return sealed_bytes_for(s->size);
-}
+/* Bytes of the chunk's object for values of so many bytes. */
+uint32_t sealed_bytes_for(uint32_t values_size);
+/* Fill an object of that size. */
+void sealed_write(struct sealed *s, uint64_t column, const struct sealed_parts *parts);
+
+uint32_t sealed_bytes(const struct sealed *s);
+uint64_t sealed_column(const struct sealed *s);
+struct sealed_parts sealed_parts(const struct sealed *s);
+uint32_t sealed_sample_count(const struct sealed *s);
 
 /* Append the samples with t_min_ms <= t <= t_max_ms to the columns, which have room for all.
  * ERR_CORRUPT: broken memory. */

@@ -164,7 +164,7 @@ static struct chunk_size size_of(const struct held *h)
 {
     if (h->sealed)
         return (struct chunk_size){.bytes = sealed_bytes(h->sealed),
-                                   .samples = h->sealed->sample_count};
+                                   .samples = sealed_sample_count(h->sealed)};
     return (struct chunk_size){.bytes = (int64_t)chunk_bytes(h->open),
                                .spare_bytes = (int64_t)chunk_spare_bytes(h->open),
                                .samples = chunk_sample_count(h->open)};
@@ -254,7 +254,7 @@ static struct held present(const struct shard *sh, const struct series *s, uint3
 
 void shard_put(struct shard *sh, struct series *s, uint32_t slot, uint64_t word)
 {
-    shard_catch_up(sh, slot); /* behind the allocation of word: see regions_alloc */
+    shard_catch_up(sh, slot); /* behind the allocation of word: see regions_put */
     struct held old = present(sh, s, slot);
     struct held new = fresh(sh, slot, word);
     bool same_window = held_any(&old) && held_any(&new) && old.window == new.window;

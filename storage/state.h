@@ -7,6 +7,7 @@
 #define HEARTH_STORAGE_STATE_H
 
 #include "storage/regions.h"
+#include "storage/seal.h"
 #include "storage/shard.h"
 #include "storage/storage.h"
 
@@ -36,8 +37,8 @@ struct storage {
     atomic_bool hurried;
     struct sweep sweep; /* of storage_maintain alone */
     struct sweep_times sweep_times;
-    int64_t swept_window;          /* nothing older is held any more; of storage_maintain alone */
-    struct arena maintain_scratch; /* of storage_maintain alone */
+    int64_t swept_window; /* nothing older is held any more; of storage_maintain alone */
+    struct sealer sealer; /* of storage_maintain alone */
 };
 
 /* The lower half of the hash is the series map's. */

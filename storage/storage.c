@@ -15,7 +15,6 @@ enum {
     SHARDS_MAX = 4096,
     SHARDS_PER_CORE = 4
 };
-static const uint64_t maintain_scratch_bytes_max = 64u << 20;
 
 struct storage_options storage_options_default(void)
 {
@@ -133,7 +132,7 @@ enum status storage_open(const struct storage_options *options, struct storage *
         return st;
     }
     db->swept_window = storage_bounds(db).oldest_window;
-    arena_init(&db->maintain_scratch, HEAP_CHUNKS, maintain_scratch_bytes_max);
+    sealer_init(&db->sealer);
     *out = db;
     return OK;
 }
@@ -147,7 +146,7 @@ void storage_close(struct storage *db)
     heap_free(db->shards, db->shard_count * sizeof(*db->shards), HEAP_PROCESS);
     regions_release(&db->regions);
     symbols_release(&db->symbols);
-    arena_release(&db->maintain_scratch);
+    sealer_release(&db->sealer);
     heap_free(db, sizeof(*db), HEAP_PROCESS);
 }
 

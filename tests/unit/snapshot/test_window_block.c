@@ -26,7 +26,10 @@ static void make(struct buf *out)
                                        {STR("x"), str_from(values[i % 3])}};
         const struct chunk_image image = {.labels = {labels, 2},
                                           .window = span.window,
-                                          .encoding = CHUNK_XOR,
+                                          /* Every other one is sealed, and they share a column. */
+                                          .encoding = i % 2 ? CHUNK_SEALED : CHUNK_OPEN,
+                                          .times = i % 2 ? (const uint8_t *)"the column" : NULL,
+                                          .times_size = i % 2 ? 10 : 0,
                                           .sample_count = i + 1,
                                           .size = i,
                                           .bytes = (const uint8_t *)"abcdefghijklmnopqrstuvwxyz",
@@ -35,7 +38,7 @@ static void make(struct buf *out)
         ck_assert_int_eq(window_block_add(&b, &span, &image, NULL), OK);
     }
     ck_assert_uint_eq(b.count, CHUNKS);
-    ck_assert_uint_eq(b.texts.count, 6);
+    ck_assert_uint_eq(b.texts.count, 7);
     join(&b, out);
     window_block_release(&b);
 }
@@ -60,6 +63,9 @@ START_TEST(chunks_come_back_with_their_labels)
         ck_assert_uint_eq(image.sample_count, i + 1);
         ck_assert_uint_eq(image.size, i);
         ck_assert_mem_eq(image.bytes, "abcdefghijklmnopqrstuvwxyz", i);
+        ck_assert_uint_eq(image.encoding, i % 2 ? CHUNK_SEALED : CHUNK_OPEN);
+        ck_assert_uint_eq(image.times_size, i % 2 ? 10 : 0);
+        if (i % 2) ck_assert_mem_eq(image.times, "the column", 10);
         ck_assert_int_eq(image.t_first_ms, span.start_ms + i);
         ck_assert_int_eq(image.t_last_ms, span.start_ms + (int64_t)2 * i);
     }
@@ -114,7 +120,8 @@ START_TEST(a_chunk_with_illegal_labels_does_not_hide_the_next)
     struct buf payload;
     struct arena arena;
     struct window_cursor c;
-    struct chunk_image image = {.encoding = CHUNK_XOR, .t_first_ms = 6000000, .t_last_ms = 6000000};
+    struct chunk_image image = {
+        .encoding = CHUNK_OPEN, .t_first_ms = 6000000, .t_last_ms = 6000000};
     bool more;
     const struct label twice[] = {{STR("a"), STR("1")}, {STR("a"), STR("2")}};
     const struct label broken[] = {{STR("a"), STR("\xFF")}};

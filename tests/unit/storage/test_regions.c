@@ -36,20 +36,23 @@ static void teardown(void)
     ck_assert_uint_eq(s.tag_objects[HEAP_CHUNKS], 0);
 }
 
+/* A column of one time, and values that nobody decodes. */
+static const uint8_t times[] = {1, 0, 0, 0, 16, 0};
+static const uint8_t values[SIZE] = {[SIZE - 1] = 7};
+static const struct sealed_parts parts = {
+    .times = times, .times_size = sizeof(times), .values = values, .values_size = SIZE};
+
 static uint64_t seal(int64_t window)
 {
-    struct sealed *to;
-    uint64_t word = regions_alloc(&r, window, SIZE, &to);
+    uint64_t word = regions_put(&r, window, &parts);
     ck_assert(word && ring_word_is_sealed(word));
-    to->sample_count = 1;
-    memset(to->bytes, 7, SIZE);
     return word;
 }
 
 static bool counts(uint32_t slot, uint64_t word, int64_t window)
 {
     struct held held = regions_hold(&r, slot, word);
-    return held.sealed && held.sealed->size == SIZE && held.window == window;
+    return held.sealed && sealed_parts(held.sealed).values_size == SIZE && held.window == window;
 }
 
 START_TEST(a_word_counts_until_its_window_is_dropped)
@@ -69,7 +72,8 @@ START_TEST(a_word_counts_until_its_window_is_dropped)
     for (int i = 0; i < 10; i++)
         (void)epoch_collect(epoch, 100);
     ck_assert_uint_eq(atomic_load(&r.pending), 1);
-    ck_assert_uint_eq(seen->bytes[SIZE - 1], 7); /* the reader that came before still reads */
+    ck_assert_uint_eq(sealed_parts(seen).values[SIZE - 1],
+                      7); /* the reader that came before still reads */
     epoch_leave(&pin);
     while (epoch_collect(epoch, 100))
         continue;
@@ -80,15 +84,14 @@ END_TEST
 
 START_TEST(a_slot_goes_on_to_later_windows_only)
 {
-    struct sealed *to;
     setup();
     regions_enter(&r, 5);
     uint64_t word = seal(5);
     regions_enter(&r, 5 + SLOTS);
     ck_assert(!counts(1, word, 5));
-    ck_assert_uint_eq(regions_alloc(&r, 5, SIZE, &to), 0);
+    ck_assert_uint_eq(regions_put(&r, 5, &parts), 0);
     regions_enter(&r, 5);
-    ck_assert_uint_eq(regions_alloc(&r, 5, SIZE, &to), 0);
+    ck_assert_uint_eq(regions_put(&r, 5, &parts), 0);
     uint64_t later = seal(5 + SLOTS);
     ck_assert(counts(1, later, 5 + SLOTS) && !counts(1, word, 5));
     teardown();
@@ -136,8 +139,40 @@ START_TEST(a_region_with_too_much_dead_is_left_for_a_new_one)
     regions_bytes(&r, 1, &bytes);
     ck_assert_int_eq(bytes.window, 5);
     ck_assert_uint_eq(bytes.deleted, 0);
-    ck_assert_uint_eq(bytes.live, WORDS / 2 * (SIZE + 8));
+    /* 5 bytes name the column, 2 the size: all together a multiple of 8 more. */
+    ck_assert_uint_eq(bytes.live, WORDS / 2 * (SIZE + 8) + 16);
     ck_assert_uint_lt(bytes.blocks - bytes.live, HEAP_PAGE_BYTES + bytes.live / 50);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_column_lives_as_long_as_one_chunk_has_its_times)
+{
+    static const uint8_t later_times[] = {1, 2, 0, 0, 16, 0};
+    struct sealed_parts later = parts;
+    struct region_bytes bytes;
+    later.times = later_times;
+    setup();
+    regions_enter(&r, 5);
+    uint64_t first = seal(5);
+    uint64_t second = seal(5);
+    uint64_t third = regions_put(&r, 5, &later);
+    const struct sealed *a = regions_hold(&r, 1, first).sealed;
+    const struct sealed *b = regions_hold(&r, 1, second).sealed;
+    const struct sealed *c = regions_hold(&r, 1, third).sealed;
+    ck_assert_uint_eq(sealed_column(a), sealed_column(b));
+    ck_assert_uint_ne(sealed_column(a), sealed_column(c));
+    ck_assert_uint_eq(sealed_parts(c).times[1], 2);
+    regions_bytes(&r, 1, &bytes);
+    ck_assert_uint_eq(bytes.live, 3 * (SIZE + 8) + 2 * 16);
+    regions_delete(&r, 1, first);
+    regions_delete(&r, 1, third);
+    regions_bytes(&r, 1, &bytes);
+    ck_assert_uint_eq(bytes.live, SIZE + 8 + 16);
+    regions_delete(&r, 1, second);
+    regions_bytes(&r, 1, &bytes);
+    ck_assert_uint_eq(bytes.live, 0);
+    ck_assert_uint_ne(sealed_column(regions_hold(&r, 1, seal(5)).sealed), sealed_column(a));
     teardown();
 }
 END_TEST
@@ -177,4 +212,5 @@ END_TEST
 
 SUITE(regions, a_word_counts_until_its_window_is_dropped, a_slot_goes_on_to_later_windows_only,
       a_window_that_was_dropped_begins_anew, a_region_with_too_much_dead_is_left_for_a_new_one,
+      a_column_lives_as_long_as_one_chunk_has_its_times,
       the_next_block_is_there_before_it_is_needed)

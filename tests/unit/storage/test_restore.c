@@ -103,6 +103,12 @@ static void keep_images(struct storage *db, struct arena *a)
             memcpy(bytes, image.bytes, image.size);
             images[image_count] = image;
             images[image_count].bytes = bytes;
+            if (image.times_size > 0) {
+                uint8_t *times = arena_alloc(a, image.times_size);
+                EXPECT(times);
+                memcpy(times, image.times, image.times_size);
+                images[image_count].times = times;
+            }
             EXPECT(labels_copy(image.labels, a, &images[image_count].labels, &err) == OK);
             image_count++;
         }
