@@ -6,18 +6,21 @@
 #include "base/assert.h"
 #include "base/compiler.h"
 
-/* Free slots and owners change under other locks than the page heap's, or none: what is read is
- * some value of the moment, and all that is done with it is to show it. */
+/* Free slots, owners and marks change under other locks than the page heap's, or none: what is read
+ * is some value of the moment, and all that is done with it is to show it. */
 __attribute__((no_sanitize("thread"))) static void copy_unlocked(struct heap_map_run *run,
-                                                                 const struct span *span)
+                                                                 const volatile struct span *span)
 {
-    const volatile uint16_t *free_slots = &span->free_slots;
-    const volatile uint8_t *owner = &span->owner;
     if (run->state == HEAP_MAP_SMALL) {
-        uint32_t free = *free_slots;
+        uint32_t free = span->free_slots;
         run->free_slots = free < run->slots ? free : run->slots;
     }
-    if (run->state == HEAP_MAP_LARGE) run->tag = (int)*owner - 1;
+    if (run->state == HEAP_MAP_LARGE) {
+        if (span->block)
+            run->state = HEAP_MAP_REGION;
+        else
+            run->tag = (int)span->owner - 1;
+    }
 }
 
 static enum heap_map_state state_of(const struct span *span)
@@ -29,7 +32,7 @@ static enum heap_map_state state_of(const struct span *span)
     case SPAN_HOLLOWING:
     case SPAN_RELEASED: return HEAP_MAP_RELEASED;
     case SPAN_SMALL: return HEAP_MAP_SMALL;
-    case SPAN_LARGE: return span->block ? HEAP_MAP_REGION : HEAP_MAP_LARGE;
+    case SPAN_LARGE: return HEAP_MAP_LARGE;
     }
     UNREACHABLE();
 }
