@@ -55,13 +55,16 @@ struct span {
     uint32_t pages;
     uint8_t state; /* enum span_state */
     uint8_t size_class;
-    uint8_t list; /* of its central: which one it is in */
+    union {
+        uint8_t list; /* SPAN_SMALL: of its central, which one it is in */
+        bool
+            known_zero; /* SPAN_LARGE: was taken from released pages; its owner's, without a lock */
+    };
     union {
         uint8_t owner;   /* SPAN_LARGE: tag + 1; 0 while it is in a thread cache */
         uint8_t touched; /* SPAN_SMALL: tick when slots last came or went (see central_trim) */
     };
     uint8_t first_word;    /* no bit is set in any word before it */
-    bool known_zero : 1;   /* SPAN_LARGE: was taken from released pages */
     bool block : 1;        /* SPAN_LARGE: of a region, instead of an object */
     bool trimmed : 1;      /* SPAN_SMALL: no slot came since pages were last given back */
     bool has_bits : 1;     /* SPAN_SMALL */
