@@ -3,14 +3,15 @@ import math
 from dataclasses import dataclass, field
 from html import escape
 
-WIDTH, HEIGHT = 860, 420
-LEFT, RIGHT, TOP, BOTTOM = 70, 230, 50, 60
+WIDTH, HEIGHT = 890, 420
+LEFT, RIGHT, TOP, BOTTOM = 70, 260, 50, 60
 COLOURS = {
     "glibc": "#888888", "jemalloc": "#e69f00", "jemalloc, background thread": "#b8860b",
     "mimalloc": "#56b4e9", "tcmalloc": "#cc79a7", "hearth": "#009e73",
-    "hearth, MADV_FREE": "#66c2a5", "hearth with regions": "#009e73", "live bytes": "#d55e00",
+    "hearth, MADV_FREE": "#66c2a5", "hearth with regions": "#009e73",
+    "hearth, as a malloc": "#66c2a5", "live bytes": "#d55e00",
 }
-DASHED = {"hearth, MADV_FREE", "jemalloc, background thread", "live bytes"}
+DASHED = {"hearth, MADV_FREE", "hearth, as a malloc", "jemalloc, background thread", "live bytes"}
 STYLE = """
 svg { font: 13px system-ui, sans-serif; color-scheme: light dark }
 text { fill: #333 } .title { font-size: 16px; font-weight: 600 } .grid { stroke: #8886 }
@@ -88,7 +89,7 @@ def restart(results, key, title, y_label):
         line = [(r["hours"], r[key])
                 for r in results.lines("restart", "random", name, "boundary")]
         if key != "frag" or name != "mimalloc":  # which has no such figures
-            chart.lines[name] = line
+            chart.lines["hearth, as a malloc" if name == "hearth" else name] = line
     return chart
 
 
