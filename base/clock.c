@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <time.h>
 
-enum { NS_PER_MS = 1000000, MS_PER_S = 1000 };
+enum { MS_PER_S = 1000 };
 
 static atomic_bool frozen;
 static _Atomic int64_t frozen_wall_ms;

@@ -15,6 +15,8 @@
 
 #include <stdint.h>
 
+#define NS_PER_MS INT64_C(1000000)
+
 int64_t clock_wall_ms(void);
 int64_t clock_mono_ns(void);
 

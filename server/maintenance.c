@@ -97,8 +97,6 @@ static void note_boundary(struct maintenance *m, int64_t oldest_window)
     gauge_set(&m->boundary_ms, clock_wall_ms());
 }
 
-#define NS_PER_MS INT64_C(1000000)
-
 static int64_t maintain_round(void *arg)
 {
     struct maintenance *m = arg;

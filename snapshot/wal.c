@@ -391,7 +391,7 @@ static void commit(struct wal *w, struct wal_waiter *self)
             lead(w);
         } else if (!cond_wait_for(&w->changed, &w->lock, WAL_WAIT_MS / WAL_WAIT_SLICES) &&
                    self->state == WAITER_QUEUED && w->writing && ++slices >= WAL_WAIT_SLICES &&
-                   clock_mono_ns() - start_ns >= WAL_WAIT_MS * INT64_C(1000000)) {
+                   clock_mono_ns() - start_ns >= WAL_WAIT_MS * NS_PER_MS) {
             dequeue(w, self);
             (void)error_set(&self->error, ERR_UNAVAILABLE,
                             "the disk has not finished a write for %d s", WAL_WAIT_MS / 1000);

@@ -230,9 +230,7 @@ static enum status stream_find(const struct chunk *c, int64_t t_ms, bool *found,
     stream_copy(c, extent, scratch);
     enum status st = open_decode(scratch, size, extent.count, all.t_ms, all.v, &state);
     ASSERT(st == OK);
-    columns_keep(&all, 0, t_ms, t_ms);
-    *found = all.count == 1;
-    if (*found) *v = all.v[0];
+    *found = columns_find(&all, t_ms, v);
     heap_free(scratch, scratch_bytes, HEAP_CHUNKS);
     return OK;
 }

@@ -96,9 +96,7 @@ enum status sealed_find(const struct sealed *s, int64_t t_ms, bool *found, doubl
         .t_ms = scratch, .v = (double *)(void *)(scratch + count), .count = count};
     enum status st = decode(s, all.t_ms, all.v, count);
     ASSERT(st == OK);
-    columns_keep(&all, 0, t_ms, t_ms);
-    *found = all.count == 1;
-    if (*found) *v = all.v[0];
+    *found = columns_find(&all, t_ms, v);
     heap_free(scratch, bytes, HEAP_CHUNKS);
     return OK;
 }

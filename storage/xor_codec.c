@@ -2,13 +2,9 @@
  * so that every int64 time survives; the decoder undoes exactly what the encoder did. */
 #include "storage/xor_codec.h"
 
-#include <endian.h>
 #include <stdbool.h>
-#include <string.h>
 
-#include "base/assert.h"
 #include "base/bits.h"
-#include "base/compiler.h"
 
 enum {
     NO_WINDOW = 0xFF,
@@ -23,69 +19,54 @@ static const struct {
     uint8_t bits;
 } dod_forms[DOD_FORMS] = {{0x2, 2, 14}, {0x6, 3, 17}, {0xE, 4, 20}};
 
-static void put(struct xor_bits *out, uint64_t value, uint32_t count)
-{
-    DEBUG_ASSERT(count >= 1 && count <= 64);
-    if (count < 64) value &= (UINT64_C(1) << count) - 1;
-    uint32_t word = out->count / 64;
-    uint32_t room = 64 - out->count % 64;
-    if (count <= room) {
-        out->words[word] |= value << (room - count);
-    } else {
-        out->words[word] |= value >> (count - room);
-        out->words[word + 1] |= value << (64 - (count - room));
-    }
-    out->count += count;
-}
-
-static void put_dod(struct xor_bits *out, int64_t dod)
+static void put_dod(struct sample_bits *out, int64_t dod)
 {
     if (dod == 0) {
-        put(out, 0, 1);
+        sample_bits_put(out, 0, 1);
         return;
     }
     for (int form = 0; form < DOD_FORMS; form++) {
         int64_t most = INT64_C(1) << (dod_forms[form].bits - 1);
         if (dod > -most && dod <= most) {
-            put(out, dod_forms[form].prefix, dod_forms[form].prefix_bits);
-            put(out, (uint64_t)dod, dod_forms[form].bits);
+            sample_bits_put(out, dod_forms[form].prefix, dod_forms[form].prefix_bits);
+            sample_bits_put(out, (uint64_t)dod, dod_forms[form].bits);
             return;
         }
     }
-    put(out, 0xF, 4);
-    put(out, (uint64_t)dod, 64);
+    sample_bits_put(out, 0xF, 4);
+    sample_bits_put(out, (uint64_t)dod, 64);
 }
 
-static void put_value(struct xor_state *state, struct xor_bits *out, uint64_t changed)
+static void put_value(struct xor_state *state, struct sample_bits *out, uint64_t changed)
 {
     if (changed == 0) {
-        put(out, 0, 1);
+        sample_bits_put(out, 0, 1);
         return;
     }
     uint32_t leading = (uint32_t)__builtin_clzll(changed);
     uint32_t trailing = (uint32_t)__builtin_ctzll(changed);
     if (leading > LEADING_MAX) leading = LEADING_MAX;
     if (state->leading != NO_WINDOW && leading >= state->leading && trailing >= state->trailing) {
-        put(out, 0x2, 2);
-        put(out, changed >> state->trailing, 64u - state->leading - state->trailing);
+        sample_bits_put(out, 0x2, 2);
+        sample_bits_put(out, changed >> state->trailing, 64u - state->leading - state->trailing);
         return;
     }
     uint32_t meaningful = 64 - leading - trailing;
     state->leading = (uint8_t)leading;
     state->trailing = (uint8_t)trailing;
-    put(out, 0x3, 2);
-    put(out, leading, 5);
-    put(out, meaningful & 63, 6);
-    put(out, changed >> trailing, meaningful);
+    sample_bits_put(out, 0x3, 2);
+    sample_bits_put(out, leading, 5);
+    sample_bits_put(out, meaningful & 63, 6);
+    sample_bits_put(out, changed >> trailing, meaningful);
 }
 
-void xor_encode(struct xor_state *state, int64_t t_ms, double v, struct xor_bits *bits)
+void xor_encode(struct xor_state *state, int64_t t_ms, double v, struct sample_bits *bits)
 {
     uint64_t v_bits = bits_from_double(v);
-    *bits = (struct xor_bits){.count = 0};
+    *bits = (struct sample_bits){.count = 0};
     if (state->count == 0) {
-        put(bits, (uint64_t)t_ms, 64);
-        put(bits, v_bits, 64);
+        sample_bits_put(bits, (uint64_t)t_ms, 64);
+        sample_bits_put(bits, v_bits, 64);
         state->leading = NO_WINDOW;
     } else {
         uint64_t delta = (uint64_t)t_ms - (uint64_t)state->t_ms;
@@ -99,41 +80,9 @@ void xor_encode(struct xor_state *state, int64_t t_ms, double v, struct xor_bits
     state->bits += bits->count;
 }
 
-/* A reader of bits that never passes the end: beyond it come zeros, and `position` tells. */
-struct bit_reader {
-    const uint8_t *bytes;
-    uint64_t size_bits;
-    uint64_t position;
-};
-
-/* The next 57 bits or more, left-aligned. */
-static ALWAYS_INLINE uint64_t peek(const struct bit_reader *r)
-{
-    uint64_t byte = r->position / 8;
-    uint64_t left = r->size_bits / 8 - (byte < r->size_bits / 8 ? byte : r->size_bits / 8);
-    uint64_t word = 0;
-    memcpy(&word, r->bytes + (left ? byte : 0), left >= 8 ? 8 : left);
-    return be64toh(word) << (r->position % 8);
-}
-
-static ALWAYS_INLINE uint64_t take_short(struct bit_reader *r, uint32_t count)
-{
-    uint64_t value = peek(r) >> (64 - count);
-    r->position += count;
-    return value;
-}
-
-/* count is 1 to 64; one peek holds 57. */
-static ALWAYS_INLINE uint64_t take(struct bit_reader *r, uint32_t count)
-{
-    if (count <= 57) return take_short(r, count);
-    uint64_t high = take_short(r, count - 32);
-    return high << 32 | take_short(r, 32);
-}
-
 static int64_t take_dod(struct bit_reader *r)
 {
-    uint64_t ahead = peek(r);
+    uint64_t ahead = bit_reader_peek(r);
     if (!(ahead >> 63)) {
         r->position += 1;
         return 0;
@@ -143,18 +92,18 @@ static int64_t take_dod(struct bit_reader *r)
         if (ahead >> (64 - prefix_bits) != dod_forms[form].prefix) continue;
         uint32_t width = dod_forms[form].bits;
         r->position += prefix_bits;
-        int64_t value = (int64_t)take(r, width);
+        int64_t value = (int64_t)bit_reader_take_short(r, width);
         return value > (INT64_C(1) << (width - 1)) ? value - (INT64_C(1) << width) : value;
     }
     r->position += 4;
-    return (int64_t)take(r, 64);
+    return (int64_t)bit_reader_take(r, 64);
 }
 
 /* The changed bits of the next value; false when a window is used before one was set, or is wider
  * than a double. */
 static bool take_value(struct bit_reader *r, struct xor_state *state, uint64_t *changed)
 {
-    uint64_t ahead = peek(r);
+    uint64_t ahead = bit_reader_peek(r);
     *changed = 0;
     if (!(ahead >> 63)) {
         r->position += 1;
@@ -162,23 +111,23 @@ static bool take_value(struct bit_reader *r, struct xor_state *state, uint64_t *
     }
     r->position += 2;
     if (ahead >> 62 == 3) {
-        uint32_t leading = (uint32_t)take(r, 5);
-        uint32_t meaningful = (uint32_t)take(r, 6);
+        uint32_t leading = (uint32_t)bit_reader_take(r, 5);
+        uint32_t meaningful = (uint32_t)bit_reader_take(r, 6);
         if (meaningful == 0) meaningful = 64;
         if (leading + meaningful > 64) return false;
         state->leading = (uint8_t)leading;
         state->trailing = (uint8_t)(64 - leading - meaningful);
     }
     if (state->leading == NO_WINDOW) return false;
-    *changed = take(r, 64u - state->leading - state->trailing) << state->trailing;
+    *changed = bit_reader_take(r, 64u - state->leading - state->trailing) << state->trailing;
     return true;
 }
 
 static bool decode_one(struct bit_reader *r, struct xor_state *state)
 {
     if (state->count == 0) {
-        state->t_ms = (int64_t)take(r, 64);
-        state->v_bits = take(r, 64);
+        state->t_ms = (int64_t)bit_reader_take(r, 64);
+        state->v_bits = bit_reader_take(r, 64);
         state->leading = NO_WINDOW;
     } else {
         uint64_t changed;

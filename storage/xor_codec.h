@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "encoding/bit_stream.h"
 #include "storage/columns.h"
 
 /* What encoder and decoder know after a sample. Zero before the first. */
@@ -35,16 +36,8 @@ struct xor_state {
     uint8_t trailing; /* zero bits behind it */
 };
 
-/* The bits of one sample, left-aligned at the front of `words` in 64-bit big-endian order of bits.
- */
-enum { XOR_SAMPLE_BITS_MAX = 160, XOR_SAMPLE_WORDS = 3 };
-struct xor_bits {
-    uint64_t words[XOR_SAMPLE_WORDS]; /* most significant bit of words[0] is first; rest zero */
-    uint32_t count;
-};
-
 /* Encode one more sample: fills *bits and moves the state on. t_ms is later than state->t_ms. */
-void xor_encode(struct xor_state *state, int64_t t_ms, double v, struct xor_bits *bits);
+void xor_encode(struct xor_state *state, int64_t t_ms, double v, struct sample_bits *bits);
 
 /* Decode `count` samples from size bytes. Those in [t_min_ms, t_max_ms] are appended to the
  * columns, which have room for all (NULL: only check). Stops early once a time is beyond t_max_ms.

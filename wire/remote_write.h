@@ -7,7 +7,7 @@
  * their bytes, and have them skipped:
  *
  *     while ((st = remote_write_next(&rw, &series, &more, err)) == OK && more) {
- *         known = appender_expected(app, series.message, &label_bytes);
+ *         known = appender_expect(app, series.message, &label_bytes);
  *         st = remote_write_read(&rw, &series, label_bytes, err);
  *         ...
  *         st = remote_write_check(&rw, &series);       only labels that nobody knows

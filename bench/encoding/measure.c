@@ -140,7 +140,7 @@ static void xor_put(struct work *w, const struct chunk_data *c, uint32_t from, u
     struct xor_state state = {.count = 0};
     w->bits = 0;
     for (uint32_t i = from; i < from + count; i++) {
-        struct xor_bits bits;
+        struct sample_bits bits;
         xor_encode(&state, c->t_ms[i], c->v[i], &bits);
         put_bits(w, bits.words, bits.count);
     }

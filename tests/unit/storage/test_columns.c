@@ -53,5 +53,22 @@ START_TEST(a_refusal_leaves_the_columns_as_they_were)
 }
 END_TEST
 
+START_TEST(a_time_is_found_or_not_there)
+{
+    int64_t t_ms[] = {INT64_MIN, -3, 10, INT64_MAX};
+    double v[] = {1, 2, 3, 4};
+    struct columns c = {.t_ms = t_ms, .v = v, .count = ARRAY_COUNT(t_ms)};
+    double found = 0;
+    for (size_t i = 0; i < c.count; i++) {
+        ck_assert(columns_find(&c, t_ms[i], &found));
+        ck_assert(found == v[i]);
+    }
+    ck_assert(!columns_find(&c, -4, &found));
+    ck_assert(!columns_find(&c, 11, &found));
+    c.count = 0;
+    ck_assert(!columns_find(&c, -3, &found));
+}
+END_TEST
+
 SUITE(columns, growing_keeps_the_samples, room_that_is_there_is_used_again,
-      a_refusal_leaves_the_columns_as_they_were)
+      a_refusal_leaves_the_columns_as_they_were, a_time_is_found_or_not_there)

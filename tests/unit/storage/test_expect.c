@@ -54,6 +54,12 @@ static struct counts send(struct sender *sender, const int *order, int count)
     return counts;
 }
 
+static void in_order(int order[SERIES])
+{
+    for (int i = 0; i < SERIES; i++)
+        order[i] = i;
+}
+
 static void expect_counts(struct counts c, int expected, int found, int unknown)
 {
     ck_assert_int_eq(c.how[KNOWN_EXPECTED], expected);
@@ -83,8 +89,7 @@ START_TEST(what_followed_once_is_expected)
     struct sender sender;
     int order[SERIES];
     open(&sender);
-    for (int i = 0; i < SERIES; i++)
-        order[i] = i;
+    in_order(order);
     expect_counts(send(&sender, order, SERIES), 0, 0, SERIES);
     expect_counts(send(&sender, order, SERIES), SERIES - 1, 1, 0);
     expect_counts(send(&sender, order + 20, 30), 29, 1, 0); /* a batch may begin anywhere */
@@ -97,8 +102,7 @@ START_TEST(one_that_ended_is_passed_over)
     struct sender sender;
     int order[SERIES];
     open(&sender);
-    for (int i = 0; i < SERIES; i++)
-        order[i] = i;
+    in_order(order);
     send(&sender, order, SERIES);
     for (int i = 10; i < SERIES - 1; i++)
         order[i] = i + 1;
@@ -116,8 +120,7 @@ START_TEST(a_new_order_is_learned)
     struct sender sender;
     int order[SERIES];
     open(&sender);
-    for (int i = 0; i < SERIES; i++)
-        order[i] = i;
+    in_order(order);
     send(&sender, order, SERIES);
     for (int i = 0; i < SERIES; i++)
         order[i] = i * 7 % SERIES;
@@ -182,8 +185,7 @@ START_TEST(links_to_another_series_are_harmless)
     struct storage_stats stats;
     int order[SERIES];
     open(&sender);
-    for (int i = 0; i < SERIES; i++)
-        order[i] = i;
+    in_order(order);
     send(&sender, order, SERIES / 2);
     clock_freeze(STORE_NOW_MS + 40 * HOUR_MS);
     sender.now_ms += 40 * HOUR_MS;

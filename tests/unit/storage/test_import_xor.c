@@ -27,7 +27,7 @@ static struct chunk_image image_of_version_1(uint8_t bytes[STREAM_BYTES])
                                 .t_last_ms = 7 + (SAMPLES - 1) * STEP_MS};
     memset(bytes, 0, STREAM_BYTES);
     for (int i = 0; i < SAMPLES; i++) {
-        struct xor_bits bits;
+        struct sample_bits bits;
         uint32_t at = state.bits;
         xor_encode(&state, 7 + (int64_t)i * STEP_MS, value_at(i), &bits);
         for (uint32_t bit = 0; bit < bits.count; bit++, at++) {

@@ -18,7 +18,7 @@ struct sink {
     uint32_t bits;
 };
 
-static void sink_add(struct sink *sink, const struct xor_bits *bits)
+static void sink_add(struct sink *sink, const struct sample_bits *bits)
 {
     for (uint32_t i = 0; i < bits->count; i++, sink->bits++) {
         uint64_t bit = bits->words[i / 64] >> (63 - i % 64) & 1;
@@ -30,9 +30,9 @@ static void encode_all(struct sink *sink, const int64_t *t_ms, const uint64_t *v
 {
     struct xor_state state = {.count = 0};
     for (uint32_t i = 0; i < count; i++) {
-        struct xor_bits bits;
+        struct sample_bits bits;
         xor_encode(&state, t_ms[i], bits_to_double(v[i]), &bits);
-        ck_assert_uint_le(bits.count, XOR_SAMPLE_BITS_MAX);
+        ck_assert_uint_le(bits.count, SAMPLE_BITS_MAX);
         sink_add(sink, &bits);
         ck_assert_uint_eq(state.bits, sink->bits);
     }
