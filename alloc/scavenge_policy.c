@@ -12,7 +12,7 @@ enum {
     BURST_NS_MAX = 50000000, /* in one round, after a long sleep */
     BURST_TIMES = 20,        /* it is spent so much faster than it comes in, at most */
     REGRET_AGES = 4,         /* taken again within so many idle ages is soon */
-    REGRET_FADING_AGES = 24  /* half of the regret is forgotten */
+    PATIENCE_TIMES = 2       /* regret lasts so many times as long as it was idle */
 };
 
 static uint64_t lesser(uint64_t a, uint64_t b)
@@ -62,17 +62,36 @@ static void slide(struct scavenge_policy *policy, uint64_t low)
     if (policy->now_ns - policy->slot_ns >= width) policy->slot_ns = policy->now_ns;
 }
 
+/* From now on, what was idle and then needed is given another such time. */
+static void start_regret_term(struct scavenge_policy *policy)
+{
+    policy->regret_ns = policy->now_ns;
+    policy->regret_low = UINT64_MAX;
+}
+
 static void regret(struct scavenge_policy *policy, uint64_t taken)
 {
     int64_t age = policy->options.idle_age_ns;
-    if (policy->now_ns - policy->given_ns >= REGRET_AGES * age) policy->given_bytes = 0;
+    int64_t gone_ns = policy->now_ns - policy->given_ns;
+    if (gone_ns >= REGRET_AGES * age) policy->given_bytes = 0;
     uint64_t again = lesser(taken, policy->given_bytes);
+    if (!again) return;
+    int64_t patience_ns = PATIENCE_TIMES * (age + gone_ns);
+    if (policy->patience_ns < patience_ns) policy->patience_ns = patience_ns;
     policy->given_bytes -= again;
     policy->regret_bytes += again;
-    if (again) policy->regret_ns = policy->now_ns;
-    if (policy->now_ns - policy->regret_ns < REGRET_FADING_AGES * age) return;
-    policy->regret_bytes /= 2;
-    policy->regret_ns = policy->now_ns;
+    start_regret_term(policy);
+}
+
+/* What of it nobody touched in its term is not needed. */
+static void forgive(struct scavenge_policy *policy, uint64_t low)
+{
+    if (policy->regret_bytes == 0) return;
+    policy->regret_low = lesser(policy->regret_low, low);
+    if (policy->now_ns - policy->regret_ns < policy->patience_ns) return;
+    policy->regret_bytes = minus(policy->regret_bytes, policy->regret_low);
+    if (policy->regret_bytes == 0) policy->patience_ns = 0;
+    start_regret_term(policy);
 }
 
 uint64_t scavenge_policy_round(struct scavenge_policy *policy, int64_t now_ns,
@@ -85,8 +104,10 @@ uint64_t scavenge_policy_round(struct scavenge_policy *policy, int64_t now_ns,
     }
     earn(policy, now_ns - policy->now_ns);
     policy->now_ns = now_ns;
+    uint64_t now_low = lesser(demand->low_bytes, demand->idle_bytes);
     regret(policy, demand->taken_bytes);
-    slide(policy, lesser(demand->low_bytes, demand->idle_bytes));
+    forgive(policy, now_low);
+    slide(policy, now_low);
 
     uint64_t low = demand->idle_bytes;
     for (unsigned i = 0; i < SCAVENGE_SLOTS; i++)

@@ -15,7 +15,8 @@
  *       for some ten GiB at once.
  * Target: a small part of the memory in use is kept as a reserve.
  * Hysteresis: what had to be taken from the system again soon after it had gone is kept from then
- *      on, and given up slowly. So a load that comes and goes faster than that is left alone.
+ *      on, until it was left alone for twice as long as that time: a load that comes and goes is
+ * let be, and leaves nothing when it has ended.
  *
  * Threads: one at a time.
  */
@@ -44,7 +45,9 @@ struct scavenge_policy {
     uint64_t given_bytes;          /* lately: those that would be regretted */
     int64_t given_ns;              /* when the last of them went */
     uint64_t regret_bytes;         /* kept because they were taken again */
-    int64_t regret_ns;             /* when regret last grew or faded */
+    int64_t regret_ns;             /* when it last grew, or was last looked at */
+    int64_t patience_ns;           /* then it is looked at again */
+    uint64_t regret_low;           /* least idle bytes since */
 };
 
 /* What the heap tells at each round. */

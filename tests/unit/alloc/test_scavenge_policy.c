@@ -144,10 +144,40 @@ START_TEST(what_was_given_away_too_early_is_kept_next_time)
     }
     ck_assert_uint_gt(first, 90 * MIB);
     ck_assert_uint_le(w.gone, first + 10 * MIB);
-    /* Unless it is not needed any more. */
+}
+END_TEST
+
+START_TEST(a_load_that_has_ended_leaves_nothing)
+{
+    struct world w = world_of(0, 100 * MIB);
+    for (int turn = 0; turn < 10; turn++) {
+        give(&w, 100 * MIB);
+        run_seconds(&w, 8);
+        take(&w, 100 * MIB);
+        run_seconds(&w, 1);
+    }
     give(&w, 100 * MIB);
-    run_seconds(&w, 1500);
-    ck_assert_uint_lt(w.idle, 10 * MIB);
+    run_seconds(&w, 10);
+    ck_assert_uint_gt(w.idle, 90 * MIB); /* it may still go on */
+    run_seconds(&w, 15);
+    ck_assert_uint_eq(w.idle, 0);
+}
+END_TEST
+
+START_TEST(of_what_was_regretted_the_part_that_is_used_stays)
+{
+    struct world w = world_of(0, 100 * MIB);
+    give(&w, 100 * MIB);
+    run_seconds(&w, 8);
+    take(&w, 100 * MIB);
+    for (int turn = 0; turn < 10; turn++) {
+        run_seconds(&w, 1);
+        give(&w, turn == 0 ? 100 * MIB : 20 * MIB);
+        run_seconds(&w, 8);
+        take(&w, 20 * MIB);
+    }
+    ck_assert_uint_eq(w.idle, 0);
+    ck_assert_uint_eq(w.taken, 0);
 }
 END_TEST
 
@@ -211,7 +241,8 @@ END_TEST
 SUITE(scavenge_policy, nothing_goes_before_it_was_idle_for_the_age,
       a_spike_is_gone_two_seconds_after_its_age, the_pace_is_a_share_of_one_core,
       the_pace_follows_what_it_really_costs, what_is_needed_again_and_again_stays,
-      what_was_given_away_too_early_is_kept_next_time, a_part_of_what_is_in_use_is_kept_in_reserve,
-      a_clock_that_stands_or_steps_back_does_no_harm,
+      what_was_given_away_too_early_is_kept_next_time, a_load_that_has_ended_leaves_nothing,
+      of_what_was_regretted_the_part_that_is_used_stays,
+      a_part_of_what_is_in_use_is_kept_in_reserve, a_clock_that_stands_or_steps_back_does_no_harm,
       after_a_long_sleep_everything_is_old_but_the_pace_holds,
       no_history_gives_away_what_was_needed_within_the_age)
