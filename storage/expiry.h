@@ -7,9 +7,8 @@
  * chunks of closed windows are sealed into the regions of theirs (storage/seal.h). Late samples may
  * open chunks of closed windows again; then another sweep comes by after a while.
  *
- * A round is a few holds of one shard's lock at a time, each over a bounded number of series and
- * chunks, with memory at hand and a core that was just yielded, so that nobody waits long; what was
- * dropped is freed by the epoch. Sealing begins when no reader is left in the regions that were
+ * A round is a bounded number of the sweep's steps (storage/sweep.h); what was dropped is freed by
+ * the epoch. Sealing begins when no reader is left in the regions that were
  * dropped: their blocks are what it fills.
  *
  * Nobody depends on the sweep to be right about what is visible: readers and writers go by the

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/log.h"
 #include "encoding/times.h"
 #include "encoding/values.h"
 
@@ -86,23 +85,19 @@ enum status seal_encode(struct sealer *s, const struct columns *columns, struct 
     return st;
 }
 
-bool seal_chunk(struct shard *sh, struct series *s, uint32_t slot, struct sealer *sealer)
+enum status seal_chunk(struct sealer *sealer, struct regions *regions, const struct chunk *c,
+                       uint64_t *word, uint32_t *samples)
 {
-    struct held held = shard_hold(sh, s, slot);
-    struct sealed_parts parts;
-    uint64_t word = 0;
-    if (!held.open) return false; /* its base has gone */
     struct arena_mark mark = arena_mark(&sealer->arena);
     struct columns columns = {.arena = &sealer->arena};
-    enum status st = chunk_read(held.open, INT64_MIN, INT64_MAX, &columns, NULL);
+    struct sealed_parts parts;
+    enum status st = chunk_read(c, INT64_MIN, INT64_MAX, &columns, NULL);
     if (!st) st = seal_encode(sealer, &columns, &parts);
-    if (!st) word = regions_put(sh->common->regions, held.window, &parts);
+    *samples = (uint32_t)columns.count;
+    *word = st ? 0 : regions_put(regions, c->window, &parts);
     arena_rewind(&sealer->arena, mark);
-    if (st == ERR_CORRUPT)
-        log_error("seal", "chunk does not come back the same, it stays open",
-                  "series=%u window=%lld", s->id, (long long)held.window);
-    if (word) shard_put(sh, s, slot, word);
-    return word != 0;
+    if (!st && !*word) st = ERR_NO_MEMORY;
+    return st;
 }
 
 bool seal_parts(struct shard *sh, struct series *s, int64_t window,
@@ -111,12 +106,4 @@ bool seal_parts(struct shard *sh, struct series *s, int64_t window,
     uint64_t word = regions_put(sh->common->regions, window, parts);
     if (word) shard_put(sh, s, window_slot(sh->common->grid, window), word);
     return word != 0;
-}
-
-bool seal_move(struct shard *sh, struct series *s, uint32_t slot)
-{
-    struct held held = shard_hold(sh, s, slot);
-    if (!held.sealed) return true;
-    struct sealed_parts parts = sealed_parts(held.sealed);
-    return seal_parts(sh, s, held.window, &parts);
 }

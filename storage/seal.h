@@ -7,8 +7,8 @@
  * scrape have the same times, and mostly follow each other: the column of the chunk before is kept,
  * to be used again. What has no room stays open, and works.
  *
- * Threads: a sealer is one thread's. seal_chunk, seal_parts, seal_move: the shard's write lock is
- * held.
+ * Threads: a sealer is one thread's. seal_chunk: in the epoch, no lock. seal_parts: the shard's
+ * write lock is held.
  */
 #ifndef HEARTH_STORAGE_SEAL_H
 #define HEARTH_STORAGE_SEAL_H
@@ -38,16 +38,18 @@ void sealer_release(struct sealer *s);
 MUST_USE enum status seal_encode(struct sealer *s, const struct columns *columns,
                                  struct sealed_parts *parts);
 
-/* Seal the open chunk in a slot whose window is the shard's there. false: there was no memory, or
- * what the chunk stood on has gone. */
-MUST_USE bool seal_chunk(struct shard *sh, struct series *s, uint32_t slot, struct sealer *sealer);
+/* Encode an open chunk, and put what comes of it into the region of its window: *word, and how many
+ * samples it has. Samples may be added to the chunk meanwhile; it is not changed itself, and what
+ * it stands on is still there.
+ *
+ * ERR_NO_MEMORY   the limit, or the region of the window has gone
+ * ERR_TOO_LARGE, ERR_CORRUPT as seal_encode */
+MUST_USE enum status seal_chunk(struct sealer *sealer, struct regions *regions,
+                                const struct chunk *c, uint64_t *word, uint32_t *samples);
 
 /* Put a sealed chunk of these parts into an empty slot of this window, which the shard has entered.
  * false at the limit. */
 MUST_USE bool seal_parts(struct shard *sh, struct series *s, int64_t window,
                          const struct sealed_parts *parts);
-
-/* Copy a sealed chunk out of a region that is being left; false at the limit. */
-MUST_USE bool seal_move(struct shard *sh, struct series *s, uint32_t slot);
 
 #endif

@@ -235,28 +235,27 @@ void shard_catch_up(struct shard *sh, uint32_t slot)
     w->sealed_samples = 0;
 }
 
-/* A word that is about to be put: nobody has looked whether it counts. */
-static struct held fresh(const struct shard *sh, uint32_t slot, uint64_t word)
+/* An open chunk counts here also when its base has gone: it has to be retired all the same. */
+static struct held held_of(const struct shard *sh, uint32_t slot, uint64_t word)
 {
-    if (!ring_word_is_sealed(word)) return regions_hold(sh->common->regions, slot, word);
-    return (struct held){
-        .word = word, .sealed = regions_at(word), .window = load_i64(&sh->windows[slot].window)};
+    struct chunk *c = ring_word_chunk(word);
+    if (word == 0 || ring_word_is_sealed(word))
+        return regions_hold(sh->common->regions, slot, word);
+    return (struct held){.word = word, .open = c, .window = c->window};
 }
 
-/* An open chunk counts here also when its base has gone: it has to be retired all the same. */
 static struct held present(const struct shard *sh, const struct series *s, uint32_t slot)
 {
-    uint64_t word = series_word(s, slot);
-    struct chunk *c = ring_word_chunk(word);
-    if (word == 0 || ring_word_is_sealed(word)) return shard_hold(sh, s, slot);
-    return (struct held){.word = word, .open = c, .window = c->window};
+    return held_of(sh, slot, series_word(s, slot));
 }
 
 void shard_put(struct shard *sh, struct series *s, uint32_t slot, uint64_t word)
 {
-    shard_catch_up(sh, slot); /* behind the allocation of word: see regions_put */
+    shard_catch_up(sh,
+                   slot); /* before looking: what goes from now on is counted off the next time */
     struct held old = present(sh, s, slot);
-    struct held new = fresh(sh, slot, word);
+    struct held new = held_of(sh, slot, word);
+    if (!held_any(&new)) word = 0; /* its region has gone since it came there */
     bool same_window = held_any(&old) && held_any(&new) && old.window == new.window;
     if (held_any(&new)) count_held(sh, slot, &new, 1);
     if (held_any(&old)) count_held(sh, slot, &old, -1);

@@ -136,7 +136,7 @@ static inline struct held shard_hold(const struct shard *sh, const struct series
     return series_hold(s, sh->common->regions, slot);
 }
 /* Put the word of a chunk of the slot's window into the slot, in place of what is there, which is
- * retired or counted as dead; 0 empties the slot. */
+ * retired or counted as dead; 0 empties the slot, as does a word whose region has gone. */
 void shard_put(struct shard *sh, struct series *s, uint32_t slot, uint64_t word);
 /* Bytes of the series and of its chunks; either lock. */
 uint64_t shard_series_bytes(const struct shard *sh, const struct series *s);

@@ -286,35 +286,6 @@ START_TEST(a_region_is_not_left_by_those_who_stand_on_it_while_the_clock_is_back
 }
 END_TEST
 
-static uint64_t holds_of(const struct store *s)
-{
-    uint64_t holds = 0;
-    for (int i = 0; i <= HISTOGRAM_BUCKETS; i++)
-        holds += counter_read(&storage_sweep_times(s->db)->holds.buckets[i]);
-    return holds;
-}
-
-START_TEST(chunks_that_are_merged_count_for_more_of_a_hold)
-{
-    struct store s;
-    store_open(&s);
-    fill(&s);
-    uint64_t before = holds_of(&s);
-    clock_advance(4 * HOUR_MS);
-    store_settle(&s);
-    uint64_t copied = holds_of(&s) - before;
-    for (int i = 0; i < SERIES; i++)
-        store_append(&s, labels_of(&s, i), STORE_NOW_MS - 1, 1);
-    arena_reset(&s.arena);
-    before = holds_of(&s);
-    clock_advance(HOUR_MS / 4);
-    store_settle(&s);
-    ck_assert_uint_eq(sealed_chunks(&s), SERIES);
-    ck_assert_uint_ge(holds_of(&s) - before, 2 * copied - s.db->shard_count);
-    store_close(&s);
-}
-END_TEST
-
 START_TEST(without_memory_chunks_stay_open_and_are_sealed_later)
 {
     struct store s;
@@ -344,5 +315,4 @@ SUITE(seal, a_closed_window_is_sealed_as_a_whole, a_late_sample_joins_a_sealed_c
       an_expired_window_goes_at_once_and_with_late_chunks,
       a_clock_that_goes_back_finds_no_dropped_region,
       a_region_is_not_left_by_those_who_stand_on_it_while_the_clock_is_back,
-      chunks_that_are_merged_count_for_more_of_a_hold,
       without_memory_chunks_stay_open_and_are_sealed_later)
