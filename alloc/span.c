@@ -1,9 +1,40 @@
-/* span - slots to system pages and back: arithmetic on the bits. */
+/* span - records; and slots to system pages and back, by arithmetic on the bits. */
 #include "alloc/span.h"
 
 #include <stdbool.h>
 
+#include "alloc/live.h"
 #include "alloc/os.h"
+
+static uint32_t bytes_of_bits_apart(unsigned size_class)
+{
+    return span_bits_apart(size_class) ? span_words(size_class) * SPAN_WORD_BYTES : 0;
+}
+
+struct span *span_create(unsigned size_class, uint32_t page, uint32_t pages)
+{
+    uint32_t bytes = span_record_bytes(size_class);
+    uint32_t apart = bytes_of_bits_apart(size_class);
+    struct span *span = meta_alloc(bytes, META_SPAN);
+    if (!span) return NULL;
+    const void *bits = apart ? meta_alloc(apart, META_BITS) : NULL;
+    if (apart && !bits) {
+        meta_free(span, bytes, META_SPAN);
+        return NULL;
+    }
+    *span = (struct span){.page = page, .pages = pages, .record_bytes = (uint16_t)bytes};
+    span->size_class = (uint8_t)size_class;
+    if (apart) span->words[0] = meta_ref(bits);
+    live_reset(span);
+    return span;
+}
+
+void span_destroy(struct span *span)
+{
+    uint32_t apart = bytes_of_bits_apart(span->size_class);
+    if (apart) meta_free(span_bits(span), apart, META_BITS);
+    meta_free(span, span->record_bytes, META_SPAN);
+}
 
 void span_start_bits(struct span *span)
 {

@@ -37,6 +37,7 @@
 
 #include "alloc/meta.h"
 #include "alloc/size_class.h"
+#include "base/compiler.h"
 
 enum span_state {
     SPAN_IDLE,
@@ -127,6 +128,10 @@ static inline bool span_has(struct span *span, uint32_t slot)
     if (!span->has_bits) return slot >= span->fresh;
     return span_bits(span)[slot / SPAN_WORD_BITS] >> (slot % SPAN_WORD_BITS) & 1;
 }
+
+/* A record in no state yet, without bits; NULL at the limit. */
+MUST_USE struct span *span_create(unsigned size_class, uint32_t page, uint32_t pages);
+void span_destroy(struct span *span);
 
 /* Write the bits of a span that had none. */
 void span_start_bits(struct span *span);
