@@ -85,6 +85,9 @@ static void collect_head(const struct metric_sink *sink, const struct storage_st
             s->samples_appended);
     by_type(sink, "prometheus_tsdb_out_of_order_samples_appended_total",
             "Samples stored out of order.", s->samples_late);
+    gauge_of(sink, "hearth_storage_samples_waiting",
+             "Samples that came out of order and wait, raw, to be merged into their chunks.",
+             (double)s->samples_waiting);
     by_type(sink, "prometheus_tsdb_too_old_samples_total",
             "Samples refused because they are older than the oldest window.",
             s->refused[REFUSED_TOO_OLD]);

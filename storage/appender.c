@@ -44,13 +44,21 @@ struct series *appender_find(struct appender *app, struct labels labels)
     return s;
 }
 
-static enum status stage(struct appender *app, const struct staged *entry, struct error *err)
+/* In pieces: between two of them the lock of the shard can be given back. */
+static enum status stage(struct appender *app, struct staged entry, struct error *err)
 {
-    if (app->staged.count == BATCH_SERIES_MAX)
-        return error_set(err, ERR_TOO_LARGE, "more than %u series in one batch", BATCH_SERIES_MAX);
-    struct staged *staged = VEC_PUSH(&app->staged, app->arena);
-    if (!staged) return arena_error(app->arena, err);
-    *staged = *entry;
+    size_t left = entry.count;
+    do {
+        entry.count = left < STAGED_SAMPLES_MAX ? left : STAGED_SAMPLES_MAX;
+        if (app->staged.count == BATCH_SERIES_MAX)
+            return error_set(err, ERR_TOO_LARGE, "more than %u series in one batch",
+                             BATCH_SERIES_MAX);
+        struct staged *staged = VEC_PUSH(&app->staged, app->arena);
+        if (!staged) return arena_error(app->arena, err);
+        *staged = entry;
+        entry.samples += entry.count;
+        left -= entry.count;
+    } while (left > 0);
     return OK;
 }
 
@@ -58,10 +66,10 @@ enum status appender_add_to(struct appender *app, struct series *s, const struct
                             size_t count, struct error *err)
 {
     enum status st = stage(app,
-                           &(struct staged){.series = s,
-                                            .samples = samples,
-                                            .count = count,
-                                            .shard = s->id & (app->db->shard_count - 1)},
+                           (struct staged){.series = s,
+                                           .samples = samples,
+                                           .count = count,
+                                           .shard = s->id & (app->db->shard_count - 1)},
                            err);
     if (st || s == app->due) return st;
     app->surprised |= app->staged.count > 1;
@@ -81,10 +89,10 @@ enum status appender_add(struct appender *app, struct labels labels, const struc
     app->surprised = true;
     app->expect.count = 0; /* what follows a series without an id is not known */
     return stage(app,
-                 &(struct staged){.newcomer = newcomer,
-                                  .samples = samples,
-                                  .count = count,
-                                  .shard = storage_shard(app->db, newcomer->hash)->number},
+                 (struct staged){.newcomer = newcomer,
+                                 .samples = samples,
+                                 .count = count,
+                                 .shard = storage_shard(app->db, newcomer->hash)->number},
                  err);
 }
 

@@ -68,11 +68,12 @@ void chunk_destroy(struct chunk *c);
 /* Writer only. t_ms belongs to the chunk's window (the caller has checked). */
 MUST_USE enum chunk_outcome chunk_add(struct chunk *c, int64_t t_ms, double v);
 
-/* True when the late run has grown so long that the writer should chunk_rewrite. */
-bool chunk_wants_rewrite(const struct chunk *c);
+/* True when the late run has grown so long that it should be merged by chunk_rewrite; much sooner
+ * when memory for late runs is short. */
+bool chunk_wants_rewrite(const struct chunk *c, bool pressed);
 
-/* Writer only: a new chunk with stream and late run merged into one stream. The caller puts it in
- * the place of `old` and retires that one. Scratch comes from the arena, rewound before return.
+/* A new chunk with stream and late run merged into one stream. The writer puts it in the place of
+ * `old`, if that has no more samples by then. Scratch comes from the arena, rewound before return.
  * NULL at the limit: `old` stays as it is. */
 MUST_USE struct chunk *chunk_rewrite(const struct chunk *old, struct arena *scratch);
 
@@ -85,6 +86,8 @@ MUST_USE enum status chunk_read(const struct chunk *c, int64_t t_min_ms, int64_t
 
 /* Samples readable now, late ones included. */
 uint32_t chunk_sample_count(const struct chunk *c);
+/* Those in the late run. */
+uint32_t chunk_late_count(const struct chunk *c);
 /* Payload, rounded to cells; a base included. */
 uint64_t chunk_bytes(const struct chunk *c);
 /* Of those, bytes that no sample is in: the rest of the last cells, and the links. Writer only. */

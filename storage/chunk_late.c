@@ -7,7 +7,9 @@
 
 enum {
     LATE_PER_CELL = CELL_WORDS / LATE_WORDS,
-    LATE_REWRITE_MIN = 18 * LATE_PER_CELL /* shorter runs are not worth a rewrite */
+    LATE_REWRITE_MIN = 18 * LATE_PER_CELL,   /* shorter runs are not worth a rewrite, */
+    LATE_REWRITE_MAX = 4 * LATE_REWRITE_MIN, /* longer ones would take long to search and sort */
+    LATE_PRESSED_MAX = 2 * LATE_PER_CELL
 };
 
 static void late_store(struct cell *cell, uint32_t slot, int64_t t_ms, uint64_t v_bits)
@@ -84,11 +86,18 @@ enum chunk_outcome chunk_add_late(struct chunk *c, int64_t t_ms, double v)
     return append_late(c, t_ms, v);
 }
 
-bool chunk_wants_rewrite(const struct chunk *c)
+uint32_t chunk_late_count(const struct chunk *c)
+{
+    return atomic_load_explicit(&c->late_published, memory_order_acquire);
+}
+
+bool chunk_wants_rewrite(const struct chunk *c, bool pressed)
 {
     uint32_t late = chunk_late_count(c);
-    uint32_t count = c->base_count + c->state.count;
-    return late >= LATE_REWRITE_MIN && late >= count / 8;
+    uint32_t most = (c->base_count + extent_load(c).count) / 8;
+    if (most < LATE_REWRITE_MIN) most = LATE_REWRITE_MIN;
+    if (most > LATE_REWRITE_MAX) most = LATE_REWRITE_MAX;
+    return late >= (pressed ? LATE_PRESSED_MAX : most);
 }
 
 /* Sorted by time, by insertion: runs are short and often nearly sorted. */

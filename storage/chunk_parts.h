@@ -41,11 +41,6 @@ static inline void extent_publish(struct chunk *c, uint32_t count, uint32_t bits
     atomic_store_explicit(&c->published, (uint64_t)count << 32 | bits, memory_order_release);
 }
 
-static inline uint32_t chunk_late_count(const struct chunk *c)
-{
-    return atomic_load_explicit(&c->late_published, memory_order_acquire);
-}
-
 static inline void word_store(struct cell *cell, uint32_t index, uint32_t word)
 {
     atomic_store_explicit(&cell->words[index], word, memory_order_relaxed);

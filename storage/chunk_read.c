@@ -25,7 +25,9 @@ enum status chunk_stream_find(const struct chunk *c, int64_t t_ms, bool *found, 
     chunk_stream_copy(c, extent, scratch);
     enum status st = open_decode(scratch, size, extent.count, all.t_ms, all.v, &state);
     ASSERT(st == OK);
-    *found = columns_find(&all, t_ms, v);
+    size_t at;
+    *found = columns_find(&all, t_ms, &at);
+    if (*found) *v = all.v[at];
     heap_free(scratch, scratch_bytes, HEAP_CHUNKS);
     return OK;
 }

@@ -49,10 +49,8 @@ void columns_keep(struct columns *c, size_t first, int64_t t_min_ms, int64_t t_m
     c->count -= from - first;
 }
 
-bool columns_find(const struct columns *c, int64_t t_ms, double *v)
+bool columns_find(const struct columns *c, int64_t t_ms, size_t *at)
 {
-    size_t at = lower_bound(c, 0, t_ms);
-    if (at == c->count || c->t_ms[at] != t_ms) return false;
-    *v = c->v[at];
-    return true;
+    *at = lower_bound(c, 0, t_ms);
+    return *at < c->count && c->t_ms[*at] == t_ms;
 }

@@ -29,7 +29,7 @@ MUST_USE bool columns_reserve(struct columns *c, size_t more);
  */
 void columns_keep(struct columns *c, size_t first, int64_t t_min_ms, int64_t t_max_ms);
 
-/* The value at a time; false when there is none. */
-MUST_USE bool columns_find(const struct columns *c, int64_t t_ms, double *v);
+/* Where the sample of a time is; false when there is none. Only times are looked at. */
+MUST_USE bool columns_find(const struct columns *c, int64_t t_ms, size_t *at);
 
 #endif

@@ -7,9 +7,14 @@
 #include "storage/commit.h"
 
 #include "base/assert.h"
+#include "base/clock.h"
 
 /* So many series ahead of the one at work its parts are fetched. */
 enum { AHEAD_SERIES = 24, AHEAD_CHUNK = 16, AHEAD_END = 8 };
+
+/* A hold of a lock ends behind the series that makes it HOLD_NS, as far as somebody looks: after so
+ * many series, and after each that took longer than appending does. */
+enum { HOLD_NS = 50000, HOLD_SERIES = 128 };
 
 /* The state of one commit. */
 struct commit {
@@ -17,6 +22,8 @@ struct commit {
     struct append_result *result;
     struct storage_bounds bounds; /* by the clock when the shard at work was locked */
     struct shard_run run;         /* of the shard at work */
+    int64_t held_ns;              /* when its lock was taken */
+    uint32_t unlooked;            /* series since the clock was read; HOLD_SERIES: it is time */
     struct journal_batch batch;
     uint64_t late; /* of the shard at work */
     uint64_t stored;
@@ -69,10 +76,17 @@ static bool settle(struct commit *c, const struct staged *staged, const struct s
     case CHUNK_LATE:
         c->late++;
         c->stored++;
+        c->unlooked = HOLD_SERIES;
         return true;
     case CHUNK_APPENDED: c->stored++; return true;
-    case CHUNK_DUPLICATE: c->duplicates++; return true;
-    case CHUNK_CONFLICT: refuse(c, staged, sample, REFUSED_CONFLICT); return false;
+    case CHUNK_DUPLICATE:
+        c->duplicates++;
+        c->unlooked = HOLD_SERIES;
+        return true;
+    case CHUNK_CONFLICT:
+        refuse(c, staged, sample, REFUSED_CONFLICT);
+        c->unlooked = HOLD_SERIES;
+        return false;
     case SHARD_EXPIRED: refuse(c, staged, sample, REFUSED_TOO_OLD); return false;
     default: refuse(c, staged, sample, REFUSED_NO_MEMORY); return false;
     }
@@ -149,7 +163,7 @@ static enum status apply_samples(struct commit *c, struct shard *sh, struct stag
         struct series *s = staged->series;
         if (!s)
             refuse(c, staged, sample, why);
-        else if (settle(c, staged, sample, shard_run_add(sh, &c->run, s, sample, c->app->arena)))
+        else if (settle(c, staged, sample, shard_run_add(sh, &c->run, s, sample)))
             st = accept(list, sample, i, staged, c->app->arena, err);
     }
     return st;
@@ -245,6 +259,37 @@ static void fetch_ahead(const struct commit *c, const struct shard *sh, const ui
         chunk_prefetch_end(chunk);
 }
 
+static void enter(struct commit *c, struct shard *sh)
+{
+    rwlock_write_lock(&sh->lock);
+    /* Under the lock: a sweep that went by the clock later comes to this shard later, and finds
+     * what was let in. */
+    c->bounds = storage_bounds(c->app->db);
+    c->run = (struct shard_run){0};
+    c->held_ns = clock_mono_ns();
+    c->unlooked = 0;
+}
+
+static void leave(struct commit *c, struct shard *sh)
+{
+    shard_run_end(sh, &c->run);
+    count_shard(c, &sh->counters);
+    rwlock_write_unlock(&sh->lock);
+}
+
+/* Between two series: let others in when the hold has become long, and to merge a late run. */
+static void pause(struct commit *c, struct shard *sh)
+{
+    struct series *merge = c->run.merge;
+    uint32_t slot = c->run.merge_slot;
+    if (c->unlooked++ < HOLD_SERIES && !merge) return;
+    c->unlooked = 0;
+    if (!merge && clock_mono_ns() - c->held_ns < HOLD_NS) return;
+    leave(c, sh);
+    if (merge) shard_merge_late(sh, merge, slot, c->app->arena);
+    enter(c, sh);
+}
+
 static enum status apply_all(struct commit *c, const struct shard_order *order, struct error *err)
 {
     struct storage *db = c->app->db;
@@ -255,18 +300,13 @@ static enum status apply_all(struct commit *c, const struct shard_order *order, 
         const uint32_t *at = &order->staged[order->first[n]];
         const uint32_t *end = &order->staged[order->first[n + 1]];
         if (at == end) continue;
-        rwlock_write_lock(&sh->lock);
-        /* Under the lock: a sweep that went by the clock later comes to this shard later, and finds
-         * what was let in. */
-        c->bounds = storage_bounds(db);
-        c->run = (struct shard_run){0};
+        enter(c, sh);
         for (; at < end && !st; at++) {
             fetch_ahead(c, sh, at, end);
             st = apply(c, sh, &staged[*at], err);
+            if (at + 1 < end || c->run.merge) pause(c, sh);
         }
-        shard_run_end(sh, &c->run);
-        count_shard(c, &sh->counters);
-        rwlock_write_unlock(&sh->lock);
+        leave(c, sh);
     }
     return st;
 }
@@ -277,7 +317,7 @@ static void learn(const struct appender *app)
     const struct series *last = NULL;
     for (size_t i = 0; i < app->staged.count; i++) {
         const struct series *s = app->staged.items[i].series;
-        if (last && s) expect_learn(app->db, last, s);
+        if (last && s && s != last) expect_learn(app->db, last, s);
         last = s;
     }
 }

@@ -30,34 +30,48 @@ static void end_sweep(struct storage *db)
     sealer_reset(&db->sealer);
 }
 
-/* Open chunks of windows before this one. */
-static uint64_t late_chunks(const struct storage *db, const struct storage_bounds *bounds)
+/* Open chunks in this slot, of a window that has closed. */
+static uint64_t late_chunks(const struct storage *db, uint32_t slot,
+                            const struct storage_bounds *bounds)
 {
     uint64_t chunks = 0;
     for (uint32_t n = 0; n < db->shard_count; n++) {
-        for (uint32_t slot = 0; slot < db->grid.slots; slot++) {
-            const struct shard_window *w = &db->shards[n].windows[slot];
-            int64_t window = atomic_load_explicit(&w->window, memory_order_relaxed);
-            if (window < bounds->oldest_window || window >= bounds->current_window) continue;
-            uint64_t sealed = atomic_load_explicit(&w->sealed_chunks, memory_order_relaxed);
-            uint64_t all = atomic_load_explicit(&w->chunks, memory_order_relaxed);
-            if (all > sealed) chunks += all - sealed;
-        }
+        const struct shard_window *w = &db->shards[n].windows[slot];
+        int64_t window = atomic_load_explicit(&w->window, memory_order_relaxed);
+        if (window < bounds->oldest_window || window >= bounds->current_window) continue;
+        uint64_t sealed = atomic_load_explicit(&w->sealed_chunks, memory_order_relaxed);
+        uint64_t all = atomic_load_explicit(&w->chunks, memory_order_relaxed);
+        if (all > sealed) chunks += all - sealed;
     }
     return chunks;
+}
+
+/* Late runs of any shard are long: see shard_is_pressed. */
+static bool is_hurried(const struct storage *db)
+{
+    bool hurried = atomic_load(&db->hurried);
+    for (uint32_t n = 0; n < db->shard_count; n++)
+        hurried |= shard_is_pressed(&db->shards[n]);
+    return hurried;
 }
 
 static bool start_sweep(struct storage *db)
 {
     struct storage_bounds bounds = expiry_bounds(db);
-    if (!expiry_is_due(db->swept_window, bounds.oldest_window, late_chunks(db, &bounds),
-                       db->sweep.ended_ms, clock_wall_ms(),
-                       expiry_wait_ms(db->grid.chunk_ms, atomic_load(&db->hurried))))
+    bool quiet[STORAGE_WINDOWS_MAX] = {false}; /* nothing came late into the window in this slot */
+    uint64_t work = 0;
+    for (uint32_t slot = 0; slot < db->grid.slots; slot++) {
+        uint64_t late = late_chunks(db, slot, &bounds);
+        quiet[slot] = late == 0;
+        work += late + (quiet[slot] && regions_wants_moving(&db->regions, slot, true));
+    }
+    if (!expiry_is_due(db->swept_window, bounds.oldest_window, work, db->sweep.ended_ms,
+                       clock_wall_ms(), expiry_wait_ms(db->grid.chunk_ms, is_hurried(db))))
         return false;
     sweep_start(db, &bounds);
     regions_drop_before(&db->regions, db->sweep.oldest_window);
     for (uint32_t slot = 0; slot < db->grid.slots; slot++)
-        regions_begin_moving(&db->regions, slot);
+        regions_begin_moving(&db->regions, slot, quiet[slot]);
     return true;
 }
 

@@ -9,8 +9,10 @@ enum {
     NUMBER_BITS = 27,
     NUMBER_SHIFT = 1,
     REF_SHIFT = NUMBER_SHIFT + NUMBER_BITS,
-    DEAD_PARTS = 4, /* a region with a quarter of it dead is worth moving */
-    DEAD_BYTES_MIN = 256 << 10
+    DEAD_PARTS = 4, /* a region with a quarter of it dead is worth moving, */
+    DEAD_BYTES_MIN = 256 << 10,
+    DEAD_PARTS_QUIET = 32,                 /* and with so much, when nothing more is expected */
+    DEAD_BYTES_MIN_QUIET = HEAP_PAGE_BYTES /* less may not give a page back */
 };
 
 _Static_assert(REF_SHIFT + REGION_REF_BITS == 64, "a word is full");
@@ -268,18 +270,28 @@ enum status held_export(const struct held *h, struct arena *a, struct chunk_imag
     return sealed_export(h->sealed, image, err);
 }
 
-static bool wants_moving(const struct region_slot *s)
+static bool wants_moving(const struct region_slot *s, bool quiet)
 {
     if (!s->home || s->old) return false;
     uint64_t dead = s->home->region.deleted_bytes;
-    return dead >= DEAD_BYTES_MIN && dead >= s->home->region.block_bytes / DEAD_PARTS;
+    uint64_t all = s->home->region.block_bytes;
+    if (quiet) return dead >= DEAD_BYTES_MIN_QUIET && dead >= all / DEAD_PARTS_QUIET;
+    return dead >= DEAD_BYTES_MIN && dead >= all / DEAD_PARTS;
 }
 
-void regions_begin_moving(struct regions *r, uint32_t slot)
+bool regions_wants_moving(struct regions *r, uint32_t slot, bool quiet)
+{
+    mutex_lock(&r->lock);
+    bool wants = wants_moving(&r->slots[slot], quiet);
+    mutex_unlock(&r->lock);
+    return wants;
+}
+
+void regions_begin_moving(struct regions *r, uint32_t slot, bool quiet)
 {
     struct region_slot *s = &r->slots[slot];
     mutex_lock(&r->lock);
-    struct window_region *fresh = wants_moving(s) ? create(r) : NULL;
+    struct window_region *fresh = wants_moving(s, quiet) ? create(r) : NULL;
     if (fresh) {
         s->old = s->home;
         s->home = fresh;

@@ -107,9 +107,12 @@ MUST_USE enum status held_read(const struct held *h, int64_t t_min_ms, int64_t t
 MUST_USE enum status held_export(const struct held *h, struct arena *a, struct chunk_image *image,
                                  struct error *err);
 
-/* Begin to empty the region in this slot, if enough of it is dead: from now on regions_put serves
- * a new one, and words for which regions_is_leaving says so should be moved there. */
-void regions_begin_moving(struct regions *r, uint32_t slot);
+/* Enough of the region in this slot is dead to be worth moving what lives; less is enough when it
+ * is quiet, so that this will have been the last time. */
+bool regions_wants_moving(struct regions *r, uint32_t slot, bool quiet);
+/* Begin to empty the region in this slot, if it wants to: from now on regions_put serves a new one,
+ * and words for which regions_is_leaving says so should be moved there. */
+void regions_begin_moving(struct regions *r, uint32_t slot, bool quiet);
 bool regions_is_leaving(const struct regions *r, uint32_t slot, uint64_t word);
 /* For now nothing more is to be sealed in this slot: give back what is unused at the end of the
  * region, and retire the one that was left if all its words were moved. */

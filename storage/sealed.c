@@ -88,15 +88,25 @@ enum status sealed_read(const struct sealed *s, int64_t t_min_ms, int64_t t_max_
 
 enum status sealed_find(const struct sealed *s, int64_t t_ms, bool *found, double *v)
 {
-    uint32_t count = sealed_sample_count(s);
-    size_t bytes = count * (sizeof(int64_t) + sizeof(double));
+    struct sealed_parts parts = sealed_parts(s);
+    struct times_head head;
+    enum status st = times_head(parts.times, parts.times_size, &head);
+    ASSERT(st == OK);
+    *found = false;
+    if (t_ms < head.first_ms || t_ms > head.last_ms) return OK;
+    size_t bytes = head.count * (sizeof(int64_t) + sizeof(double));
     int64_t *scratch = heap_alloc(bytes, HEAP_CHUNKS);
     if (!scratch) return ERR_NO_MEMORY;
     struct columns all = {
-        .t_ms = scratch, .v = (double *)(void *)(scratch + count), .count = count};
-    enum status st = decode(s, all.t_ms, all.v, count);
+        .t_ms = scratch, .v = (double *)(void *)(scratch + head.count), .count = head.count};
+    size_t at;
+    st = times_decode(parts.times, parts.times_size, all.t_ms, head.count);
+    *found = !st && columns_find(&all, t_ms, &at);
+    if (*found) { /* most that come late are new: no need for the values */
+        st = values_decode(parts.values, parts.values_size, all.v, head.count);
+        *v = all.v[at];
+    }
     ASSERT(st == OK);
-    *found = columns_find(&all, t_ms, v);
     heap_free(scratch, bytes, HEAP_CHUNKS);
     return OK;
 }

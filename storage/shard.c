@@ -158,7 +158,11 @@ struct chunk_size {
     int64_t bytes;
     int64_t spare_bytes;
     int64_t samples;
+    int64_t waiting;
 };
+
+/* Late runs of a shard may be so long, or a part of all its bytes: then it is pressed. */
+enum { WAITING_BYTES_MIN = 512 << 10, WAITING_PARTS = 16 };
 
 static struct chunk_size size_of(const struct held *h)
 {
@@ -167,7 +171,8 @@ static struct chunk_size size_of(const struct held *h)
                                    .samples = sealed_sample_count(h->sealed)};
     return (struct chunk_size){.bytes = (int64_t)chunk_bytes(h->open),
                                .spare_bytes = (int64_t)chunk_spare_bytes(h->open),
-                               .samples = chunk_sample_count(h->open)};
+                               .samples = chunk_sample_count(h->open),
+                               .waiting = chunk_late_count(h->open)};
 }
 
 uint64_t shard_series_bytes(const struct shard *sh, const struct series *s)
@@ -197,6 +202,7 @@ static void count_size(struct shard *sh, struct chunk_size size, int64_t times)
     gauge_bump(&counters->chunk_bytes, times * size.bytes);
     gauge_bump(&counters->chunk_spare_bytes, times * size.spare_bytes);
     gauge_bump(&counters->samples, times * size.samples);
+    if (size.waiting) gauge_bump(&counters->samples_waiting, times * size.waiting);
 }
 
 static void count_held(struct shard *sh, uint32_t slot, const struct held *h, int64_t times)
@@ -284,9 +290,8 @@ static enum chunk_outcome start_chunk(struct shard *sh, struct series *s, uint32
     return outcome;
 }
 
-static enum chunk_outcome add_to_open(struct shard *sh, struct series *s, uint32_t slot,
-                                      struct chunk *c, const struct sample *sample,
-                                      struct arena *scratch)
+static enum chunk_outcome add_to_open(struct shard *sh, uint32_t slot, struct chunk *c,
+                                      const struct sample *sample)
 {
     struct held held = {.open = c};
     int64_t bytes = open_bytes(c);
@@ -294,15 +299,39 @@ static enum chunk_outcome add_to_open(struct shard *sh, struct series *s, uint32
     enum chunk_outcome outcome = chunk_add(c, sample->t_ms, sample->v);
     count_size(sh, size_of(&held), 1);
     if (open_bytes(c) != bytes) add_open_bytes(&sh->windows[slot], open_bytes(c) - bytes);
-    if (outcome == CHUNK_LATE && chunk_wants_rewrite(c)) {
-        struct chunk *merged = chunk_rewrite(c, scratch);
-        if (merged) shard_put(sh, s, slot, ring_word(merged));
-    }
     return outcome;
 }
 
-int shard_add_sample(struct shard *sh, struct series *s, const struct sample *sample,
-                     struct arena *scratch)
+bool shard_is_pressed(const struct shard *sh)
+{
+    int64_t waiting_bytes =
+        gauge_read(&sh->counters.samples_waiting) * (int64_t)sizeof(struct sample);
+    return waiting_bytes > WAITING_BYTES_MIN &&
+           waiting_bytes > gauge_read(&sh->counters.chunk_bytes) / WAITING_PARTS;
+}
+
+static bool wants_merge(const struct shard *sh, const struct held *held)
+{
+    return held->open && chunk_wants_rewrite(held->open, shard_is_pressed(sh));
+}
+
+void shard_merge_late(struct shard *sh, struct series *s, uint32_t slot, struct arena *scratch)
+{
+    struct held held = shard_hold(sh, s, slot);
+    if (!wants_merge(sh, &held)) return;
+    struct chunk *merged = chunk_rewrite(held.open, scratch);
+    if (!merged) return;
+    rwlock_write_lock(&sh->lock);
+    if (!s->forgotten && series_word(s, slot) == held.word &&
+        chunk_sample_count(held.open) == chunk_sample_count(merged)) {
+        shard_put(sh, s, slot, ring_word(merged));
+        merged = NULL;
+    }
+    rwlock_write_unlock(&sh->lock);
+    chunk_destroy(merged);
+}
+
+int shard_add_sample(struct shard *sh, struct series *s, const struct sample *sample)
 {
     int64_t window = window_of(sh->common->grid, sample->t_ms);
     uint32_t slot = window_slot(sh->common->grid, window);
@@ -314,7 +343,7 @@ int shard_add_sample(struct shard *sh, struct series *s, const struct sample *sa
     else if (held.sealed)
         outcome = start_chunk(sh, s, slot, window, held.word, sample);
     else
-        outcome = add_to_open(sh, s, slot, held.open, sample, scratch);
+        outcome = add_to_open(sh, slot, held.open, sample);
     if (outcome == CHUNK_APPENDED || outcome == CHUNK_LATE)
         shard_touch_window(sh, slot, sample->t_ms, sample->t_ms);
     return outcome;
@@ -324,12 +353,14 @@ void shard_run_end(struct shard *sh, struct shard_run *run)
 {
     if (run->appended == 0) return;
     count_size(sh,
-               (struct chunk_size){
-                   .bytes = run->bytes, .spare_bytes = run->spare_bytes, .samples = run->appended},
+               (struct chunk_size){.bytes = run->bytes,
+                                   .spare_bytes = run->spare_bytes,
+                                   .samples = run->appended,
+                                   .waiting = run->waiting},
                1);
     add_open_bytes(&sh->windows[run->slot], run->bytes);
     shard_touch_window(sh, run->slot, run->t_min_ms, run->t_max_ms);
-    run->appended = run->bytes = run->spare_bytes = 0;
+    run->appended = run->waiting = run->bytes = run->spare_bytes = 0;
 }
 
 /* The run continues in the window of this time, which the shard has entered. */
@@ -352,7 +383,7 @@ static void run_count(struct shard_run *run, int64_t t_ms, int64_t bytes, int64_
 }
 
 int shard_run_add(struct shard *sh, struct shard_run *run, struct series *s,
-                  const struct sample *sample, struct arena *scratch)
+                  const struct sample *sample)
 {
     int64_t t_ms = sample->t_ms;
     struct chunk *c = t_ms >= run->start_ms && t_ms < run->end_ms ? shard_run_chunk(run, s) : NULL;
@@ -363,11 +394,19 @@ int shard_run_add(struct shard *sh, struct shard_run *run, struct series *s,
         if (outcome == CHUNK_APPENDED || outcome == CHUNK_LATE)
             run_count(run, t_ms, (int64_t)chunk_bytes(c) - bytes,
                       (int64_t)chunk_spare_bytes(c) - spare_bytes);
+        run->waiting += outcome == CHUNK_LATE;
         return (int)outcome;
     }
     shard_run_end(sh, run);
-    int outcome = shard_add_sample(sh, s, sample, scratch);
+    int outcome = shard_add_sample(sh, s, sample);
     if (outcome != SHARD_EXPIRED) run_enter(sh, run, t_ms);
+    if (outcome == CHUNK_LATE) {
+        struct held held = shard_hold(sh, s, run->slot);
+        if (wants_merge(sh, &held)) {
+            run->merge = s;
+            run->merge_slot = run->slot;
+        }
+    }
     return outcome;
 }
 
@@ -400,6 +439,7 @@ static void check_series(const struct shard *sh, const struct series *s, struct 
         sums->size.bytes += size.bytes;
         sums->size.spare_bytes += size.spare_bytes;
         sums->size.samples += size.samples;
+        sums->size.waiting += size.waiting;
     }
 }
 
@@ -424,5 +464,6 @@ void shard_check(struct shard *sh)
     ASSERT(sums.chunks == gauge_read(&sh->counters.chunks));
     ASSERT(sums.size.bytes == gauge_read(&sh->counters.chunk_bytes));
     ASSERT(sums.size.samples == gauge_read(&sh->counters.samples));
+    ASSERT(sums.size.waiting == gauge_read(&sh->counters.samples_waiting));
     ASSERT(sums.size.spare_bytes == gauge_read(&sh->counters.chunk_spare_bytes));
 }

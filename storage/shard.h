@@ -48,6 +48,7 @@ struct shard_counters {
     struct gauge chunk_bytes;
     struct gauge chunk_spare_bytes; /* of those: no sample is in them */
     struct gauge samples;
+    struct gauge samples_waiting; /* of those, in late runs: to be merged */
     struct counter samples_appended;
     struct counter samples_late;
     struct counter samples_duplicate;
@@ -99,9 +100,14 @@ void shard_destroy_retired(struct shard *sh, struct series *s);
 /* CHUNK_APPENDED and so on as chunk_add. SHARD_EXPIRED: the slot holds a newer window already. */
 enum { SHARD_EXPIRED = CHUNK_NO_MEMORY + 1 };
 /* Put one sample into the chunk of its window, which is created when missing; what is left of an
- * older window in that slot is dropped. scratch: for rewriting a long late run. */
-int shard_add_sample(struct shard *sh, struct series *s, const struct sample *sample,
-                     struct arena *scratch);
+ * older window in that slot is dropped. */
+int shard_add_sample(struct shard *sh, struct series *s, const struct sample *sample);
+/* So much of the shard is late runs that they should be merged sooner. Any thread. */
+bool shard_is_pressed(const struct shard *sh);
+/* Merge the late run of the chunk in this slot, if it still wants to be. The lock is not held but
+ * taken, for an exchange of words: when more samples came meanwhile, the run stays. In the epoch.
+ */
+void shard_merge_late(struct shard *sh, struct series *s, uint32_t slot, struct arena *scratch);
 
 /* Samples that go into open chunks of one window, under one hold of the lock: what they change of
  * the shard's numbers is summed up and counted at once. Zero: no window yet. */
@@ -111,14 +117,18 @@ struct shard_run {
     int64_t window;
     uint32_t slot;
     int64_t appended; /* samples; of those: */
+    int64_t waiting;
     int64_t t_min_ms;
     int64_t t_max_ms;
     int64_t bytes;
     int64_t spare_bytes;
+    struct series
+        *merge; /* the last one whose late run wants to be merged, in merge_slot; or NULL */
+    uint32_t merge_slot;
 };
 /* shard_add_sample, as a part of the run. */
 int shard_run_add(struct shard *sh, struct shard_run *run, struct series *s,
-                  const struct sample *sample, struct arena *scratch);
+                  const struct sample *sample);
 /* Count what the run has summed up; before the lock goes. The run may go on. */
 void shard_run_end(struct shard *sh, struct shard_run *run);
 

@@ -17,6 +17,8 @@ struct newcomer {
     uint64_t hash;
 };
 
+/* Samples of a series, or a piece of many. */
+enum { STAGED_SAMPLES_MAX = 32 };
 struct staged {
     struct series *series;           /* NULL before its newcomer is in the store */
     const struct newcomer *newcomer; /* NULL: the series was found */

@@ -196,6 +196,7 @@ static void add_counters(const struct shard_counters *c, struct storage_stats *o
     out->chunks_expired += counter_read(&c->chunks_expired);
     out->chunk_bytes += (uint64_t)gauge_read(&c->chunk_bytes);
     out->samples += (uint64_t)gauge_read(&c->samples);
+    out->samples_waiting += (uint64_t)gauge_read(&c->samples_waiting);
     out->samples_appended += counter_read(&c->samples_appended);
     out->samples_late += counter_read(&c->samples_late);
     out->samples_duplicate += counter_read(&c->samples_duplicate);

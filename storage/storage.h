@@ -100,6 +100,7 @@ struct storage_stats {
     uint64_t chunks_expired;
     uint64_t chunk_bytes; /* of live chunks: whole cells of open ones, sealed ones as they are */
     uint64_t samples;     /* held now, all windows (expired ones until dropped) */
+    uint64_t samples_waiting; /* of those, came late and not merged yet: 16 bytes each */
     uint64_t samples_appended;
     uint64_t samples_late;      /* of those, accepted out of order */
     uint64_t samples_duplicate; /* same time, same bits: no-ops */

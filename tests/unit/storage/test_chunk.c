@@ -174,7 +174,7 @@ START_TEST(random_order_equals_the_model)
         ck_assert(outcome == CHUNK_APPENDED || outcome == CHUNK_LATE);
         present[t] = true;
         model[t] = v;
-        if (chunk_wants_rewrite(c)) {
+        if (chunk_wants_rewrite(c, false)) {
             struct chunk *fresh = chunk_rewrite(c, &arena);
             ck_assert_ptr_nonnull(fresh);
             chunk_destroy(c);

@@ -119,11 +119,11 @@ START_TEST(a_region_with_too_much_dead_is_left_for_a_new_one)
     regions_enter(&r, 5);
     for (int i = 0; i < WORDS; i++)
         words[i] = seal(5);
-    regions_begin_moving(&r, 1);
+    regions_begin_moving(&r, 1, false);
     ck_assert(!regions_is_leaving(&r, 1, words[0])); /* nothing is dead yet */
     for (int i = 0; i < WORDS / 2; i++)
         regions_delete(&r, 1, words[i]);
-    regions_begin_moving(&r, 1);
+    regions_begin_moving(&r, 1, false);
     ck_assert(regions_is_leaving(&r, 1, words[WORDS - 1]));
     ck_assert(counts(1, words[WORDS - 1], 5));
     for (int i = WORDS / 2; i < WORDS; i++) {

@@ -30,7 +30,7 @@ static struct series *create(struct store *s, struct shard *sh, const char *name
     struct sample sample = {STORE_NOW_MS, 1};
     struct series *series = shard_create_series(sh, labels_hash(labels), labels);
     ck_assert_ptr_nonnull(series);
-    ck_assert_int_eq(shard_add_sample(sh, series, &sample, &s->arena), CHUNK_APPENDED);
+    ck_assert_int_eq(shard_add_sample(sh, series, &sample), CHUNK_APPENDED);
     return series;
 }
 
@@ -83,27 +83,42 @@ START_TEST(a_new_window_in_an_old_slot_drops_what_was_there)
     struct shard *sh = shard_lock(&s);
     struct series *series = create(&s, sh, "m");
     struct sample sample = {STORE_NOW_MS + 36 * HOUR_MS, 2};
-    ck_assert_int_eq(shard_add_sample(sh, series, &sample, &s.arena), CHUNK_APPENDED);
+    ck_assert_int_eq(shard_add_sample(sh, series, &sample), CHUNK_APPENDED);
     ck_assert_uint_eq(counter_read(&sh->counters.chunks_expired), 1);
     ck_assert_uint_eq(gauge_read(&sh->counters.samples), 1);
     sample.t_ms = STORE_NOW_MS; /* never back */
-    ck_assert_int_eq(shard_add_sample(sh, series, &sample, &s.arena), SHARD_EXPIRED);
+    ck_assert_int_eq(shard_add_sample(sh, series, &sample), SHARD_EXPIRED);
     shard_unlock(&s, sh);
 }
 END_TEST
 
-START_TEST(a_long_late_run_is_rewritten_on_the_way)
+START_TEST(a_long_late_run_is_merged_outside_the_lock)
 {
     struct store s;
     struct shard *sh = shard_lock(&s);
     struct series *series = create(&s, sh, "m");
     uint32_t slot = window_slot(&s.db->grid, window_of(&s.db->grid, STORE_NOW_MS));
-    const uint64_t before = series_word(series, slot);
+    struct epoch_pin pin = epoch_enter(&s.db->epoch);
+    int merges = 0;
     for (int i = 1; i <= 2000; i++) {
         struct sample sample = {STORE_NOW_MS - i, i};
-        ck_assert_int_eq(shard_add_sample(sh, series, &sample, &s.arena), CHUNK_LATE);
+        struct shard_run run = {0};
+        ck_assert_int_eq(shard_run_add(sh, &run, series, &sample), CHUNK_LATE);
+        ck_assert_int_le(gauge_read(&sh->counters.samples_waiting), 512);
+        shard_run_end(sh, &run);
+        if (!run.merge) continue;
+        uint64_t before = series_word(series, slot);
+        ck_assert_ptr_eq(run.merge, series);
+        ck_assert_uint_eq(run.merge_slot, slot);
+        rwlock_write_unlock(&sh->lock);
+        shard_merge_late(sh, series, slot, &s.arena);
+        rwlock_write_lock(&sh->lock);
+        ck_assert_uint_ne(series_word(series, slot), before);
+        ck_assert_int_eq(gauge_read(&sh->counters.samples_waiting), 0);
+        merges++;
     }
-    ck_assert_uint_ne(series_word(series, slot), before);
+    ck_assert_int_gt(merges, 4);
+    epoch_leave(&pin);
     ck_assert_uint_eq(gauge_read(&sh->counters.samples), 2001);
     ck_assert_uint_eq(gauge_read(&sh->counters.chunks), 1);
     ck_assert_uint_eq(gauge_read(&sh->counters.chunk_bytes),
@@ -128,7 +143,7 @@ START_TEST(creating_a_series_survives_the_failure_of_any_allocation)
             ck_assert_uint_eq(sh->map.count, i + (series != NULL));
             ck_assert_uint_eq(id_set_count(&sh->all), i + (series != NULL));
         }
-        ck_assert_int_eq(shard_add_sample(sh, series, &sample, &s.arena), CHUNK_APPENDED);
+        ck_assert_int_eq(shard_add_sample(sh, series, &sample), CHUNK_APPENDED);
         shard_check(sh);
         symbols_check(&s.db->symbols);
     }
@@ -138,5 +153,5 @@ END_TEST
 
 SUITE(shard, a_series_is_found_by_its_labels_until_it_is_forgotten,
       an_id_is_given_out_again_only_when_no_reader_can_hold_it,
-      a_new_window_in_an_old_slot_drops_what_was_there, a_long_late_run_is_rewritten_on_the_way,
+      a_new_window_in_an_old_slot_drops_what_was_there, a_long_late_run_is_merged_outside_the_lock,
       creating_a_series_survives_the_failure_of_any_allocation)
