@@ -195,17 +195,20 @@ static void report(struct load *l, uint64_t offset, uint64_t bytes, const char *
              LOG_TEXT(str_from(l->file->path.text)), offset, bytes, LOG_TEXT(str_from(reason)));
 }
 
-static enum status load_chunk(struct load *l, uint64_t offset, const struct chunk_image *image,
-                              struct error *err)
+/* Chunks of a block that go in together. */
+enum { BATCH_CHUNKS = 128 };
+
+struct batch {
+    struct chunk_image images[BATCH_CHUNKS];
+    size_t count;
+};
+
+/* What one that is not in means for the file. */
+static enum status note_refused(struct load *l, uint64_t offset, const struct chunk_image *image,
+                                enum status st, const struct error *why, struct error *err)
 {
-    struct error why;
     struct load_totals *totals = &l->loader->totals;
-    enum status st = import_chunk(l->loader->db, image, &why);
     switch (st) {
-    case OK:
-        totals->chunks++;
-        totals->samples += image->sample_count;
-        return OK;
     case ERR_OUT_OF_RANGE:
         if (image->window > storage_bounds(l->loader->db).current_window)
             totals->too_new++;
@@ -213,34 +216,72 @@ static enum status load_chunk(struct load *l, uint64_t offset, const struct chun
             totals->too_old++;
         return OK;
     case ERR_CORRUPT:
-    case ERR_INVALID: report(l, offset, image->size, why.text); return OK;
-    default: return error_set(err, st, "%s", why.text);
+    case ERR_INVALID: report(l, offset, image->size, why->text); return OK;
+    default: return error_set(err, st, "%s", why->text);
     }
+}
+
+static enum status load_batch(struct load *l, uint64_t offset, struct batch *batch,
+                              struct error *err)
+{
+    struct load_totals *totals = &l->loader->totals;
+    enum status st = OK;
+    for (size_t first = 0; st == OK && first < batch->count;) {
+        struct error why;
+        size_t done;
+        const struct chunk_image *images = batch->images + first;
+        enum status refused =
+            import_chunks(l->loader->db, images, batch->count - first, &done, &why);
+        totals->chunks += done;
+        for (size_t i = 0; i < done; i++)
+            totals->samples += images[i].sample_count;
+        if (refused) st = note_refused(l, offset, &images[done], refused, &why, err);
+        first += done + (refused != OK);
+    }
+    l->chunks += batch->count;
+    batch->count = 0;
+    return st;
+}
+
+/* The next chunks of a block, until the batch is full or the block ends. */
+static enum status fill_batch(struct load *l, uint64_t offset, struct window_cursor *cursor,
+                              struct batch *batch, bool *more, struct error *err)
+{
+    while (batch->count < BATCH_CHUNKS) {
+        struct chunk_image *image = &batch->images[batch->count];
+        enum status st = window_cursor_next(cursor, &l->loader->arena, image, more, err);
+        if (st == ERR_INVALID) {
+            report(l, offset, image->size, err->text);
+            l->chunks++;
+            continue;
+        }
+        if (st || !*more) return st;
+        batch->count++;
+    }
+    return OK;
 }
 
 static enum status load_block(struct load *l, const struct record *record, struct error *err)
 {
     struct arena *a = &l->loader->arena;
     struct window_cursor cursor;
+    struct batch batch = {.count = 0};
     struct error why;
     bool more = true;
     arena_reset(a);
     enum status st = window_cursor_open(&cursor, record->payload, record->size, &l->span, a, &why);
-    while (st == OK || st == ERR_INVALID) {
-        struct chunk_image image;
-        struct arena_mark mark = arena_mark(a);
-        st = window_cursor_next(&cursor, a, &image, &more, &why);
-        if (!more) return OK;
-        if (st == ERR_INVALID) report(l, record->offset, image.size, why.text);
-        if (st == OK) st = load_chunk(l, record->offset, &image, &why);
-        if (st == OK || st == ERR_INVALID) l->chunks++;
+    struct arena_mark mark = arena_mark(a);
+    while (st == OK && more) {
+        st = fill_batch(l, record->offset, &cursor, &batch, &more, &why);
+        enum status loaded = load_batch(l, record->offset, &batch, err);
+        if (loaded) return loaded;
         arena_rewind(a, mark);
     }
     if (st == ERR_CORRUPT) {
         report(l, record->offset, record->size, why.text);
         return OK;
     }
-    return error_set(err, st, "%s", why.text);
+    return st ? error_set(err, st, "%s", why.text) : OK;
 }
 
 static enum status load_record(struct load *l, const struct record *record, struct error *err)

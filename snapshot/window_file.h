@@ -1,8 +1,8 @@
 /*
  * window_file - one window of storage to a file, and back (docs/formats.md, "A window").
  *
- * Writing streams from the exporter, reading streams into import_chunk; both hold one block (1 MiB,
- * or one chunk if that is larger) at a time.
+ * Writing streams from the exporter, reading streams into import_chunks; both hold one block (1
+ * MiB, or one chunk if that is larger) at a time.
  *
  * Threads: one at a time.
  */

@@ -107,7 +107,7 @@ MUST_USE enum status chunk_export(const struct chunk *c, struct arena *a, struct
                                   struct error *err);
 
 /* A chunk from an image of CHUNK_OPEN, all of it checked: encoding, counts, order, times within
- * [t_min_ms, t_max_ms] (the window). Statuses as import_chunk. */
+ * [t_min_ms, t_max_ms] (the window). Statuses as import_chunks. */
 MUST_USE enum status chunk_import(const struct chunk_image *image, int64_t t_min_ms,
                                   int64_t t_max_ms, struct chunk **out, struct error *err);
 

@@ -54,15 +54,19 @@ MUST_USE enum status export_next(struct exporter *e, struct chunk_image *image, 
                                  struct error *err);
 void export_close(struct exporter *e);
 
-/* Put a chunk back. The bytes are decoded and checked before anything is stored.
+/* Put chunks back, one after the other, up to the first that does not go in; *done is how many are
+ * in. The bytes are decoded and checked before anything of a chunk is stored. Who has many hands
+ * over many at once: those of one shard that follow each other, as an exporter's do, share a hold
+ * of its lock.
  *
- * OK                 in
- * ERR_OUT_OF_RANGE   its window is not retained any more (or not yet): nothing stored
- * ERR_CORRUPT        bytes, count, times or window do not agree; nothing stored
+ * OK                 all of them
+ * Otherwise nothing is stored of images[*done], because
+ * ERR_OUT_OF_RANGE   its window is not retained any more (or not yet)
+ * ERR_CORRUPT        bytes, count, times or window do not agree
  * ERR_UNSUPPORTED    unknown encoding
- * ERR_NO_MEMORY      the limit; nothing stored */
-MUST_USE enum status import_chunk(struct storage *db, const struct chunk_image *image,
-                                  struct error *err);
+ * ERR_NO_MEMORY      the limit */
+MUST_USE enum status import_chunks(struct storage *db, const struct chunk_image *images,
+                                   size_t count, size_t *done, struct error *err);
 
 /* For now no more chunks come: what was taken ahead for closed windows is given back. */
 void import_finish(struct storage *db);

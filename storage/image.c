@@ -2,8 +2,8 @@
  */
 #include "storage/image.h"
 
+#include "base/assert.h"
 #include "encoding/open_codec.h"
-#include "encoding/times.h"
 #include "encoding/values.h"
 
 static enum status corrupt(const struct chunk_image *image, const char *what, struct error *err)
@@ -59,5 +59,32 @@ enum status image_read(const struct chunk_image *image, int64_t t_min_ms, int64_
     if (t_ms[0] != image->t_first_ms || t_ms[image->sample_count - 1] != image->t_last_ms)
         return corrupt(image, "it and its description do not agree", err);
     columns->count += image->sample_count;
+    return OK;
+}
+
+static bool agrees(const struct chunk_image *image, const struct times_head *head)
+{
+    return head->count == image->sample_count && head->first_ms == image->t_first_ms &&
+           head->last_ms == image->t_last_ms;
+}
+
+/* Series of one scrape have the same times, and mostly follow each other. */
+enum status image_check(const struct chunk_image *image, int64_t t_min_ms, int64_t t_max_ms,
+                        struct image_times *known, struct columns *scratch, struct error *err)
+{
+    DEBUG_ASSERT(image->encoding == CHUNK_SEALED);
+    bool same = image->times && known->bytes == image->times && known->size == image->times_size;
+    scratch->count = 0;
+    if (!same || !agrees(image, &known->head) || image->t_first_ms < t_min_ms ||
+        image->t_last_ms > t_max_ms) {
+        enum status st = image_read(image, t_min_ms, t_max_ms, scratch, err);
+        if (st) return st;
+        known->bytes = image->times;
+        known->size = image->times_size;
+        return times_head(image->times, image->times_size, &known->head);
+    }
+    if (!columns_reserve(scratch, image->sample_count)) return arena_error(scratch->arena, err);
+    if (values_decode(image->bytes, image->size, scratch->v, image->sample_count))
+        return corrupt(image, "it does not decode", err);
     return OK;
 }

@@ -1,10 +1,12 @@
 /*
- * import - putting a chunk back, alone or merged with what is there.
+ * import - putting chunks back, alone or merged with what is there: groups are decoded and checked,
+ * then placed shard by shard.
  *
  * A chunk that was exported had been acknowledged, so the limit on the number of series does not
  * apply; the limit of memory does.
  */
-#include "base/assert.h"
+#include <string.h>
+
 #include "storage/expiry.h"
 #include "storage/export.h"
 #include "storage/image.h"
@@ -28,14 +30,6 @@ static enum status check_labels(struct labels labels, struct error *err)
                              STR_ARG(label->name));
     }
     return OK;
-}
-
-static enum status check_window(const struct storage *db, int64_t window, struct error *err)
-{
-    struct storage_bounds bounds = storage_bounds(db);
-    if (window >= bounds.oldest_window && window <= window_of(&db->grid, bounds.newest_ms))
-        return OK;
-    return error_set(err, ERR_OUT_OF_RANGE, "window %lld is not retained", (long long)window);
 }
 
 /* Both columns into one new chunk; where times are equal, what is there wins. NULL at the limit. */
@@ -80,53 +74,123 @@ static enum status merge_chunks(const struct held *there, const struct chunk *mo
     return st;
 }
 
-/* The window has closed: nothing will be appended, as far as the clock knows. */
-static bool is_closed(const struct storage *db, int64_t window)
-{
-    return window < expiry_bounds(db).current_window;
-}
-
-/* The window's bounds, the samples of an image, and what is made of them. */
+/* An image and what is made of it. */
 struct incoming {
     const struct chunk_image *image;
-    struct sealer sealer;      /* scratch; its arena has the columns */
-    struct columns columns;    /* all samples */
+    uint64_t hash;
     struct sealed_parts parts; /* of a closed window */
     struct chunk *fresh;       /* of an open one */
 };
 
-static enum status incoming_open(struct incoming *in, const struct storage *db, struct error *err)
+/* What the chunks of a call share. */
+struct import {
+    struct storage *db;
+    struct storage_bounds bounds;
+    int64_t open_from;    /* the oldest window that has not closed */
+    struct sealer sealer; /* its arena has all that is made of images */
+    struct image_times times;
+    struct columns scratch;
+};
+
+/* The window has closed: nothing will be appended, as far as the clock knows. */
+static bool is_closed(const struct import *im, int64_t window)
+{
+    return window < im->open_from;
+}
+
+static enum status check_window(const struct import *im, int64_t window, struct error *err)
+{
+    if (window >= im->bounds.oldest_window &&
+        window <= window_of(&im->db->grid, im->bounds.newest_ms))
+        return OK;
+    return error_set(err, ERR_OUT_OF_RANGE, "window %lld is not retained", (long long)window);
+}
+
+static enum status read_image(struct import *im, const struct chunk_image *image,
+                              struct columns *columns, struct error *err)
+{
+    *columns = (struct columns){.arena = &im->sealer.arena};
+    return image_read(image, window_start_ms(&im->db->grid, image->window),
+                      window_end_ms(&im->db->grid, image->window), columns, err);
+}
+
+static enum status make_open(struct import *im, struct incoming *in, struct error *err)
 {
     const struct chunk_image *image = in->image;
     if (image->encoding == CHUNK_OPEN)
-        return chunk_import(image, window_start_ms(&db->grid, image->window),
-                            window_end_ms(&db->grid, image->window), &in->fresh, err);
+        return chunk_import(image, window_start_ms(&im->db->grid, image->window),
+                            window_end_ms(&im->db->grid, image->window), &in->fresh, err);
     const struct columns none = {0};
-    in->fresh = merge_columns(image->window, &none, &in->columns);
-    return in->fresh ? OK : error_set(err, ERR_NO_MEMORY, "no memory for a chunk");
+    struct columns columns;
+    struct arena_mark mark = arena_mark(&im->sealer.arena);
+    enum status st = read_image(im, image, &columns, err);
+    if (!st) {
+        in->fresh = merge_columns(image->window, &none, &columns);
+        if (!in->fresh) st = error_set(err, ERR_NO_MEMORY, "no memory for a chunk");
+    }
+    arena_rewind(&im->sealer.arena, mark);
+    return st;
 }
 
-/* Whatever it becomes, it is decoded before a lock is held. */
-static enum status incoming_read(struct incoming *in, const struct storage *db, struct error *err)
+/* The sealer's parts last until it seals the next one. */
+static enum status keep_parts(struct import *im, struct sealed_parts *parts, struct error *err)
+{
+    struct arena *a = &im->sealer.arena;
+    uint8_t *bytes = arena_alloc(a, (size_t)parts->times_size + parts->values_size);
+    if (!bytes) return arena_error(a, err);
+    memcpy(bytes, parts->times, parts->times_size);
+    memcpy(bytes + parts->times_size, parts->values, parts->values_size);
+    parts->times = bytes;
+    parts->values = bytes + parts->times_size;
+    return OK;
+}
+
+static enum status make_sealed(struct import *im, struct incoming *in, struct error *err)
 {
     const struct chunk_image *image = in->image;
-    enum status st = image_read(image, window_start_ms(&db->grid, image->window),
-                                window_end_ms(&db->grid, image->window), &in->columns, err);
-    if (st) return st;
-    if (!is_closed(db, image->window)) return incoming_open(in, db, err);
+    struct columns columns;
     if (image->encoding == CHUNK_SEALED) {
         in->parts = image_parts(image);
-        return OK;
+        return image_check(image, window_start_ms(&im->db->grid, image->window),
+                           window_end_ms(&im->db->grid, image->window), &im->times, &im->scratch,
+                           err);
     }
-    st = seal_encode(&in->sealer, &in->columns, &in->parts);
-    return st ? error_set(err, st, "no memory to seal a chunk") : OK;
+    struct arena_mark mark = arena_mark(&im->sealer.arena);
+    enum status st = read_image(im, image, &columns, err);
+    if (!st) {
+        st = seal_encode(&im->sealer, &columns, &in->parts);
+        if (st) error_set(err, st, "no memory to seal a chunk");
+    }
+    arena_rewind(&im->sealer.arena, mark);
+    return st ? st : keep_parts(im, &in->parts, err);
+}
+
+/* A chunk of a former version's encoding as an open one. */
+static enum status convert(struct import *im, struct incoming *in, struct error *err)
+{
+    struct chunk_image *open = arena_alloc(&im->sealer.arena, sizeof(*open));
+    if (!open) return arena_error(&im->sealer.arena, err);
+    enum status st = import_xor(in->image, &im->sealer.arena, open, err);
+    in->image = open;
+    return st;
+}
+
+/* Whatever it becomes, it is decoded and checked before a lock is held. */
+static enum status make_ready(struct import *im, struct incoming *in, struct error *err)
+{
+    enum status st = check_window(im, in->image->window, err);
+    if (!st) st = check_labels(in->image->labels, err);
+    if (!st && in->image->encoding == CHUNK_XOR) st = convert(im, in, err);
+    if (st) return st;
+    in->hash = labels_hash(in->image->labels);
+    return is_closed(im, in->image->window) ? make_sealed(im, in, err) : make_open(im, in, err);
 }
 
 /* An open chunk of the samples, merged with what is there. */
-static enum status place_open(struct incoming *in, const struct storage *db, struct shard *sh,
+static enum status place_open(struct import *im, struct incoming *in, struct shard *sh,
                               struct series *s, const struct held *there, struct error *err)
 {
-    enum status st = in->fresh ? OK : incoming_open(in, db, err);
+    enum status st = in->fresh ? OK : make_open(im, in, err);
     if (!st && held_any(there)) {
         struct chunk *merged;
         st = merge_chunks(there, in->fresh, &merged, err);
@@ -135,18 +199,18 @@ static enum status place_open(struct incoming *in, const struct storage *db, str
         in->fresh = merged;
     }
     if (st) return st;
-    shard_put(sh, s, window_slot(&db->grid, in->image->window), ring_word(in->fresh));
+    shard_put(sh, s, window_slot(&im->db->grid, in->image->window), ring_word(in->fresh));
     in->fresh = NULL;
     return OK;
 }
 
 /* Put the chunk into its series: sealed where nothing is expected any more, as ingestion would have
  * left it, else open. */
-static enum status place_chunk(struct incoming *in, const struct storage *db, struct shard *sh,
+static enum status place_chunk(struct import *im, struct incoming *in, struct shard *sh,
                                struct series *s, struct error *err)
 {
     const struct chunk_image *image = in->image;
-    uint32_t slot = window_slot(&db->grid, image->window);
+    uint32_t slot = window_slot(&im->db->grid, image->window);
     uint64_t samples = image->sample_count;
     enum status st = OK;
     if (!shard_enter_window(sh, image->window))
@@ -159,7 +223,7 @@ static enum status place_chunk(struct incoming *in, const struct storage *db, st
             st = error_set(err, ERR_NO_MEMORY, "no memory for a chunk");
     } else {
         uint64_t before = held_any(&there) ? held_sample_count(&there) : 0;
-        st = place_open(in, db, sh, s, &there, err);
+        st = place_open(im, in, sh, s, &there, err);
         struct held now = shard_hold(sh, s, slot);
         if (!st) samples = held_sample_count(&now) - before;
     }
@@ -169,58 +233,89 @@ static enum status place_chunk(struct incoming *in, const struct storage *db, st
     return OK;
 }
 
-static enum status import_locked(struct storage *db, struct shard *sh, uint64_t hash,
-                                 struct incoming *in, struct error *err)
+static enum status place(struct import *im, struct incoming *in, struct shard *sh,
+                         struct error *err)
 {
     const struct chunk_image *image = in->image;
-    struct series *s = shard_find(sh, hash, image->labels);
+    enum status st = check_window(im, image->window, err); /* as it is now: a sweep may have been */
+    if (st) return st;
+    struct series *s = shard_find(sh, in->hash, image->labels);
     if (!s) {
-        s = shard_create_series(sh, hash, image->labels);
+        s = shard_create_series(sh, in->hash, image->labels);
         if (!s) return error_set(err, ERR_NO_MEMORY, "no memory for a series");
-        atomic_fetch_add_explicit(&db->series_live, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&im->db->series_live, 1, memory_order_relaxed);
     }
-    enum status st = place_chunk(in, db, sh, s, err);
+    st = place_chunk(im, in, sh, s, err);
     if (st && series_is_empty(s)) {
         shard_forget_series(sh, s);
-        atomic_fetch_sub_explicit(&db->series_live, 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&im->db->series_live, 1, memory_order_relaxed);
     }
     return st;
 }
 
-/* An image of this version's encodings. */
-static enum status import_image(struct storage *db, const struct chunk_image *image,
-                                struct error *err)
+/* Those from the first on that are of one shard; *placed counts up. */
+static enum status place_run(struct import *im, struct incoming *in, size_t count, size_t *placed,
+                             struct error *err)
 {
-    struct incoming in = {.image = image};
-    sealer_init(&in.sealer);
-    in.columns.arena = &in.sealer.arena;
-    enum status st = incoming_read(&in, db, err);
-    if (!st) {
-        uint64_t hash = labels_hash(image->labels);
-        struct shard *sh = storage_shard(db, hash);
-        rwlock_write_lock(&sh->lock);
-        st = check_window(db, image->window, err); /* the clock went on; a sweep may have been */
-        if (!st) st = import_locked(db, sh, hash, &in, err);
-        rwlock_write_unlock(&sh->lock);
+    struct shard *sh = storage_shard(im->db, in[0].hash);
+    enum status st = OK;
+    size_t run = 1;
+    while (run < count && storage_shard(im->db, in[run].hash) == sh)
+        run++;
+    rwlock_write_lock(&sh->lock);
+    im->bounds = storage_bounds(im->db);
+    for (size_t i = 0; i < run; i++)
+        shard_prefetch(sh, in[i].hash);
+    for (size_t i = 0; !st && i < run; i++) {
+        st = place(im, &in[i], sh, err);
+        if (!st) (*placed)++;
     }
-    chunk_destroy(in.fresh);
-    sealer_release(&in.sealer);
+    rwlock_write_unlock(&sh->lock);
     return st;
 }
 
-enum status import_chunk(struct storage *db, const struct chunk_image *image, struct error *err)
-{
-    enum status st = check_window(db, image->window, err);
-    if (!st) st = check_labels(image->labels, err);
-    if (st) return st;
-    if (image->encoding != CHUNK_XOR) return import_image(db, image, err);
+/* So many at most, that no lock is held for long. */
+enum { GROUP = 32 };
 
-    struct arena scratch;
-    struct chunk_image open;
-    arena_init(&scratch, HEAP_CHUNKS, merge_bytes_max);
-    st = import_xor(image, &scratch, &open, err);
-    if (!st) st = import_image(db, &open, err);
-    arena_release(&scratch);
+static enum status import_group(struct import *im, const struct chunk_image *images, size_t count,
+                                size_t *placed, struct error *err)
+{
+    struct incoming in[GROUP];
+    struct error why;
+    size_t ready = 0;
+    enum status unready = OK;
+    struct arena_mark mark = arena_mark(&im->sealer.arena);
+    im->bounds = storage_bounds(im->db);
+    im->open_from = expiry_bounds(im->db).current_window;
+    im->scratch = (struct columns){.arena = &im->sealer.arena};
+    for (; !unready && ready < count; ready += !unready) {
+        in[ready] = (struct incoming){.image = &images[ready]};
+        unready = make_ready(im, &in[ready], &why);
+    }
+    enum status st = OK;
+    *placed = 0;
+    while (!st && *placed < ready)
+        st = place_run(im, in + *placed, ready - *placed, placed, err);
+    for (size_t i = *placed; i < ready; i++)
+        chunk_destroy(in[i].fresh);
+    arena_rewind(&im->sealer.arena, mark);
+    if (!st && unready) st = error_set(err, unready, "%s", why.text);
+    return st;
+}
+
+enum status import_chunks(struct storage *db, const struct chunk_image *images, size_t count,
+                          size_t *done, struct error *err)
+{
+    struct import im = {.db = db};
+    enum status st = OK;
+    sealer_init(&im.sealer);
+    for (*done = 0; !st && *done < count;) {
+        size_t left = count - *done;
+        size_t placed;
+        st = import_group(&im, images + *done, left < GROUP ? left : GROUP, &placed, err);
+        *done += placed;
+    }
+    sealer_release(&im.sealer);
     return st;
 }
 

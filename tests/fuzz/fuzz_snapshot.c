@@ -35,7 +35,9 @@ static void read_block(const uint8_t *data, size_t size)
         struct chunk_image image;
         struct error err;
         st = window_cursor_next(&cursor, &a, &image, &more, &err);
-        if (st == OK && more && import_chunk(db, &image, &err) != OK) ASSERT(err.text[0] != '\0');
+        size_t done;
+        if (st == OK && more && import_chunks(db, &image, 1, &done, &err) != OK)
+            ASSERT(done == 0 && err.text[0] != '\0');
     }
     storage_check(db);
     arena_release(&a);

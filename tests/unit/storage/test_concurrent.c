@@ -198,7 +198,8 @@ static void export_samples(void *arg)
             bool more;
             ck_assert(export_open(race->store.db, windows[i].window, &a, &e, &err) == OK);
             while (ck_assert(export_next(e, &image, &more, &err) == OK), more) {
-                enum status st = import_chunk(race->copy, &image, &err);
+                size_t done;
+                enum status st = import_chunks(race->copy, &image, 1, &done, &err);
                 ck_assert_msg(st == OK || st == ERR_OUT_OF_RANGE, "%s", err.text);
             }
             export_close(e);

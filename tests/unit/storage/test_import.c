@@ -88,6 +88,105 @@ START_TEST(images_that_do_not_fit_are_refused_and_leave_nothing)
 }
 END_TEST
 
+START_TEST(a_batch_goes_in_up_to_the_first_that_does_not)
+{
+    enum { SERIES = 100, BAD = 70 };
+    struct store s;
+    struct exporter *e;
+    struct error err;
+    struct chunk_image images[SERIES];
+    struct arena kept;
+    size_t done;
+    size_t samples;
+    store_open(&s);
+    arena_init(&kept, HEAP_QUERY, 1 << 24);
+    for (int i = 0; i < SERIES; i++) {
+        struct str text = arena_printf(&s.arena, "%d", i);
+        store_append(&s, store_labels(&s.arena, "i", text.data, NULL), STORE_NOW_MS, i);
+    }
+    ck_assert(export_open(s.db, storage_window_of(s.db, STORE_NOW_MS), &s.arena, &e, &err) == OK);
+    for (int i = 0; i < SERIES; i++) {
+        bool more;
+        struct chunk_image image;
+        ck_assert(export_next(e, &image, &more, &err) == OK && more);
+        images[i] = keep_image(&image, &kept);
+    }
+    export_close(e);
+
+    struct store o = {.db = open_other()};
+    arena_init(&o.arena, HEAP_QUERY, 1 << 24);
+    images[BAD].sample_count++;
+    ck_assert_int_eq(import_chunks(o.db, images, SERIES, &done, &err), ERR_CORRUPT);
+    ck_assert_uint_eq(done, BAD);
+    ck_assert_uint_eq(store_count(&o, &samples), BAD);
+    images[BAD].sample_count--;
+    ck_assert_int_eq(import_chunks(o.db, images + BAD, SERIES - BAD, &done, &err), OK);
+    ck_assert_uint_eq(done, SERIES - BAD);
+    ck_assert_uint_eq(store_count(&o, &samples), SERIES);
+    ck_assert_uint_eq(samples, SERIES);
+    ck_assert_int_eq(import_chunks(o.db, images, 0, &done, &err), OK);
+    arena_release(&o.arena);
+    arena_release(&kept);
+    storage_check(o.db);
+    storage_close(o.db);
+    store_close(&s);
+}
+END_TEST
+
+/* Neighbours with the same column of times: what is known of the first says nothing of values,
+ * count and bounds of the second. */
+START_TEST(a_column_of_times_that_was_checked_excuses_nothing_else)
+{
+    struct store s;
+    struct exporter *e;
+    struct error err;
+    struct chunk_image images[2];
+    struct arena kept;
+    size_t done;
+    store_open(&s);
+    arena_init(&kept, HEAP_QUERY, 1 << 24);
+    struct labels labels[2] = {store_labels(&s.arena, "i", "0", NULL),
+                               store_labels(&s.arena, "i", "1", NULL)};
+    for (int k = 0; k < 20; k++)
+        for (int i = 0; i < 2; i++)
+            store_append(&s, labels[i], STORE_NOW_MS + k, k * k);
+    int64_t window = storage_window_of(s.db, STORE_NOW_MS);
+    clock_advance(5 * HOUR_MS);
+    store_settle(&s);
+    ck_assert(export_open(s.db, window, &s.arena, &e, &err) == OK);
+    for (int i = 0; i < 2; i++) {
+        bool more;
+        struct chunk_image image;
+        ck_assert(export_next(e, &image, &more, &err) == OK && more);
+        ck_assert_int_eq(image.encoding, CHUNK_SEALED);
+        images[i] = keep_image(&image, &kept);
+    }
+    export_close(e);
+    images[1].times = images[0].times;
+
+    struct storage *other = open_other();
+    struct chunk_image good = images[1];
+    images[1].size--;
+    ck_assert_int_eq(import_chunks(other, images, 2, &done, &err), ERR_CORRUPT);
+    images[1] = good;
+    images[1].sample_count--;
+    ck_assert_int_eq(import_chunks(other, images, 2, &done, &err), ERR_CORRUPT);
+    images[1] = good;
+    images[1].t_last_ms++;
+    ck_assert_int_eq(import_chunks(other, images, 2, &done, &err), ERR_CORRUPT);
+    images[1] = good;
+    images[1].window++;
+    ck_assert_int_eq(import_chunks(other, images, 2, &done, &err), ERR_CORRUPT);
+    ck_assert_uint_eq(done, 1);
+    images[1] = good;
+    ck_assert_int_eq(import_chunks(other, images, 2, &done, &err), OK);
+    arena_release(&kept);
+    storage_check(other);
+    storage_close(other);
+    store_close(&s);
+}
+END_TEST
+
 START_TEST(an_import_that_finds_no_memory_changes_nothing)
 {
     struct store s;
@@ -162,5 +261,7 @@ END_TEST
 
 SUITE(import, importing_over_other_samples_merges_and_what_is_there_wins,
       images_that_do_not_fit_are_refused_and_leave_nothing,
+      a_batch_goes_in_up_to_the_first_that_does_not,
+      a_column_of_times_that_was_checked_excuses_nothing_else,
       an_import_that_finds_no_memory_changes_nothing,
       what_is_restored_lies_as_if_it_had_been_ingested)

@@ -6,7 +6,7 @@
 #include "base/thread.h"
 #include "storage/export.h"
 #include "tests/unit/alloc/random.h"
-#include "tests/unit/storage/store.h"
+#include "tests/unit/storage/transfer.h"
 #include "tests/unit/suite.h"
 
 enum {
@@ -15,6 +15,7 @@ enum {
     WINDOWS = 8,
     CHUNKS = SERIES * WINDOWS,
     THREADS_MAX = 3,
+    BATCH_MAX = 50, /* chunks of one import */
     BEGUN_SPANS_BYTES = 256 << 10
 };
 
@@ -98,18 +99,8 @@ static void keep_images(struct storage *db, struct arena *a)
         bool more;
         ck_assert(export_open(db, windows[w].window, &walk, &e, &err) == OK);
         while (export_next(e, &image, &more, &err) == OK && more) {
-            uint8_t *bytes = arena_alloc(a, image.size);
-            EXPECT(bytes && image_count < CHUNKS);
-            memcpy(bytes, image.bytes, image.size);
-            images[image_count] = image;
-            images[image_count].bytes = bytes;
-            if (image.times_size > 0) {
-                uint8_t *times = arena_alloc(a, image.times_size);
-                EXPECT(times);
-                memcpy(times, image.times, image.times_size);
-                images[image_count].times = times;
-            }
-            EXPECT(labels_copy(image.labels, a, &images[image_count].labels, &err) == OK);
+            EXPECT(image_count < CHUNKS);
+            images[image_count] = keep_image(&image, a);
             image_count++;
         }
         export_close(e);
@@ -147,8 +138,15 @@ static void read_some(void *arg)
 {
     const struct reader *r = arg;
     struct error err;
-    for (size_t i = r->first; i < CHUNKS; i += r->step)
-        EXPECT(import_chunk(r->db, &images[r->list[i]], &err) == OK);
+    for (size_t i = r->first; i < CHUNKS;) {
+        struct chunk_image batch[BATCH_MAX];
+        size_t done;
+        size_t count = 0;
+        size_t most = 1 + i % BATCH_MAX;
+        for (; count < most && i < CHUNKS; i += r->step)
+            batch[count++] = images[r->list[i]];
+        EXPECT(import_chunks(r->db, batch, count, &done, &err) == OK && done == count);
+    }
     heap_flush_thread();
 }
 

@@ -18,6 +18,34 @@ static inline struct storage *open_other(void)
     return db;
 }
 
+/* An image that outlives the exporter's step. */
+static inline struct chunk_image keep_image(const struct chunk_image *image, struct arena *a)
+{
+    struct chunk_image kept = *image;
+    struct error err;
+    struct str bytes = arena_copy(a, (struct str){(const char *)image->bytes, image->size});
+    ck_assert(bytes.data);
+    kept.bytes = (const uint8_t *)bytes.data;
+    if (image->times) {
+        struct str times =
+            arena_copy(a, (struct str){(const char *)image->times, image->times_size});
+        ck_assert(times.data);
+        kept.times = (const uint8_t *)times.data;
+    }
+    ck_assert(labels_copy(image->labels, a, &kept.labels, &err) == OK);
+    return kept;
+}
+
+/* One chunk. */
+static inline enum status import_chunk(struct storage *db, const struct chunk_image *image,
+                                       struct error *err)
+{
+    size_t done;
+    enum status st = import_chunks(db, image, 1, &done, err);
+    ck_assert_uint_eq(done, st == OK);
+    return st;
+}
+
 /* Carry every chunk over; returns how many. */
 static inline size_t copy_all(struct storage *from, struct storage *to)
 {
