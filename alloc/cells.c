@@ -2,6 +2,7 @@
 #include "alloc/cells.h"
 
 #include <endian.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -39,9 +40,9 @@ uint32_t cells_free_chain(uint32_t index)
     return count;
 }
 
-static const struct cell *next_of(const struct cell *cell)
+static uint32_t next_of(const struct cell *cell)
 {
-    return cells_at(atomic_load_explicit(&cell->next, memory_order_relaxed));
+    return atomic_load_explicit(&cell->next, memory_order_acquire);
 }
 
 /* Words that everybody has seen written, two at a time. */
@@ -93,27 +94,34 @@ static void fetch_room(const struct cells_copy *copy)
     __builtin_prefetch(copy->out + CELL_BYTES / 2, 1);
 }
 
+/* Get ready to copy from the cell that copy->cell names. false: there is nothing to be copied any
+ * more, or nothing but zeros, which have been written. */
+static bool fetch(const struct cells_copy *copy)
+{
+    if (copy->bytes == 0) return false;
+    if (copy->cell == CELL_NONE) {
+        memset(copy->out, 0, (copy->bytes + 3) & ~3u);
+        return false;
+    }
+    fetch_room(copy);
+    fetch_cell(cells_at(copy->cell));
+    return true;
+}
+
 void cells_gather(struct cells_copy *copies, uint32_t count)
 {
-    const struct cell *at[CELLS_COPIES_MAX];
     uint32_t left = 0;
     DEBUG_ASSERT(count <= CELLS_COPIES_MAX);
     for (uint32_t i = 0; i < count; i++) {
-        if (copies[i].bytes == 0) continue;
-        copies[left] = copies[i];
-        at[left] = cells_at(copies[i].cell);
-        fetch_room(&copies[left]);
-        fetch_cell(at[left++]);
+        if (fetch(&copies[i])) copies[left++] = copies[i];
     }
     while (left) {
         uint32_t kept = 0;
         for (uint32_t i = 0; i < left; i++) {
-            copy_cell(&copies[i], at[i]);
-            if (copies[i].bytes == 0) continue;
-            copies[kept] = copies[i];
-            at[kept] = next_of(at[i]);
-            fetch_room(&copies[kept]);
-            fetch_cell(at[kept++]);
+            const struct cell *cell = cells_at(copies[i].cell);
+            copy_cell(&copies[i], cell);
+            copies[i].cell = next_of(cell);
+            if (fetch(&copies[i])) copies[kept++] = copies[i];
         }
         left = kept;
     }

@@ -37,16 +37,16 @@ uint32_t cells_free_chain(uint32_t index);
 
 /* Where the words of a chain go. */
 struct cells_copy {
-    uint32_t cell;  /* the first of the chain */
-    uint32_t bytes; /* of the payload that are wanted; the chain is long enough */
+    uint32_t cell;  /* the first of the chain, or CELL_NONE */
+    uint32_t bytes; /* of the payload that are wanted; behind the end of the chain are zeros */
     uint8_t *out;   /* [bytes], rounded up to whole words */
 };
 enum { CELLS_COPIES_MAX = 16 };
 
 /* Copy the payloads of up to CELLS_COPIES_MAX chains, each word with its most significant byte
  * first, in lock step: while one cell is copied, those of the other chains are on their way from
- * memory. A chain may grow meanwhile: words behind those that were published, and more cells. The
- * copies are used up. */
+ * memory. A chain may grow meanwhile: words behind those that were published, and more cells,
+ * linked with release when they have been zeroed. The copies are used up. */
 void cells_gather(struct cells_copy *copies, uint32_t count);
 
 #endif

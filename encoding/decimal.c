@@ -1,8 +1,6 @@
 /* decimal - the table of scales, and their order. */
 #include "encoding/decimal.h"
 
-#include "base/assert.h"
-
 /* What there is of an exponent in each way; the row of a way is its 16 exponents. */
 #define NONE                                                                                       \
     {                                                                                              \
@@ -21,7 +19,7 @@
         power, 1000, divide_again, 1                                                               \
     }
 
-static const struct decimal_scale scales[DECIMAL_SCALES] = {
+const struct decimal_scale decimal_scales[DECIMAL_SCALES] = {
     DIVIDED(1e0),
     DIVIDED(1e1),
     DIVIDED(1e2),
@@ -73,12 +71,6 @@ static const struct decimal_scale scales[DECIMAL_SCALES] = {
     NONE,
     NONE,
 };
-
-const struct decimal_scale *decimal_scale(uint32_t scale)
-{
-    DEBUG_ASSERT(decimal_scale_exists(scale));
-    return &scales[scale];
-}
 
 uint32_t decimal_next_scale(uint32_t scale)
 {

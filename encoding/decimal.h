@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/assert.h"
 #include "base/bits.h"
 #include "base/compiler.h"
 
@@ -41,8 +42,14 @@ static inline bool decimal_scale_exists(uint32_t scale)
     return exponent <= DECIMAL_EXPONENT_MAX && way <= 2 && exponent >= (way == 2 ? 4 : way);
 }
 
+extern const struct decimal_scale decimal_scales[DECIMAL_SCALES];
+
 /* Of a scale that exists. */
-const struct decimal_scale *decimal_scale(uint32_t scale);
+static inline const struct decimal_scale *decimal_scale(uint32_t scale)
+{
+    DEBUG_ASSERT(decimal_scale_exists(scale));
+    return &decimal_scales[scale];
+}
 
 /* The scale to try after this one, in order of exponents; DECIMAL_SCALES behind the last. Scale 0,
  * integers, is the first. */

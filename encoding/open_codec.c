@@ -7,17 +7,14 @@
 #include <stdbool.h>
 
 #include "base/bits.h"
-#include "encoding/decimal.h"
 #include "model/sample.h"
 
 enum {
-    OPEN_XOR = DECIMAL_SCALES,
     CONTROL_BITS_MAX = 5,
     STEP_FORMS = 3,
-    WIDTH_BITS = 6,
-    WIDTH_SPARE_MAX = 3, /* a width so much too large is kept */
-    LEADING_MAX = 31,    /* 5 bits */
-    NO_WINDOW = 32       /* leading and trailing: no bit is left between them */
+    WIDTH_BITS = OPEN_WIDTH_BITS,
+    LEADING_MAX = 31, /* 5 bits */
+    NO_WINDOW = 32    /* leading and trailing: no bit is left between them */
 };
 
 /* Bits of a change of step by the number of ones before it, less two. */
@@ -26,11 +23,6 @@ static const uint8_t step_bits[STEP_FORMS] = {13, 20, 64};
 static bool is_decimal(uint64_t v_bits)
 {
     return (v_bits >> 52 & 0x7FF) != 0x7FF && v_bits != UINT64_C(1) << 63;
-}
-
-static uint32_t length(uint64_t v)
-{
-    return v ? 64 - (uint32_t)__builtin_clzll(v) : 0;
 }
 
 /* A double in full has been written or read. */
@@ -69,12 +61,11 @@ static void put_decimal(struct open_state *state, struct sample_bits *out, uint6
         return;
     }
     uint64_t difference = bits_zigzag(m - state->mantissa);
-    uint32_t needed = length(difference);
     state->mantissa = m;
-    if (needed <= state->width && needed + WIDTH_SPARE_MAX + WIDTH_BITS > state->width) {
+    if (open_keeps_width(state, difference)) {
         sample_bits_put(out, 0, 1);
     } else {
-        state->width = (uint8_t)(needed ? needed : 1);
+        state->width = (uint8_t)(64 - (uint32_t)__builtin_clzll(difference | 1));
         sample_bits_put(out, 1u << WIDTH_BITS | state->width, 1 + WIDTH_BITS);
     }
     sample_bits_put(out, difference, state->width);
@@ -138,13 +129,12 @@ void open_encode(struct open_state *state, int64_t t_ms, double v, struct sample
 {
     uint64_t v_bits = bits_from_double(v);
     *bits = (struct sample_bits){.count = 0};
-    if (state->count == 0)
+    if (state->bits == 0)
         put_first(state, bits, t_ms, v_bits);
     else
         put_next(state, bits, t_ms, v_bits);
     state->t_ms = t_ms;
     state->v_bits = v_bits;
-    state->count++;
     state->bits += bits->count;
 }
 
@@ -219,14 +209,15 @@ static ALWAYS_INLINE bool take_next(struct bit_reader *r, struct open_state *sta
     return state->t_ms > before;
 }
 
-enum status open_decode(const uint8_t *bytes, size_t size, uint32_t count, int64_t *t_ms, double *v,
-                        struct open_state *state)
+enum status open_decode(const uint8_t *bytes, size_t size, uint32_t *count, int64_t *t_ms,
+                        double *v, struct open_state *state)
 {
     struct bit_reader reader = {.bytes = bytes, .size_bits = (uint64_t)size * 8};
-    struct open_state s = {.count = 0};
+    struct open_state s = {.bits = 0};
+    uint32_t done = 0;
     bool whole = true;
-    for (; s.count < count; s.count++) {
-        if (s.count == 0) {
+    for (; done < *count; done++) {
+        if (done == 0) {
             s.t_ms = (int64_t)bit_reader_take(&reader, 64);
             s.v_bits = bit_reader_take(&reader, 64);
             move_scale(&s, s.v_bits);
@@ -235,10 +226,12 @@ enum status open_decode(const uint8_t *bytes, size_t size, uint32_t count, int64
         }
         if (!whole || reader.position > reader.size_bits || reader.position > UINT32_MAX) break;
         if (!t_ms) continue;
-        t_ms[s.count] = s.t_ms;
-        v[s.count] = bits_to_double(s.v_bits);
+        t_ms[done] = s.t_ms;
+        v[done] = bits_to_double(s.v_bits);
     }
+    whole = done == *count;
     s.bits = (uint32_t)reader.position;
     *state = s;
-    return s.count == count ? OK : ERR_CORRUPT;
+    *count = done;
+    return whole ? OK : ERR_CORRUPT;
 }

@@ -34,6 +34,7 @@
 
 #include "base/status.h"
 #include "encoding/bit_stream.h"
+#include "encoding/decimal.h"
 
 /* What encoder and decoder know after a sample. Zero before the first. */
 struct open_state {
@@ -41,7 +42,6 @@ struct open_state {
     int64_t step_ms;
     uint64_t v_bits;
     int64_t mantissa; /* of the last decimal */
-    uint32_t count;   /* samples so far */
     uint32_t bits;    /* of the stream so far */
     uint8_t scale;    /* encoding/decimal.h; OPEN_XOR when values are no decimals any more */
     uint8_t width;    /* of differences of mantissas */
@@ -49,16 +49,74 @@ struct open_state {
     uint8_t trailing; /* and behind it; both 32 when there is none yet */
 };
 
+enum {
+    OPEN_FIRST_BITS = 128, /* the first sample */
+    OPEN_XOR = DECIMAL_SCALES,
+    OPEN_WIDTH_BITS = 6,
+    OPEN_WIDTH_SPARE_MAX = 3 /* a width so much too large is kept */
+};
+
 /* Encode one more sample: fills *bits and moves the state on. t_ms is later than state->t_ms. */
 void open_encode(struct open_state *state, int64_t t_ms, double v, struct sample_bits *bits);
 
-/* Decode `count` samples from size bytes into t_ms[count] and v[count] (NULL both: only check).
+/* Decode *count samples from size bytes into t_ms[*count] and v[*count] (NULL both: only check).
  * *state is what an encoder would know behind the last one.
  *
  * OK
- * ERR_CORRUPT   the bytes end early, or times do not strictly increase; state->count samples are
- *               decoded */
-MUST_USE enum status open_decode(const uint8_t *bytes, size_t size, uint32_t count, int64_t *t_ms,
+ * ERR_CORRUPT   the bytes end early, or times do not strictly increase; *count samples are decoded
+ */
+MUST_USE enum status open_decode(const uint8_t *bytes, size_t size, uint32_t *count, int64_t *t_ms,
                                  double *v, struct open_state *state);
+
+/* ---- The same bits as open_encode, faster for what most samples are ---- */
+
+/* A sample that is one zero bit: all that it moves on is state->t_ms. False before the first. */
+static ALWAYS_INLINE bool open_repeats(const struct open_state *state, int64_t t_ms, double v)
+{
+    return (uint64_t)t_ms - (uint64_t)state->t_ms == (uint64_t)state->step_ms &&
+           bits_from_double(v) == state->v_bits && t_ms > state->t_ms;
+}
+
+/* Whether a difference, zigzag, is written in the present width. */
+static ALWAYS_INLINE bool open_keeps_width(const struct open_state *state, uint64_t difference)
+{
+    uint32_t needed = difference ? 64 - (uint32_t)__builtin_clzll(difference) : 0;
+    return needed <= state->width && needed + OPEN_WIDTH_SPARE_MAX + OPEN_WIDTH_BITS > state->width;
+}
+
+/* A sample of few bits. */
+enum { OPEN_FEW_BITS_MAX = 32, OPEN_FEW_CONTROL_BITS = 3 };
+struct open_few {
+    uint64_t bits; /* the low `count` ones */
+    uint32_t count;
+    int64_t mantissa;
+};
+
+/* A sample at the usual step whose value differs by a decimal of the present width; false when it
+ * is another. The state is not changed. */
+static ALWAYS_INLINE bool open_encode_few(const struct open_state *state, int64_t t_ms, double v,
+                                          struct open_few *few)
+{
+    uint32_t width = state->width;
+    if ((uint64_t)t_ms - (uint64_t)state->t_ms != (uint64_t)state->step_ms) return false;
+    if (state->scale == OPEN_XOR || width == 0 || width > OPEN_FEW_BITS_MAX - OPEN_FEW_CONTROL_BITS)
+        return false;
+    if (!decimal_exact(decimal_scale(state->scale), v, &few->mantissa)) return false;
+    uint64_t difference = bits_zigzag(few->mantissa - state->mantissa);
+    if (!open_keeps_width(state, difference)) return false;
+    few->bits = UINT64_C(4) << width | difference;
+    few->count = OPEN_FEW_CONTROL_BITS + width;
+    return true;
+}
+
+/* Move the state on behind it; state->bits too. */
+static ALWAYS_INLINE void open_take_few(struct open_state *state, int64_t t_ms, double v,
+                                        const struct open_few *few)
+{
+    state->t_ms = t_ms;
+    state->v_bits = bits_from_double(v);
+    state->mantissa = few->mantissa;
+    state->bits += few->count;
+}
 
 #endif

@@ -6,6 +6,8 @@
  */
 #include "storage/chunk.h"
 
+#include <string.h>
+
 #include "base/assert.h"
 #include "storage/chunk_parts.h"
 #include "storage/regions.h"
@@ -15,10 +17,10 @@ struct chunk *chunk_create_over(int64_t window, uint64_t base)
     struct chunk *c = heap_calloc(1, sizeof(*c), HEAP_CHUNKS);
     if (!c) return NULL;
     c->window = window;
-    c->base = base;
-    if (base) c->base_count = sealed_sample_count(regions_at(base));
-    if (base) c->base_bytes = sealed_bytes(regions_at(base));
-    atomic_init(&c->late_min_ms, INT64_MAX);
+    if (base && !chunk_side_create(c, base)) {
+        heap_free(c, sizeof(*c), HEAP_CHUNKS);
+        return NULL;
+    }
     return c;
 }
 
@@ -30,22 +32,61 @@ struct chunk *chunk_create(int64_t window)
 void chunk_destroy(struct chunk *c)
 {
     if (!c) return;
-    cells_free_chain(c->first_cell);
-    cells_free_chain(c->late_first_cell);
+    cells_free_chain(atomic_load_explicit(&c->next, memory_order_relaxed));
+    cells_free_chain(atomic_load_explicit(&c->side, memory_order_relaxed));
     heap_free(c, sizeof(*c), HEAP_CHUNKS);
 }
 
-uint32_t chunk_link_cell(struct chunk *c, uint32_t *first, uint32_t *last)
+bool chunk_extend(struct chunk *c, uint32_t bits)
 {
-    uint32_t index = cells_alloc();
-    if (index == CELL_NONE) return CELL_NONE;
-    if (*first == CELL_NONE)
-        *first = index;
-    else
-        atomic_store_explicit(&cells_at(*last)->next, index, memory_order_relaxed);
-    *last = index;
-    c->cell_count++;
-    return index;
+    uint32_t first = CELL_NONE;
+    uint32_t last = CELL_NONE;
+    for (uint32_t n = stream_cells(bits) - stream_cells(c->state.bits); n > 0; n--) {
+        uint32_t fresh = cells_alloc();
+        if (fresh == CELL_NONE) {
+            cells_free_chain(first);
+            return false;
+        }
+        memset(cells_at(fresh), 0, CELL_PAYLOAD_BYTES);
+        atomic_store_explicit(&cells_at(fresh)->next, first, memory_order_relaxed);
+        if (first == CELL_NONE) last = fresh;
+        first = fresh;
+    }
+    if (first == CELL_NONE) return true;
+    _Atomic uint32_t *link = c->last_cell == CELL_NONE ? &c->next : &cells_at(c->last_cell)->next;
+    c->last_cell = last;
+    atomic_store_explicit(link, first, memory_order_release);
+    return true;
+}
+
+/* A part of the stream that lies in one piece. */
+struct piece {
+    _Atomic uint32_t *words;
+    const _Atomic uint32_t *next; /* the link to the next cell */
+    uint32_t first_bit;
+    uint32_t end_bit;
+};
+
+/* The last piece of the stream as far as it is stored. */
+static ALWAYS_INLINE struct piece last_piece(struct chunk *c)
+{
+    if (c->last_cell == CELL_NONE)
+        return (struct piece){.words = c->words, .next = &c->next, .end_bit = CHUNK_BITS};
+    struct cell *cell = cells_at(c->last_cell);
+    uint32_t end_bit = CHUNK_BITS + stream_cells(c->state.bits) * CELL_BITS;
+    return (struct piece){.words = cell->words,
+                          .next = &cell->next,
+                          .first_bit = end_bit - CELL_BITS,
+                          .end_bit = end_bit};
+}
+
+static void step(struct piece *p)
+{
+    struct cell *cell = cells_at(atomic_load_explicit(p->next, memory_order_relaxed));
+    *p = (struct piece){.words = cell->words,
+                        .next = &cell->next,
+                        .first_bit = p->end_bit,
+                        .end_bit = p->end_bit + CELL_BITS};
 }
 
 /* 32 bits of the sample from bit `position` on; zeros behind its end. */
@@ -59,105 +100,166 @@ static uint32_t bits_at(const struct sample_bits *bits, uint32_t position)
     return (uint32_t)(value >> WORD_BITS);
 }
 
-/* Write the bits of a sample at bit `at` of the stream; the cells are there: the one that holds bit
- * `at`, and its successor when they do not fit. */
-static void write_bits(struct cell *cell, uint32_t at, const struct sample_bits *bits)
+/* Write the bits of a sample at bit `at` of the stream: in the piece, or behind it. */
+static void write_bits(struct piece piece, uint32_t at, const struct sample_bits *bits)
 {
-    uint32_t index = at % CELL_BITS / WORD_BITS;
+    while (at >= piece.end_bit)
+        step(&piece);
+    _Atomic uint32_t *word = &piece.words[(at - piece.first_bit) / WORD_BITS];
     uint32_t used = at % WORD_BITS;
-    uint32_t word = bits_at(bits, 0) >> used;
-    if (used) word |= word_load(cell, index);
-    word_store(cell, index, word);
+    word_store(word, word_load(word) | bits_at(bits, 0) >> used);
     for (uint32_t done = WORD_BITS - used; done < bits->count; done += WORD_BITS) {
-        if (++index == CELL_WORDS) {
-            cell = cells_at(atomic_load_explicit(&cell->next, memory_order_relaxed));
-            index = 0;
+        word++;
+        if (at + done == piece.end_bit) {
+            step(&piece);
+            word = piece.words;
         }
-        word_store(cell, index, bits_at(bits, done));
+        word_store(word, bits_at(bits, done));
     }
+}
+
+/* The same for a sample of few bits, if they fit into the piece. */
+static ALWAYS_INLINE bool write_few(const struct piece *piece, uint32_t at,
+                                    const struct open_few *few)
+{
+    if (at >= piece->end_bit || few->count > piece->end_bit - at) return false;
+    _Atomic uint32_t *word = &piece->words[(at - piece->first_bit) / WORD_BITS];
+    uint32_t room = 2 * WORD_BITS - at % WORD_BITS - few->count;
+    uint64_t both = (uint64_t)word_load(word) << WORD_BITS | few->bits << room;
+    word_store(word, (uint32_t)(both >> WORD_BITS));
+    if (room < WORD_BITS) word_store(word + 1, (uint32_t)both);
+    return true;
+}
+
+/* The changes that are common, without a copy of the state. */
+static bool append_few(struct chunk *c, struct extent extent, int64_t t_ms, double v)
+{
+    struct open_few few;
+    struct piece piece = last_piece(c);
+    if (!open_encode_few(&c->state, t_ms, v, &few)) return false;
+    if (!write_few(&piece, extent.bits, &few)) return false;
+    open_take_few(&c->state, t_ms, v, &few);
+    c->state.bits = extent.bits + few.count;
+    extent_publish(c, extent.count + 1, c->state.bits);
+    return true;
+}
+
+static enum chunk_outcome append_any(struct chunk *c, struct extent extent, int64_t t_ms, double v)
+{
+    struct open_state state = c->state;
+    struct sample_bits bits;
+    struct piece piece = last_piece(c);
+    state.bits = extent.bits;
+    open_encode(&state, t_ms, v, &bits);
+    if (!chunk_extend(c, state.bits)) return CHUNK_NO_MEMORY;
+    write_bits(piece, extent.bits, &bits);
+    c->state = state;
+    extent_publish(c, extent.count + 1, state.bits);
+    return CHUNK_APPENDED;
 }
 
 enum chunk_outcome chunk_append(struct chunk *c, int64_t t_ms, double v)
 {
-    struct open_state state = c->state;
-    struct sample_bits bits;
-    uint32_t at = state.bits;
-    if (at > UINT32_MAX - SAMPLE_BITS_MAX) return CHUNK_NO_MEMORY;
-    open_encode(&state, t_ms, v, &bits);
-
-    uint32_t cell = c->last_cell; /* holds bit `at`, unless that starts a new one */
-    uint32_t room = at % CELL_BITS ? CELL_BITS - at % CELL_BITS : 0;
-    if (bits.count > room) {
-        uint32_t fresh = chunk_link_cell(c, &c->first_cell, &c->last_cell);
-        if (fresh == CELL_NONE) return CHUNK_NO_MEMORY;
-        if (room == 0) cell = fresh;
-    }
-    write_bits(cells_at(cell), at, &bits);
-    if (state.count == 1) c->t_first_ms = t_ms;
-    c->state = state;
-    extent_publish(c, state.count, state.bits);
-    return CHUNK_APPENDED;
+    struct extent extent = extent_load(c);
+    if (chunk_repeat(c, t_ms, v)) return CHUNK_APPENDED;
+    if (extent.bits > CHUNK_BITS_MAX) return CHUNK_NO_MEMORY;
+    if (append_few(c, extent, t_ms, v)) return CHUNK_APPENDED;
+    return append_any(c, extent, t_ms, v);
 }
 
 enum chunk_outcome chunk_add(struct chunk *c, int64_t t_ms, double v)
 {
-    if (c->base) return chunk_add_late(c, t_ms, v);
-    if (c->state.count == 0 || t_ms > c->state.t_ms) return chunk_append(c, t_ms, v);
+    if (extent_load(c).count == 0)
+        return chunk_base(c) ? chunk_add_late(c, t_ms, v) : chunk_append(c, t_ms, v);
+    if (t_ms > c->state.t_ms) return chunk_append(c, t_ms, v);
     if (t_ms == c->state.t_ms) return same_or_conflict(bits_to_double(c->state.v_bits), v);
     return chunk_add_late(c, t_ms, v);
 }
 
 uint32_t chunk_sample_count(const struct chunk *c)
 {
-    return c->base_count + extent_load(c).count + chunk_late_count(c);
+    const struct chunk_side *side = chunk_side(c);
+    uint32_t count = extent_load(c).count;
+    return side ? count + side->base_count + late_count(side) : count;
 }
 
 uint64_t chunk_bytes(const struct chunk *c)
 {
-    return (uint64_t)c->cell_count * CELL_BYTES + c->base_bytes;
+    const struct chunk_side *side = chunk_side(c);
+    uint32_t cells = stream_cells(c->state.bits);
+    if (side) cells += chunk_late_cells(late_count(side));
+    return sizeof(*c) + (uint64_t)cells * CELL_BYTES;
 }
 
-void chunk_prefetch(const struct chunk *c)
+uint64_t chunk_base_bytes(const struct chunk *c)
 {
-    for (size_t at = 0; at < sizeof(*c); at += CACHE_LINE_BYTES)
-        __builtin_prefetch((const char *)c + at);
-}
-
-void chunk_prefetch_end(const struct chunk *c)
-{
-    uint32_t index = c->state.bits % CELL_BITS / WORD_BITS;
-    if (c->last_cell != CELL_NONE) __builtin_prefetch(&cells_at(c->last_cell)->words[index]);
-}
-
-bool chunk_is_plain(const struct chunk *c)
-{
-    return !c->base && chunk_late_count(c) == 0;
+    const struct chunk_side *side = chunk_side(c);
+    return side ? side->base_bytes : 0;
 }
 
 uint64_t chunk_spare_bytes(const struct chunk *c)
 {
-    uint64_t late_bytes = (uint64_t)chunk_late_count(c) * LATE_WORDS * sizeof(uint32_t);
-    return (uint64_t)c->cell_count * CELL_BYTES - (c->state.bits + 7) / 8 - late_bytes;
+    const struct chunk_side *side = chunk_side(c);
+    uint64_t bytes = chunk_bytes(c) - offsetof(struct chunk, words) - (c->state.bits + 7) / 8;
+    return side ? bytes - sizeof(*side) - late_count(side) * sizeof(struct sample) : bytes;
+}
+
+void chunk_prefetch(const struct chunk *c)
+{
+    __builtin_prefetch(c, 1);
+}
+
+void chunk_prefetch_end(const struct chunk *c)
+{
+    uint32_t at = extent_load(c).bits;
+    if (at > c->state.bits) return; /* the last one was a repeat: so will this one be */
+    const _Atomic uint32_t *words = c->words;
+    if (c->last_cell != CELL_NONE) {
+        words = cells_at(c->last_cell)->words;
+        at = (at - CHUNK_BITS) % CELL_BITS;
+    }
+    __builtin_prefetch((const void *)&words[at / WORD_BITS], 1);
+}
+
+/* The cells are there, what is stored is as much as the state says, and zeros behind it. */
+static void check_stored(const struct chunk *c, struct extent extent)
+{
+    uint32_t cells = 0;
+    ASSERT(c->state.bits <= extent.bits);
+    for (uint32_t i = atomic_load(&c->next); i != CELL_NONE; i = atomic_load(&cells_at(i)->next)) {
+        ASSERT(atomic_load(&cells_at(i)->next) != CELL_NONE || i == c->last_cell);
+        cells++;
+    }
+    ASSERT(cells == stream_cells(c->state.bits));
+    for (uint32_t at = c->state.bits; at < CHUNK_BITS; at += WORD_BITS - at % WORD_BITS)
+        ASSERT(word_load(&c->words[at / WORD_BITS]) << at % WORD_BITS == 0);
+}
+
+static void check_side(const struct chunk *c)
+{
+    const struct chunk_side *side = chunk_side(c);
+    uint32_t cells = 0;
+    if (!side) return;
+    ASSERT(side->base || late_count(side) > 0);
+    ASSERT(!side->base || extent_load(c).count == 0);
+    for (uint32_t i = c->side; i != CELL_NONE; i = atomic_load(&cells_at(i)->next))
+        cells++;
+    ASSERT(cells == chunk_late_cells(late_count(side)));
 }
 
 void chunk_check(const struct chunk *c)
 {
     struct extent extent = extent_load(c);
-    uint32_t cells = 0;
-    ASSERT(extent.count == c->state.count && extent.bits == c->state.bits);
-    for (uint32_t i = c->first_cell; i != CELL_NONE; i = atomic_load(&cells_at(i)->next))
-        cells++;
-    ASSERT(cells == (extent.bits + CELL_BITS - 1) / CELL_BITS);
-    for (uint32_t i = c->late_first_cell; i != CELL_NONE; i = atomic_load(&cells_at(i)->next))
-        cells++;
-    ASSERT(cells == c->cell_count);
-    ASSERT(!c->base || extent.count == 0);
+    struct open_state state;
+    uint32_t count = extent.count;
+    check_stored(c, extent);
+    check_side(c);
     if (extent.count == 0) return;
     uint8_t *bytes = heap_alloc(stream_bytes(extent), HEAP_CHUNKS);
-    struct open_state state;
     if (!bytes) return;
     chunk_stream_copy(c, extent, bytes);
-    ASSERT(open_decode(bytes, stream_bytes(extent), extent.count, NULL, NULL, &state) == OK);
+    ASSERT(open_decode(bytes, stream_bytes(extent), &count, NULL, NULL, &state) == OK);
     ASSERT(state.t_ms == c->state.t_ms && state.v_bits == c->state.v_bits);
+    ASSERT(state.bits == extent.bits);
     heap_free(bytes, stream_bytes(extent), HEAP_CHUNKS);
 }

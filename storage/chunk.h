@@ -1,12 +1,15 @@
 /*
  * chunk - the samples of one series in one window, compressed, growing at the end.
  *
- * The stream is bits, most significant first, in a chain of 128-byte cells (alloc/cells.h), written
- * in whole 32-bit words:
+ * The stream is bits, most significant first, in whole 32-bit words: the first 15 in the chunk
+ * itself, the others in a chain of 128-byte cells (alloc/cells.h):
  *
  *     | t0: 64 | v0: 64 | sample | sample | ...
  *
- * Exact for every double and every int64 time; encoding/open_codec.h has the bits.
+ * Exact for every double and every int64 time; encoding/open_codec.h has the bits. There a sample
+ * that repeats the step and the value before it is a zero. Cells come zeroed, and only when there
+ * is a one to be stored: behind the last one of the stream zeros are implied. So a sample that
+ * repeats is counted and nothing else, and a constant is never more than the chunk.
  *
  * Samples that come late (t <= the last one's) go to the late run: raw samples in their own chain
  * of cells, in order of arrival. Readers merge the two; chunk_rewrite makes one stream of them.
@@ -27,28 +30,41 @@
 
 #include <stdatomic.h>
 
+#include "alloc/cells.h"
 #include "encoding/open_codec.h"
 #include "storage/columns.h"
 #include "storage/epoch.h"
 #include "storage/export.h"
 #include "storage/sealed.h"
 
+enum { CHUNK_WORDS = 15 }; /* of the stream, in the chunk itself */
+
+#define CHUNK_BITS_MAX (UINT32_MAX - SAMPLE_BITS_MAX) /* fuller ones take no more */
+
+/* As large as a cell. The first cache line is all that most samples touch. */
 struct chunk {
+    _Atomic uint64_t published; /* samples << 32 | bits of the stream, zeros at its end included */
+    union {
+        /* The writer's: of the encoder, after the last sample; state.bits is how far the stream is
+         * stored. There are cells for so many bits, and what follows is zeros. */
+        struct open_state state;
+        struct epoch_node retired; /* of whoever discards the chunk: nobody writes any more */
+    };
     int64_t window;
-    uint64_t base;              /* word of a sealed chunk (storage/regions.h); 0: none */
-    uint32_t base_count;        /* its samples */
-    uint32_t base_bytes;        /* of its object: known also when that has gone with its region */
-    _Atomic uint64_t published; /* samples << 32 | bits of the stream */
-    _Atomic uint32_t late_published;
-    uint32_t first_cell;
-    uint32_t last_cell;
-    uint32_t late_first_cell;
+    _Atomic uint32_t side; /* the cell of the chunk's struct chunk_side; CELL_NONE: there is none */
+    uint32_t last_cell;    /* of the stream; CELL_NONE: all of it is here */
+    _Atomic uint32_t words[CHUNK_WORDS];
+    _Atomic uint32_t next; /* the first cell of the stream */
+};
+
+/* What only chunks with a base or late samples have. It is the front of a cell, the first of the
+ * late run. */
+struct chunk_side {
+    uint64_t base;       /* word of a sealed chunk (storage/regions.h); 0: none */
+    uint32_t base_count; /* its samples */
+    uint32_t base_bytes; /* of its object: known also when that has gone with its region */
+    _Atomic uint32_t late_count;
     uint32_t late_last_cell;
-    uint32_t cell_count;         /* of both chains */
-    struct open_state state;     /* of the encoder, after the last sample */
-    int64_t t_first_ms;          /* of the stream; meaningless while empty */
-    _Atomic int64_t late_min_ms; /* of the late run: INT64_MAX while it is empty */
-    struct epoch_node retired;   /* links discarded chunks; of whoever discards it */
 };
 
 enum chunk_outcome {
@@ -67,6 +83,17 @@ void chunk_destroy(struct chunk *c);
 
 /* Writer only. t_ms belongs to the chunk's window (the caller has checked). */
 MUST_USE enum chunk_outcome chunk_add(struct chunk *c, int64_t t_ms, double v);
+
+/* The same for a sample that may be the next one, on time, with the value of the last one: false
+ * when it is not; nothing has happened then. */
+static ALWAYS_INLINE bool chunk_repeat(struct chunk *c, int64_t t_ms, double v)
+{
+    uint64_t published = atomic_load_explicit(&c->published, memory_order_relaxed);
+    if (!open_repeats(&c->state, t_ms, v) || (uint32_t)published > CHUNK_BITS_MAX) return false;
+    c->state.t_ms = t_ms;
+    atomic_store_explicit(&c->published, published + (UINT64_C(1) << 32 | 1), memory_order_release);
+    return true;
+}
 
 /* True when the late run has grown so long that it should be merged by chunk_rewrite; much sooner
  * when memory for late runs is short. */
@@ -88,17 +115,38 @@ MUST_USE enum status chunk_read(const struct chunk *c, int64_t t_min_ms, int64_t
 uint32_t chunk_sample_count(const struct chunk *c);
 /* Those in the late run. */
 uint32_t chunk_late_count(const struct chunk *c);
-/* Payload, rounded to cells; a base included. */
+/* The chunk and its cells; a base apart. Writer only. */
 uint64_t chunk_bytes(const struct chunk *c);
-/* Of those, bytes that no sample is in: the rest of the last cells, and the links. Writer only. */
+/* Bytes of the base; 0: none. */
+uint64_t chunk_base_bytes(const struct chunk *c);
+/* Of chunk_bytes, those that could be samples: the rest of the last cells, and the links. Writer
+ * only. */
 uint64_t chunk_spare_bytes(const struct chunk *c);
 
 /* Ask for the memory that chunk_add will look at: the chunk, and once that has come the end of its
- * stream. Writer only. */
+ * stream if the next sample is likely to be stored there. Writer only. */
 void chunk_prefetch(const struct chunk *c);
 void chunk_prefetch_end(const struct chunk *c);
 
-bool chunk_is_plain(const struct chunk *c); /* neither base nor late run */
+/* The side of a chunk; NULL when there is none. */
+static inline struct chunk_side *chunk_side(const struct chunk *c)
+{
+    uint32_t cell = atomic_load_explicit(&c->side, memory_order_acquire);
+    return cell == CELL_NONE ? NULL : (struct chunk_side *)(void *)cells_at(cell);
+}
+
+/* Neither base nor late run. */
+static inline bool chunk_is_plain(const struct chunk *c)
+{
+    return atomic_load_explicit(&c->side, memory_order_relaxed) == CELL_NONE;
+}
+
+/* The word of the sealed chunk below; 0: none. */
+static inline uint64_t chunk_base(const struct chunk *c)
+{
+    const struct chunk_side *side = chunk_side(c);
+    return side ? side->base : 0;
+}
 
 /* The published stream with the late run merged in, as contiguous bytes on the arena: fills
  * encoding, sample_count, size, bytes, t_first_ms, t_last_ms and window; labels are the caller's. A

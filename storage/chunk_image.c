@@ -11,7 +11,7 @@ static enum status export_stream(const struct chunk *c, struct arena *a, struct 
                                  struct error *err)
 {
     struct extent extent = extent_load(c);
-    struct open_state state = {.count = 0};
+    struct open_state state;
     image->window = c->window;
     image->encoding = CHUNK_OPEN;
     image->sample_count = extent.count;
@@ -23,7 +23,7 @@ static enum status export_stream(const struct chunk *c, struct arena *a, struct 
     image->size = (uint32_t)(((uint64_t)extent.bits + 7) / 8);
     /* The last byte may hold the start of a sample that came meanwhile. */
     if (extent.bits % 8) bytes[image->size - 1] &= (uint8_t)(0xFF00 >> extent.bits % 8);
-    enum status st = open_decode(bytes, image->size, extent.count, NULL, NULL, &state);
+    enum status st = open_decode(bytes, image->size, &extent.count, NULL, NULL, &state);
     if (st) return error_set(err, st, "chunk of window %lld does not decode", (long long)c->window);
     uint64_t t_first;
     memcpy(&t_first, bytes, sizeof(t_first));
@@ -35,7 +35,7 @@ static enum status export_stream(const struct chunk *c, struct arena *a, struct 
 enum status chunk_export(const struct chunk *c, struct arena *a, struct chunk_image *image,
                          struct error *err)
 {
-    if (!c->base && chunk_late_count(c) == 0) return export_stream(c, a, image, err);
+    if (chunk_is_plain(c)) return export_stream(c, a, image, err);
     struct chunk *merged = chunk_rewrite(c, a);
     if (!merged) return error_set(err, ERR_NO_MEMORY, "no memory to merge late samples");
     enum status st = export_stream(merged, a, image, err);
@@ -43,20 +43,44 @@ enum status chunk_export(const struct chunk *c, struct arena *a, struct chunk_im
     return st;
 }
 
-/* Put checked bytes into cells: the reverse of stream_copy. */
-static bool stream_load(struct chunk *c, const uint8_t *bytes, size_t size)
+/* Word `index` of a stream of so many bits; what stands behind them does not count. */
+static uint32_t word_of(const uint8_t *bytes, uint32_t bits, uint32_t index)
 {
-    struct cell *cell = NULL;
-    for (size_t done = 0, index = CELL_WORDS; done < size; done += 4, index++) {
-        if (index == CELL_WORDS) {
-            if (chunk_link_cell(c, &c->first_cell, &c->last_cell) == CELL_NONE) return false;
-            cell = cells_at(c->last_cell);
-            index = 0;
-        }
-        uint32_t word = 0;
-        memcpy(&word, bytes + done, size - done < 4 ? size - done : 4);
-        word_store(cell, (uint32_t)index, be32toh(word));
+    uint32_t word = 0;
+    uint32_t at = index * WORD_BITS;
+    uint32_t left = bits - at < WORD_BITS ? bits - at : WORD_BITS;
+    memcpy(&word, bytes + at / 8, (left + 7) / 8);
+    return be32toh(word) & (uint32_t)(UINT64_MAX << (WORD_BITS - left));
+}
+
+/* How much of it has to be stored. */
+static uint32_t bits_without_zeros(const uint8_t *bytes, uint32_t bits)
+{
+    for (uint32_t index = (bits - 1) / WORD_BITS; index * WORD_BITS >= OPEN_FIRST_BITS; index--) {
+        uint32_t word = word_of(bytes, bits, index);
+        if (word) return (index + 1) * WORD_BITS - (uint32_t)__builtin_ctz(word);
     }
+    return OPEN_FIRST_BITS;
+}
+
+/* Put checked bytes into the chunk and its cells, and say how far: the reverse of stream_copy. */
+static bool stream_load(struct chunk *c, const uint8_t *bytes, uint32_t bits)
+{
+    uint32_t stored = bits_without_zeros(bytes, bits);
+    _Atomic uint32_t *words = c->words;
+    uint32_t room = CHUNK_WORDS;
+    if (!chunk_extend(c, stored)) return false;
+    uint32_t next = atomic_load_explicit(&c->next, memory_order_relaxed);
+    for (uint32_t index = 0; index * WORD_BITS < stored; index++, room--) {
+        if (room == 0) {
+            struct cell *cell = cells_at(next);
+            next = atomic_load_explicit(&cell->next, memory_order_relaxed);
+            words = cell->words;
+            room = CELL_WORDS;
+        }
+        word_store(words++, word_of(bytes, bits, index));
+    }
+    c->state.bits = stored;
     return true;
 }
 
@@ -65,12 +89,13 @@ static enum status check_image(const struct chunk_image *image, int64_t t_min_ms
 {
     if (image->encoding != CHUNK_OPEN)
         return error_set(err, ERR_UNSUPPORTED, "unknown chunk encoding %u", image->encoding);
-    if (image->sample_count == 0 || image->size < 16)
+    if (image->sample_count == 0 || image->size < OPEN_FIRST_BITS / 8)
         return error_set(err, ERR_CORRUPT, "chunk of %u samples in %u bytes", image->sample_count,
                          image->size);
-    if (open_decode(image->bytes, image->size, image->sample_count, NULL, NULL, state))
-        return error_set(err, ERR_CORRUPT, "chunk does not decode after %u of %u samples",
-                         state->count, image->sample_count);
+    uint32_t count = image->sample_count;
+    if (open_decode(image->bytes, image->size, &count, NULL, NULL, state))
+        return error_set(err, ERR_CORRUPT, "chunk does not decode after %u of %u samples", count,
+                         image->sample_count);
     uint64_t t_first;
     memcpy(&t_first, image->bytes, sizeof(t_first));
     t_first = be64toh(t_first);
@@ -85,24 +110,17 @@ static enum status check_image(const struct chunk_image *image, int64_t t_min_ms
 enum status chunk_import(const struct chunk_image *image, int64_t t_min_ms, int64_t t_max_ms,
                          struct chunk **out, struct error *err)
 {
-    struct open_state state = {.count = 0};
+    struct open_state state = {.bits = 0};
     enum status st = check_image(image, t_min_ms, t_max_ms, &state, err);
     if (st) return st;
     struct chunk *c = chunk_create(image->window);
-    if (!c || !stream_load(c, image->bytes, image->size)) {
+    if (!c || !stream_load(c, image->bytes, state.bits)) {
         chunk_destroy(c);
         return error_set(err, ERR_NO_MEMORY, "memory limit reached while loading a chunk");
     }
-    /* What follows the last bit must be zero: append ORs the next sample into that word. */
-    if (state.bits % WORD_BITS) {
-        uint32_t index = state.bits % CELL_BITS / WORD_BITS;
-        struct cell *last = cells_at(c->last_cell);
-        uint32_t keep = UINT32_MAX << (WORD_BITS - state.bits % WORD_BITS);
-        word_store(last, index, word_load(last, index) & keep);
-    }
+    extent_publish(c, image->sample_count, state.bits);
+    state.bits = c->state.bits;
     c->state = state;
-    c->t_first_ms = image->t_first_ms;
-    extent_publish(c, state.count, state.bits);
     *out = c;
     return OK;
 }

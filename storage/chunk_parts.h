@@ -6,7 +6,7 @@
  *     chunk_read.c   both merged into columns
  *     chunk_image.c  as bytes for a snapshot, and back
  *
- * Word w of the stream is word w % 31 of cell w / 31.
+ * Word w of the stream is in the chunk as long as w < 15; then word (w - 15) % 31 of a cell.
  *
  * Threads: as chunk.h; what changes the chunk is its writer's.
  */
@@ -19,10 +19,13 @@
 
 enum {
     WORD_BITS = 32,
+    CHUNK_BITS = CHUNK_WORDS * WORD_BITS,
     CELL_WORDS = CELL_PAYLOAD_BYTES / 4,
-    CELL_BITS = CELL_WORDS * WORD_BITS,
-    LATE_WORDS = 4 /* of a sample: t low, t high, v low, v high */
+    CELL_BITS = CELL_WORDS * WORD_BITS
 };
+
+_Static_assert(sizeof(struct chunk) == CELL_BYTES, "a chunk is as large as a cell");
+_Static_assert(offsetof(struct chunk, words) == CACHE_LINE_BYTES, "appending touches one line");
 
 /* One reading of chunk.published. */
 struct extent {
@@ -41,18 +44,25 @@ static inline void extent_publish(struct chunk *c, uint32_t count, uint32_t bits
     atomic_store_explicit(&c->published, (uint64_t)count << 32 | bits, memory_order_release);
 }
 
-static inline void word_store(struct cell *cell, uint32_t index, uint32_t word)
+/* Cells that a stream stored up to this bit has behind the chunk. */
+static inline uint32_t stream_cells(uint32_t bits)
 {
-    atomic_store_explicit(&cell->words[index], word, memory_order_relaxed);
+    return bits <= CHUNK_BITS ? 0 : (bits - CHUNK_BITS + CELL_BITS - 1) / CELL_BITS;
 }
 
-static inline uint32_t word_load(const struct cell *cell, uint32_t index)
+static inline void word_store(_Atomic uint32_t *at, uint32_t word)
 {
-    return atomic_load_explicit(&cell->words[index], memory_order_relaxed);
+    atomic_store_explicit(at, word, memory_order_relaxed);
 }
 
-/* Put one more cell behind a chain; CELL_NONE when there is none to be had. */
-uint32_t chunk_link_cell(struct chunk *c, uint32_t *first, uint32_t *last);
+static inline uint32_t word_load(const _Atomic uint32_t *at)
+{
+    return atomic_load_explicit(at, memory_order_relaxed);
+}
+
+/* Put zeroed cells behind the stream, so that it may be stored up to this bit; state.bits is the
+ * caller's to move on. false at the limit, nothing changed. */
+MUST_USE bool chunk_extend(struct chunk *c, uint32_t bits);
 
 /* Put a sample at the end of the stream: there is no base, and t_ms is later than what is there. */
 enum chunk_outcome chunk_append(struct chunk *c, int64_t t_ms, double v);
@@ -75,12 +85,23 @@ static inline enum chunk_outcome same_or_conflict(double present, double offered
                                                                   : CHUNK_CONFLICT;
 }
 
+/* Samples of the late run. */
+static inline uint32_t late_count(const struct chunk_side *side)
+{
+    return atomic_load_explicit(&side->late_count, memory_order_acquire);
+}
+
+/* Cells of the late run of so many samples, that of the side included. */
+uint32_t chunk_late_cells(uint32_t count);
+/* Give a chunk its side, over a sealed chunk or over nothing (base is 0). NULL at the limit. */
+struct chunk_side *chunk_side_create(struct chunk *c, uint64_t base);
+
 /* Put a sample where it is not behind all others: into the late run, if it is new. */
 enum chunk_outcome chunk_add_late(struct chunk *c, int64_t t_ms, double v);
 
 /* Merge the first `count` samples of the late run, if they are in the range, into
  * columns[first ..], which has room. Scratch is on columns->arena, whose status it returns. */
-enum status chunk_late_merge(const struct chunk *c, uint32_t count, const int64_t range_ms[2],
-                             struct columns *columns, size_t first);
+enum status chunk_late_merge(const struct chunk_side *side, uint32_t count,
+                             const int64_t range_ms[2], struct columns *columns, size_t first);
 
 #endif

@@ -16,11 +16,12 @@ static enum status read_open(const struct chunk_image *image, struct columns *co
                              struct error *err)
 {
     struct open_state state;
+    uint32_t count = image->sample_count;
     /* The first sample is 128 bits, each other one at least. */
     if (image->size < 16 || image->sample_count - 1 > (uint64_t)image->size * 8 - 128)
         return corrupt(image, "too few bytes", err);
     if (!columns_reserve(columns, image->sample_count)) return arena_error(columns->arena, err);
-    if (open_decode(image->bytes, image->size, image->sample_count, columns->t_ms + columns->count,
+    if (open_decode(image->bytes, image->size, &count, columns->t_ms + columns->count,
                     columns->v + columns->count, &state))
         return corrupt(image, "it does not decode", err);
     if (((uint64_t)state.bits + 7) / 8 != image->size) return corrupt(image, "too many bytes", err);

@@ -242,7 +242,8 @@ struct held regions_hold(const struct regions *r, uint32_t slot, uint64_t word)
     struct chunk *c = ring_word_chunk(word);
     int64_t window;
     if (!c) return held;
-    if (c->base && !is_valid(s, c->base, &window)) return (struct held){0};
+    if (!chunk_is_plain(c) && chunk_base(c) && !is_valid(s, chunk_base(c), &window))
+        return (struct held){0};
     held.open = c;
     held.window = c->window;
     return held;

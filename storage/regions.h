@@ -72,7 +72,7 @@ static inline bool held_any(const struct held *h)
 static inline uint64_t held_sealed_word(const struct held *h)
 {
     if (h->sealed) return h->word;
-    return h->open ? h->open->base : 0;
+    return h->open ? chunk_base(h->open) : 0;
 }
 
 /* false at the memory limit; nothing to release then. */

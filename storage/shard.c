@@ -169,7 +169,7 @@ static struct chunk_size size_of(const struct held *h)
     if (h->sealed)
         return (struct chunk_size){.bytes = sealed_bytes(h->sealed),
                                    .samples = sealed_sample_count(h->sealed)};
-    return (struct chunk_size){.bytes = (int64_t)chunk_bytes(h->open),
+    return (struct chunk_size){.bytes = (int64_t)(chunk_bytes(h->open) + chunk_base_bytes(h->open)),
                                .spare_bytes = (int64_t)chunk_spare_bytes(h->open),
                                .samples = chunk_sample_count(h->open),
                                .waiting = chunk_late_count(h->open)};
@@ -183,11 +183,6 @@ uint64_t shard_series_bytes(const struct shard *sh, const struct series *s)
         if (held_any(&held)) bytes += (uint64_t)size_of(&held).bytes;
     }
     return bytes;
-}
-
-static int64_t open_bytes(const struct chunk *c)
-{
-    return (int64_t)(chunk_bytes(c) - c->base_bytes);
 }
 
 static void add_open_bytes(struct shard_window *w, int64_t bytes)
@@ -213,7 +208,7 @@ static void count_held(struct shard *sh, uint32_t slot, const struct held *h, in
     gauge_bump(&sh->counters.chunks, times);
     if (load_i64(&w->window) == h->window) {
         chunks_add(&w->chunks, (uint64_t)times);
-        if (h->open) add_open_bytes(w, times * open_bytes(h->open));
+        if (h->open) add_open_bytes(w, times * (int64_t)chunk_bytes(h->open));
     }
     if (!h->sealed) return;
     chunks_add(&w->sealed_chunks, (uint64_t)times);
@@ -294,11 +289,12 @@ static enum chunk_outcome add_to_open(struct shard *sh, uint32_t slot, struct ch
                                       const struct sample *sample)
 {
     struct held held = {.open = c};
-    int64_t bytes = open_bytes(c);
+    int64_t bytes = (int64_t)chunk_bytes(c);
     count_size(sh, size_of(&held), -1);
     enum chunk_outcome outcome = chunk_add(c, sample->t_ms, sample->v);
     count_size(sh, size_of(&held), 1);
-    if (open_bytes(c) != bytes) add_open_bytes(&sh->windows[slot], open_bytes(c) - bytes);
+    bytes = (int64_t)chunk_bytes(c) - bytes;
+    if (bytes) add_open_bytes(&sh->windows[slot], bytes);
     return outcome;
 }
 
@@ -373,13 +369,11 @@ static void run_enter(const struct shard *sh, struct shard_run *run, int64_t t_m
     run->end_ms = bits_add_clamped(window_end_ms(grid, run->window), 1);
 }
 
-static void run_count(struct shard_run *run, int64_t t_ms, int64_t bytes, int64_t spare_bytes)
+static void run_count(struct shard_run *run, int64_t t_ms)
 {
     if (run->appended++ == 0) run->t_min_ms = run->t_max_ms = t_ms;
     if (t_ms < run->t_min_ms) run->t_min_ms = t_ms;
     if (t_ms > run->t_max_ms) run->t_max_ms = t_ms;
-    run->bytes += bytes;
-    run->spare_bytes += spare_bytes;
 }
 
 int shard_run_add(struct shard *sh, struct shard_run *run, struct series *s,
@@ -387,13 +381,20 @@ int shard_run_add(struct shard *sh, struct shard_run *run, struct series *s,
 {
     int64_t t_ms = sample->t_ms;
     struct chunk *c = t_ms >= run->start_ms && t_ms < run->end_ms ? shard_run_chunk(run, s) : NULL;
-    if (c && c->window == run->window && chunk_is_plain(c)) {
+    bool same_window = c && c->window == run->window;
+    if (same_window && chunk_repeat(c, t_ms, sample->v)) {
+        run_count(run, t_ms);
+        return CHUNK_APPENDED;
+    }
+    if (same_window && chunk_is_plain(c)) {
         int64_t bytes = (int64_t)chunk_bytes(c);
         int64_t spare_bytes = (int64_t)chunk_spare_bytes(c);
         enum chunk_outcome outcome = chunk_add(c, t_ms, sample->v);
-        if (outcome == CHUNK_APPENDED || outcome == CHUNK_LATE)
-            run_count(run, t_ms, (int64_t)chunk_bytes(c) - bytes,
-                      (int64_t)chunk_spare_bytes(c) - spare_bytes);
+        if (outcome == CHUNK_APPENDED || outcome == CHUNK_LATE) {
+            run_count(run, t_ms);
+            run->bytes += (int64_t)chunk_bytes(c) - bytes;
+            run->spare_bytes += (int64_t)chunk_spare_bytes(c) - spare_bytes;
+        }
         run->waiting += outcome == CHUNK_LATE;
         return (int)outcome;
     }

@@ -50,7 +50,8 @@ static enum expiry_action decide(const struct step *step, uint32_t slot, const s
 {
     const struct sweep *sweep = &step->db->sweep;
     /* Of an open window, too, if the clock went back: what it stands on is about to go. */
-    bool leaving = c->base && regions_is_leaving(&step->db->regions, slot, c->base);
+    uint64_t base = chunk_base(c);
+    bool leaving = base && regions_is_leaving(&step->db->regions, slot, base);
     enum expiry_action action =
         expiry_decide(c->window, sweep->oldest_window, sweep->current_window);
     return action == EXPIRY_KEEP && leaving ? EXPIRY_SEAL : action;
@@ -129,7 +130,7 @@ static void fetch_ahead(const struct step *step, uint32_t local, uint32_t high)
     if (word == 0 || ring_word_is_sealed(word)) return;
     const struct chunk *c = ring_word_chunk(word);
     __builtin_prefetch(c);
-    __builtin_prefetch(&c->state);
+    __builtin_prefetch((const void *)c->words);
 }
 
 /* Find changes, from the sweep's place on. */

@@ -154,7 +154,7 @@ static void xor_chunk(struct work *w, const struct chunk_data *c)
 
 static void open_chunk(struct work *w, const struct chunk_data *c)
 {
-    struct open_state state = {.count = 0};
+    struct open_state state = {.bits = 0};
     w->bits = 0;
     for (uint32_t i = 0; i < c->count; i++) {
         struct sample_bits bits;
@@ -187,7 +187,8 @@ static void xor_read(struct work *w, const struct chunk_data *c)
 static void open_read(struct work *w, const struct chunk_data *c)
 {
     struct open_state state;
-    if (open_decode(c->bytes, c->size, c->count, w->t_ms, w->v, &state)) die("open_decode");
+    uint32_t count = c->count;
+    if (open_decode(c->bytes, c->size, &count, w->t_ms, w->v, &state)) die("open_decode");
 }
 
 static void sealed_read_values(struct work *w, const struct chunk_data *c)

@@ -60,16 +60,16 @@ static void check_round_trip(const struct chunk *c, struct arena *a)
 /* Make the description agree with the bytes, as far as they decode. */
 static void describe(struct chunk_image *image, struct columns *all)
 {
-    struct open_state state = {.count = 0};
+    struct open_state state = {.bits = 0};
+    uint32_t count = image->sample_count;
     struct xor_state xors = {.count = 0};
     bool is_xor = image->encoding == CHUNK_XOR;
     if (!columns_reserve(all, image->sample_count)) return;
     if (is_xor ? xor_decode(image->bytes, image->size, image->sample_count, INT64_MIN, INT64_MAX,
                             all, &xors)
-               : open_decode(image->bytes, image->size, image->sample_count, all->t_ms, all->v,
-                             &state))
+               : open_decode(image->bytes, image->size, &count, all->t_ms, all->v, &state))
         return;
-    if (xors.count + state.count == 0) return;
+    if (is_xor ? xors.count == 0 : count == 0) return;
     image->t_first_ms = all->t_ms[0];
     image->t_last_ms = is_xor ? xors.t_ms : state.t_ms;
     image->size = ((is_xor ? xors.bits : state.bits) + 7) / 8;

@@ -21,14 +21,29 @@ static int64_t again_t_ms[SAMPLES_MAX];
 static double again_v[SAMPLES_MAX];
 static uint8_t stream[SAMPLES_MAX * SAMPLE_BYTES_MAX];
 
+/* What the fast forms say of the next sample is what open_encode does with it. */
+static void check_fast(const struct open_state *before, int64_t at_ms, double value,
+                       const struct open_state *after, const struct sample_bits *bits)
+{
+    struct open_few few;
+    if (open_repeats(before, at_ms, value)) {
+        ASSERT(bits->count == 1 && bits->words[0] == 0);
+    } else if (open_encode_few(before, at_ms, value, &few)) {
+        ASSERT(bits->count == few.count && bits->words[0] == few.bits << (64 - few.count));
+        ASSERT(after->mantissa == few.mantissa && after->width == before->width);
+    }
+}
+
 static size_t encode_all(uint32_t count, struct open_state *state)
 {
-    *state = (struct open_state){.count = 0};
+    *state = (struct open_state){.bits = 0};
     memset(stream, 0, ((size_t)count + 1) * SAMPLE_BYTES_MAX);
     for (uint32_t i = 0; i < count; i++) {
         struct sample_bits bits;
         uint32_t at = state->bits;
+        struct open_state before = *state;
         open_encode(state, t_ms[i], v[i], &bits);
+        check_fast(&before, t_ms[i], v[i], state, &bits);
         for (uint32_t bit = 0; bit < bits.count; bit++, at++) {
             uint64_t one = bits.words[bit / 64] >> (63 - bit % 64) & 1;
             stream[at / 8] |= (uint8_t)(one << (7 - at % 8));
@@ -39,19 +54,18 @@ static size_t encode_all(uint32_t count, struct open_state *state)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct open_state state;
     struct open_state encoded;
     struct open_state decoded;
     if (size < HEADER_BYTES) return 0;
     uint32_t count = get_le16(data);
-    (void)!open_decode(data + HEADER_BYTES, size - HEADER_BYTES, count, t_ms, v, &state);
-    ASSERT(state.count <= count);
-    for (uint32_t i = 1; i < state.count; i++)
+    (void)!open_decode(data + HEADER_BYTES, size - HEADER_BYTES, &count, t_ms, v, &decoded);
+    ASSERT(count <= get_le16(data));
+    for (uint32_t i = 1; i < count; i++)
         ASSERT(t_ms[i - 1] < t_ms[i]);
-    size_t bytes = encode_all(state.count, &encoded);
-    ASSERT(open_decode(stream, bytes, state.count, again_t_ms, again_v, &decoded) == OK);
-    ASSERT(memcmp(again_t_ms, t_ms, state.count * sizeof(*t_ms)) == 0);
-    ASSERT(memcmp(again_v, v, state.count * sizeof(*v)) == 0);
+    size_t bytes = encode_all(count, &encoded);
+    ASSERT(open_decode(stream, bytes, &count, again_t_ms, again_v, &decoded) == OK);
+    ASSERT(memcmp(again_t_ms, t_ms, count * sizeof(*t_ms)) == 0);
+    ASSERT(memcmp(again_v, v, count * sizeof(*v)) == 0);
     ASSERT(decoded.bits == encoded.bits && decoded.mantissa == encoded.mantissa);
     return 0;
 }

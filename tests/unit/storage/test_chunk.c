@@ -57,7 +57,10 @@ START_TEST(late_samples_are_merged_duplicates_ignored_conflicts_refused)
 {
     setup();
     struct chunk *c = chunk_create(0);
+    ck_assert(!chunk_repeat(c, 0, 0));
     ck_assert_int_eq(chunk_add(c, 100, 1), CHUNK_APPENDED);
+    ck_assert(!chunk_repeat(c, 100, 1)); /* there is no step yet */
+    ck_assert_int_eq(chunk_add(c, 100, 1), CHUNK_DUPLICATE);
     ck_assert_int_eq(chunk_add(c, 300, 3), CHUNK_APPENDED);
     ck_assert_int_eq(chunk_add(c, 300, 3), CHUNK_DUPLICATE);
     ck_assert_int_eq(chunk_add(c, 300, 4), CHUNK_CONFLICT);
@@ -150,6 +153,124 @@ START_TEST(damaged_images_are_refused_or_harmless)
 }
 END_TEST
 
+/* One append, checked at each step against what the codec alone makes of all samples. */
+struct reference {
+    struct open_state state;
+    uint32_t count;
+    int64_t t_ms[4000];
+    double v[4000];
+    uint8_t bytes[4000 * SAMPLE_BITS_MAX / 8];
+};
+
+static void add_to_both(struct chunk *c, struct reference *r, int64_t step_ms, double v)
+{
+    struct sample_bits bits;
+    int64_t t_ms = r->state.t_ms + step_ms;
+    uint32_t at = r->state.bits;
+    open_encode(&r->state, t_ms, v, &bits);
+    for (uint32_t i = 0; i < bits.count; i++, at++)
+        r->bytes[at / 8] |= (uint8_t)((bits.words[i / 64] >> (63 - i % 64) & 1) << (7 - at % 8));
+    r->t_ms[r->count] = t_ms;
+    r->v[r->count++] = v;
+    ck_assert_int_eq(chunk_add(c, t_ms, v), CHUNK_APPENDED);
+}
+
+static void check_against(const struct chunk *c, const struct reference *r)
+{
+    struct chunk_image image = {.labels = {0}};
+    struct error err;
+    struct columns columns = read_all(c);
+    chunk_check(c);
+    ck_assert_uint_eq(columns.count, r->count);
+    ck_assert_mem_eq(columns.t_ms, r->t_ms, r->count * sizeof(*r->t_ms));
+    ck_assert_mem_eq(columns.v, r->v, r->count * sizeof(*r->v));
+    ck_assert_int_eq(chunk_export(c, &arena, &image, &err), OK);
+    ck_assert_uint_eq(image.size, (r->state.bits + 7) / 8);
+    ck_assert_mem_eq(image.bytes, r->bytes, image.size);
+}
+
+/* A value like the one before it more often than not; else a step, a long decimal, or any bits. */
+static double next_value(double before)
+{
+    uint64_t any = (uint64_t)random() << 32 ^ (uint64_t)random() << 16 ^ (uint64_t)random();
+    switch (random() % 16) {
+    case 0: return before + 1;
+    case 1: return (double)(random() % 1000) / 100;
+    case 2: return random() % 4 ? before : (double)random() / 1e9;
+    case 3: return random() % 4 ? before : bits_to_double(any);
+    default: return before;
+    }
+}
+
+START_TEST(a_stream_is_the_codecs_with_zeros_implied)
+{
+    static struct reference r;
+    unsigned seed = (unsigned)clock_mono_ns();
+    printf("seed %u\n", seed);
+    srandom(seed);
+    setup();
+    for (int round = 0; round < 40; round++) {
+        struct chunk *c = chunk_create(0);
+        struct chunk *copy = NULL;
+        struct chunk_image image = {.labels = {0}};
+        struct error err;
+        long calm = 1 + random() % 400; /* changes in a row, then repeats in a row */
+        double v = 1;
+        r = (struct reference){.count = 0};
+        for (int i = 0; i < 3000; i++) {
+            if (random() % calm == 0 || i / calm % 2) v = next_value(v);
+            add_to_both(c, &r, random() % 100 ? 15000 : random() % 20000 + 1, v);
+        }
+        check_against(c, &r);
+        ck_assert_int_eq(chunk_export(c, &arena, &image, &err), OK);
+        ck_assert_int_eq(chunk_import(&image, 0, INT64_MAX, &copy, &err), OK);
+        chunk_destroy(c);
+        ck_assert_uint_le(chunk_bytes(copy), sizeof(*copy) + (r.state.bits / 992 + 1) * 128);
+        for (int i = 0; i < 500; i++)
+            add_to_both(copy, &r, 15000, v = next_value(v));
+        check_against(copy, &r);
+        chunk_destroy(copy);
+        arena_reset(&arena);
+    }
+    teardown(NULL);
+}
+END_TEST
+
+START_TEST(what_repeats_takes_no_memory)
+{
+    static struct reference r;
+    struct chunk_image image = {.labels = {0}};
+    struct chunk *copy = NULL;
+    struct error err;
+    setup();
+    r = (struct reference){.count = 0};
+    struct chunk *c = chunk_create(0);
+    for (int i = 0; i < 3000; i++)
+        add_to_both(c, &r, 15000, 0.25);
+    ck_assert_uint_eq(chunk_bytes(c), sizeof(*c));
+    check_against(c, &r);
+    ck_assert_int_eq(chunk_export(c, &arena, &image, &err), OK);
+    ck_assert_int_eq(chunk_import(&image, 0, INT64_MAX, &copy, &err), OK);
+    ck_assert_uint_eq(chunk_bytes(copy), sizeof(*c));
+    chunk_destroy(copy);
+
+    /* The change that follows lies behind several cells of zeros; all or none are there. */
+    uint64_t cells = (r.state.bits - 480 + 991) / 992;
+    int64_t t_ms = r.state.t_ms + 15000;
+    for (uint64_t allowed = 0; allowed < cells; allowed++) {
+        heap_fail_after(allowed);
+        ck_assert_int_eq(chunk_add(c, t_ms, 1), CHUNK_NO_MEMORY);
+        heap_fail_after(UINT64_MAX);
+        ck_assert_uint_eq(chunk_bytes(c), sizeof(*c));
+        check_against(c, &r);
+    }
+    add_to_both(c, &r, 15000, 1);
+    ck_assert_uint_eq(chunk_bytes(c), sizeof(*c) + cells * 128);
+    check_against(c, &r);
+    teardown(c);
+}
+END_TEST
+
 /* The model: value by time, in a flat array of times 0 .. TIMES-1. */
 enum { TIMES = 3000 };
 
@@ -221,5 +342,6 @@ END_TEST
 
 SUITE(chunk, samples_come_back_in_order,
       late_samples_are_merged_duplicates_ignored_conflicts_refused,
-      an_imported_image_continues_as_the_original, damaged_images_are_refused_or_harmless,
+      an_imported_image_continues_as_the_original, a_stream_is_the_codecs_with_zeros_implied,
+      what_repeats_takes_no_memory, damaged_images_are_refused_or_harmless,
       random_order_equals_the_model, every_refused_allocation_leaves_the_chunk_whole)

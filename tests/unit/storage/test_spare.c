@@ -34,7 +34,7 @@ START_TEST(one_series_leaves_the_rest_of_each_table)
      * of 16 x 12 each or together, one family of 2 x 32, one value of 2 x 8. */
     uint64_t shard = 31 * 8 + 31 * 16 + 63 * 8;
     uint64_t lists = sizeof(struct symbol_family) + sizeof(void *);
-    uint64_t spare = storage_spare_bytes(s.db) - (128 - 16); /* a cell with one sample */
+    uint64_t spare = storage_spare_bytes(s.db) - (64 - 16); /* a chunk with one sample */
     ck_assert(spare == shard + lists + 2 * 15 * 12 || spare == shard + lists + 14 * 12);
     store_close(&s);
 }
@@ -50,8 +50,8 @@ START_TEST(samples_fill_the_cells_of_a_chunk)
     store_append(&s, labels, STORE_NOW_MS + 10,
                  1); /* a delta and no change of the value: 18 bits */
     ck_assert_uint_eq(storage_spare_bytes(s.db), spare - 3);
-    store_append(&s, labels, STORE_NOW_MS - 10, 2); /* late: a cell of its own, 16 bytes of it */
-    ck_assert_uint_eq(storage_spare_bytes(s.db), spare - 3 + 128 - 16);
+    store_append(&s, labels, STORE_NOW_MS - 10, 2); /* late: a cell of its own, 40 bytes of it */
+    ck_assert_uint_eq(storage_spare_bytes(s.db), spare - 3 + 128 - 40);
     store_close(&s);
 }
 END_TEST
