@@ -1,8 +1,9 @@
 /*
- * file - the one door to the file system: whole reads and writes, with words for every refusal.
+ * file - whole reads and writes, with words for every refusal.
  *
- * Short reads and writes and EINTR are finished here and invisible above. Only regular files are
- * opened: a folder, a symbolic link or a FIFO in the place of a file is a refusal.
+ * The operations themselves are those of disk.h. Short reads and writes and EINTR are finished here
+ * and invisible above. Only regular files are opened: a folder, a symbolic link or a FIFO in the
+ * place of a file is a refusal.
  *
  * Statuses of all functions:
  *     ERR_NOT_FOUND     no such file
@@ -21,6 +22,7 @@
 
 #include "alloc/arena.h"
 #include "base/error.h"
+#include "snapshot/disk.h"
 
 enum { FILE_PATH_BYTES = 1024 };
 struct file_path {
@@ -39,13 +41,6 @@ struct file {
     {                                                                                              \
         .fd = -1                                                                                   \
     }
-
-enum file_mode {
-    FILE_READ,
-    FILE_CHANGE,   /* an existing file, to read and write */
-    FILE_CREATE,   /* a new one; ERR_CONFLICT when the name is taken */
-    FILE_OVERWRITE /* a new one, or an old one emptied */
-};
 
 /* Descriptors 0 to 2 are never used, even when they are free. */
 MUST_USE enum status file_open(struct file *f, const char *path, enum file_mode mode,
@@ -95,23 +90,5 @@ struct folder_names {
 };
 MUST_USE enum status folder_list(const char *path, struct arena *a, struct folder_names *out,
                                  struct error *err);
-
-/* For tests: asked before every operation. 0: go on; FILE_FAULT_SHORT: a write does half of its
- * bytes and is then continued (asked again); else an errno to fail with. NULL to stop asking. */
-enum file_op {
-    FILE_OP_OPEN,
-    FILE_OP_READ,
-    FILE_OP_WRITE,
-    FILE_OP_SYNC,
-    FILE_OP_TRUNCATE,
-    FILE_OP_RENAME,
-    FILE_OP_REMOVE,
-    FILE_OP_FOLDER,
-    FILE_OP_FOLDER_SYNC,
-    FILE_OP_LIST,
-    FILE_OP_COUNT
-};
-enum { FILE_FAULT_SHORT = -1 };
-void file_set_faults(int (*decide)(enum file_op op, const char *path));
 
 #endif

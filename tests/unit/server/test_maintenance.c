@@ -7,6 +7,7 @@
 #include "server/budget.h"
 #include "snapshot/file.h"
 #include "tests/unit/server/served.h"
+#include "tests/unit/snapshot/faults.h"
 
 static struct served s;
 
@@ -50,10 +51,10 @@ END_TEST
 /* The first sync after this is set fails, as a disk that lost a page says it once. */
 static atomic_bool sync_fails;
 
-static int fail_one_sync(enum file_op op, const char *path)
+static int fail_one_sync(enum fault_op op, const char *path)
 {
     (void)path;
-    return op == FILE_OP_SYNC && atomic_exchange(&sync_fails, false) ? EIO : 0;
+    return op == FAULT_SYNC && atomic_exchange(&sync_fails, false) ? EIO : 0;
 }
 
 START_TEST(a_failed_sync_of_the_log_brings_a_snapshot_at_once)
@@ -61,7 +62,7 @@ START_TEST(a_failed_sync_of_the_log_brings_a_snapshot_at_once)
     struct durability_stats stats;
     served_open(&s, "--snapshot.interval=24h", "--wal.sync-interval=10ms",
                 "--self-scrape.interval=0", NULL);
-    file_set_faults(fail_one_sync);
+    faults_set(fail_one_sync);
     atomic_store(&sync_fails, true);
     served_store(&s, "m", clock_wall_ms(), 1);
     for (int waited = 0;; waited++) {
@@ -72,7 +73,7 @@ START_TEST(a_failed_sync_of_the_log_brings_a_snapshot_at_once)
     }
     ck_assert_uint_eq(stats.wal_write_errors, 1);
     ck_assert(!durability_wants_snapshot(s.app->durability));
-    file_set_faults(NULL);
+    faults_set(NULL);
     served_close(&s);
 }
 END_TEST

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include "base/thread.h"
+#include "tests/unit/snapshot/faults.h"
 #include "tests/unit/snapshot/world.h"
 
 enum fault_kind { FAULT_ONCE, FAULT_FROM_THEN_ON, FAULT_SHORT_WRITES, FAULT_END, FAULT_END_SHORT };
@@ -16,12 +17,11 @@ static struct {
     uint64_t happened;
 } plan;
 
-static int decide(enum file_op op, const char *path)
+static int decide(enum fault_op op, const char *path)
 {
     (void)path;
     int64_t left = atomic_fetch_sub(&plan.left, 1);
-    if (plan.kind == FAULT_SHORT_WRITES)
-        return op == FILE_OP_WRITE && left % 2 ? FILE_FAULT_SHORT : 0;
+    if (plan.kind == FAULT_SHORT_WRITES) return op == FAULT_WRITE && left % 2 ? FAULT_CUT : 0;
     if (left > 0) return 0;
     switch (plan.kind) {
     case FAULT_ONCE:
@@ -29,7 +29,7 @@ static int decide(enum file_op op, const char *path)
         break;
     case FAULT_END: _exit(0);
     case FAULT_END_SHORT:
-        if (left == 0 && op == FILE_OP_WRITE) return FILE_FAULT_SHORT; /* and then the end */
+        if (left == 0 && op == FAULT_WRITE) return FAULT_CUT; /* and then the end */
         _exit(0);
     default: break;
     }
@@ -43,7 +43,7 @@ static void plan_start(enum fault_kind kind, int64_t after, int errno_value)
     plan.happened = 0;
     plan.errno_value = errno_value;
     atomic_store(&plan.left, after);
-    file_set_faults(decide);
+    faults_set(decide);
 }
 
 /* Told of each acknowledged batch; the parent of a process that ends keeps the ledger. */
@@ -83,7 +83,7 @@ static void script(struct world *w)
 static void check_after(struct world *w, int64_t n)
 {
     struct error err = {0};
-    file_set_faults(NULL);
+    faults_set(NULL);
     ck_assert_msg(world_start(w, &err) == OK, "after operation %ld: %s", (long)n, err.text);
     world_check(w, 0);
     world_write_all(w, 100, 103);
@@ -142,7 +142,7 @@ START_TEST(short_writes_are_invisible)
     world_open(&w);
     ck_assert_uint_eq(world_check(&w, 0), SCRIPT_BATCHES);
     ck_assert_uint_eq(world_stats(&w).wal_corruptions + world_stats(&w).wal_truncations, 0);
-    file_set_faults(NULL);
+    faults_set(NULL);
     world_release(&w);
 }
 END_TEST
@@ -205,10 +205,10 @@ static struct synced {
 } synced[SYNCED_MAX];
 static size_t synced_count;
 
-static int note_syncs(enum file_op op, const char *path)
+static int note_syncs(enum fault_op op, const char *path)
 {
     struct stat st;
-    if (op != FILE_OP_SYNC || stat(path, &st) != 0) return 0;
+    if (op != FAULT_SYNC || stat(path, &st) != 0) return 0;
     size_t i = 0;
     while (i < synced_count && strcmp(synced[i].path, path) != 0)
         i++;
@@ -250,14 +250,14 @@ START_TEST(a_power_cut_costs_nothing_with_always_and_one_interval_otherwise)
             w.options.sync = always ? WAL_SYNC_ALWAYS : WAL_SYNC_INTERVAL;
             w.options.segment_bytes = 300;
             synced_count = 0;
-            file_set_faults(note_syncs);
+            faults_set(note_syncs);
             world_open(&w);
             world_write_all(&w, 0, 10);
             world_snapshot(&w);
             world_write_all(&w, 10, 20);
             durability_sync(w.d);
             world_write_all(&w, 20, 23); /* younger than the last sync */
-            file_set_faults(NULL);
+            faults_set(NULL);
             char copy[sizeof(w.path)];
             snprintf(copy, sizeof(copy), "%.240s.cut", w.path);
             world_copy(w.path, copy);
@@ -284,10 +284,10 @@ START_TEST(a_power_cut_costs_nothing_with_always_and_one_interval_otherwise)
 }
 END_TEST
 
-static int disk_full(enum file_op op, const char *path)
+static int disk_full(enum fault_op op, const char *path)
 {
     (void)path;
-    return op == FILE_OP_WRITE ? ENOSPC : 0;
+    return op == FAULT_WRITE ? ENOSPC : 0;
 }
 
 START_TEST(a_full_disk_refuses_writes_and_recovers_by_itself)
@@ -299,7 +299,7 @@ START_TEST(a_full_disk_refuses_writes_and_recovers_by_itself)
     world_write_all(&w, 0, 5);
     world_snapshot(&w);
     world_write_all(&w, 5, 10);
-    file_set_faults(disk_full);
+    faults_set(disk_full);
     for (size_t k = 10; k < 60; k++) {
         ck_assert_int_eq(world_write(&w, k, &err), ERR_UNAVAILABLE);
         ck_assert_ptr_nonnull(strstr(err.text, "No space left on device"));
@@ -312,7 +312,7 @@ START_TEST(a_full_disk_refuses_writes_and_recovers_by_itself)
     ck_assert_msg(world_start(&w, &err) == OK, "%s", err.text); /* a start on the full disk */
     world_check(&w, 0);
     ck_assert_int_eq(world_write(&w, 60, &err), ERR_UNAVAILABLE);
-    file_set_faults(NULL);
+    faults_set(NULL);
     world_write_all(&w, 61, 70); /* room again */
     world_snapshot(&w);
     world_close(&w);
@@ -322,10 +322,10 @@ START_TEST(a_full_disk_refuses_writes_and_recovers_by_itself)
 }
 END_TEST
 
-static int sync_fails(enum file_op op, const char *path)
+static int sync_fails(enum fault_op op, const char *path)
 {
     static char failed[512];
-    if (op != FILE_OP_SYNC) return 0;
+    if (op != FAULT_SYNC) return 0;
     if (strstr(path, "/wal/") == NULL) return 0;
     ck_assert_msg(strcmp(failed, path) != 0, "%s was synced again", path);
     snprintf(failed, sizeof(failed), "%s", path);
@@ -340,11 +340,11 @@ START_TEST(a_failed_sync_is_never_repeated_on_the_same_file)
     w.options.sync = WAL_SYNC_ALWAYS;
     world_open(&w);
     world_write_all(&w, 0, 5);
-    file_set_faults(sync_fails);
+    faults_set(sync_fails);
     for (size_t k = 5; k < 9; k++)
         ck_assert_int_eq(world_write(&w, k, &err), ERR_UNAVAILABLE);
     ck_assert_uint_eq(world_stats(&w).wal_write_errors, 4);
-    file_set_faults(NULL);
+    faults_set(NULL);
     world_write_all(&w, 9, 12);
     world_close(&w);
     world_open(&w);
@@ -355,12 +355,12 @@ START_TEST(a_failed_sync_is_never_repeated_on_the_same_file)
     world_open(&w);
     world_write_all(&w, 12, 15);
     ck_assert(!durability_wants_snapshot(w.d));
-    file_set_faults(sync_fails);
+    faults_set(sync_fails);
     durability_sync(w.d);
     ck_assert(durability_wants_snapshot(w.d)); /* memory has what the disk may have lost */
     durability_sync(w.d);
     world_write_all(&w, 15, 18); /* in a new segment */
-    file_set_faults(NULL);
+    faults_set(NULL);
     world_snapshot(&w);
     ck_assert(!durability_wants_snapshot(w.d));
     world_release(&w);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/unit/snapshot/faults.h"
 #include "tests/unit/suite.h"
 
 static char folder[64];
@@ -23,10 +24,10 @@ static struct file_path in_folder(const char *name)
     return path;
 }
 
-static int shorten(enum file_op op, const char *path)
+static int shorten(enum fault_op op, const char *path)
 {
     (void)path;
-    return op == FILE_OP_WRITE ? FILE_FAULT_SHORT : 0;
+    return op == FAULT_WRITE ? FAULT_CUT : 0;
 }
 
 START_TEST(pieces_are_written_whole_even_when_each_write_is_short)
@@ -39,9 +40,9 @@ START_TEST(pieces_are_written_whole_even_when_each_write_is_short)
     for (int round = 0; round < 2; round++) {
         struct file_piece pieces[] = {{"0123", 4}, {"", 0}, {"456", 3}, {"789", 3}, {"", 0}};
         ck_assert_int_eq(file_open(&f, path.text, FILE_OVERWRITE, NULL), OK);
-        file_set_faults(round ? shorten : NULL);
+        faults_set(round ? shorten : NULL);
         ck_assert_int_eq(file_write(&f, 2, pieces, ARRAY_COUNT(pieces), NULL), OK);
-        file_set_faults(NULL);
+        faults_set(NULL);
         ck_assert_int_eq(file_read(&f, 0, back, sizeof(back), &got, NULL), OK);
         ck_assert_uint_eq(got, 12);
         ck_assert_mem_eq(back, "\0\0000123456789", 12);

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "base/thread.h"
+#include "tests/unit/snapshot/faults.h"
 #include "tests/unit/snapshot/world.h"
 
 enum { WRITERS = 4, PER_WRITER = 140 };
@@ -124,9 +125,9 @@ START_TEST(snapshots_while_writers_run_miss_nothing)
 END_TEST
 
 static _Atomic int turn;
-static int fail_now_and_then(enum file_op op, const char *path)
+static int fail_now_and_then(enum fault_op op, const char *path)
 {
-    if (op != FILE_OP_WRITE && op != FILE_OP_SYNC && op != FILE_OP_OPEN) return 0;
+    if (op != FAULT_WRITE && op != FAULT_SYNC && op != FAULT_OPEN) return 0;
     if (!strstr(path, "/wal/")) return 0;
     return atomic_fetch_add(&turn, 1) % 7 == 6 ? 5 : 0; /* EIO */
 }
@@ -152,7 +153,7 @@ START_TEST(failures_under_load_lose_nothing_that_was_acknowledged)
     w.options.sync = WAL_SYNC_ALWAYS;
     w.options.segment_bytes = 1500;
     world_open(&w);
-    file_set_faults(fail_now_and_then);
+    faults_set(fail_now_and_then);
     for (size_t i = 0; i < WRITERS; i++) {
         writers[i] = (struct writer){.w = &w, .number = i};
         ck_assert_int_eq(
@@ -160,7 +161,7 @@ START_TEST(failures_under_load_lose_nothing_that_was_acknowledged)
     }
     for (size_t i = 0; i < WRITERS; i++)
         thread_join(&writers[i].thread);
-    file_set_faults(NULL);
+    faults_set(NULL);
     ck_assert_uint_gt(world_stats(&w).wal_write_errors, 0);
     ck_assert_uint_eq(world_check(&w, 0), (size_t)WRITERS * PER_WRITER);
     world_close(&w);
