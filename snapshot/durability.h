@@ -68,8 +68,9 @@ void durability_sync(struct durability *d);
 MUST_USE enum status durability_snapshot(struct durability *d, struct storage *db,
                                          struct error *err);
 
-/* True when an fsync failed: samples that are acknowledged may be in memory only. Take a snapshot
- * now rather than at the interval. From any thread. */
+/* True when samples that are acknowledged may not be on stable storage and no fsync can tell: one
+ * failed, or they were replayed from the log of a process that was ended. Take a snapshot now
+ * rather than at the interval. From any thread. */
 bool durability_wants_snapshot(const struct durability *d);
 
 /* Sync, close, unlock. No writer may be left. */

@@ -200,6 +200,7 @@ struct log_end {
     uint64_t next_sequence;
     uint64_t segments; /* on disk */
     uint64_t bytes;
+    bool replayed; /* it held something */
 };
 
 static uint64_t size_of(const struct durability *d, struct data_name name)
@@ -240,6 +241,7 @@ static enum status replay_log(struct durability *d, struct storage *db, struct a
     end->next_number = names.count ? (uint64_t)names.items[names.count - 1].number + 1 : 1;
     if (end->next_number < d->current.first_segment) end->next_number = d->current.first_segment;
     end->next_sequence = replay.next_sequence ? replay.next_sequence : 1;
+    end->replayed = replay.totals.batches > 0;
     add_replay_totals(d, &replay.totals);
     if (st == OK) note_held(d, &replay.totals, first, last);
     wal_replay_release(&replay);
@@ -259,6 +261,8 @@ static enum status start_log(struct durability *d, const struct log_end *end, st
     wal_init(&d->wal, &options);
     gauge_set(&d->wal.segments, (int64_t)end->segments);
     gauge_set(&d->wal.disk_bytes, (int64_t)end->bytes);
+    /* Nobody knows how much of it the last process had synced, or failed to, before it ended. */
+    if (end->replayed) atomic_store(&d->wal.wants_snapshot, d->options.sync != WAL_SYNC_NEVER);
     d->recovered = true;
     enum status st = wal_rotate(&d->wal, &current, &why);
     if (st == ERR_UNAVAILABLE) {

@@ -58,7 +58,7 @@ def test_a_clean_tree_has_no_breach(tree):
         ("storage/bad.c", "#include <sys/mman.h>\n", "2: <sys/mman.h> belongs to alloc/os.c"),
         ("server/bad.c", "#include <snappy-c.h>\n", "2: <snappy-c.h> belongs to wire/frame.c"),
         ("model/bad.cc", "#include <pthread.h>\n", "2: <pthread.h> belongs to base/lock.h"),
-        ("snapshot/wal.c", "#include <fcntl.h>\n", "2: <fcntl.h> belongs to snapshot/file.c"),
+        ("snapshot/wal.c", "#include <fcntl.h>\n", "2: <fcntl.h> belongs to snapshot/disk.c"),
         ("base/clean.c", "#include <stdint.h>\n", "2: the first include must be"),
         ("storage/bad.c", "void *p = malloc (3);\n", "2: malloc() is not for here"),
         ("alloc/bad.c", "void f(void) { free(0); }\n", "2: free() is not for here"),

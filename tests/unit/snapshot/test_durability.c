@@ -439,6 +439,28 @@ START_TEST(a_restart_half_way_changes_nothing)
 }
 END_TEST
 
+/* What the last process wrote may not have been synced, and an fsync of it may have failed unseen
+ * by this one: only writing it again makes it stable. */
+START_TEST(a_log_that_was_replayed_asks_for_a_snapshot)
+{
+    struct world w;
+    world_init(&w);
+    w.options.sync = WAL_SYNC_INTERVAL;
+    world_open(&w);
+    ck_assert(!durability_wants_snapshot(w.d)); /* a fresh folder has nothing to lose */
+    world_write_all(&w, 0, 3);
+    world_close(&w);
+    world_open(&w);
+    ck_assert(durability_wants_snapshot(w.d));
+    world_snapshot(&w);
+    ck_assert(!durability_wants_snapshot(w.d));
+    world_close(&w);
+    world_open(&w);
+    ck_assert(!durability_wants_snapshot(w.d)); /* nothing was replayed */
+    world_release(&w);
+}
+END_TEST
+
 SUITE(durability, a_fresh_folder_works, the_log_alone_brings_everything_back,
       snapshots_and_log_together_bring_everything_back, tiny_segments_repeat_the_labels,
       two_generations_are_kept_and_older_files_go, an_unchanged_window_keeps_its_file,
@@ -447,4 +469,4 @@ SUITE(durability, a_fresh_folder_works, the_log_alone_brings_everything_back,
       the_lock_ends_with_its_process, unusable_paths_are_refused_with_one_line,
       files_of_others_are_left_alone, a_newer_version_stops_the_start_and_names_both,
       another_width_of_windows_is_refused_clearly, no_memory_while_recovering_is_a_clear_refusal,
-      a_restart_half_way_changes_nothing)
+      a_restart_half_way_changes_nothing, a_log_that_was_replayed_asks_for_a_snapshot)

@@ -1,0 +1,31 @@
+/*
+ * life - one process of a simulation: it starts on the simulated disk, writes, syncs, seals, takes
+ * snapshots while the clock goes on, and ends at any operation.
+ *
+ * Threads: one.
+ */
+#ifndef HEARTH_TESTS_SIM_LIFE_H
+#define HEARTH_TESTS_SIM_LIFE_H
+
+#include "snapshot/durability.h"
+#include "tests/sim/disk.h"
+#include "tests/sim/ledger.h"
+
+struct sim {
+    struct random random;
+    struct ledger ledger;
+    bool honest; /* the disk never lies */
+
+    struct storage *db;
+    struct durability *durability;
+    enum wal_sync sync;
+    bool damaged; /* the start has said so */
+
+    uint64_t lives, kills, power_cuts, refused_starts, promised, snapshots;
+    char fault[400]; /* the first broken promise; empty: none */
+};
+
+/* From birth to death, then the next process looks at what is there. False: see fault. */
+bool life_run(struct sim *s);
+
+#endif
