@@ -110,14 +110,20 @@ static enum status load_entries(struct durability *d, struct window_loader *l, b
     return OK;
 }
 
-/* Without any manifest: everything that is there. */
+/* Without any manifest: everything that is there. While the log still has its first segment, that
+ * is what an interrupted first snapshot left. */
 static enum status load_all(struct durability *d, struct window_loader *l, struct arena *a,
                             struct error *err)
 {
     struct data_names names;
+    struct data_names segments;
     enum status st = data_folder_list(&d->folder, DATA_WINDOW, a, &names, err);
+    if (st == OK) st = data_folder_list(&d->folder, DATA_SEGMENT, a, &segments, err);
     if (st) return st;
-    if (names.count)
+    bool log_is_whole = segments.count && segments.items[0].number == 1;
+    if (names.count && log_is_whole)
+        log_info("snapshot", "the first one was not finished", "files=%zu", names.count);
+    else if (names.count)
         log_warn("snapshot", "no manifest verifies, every window file is loaded", "files=%zu",
                  names.count);
     for (size_t i = 0; i < names.count; i++) {
