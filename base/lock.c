@@ -1,10 +1,12 @@
-/* lock - pthreads, and in debug builds the ranks each thread holds. */
+/* lock - pthreads, who waited for them, and in debug builds the ranks each thread holds. */
 #include "base/lock.h"
 
 #include <errno.h>
 #include <time.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
+#include "base/counter.h"
 
 #if HEARTH_DEBUG
 /* How many locks of each rank this thread holds. Ranks are few, so a step down is found by a scan.
@@ -35,6 +37,63 @@ static void rank_leave(enum lock_rank rank)
 }
 #endif
 
+/* Waiting is rare, and whoever waits has time: relaxed atomics next to each other. */
+static struct {
+    struct counter reads, writes, read_ns, write_ns;
+} waits[LOCK_RANK_COUNT];
+
+void lock_waits_read(enum lock_rank rank, struct lock_waits *out)
+{
+    *out = (struct lock_waits){.reads = counter_read(&waits[rank].reads),
+                               .writes = counter_read(&waits[rank].writes),
+                               .read_ns = counter_read(&waits[rank].read_ns),
+                               .write_ns = counter_read(&waits[rank].write_ns)};
+}
+
+const char *lock_rank_name(enum lock_rank rank)
+{
+    static const char *const names[LOCK_RANK_COUNT] = {[LOCK_SERVER] = "server",
+                                                       [LOCK_QUEUE] = "queue",
+                                                       [LOCK_MAINTENANCE] = "maintenance",
+                                                       [LOCK_WAL] = "wal",
+                                                       [LOCK_SHARD] = "shard",
+                                                       [LOCK_SYMBOLS] = "symbols",
+                                                       [LOCK_REGIONS] = "regions",
+                                                       [LOCK_EPOCH] = "epoch",
+                                                       [LOCK_REGEX] = "regex",
+                                                       [LOCK_CACHES] = "caches",
+                                                       [LOCK_TRANSFER] = "transfer",
+                                                       [LOCK_CENTRAL] = "central",
+                                                       [LOCK_PAGE_HEAP] = "page_heap",
+                                                       [LOCK_PLACES] = "places",
+                                                       [LOCK_META] = "meta"};
+    return names[rank];
+}
+
+static void wait_for_mutex(struct mutex *m)
+{
+    int64_t start_ns = clock_mono_ns();
+    ASSERT(pthread_mutex_lock(&m->os) == 0);
+    counter_add(&waits[m->rank].writes, 1);
+    counter_add(&waits[m->rank].write_ns, (uint64_t)(clock_mono_ns() - start_ns));
+}
+
+static void wait_to_read(struct rwlock *l)
+{
+    int64_t start_ns = clock_mono_ns();
+    ASSERT(pthread_rwlock_rdlock(&l->os) == 0);
+    counter_add(&waits[l->rank].reads, 1);
+    counter_add(&waits[l->rank].read_ns, (uint64_t)(clock_mono_ns() - start_ns));
+}
+
+static void wait_to_write(struct rwlock *l)
+{
+    int64_t start_ns = clock_mono_ns();
+    ASSERT(pthread_rwlock_wrlock(&l->os) == 0);
+    counter_add(&waits[l->rank].writes, 1);
+    counter_add(&waits[l->rank].write_ns, (uint64_t)(clock_mono_ns() - start_ns));
+}
+
 void mutex_init(struct mutex *m, enum lock_rank rank)
 {
     ASSERT(pthread_mutex_init(&m->os, NULL) == 0);
@@ -49,7 +108,7 @@ void mutex_release(struct mutex *m)
 void mutex_lock(struct mutex *m)
 {
     rank_enter(m->rank);
-    ASSERT(pthread_mutex_lock(&m->os) == 0);
+    if (pthread_mutex_trylock(&m->os) != 0) wait_for_mutex(m);
 }
 
 bool mutex_try_lock(struct mutex *m)
@@ -84,7 +143,7 @@ void rwlock_release(struct rwlock *l)
 void rwlock_read_lock(struct rwlock *l)
 {
     rank_enter(l->rank);
-    ASSERT(pthread_rwlock_rdlock(&l->os) == 0);
+    if (pthread_rwlock_tryrdlock(&l->os) != 0) wait_to_read(l);
 }
 
 void rwlock_read_unlock(struct rwlock *l)
@@ -96,7 +155,7 @@ void rwlock_read_unlock(struct rwlock *l)
 void rwlock_write_lock(struct rwlock *l)
 {
     rank_enter(l->rank);
-    ASSERT(pthread_rwlock_wrlock(&l->os) == 0);
+    if (pthread_rwlock_trywrlock(&l->os) != 0) wait_to_write(l);
 }
 
 void rwlock_write_unlock(struct rwlock *l)
@@ -138,7 +197,7 @@ void cond_wait(struct cond *c, struct mutex *m)
 
 bool cond_wait_for(struct cond *c, struct mutex *m, int64_t timeout_ms)
 {
-    enum { NS_PER_S = 1000000000, NS_PER_MS = 1000000, MS_PER_S = 1000 };
+    enum { NS_PER_S = 1000000000, MS_PER_S = 1000 };
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += (time_t)(timeout_ms / MS_PER_S);

@@ -6,6 +6,9 @@
  * sideways (the idea of jemalloc's witness). Under a lock: no I/O, no decoding, no logging, except
  * where the rank's line says so.
  *
+ * A lock that is free is taken without a look at the time; only who has to wait is counted, by
+ * rank: lock_waits_read says who waited for whom, and how long.
+ *
  * Threads: that is what it is for. init/release: the caller makes sure nobody else uses it.
  */
 #ifndef HEARTH_BASE_LOCK_H
@@ -33,6 +36,17 @@ enum lock_rank {
     LOCK_META,        /* the allocator's own records */
     LOCK_RANK_COUNT
 };
+
+/* How often a lock of a rank was not free, and how long its takers waited, since the start. */
+struct lock_waits {
+    uint64_t reads;  /* rwlock_read_lock */
+    uint64_t writes; /* rwlock_write_lock, mutex_lock */
+    uint64_t read_ns;
+    uint64_t write_ns;
+};
+void lock_waits_read(enum lock_rank rank, struct lock_waits *out);
+/* "shard", "wal", ...; constant. */
+const char *lock_rank_name(enum lock_rank rank);
 
 struct mutex {
     pthread_mutex_t os;

@@ -347,6 +347,33 @@ static void collect_traffic(const struct traffic *traffic, const struct metric_s
     }
 }
 
+/* Locks nobody has ever waited for have no series. */
+static void collect_lock_waits(const struct metric_sink *sink, bool seconds)
+{
+    for (int rank = 0; rank < LOCK_RANK_COUNT; rank++) {
+        struct lock_waits w;
+        lock_waits_read((enum lock_rank)rank, &w);
+        struct label labels[] = {{STR("lock"), str_from(lock_rank_name((enum lock_rank)rank))},
+                                 {STR("mode"), STR("read")}};
+        if (w.reads > 0)
+            metric_sample(sink, "", labels, 2, seconds ? (double)w.read_ns / 1e9 : (double)w.reads);
+        labels[1].value = STR("write");
+        if (w.writes > 0)
+            metric_sample(sink, "", labels, 2,
+                          seconds ? (double)w.write_ns / 1e9 : (double)w.writes);
+    }
+}
+
+static void collect_locks(const struct metric_sink *sink)
+{
+    metric_family(sink, "hearth_lock_waits_total", METRIC_COUNTER,
+                  "How often a lock was not free, by what it protects and what it was wanted for.");
+    collect_lock_waits(sink, false);
+    metric_family(sink, "hearth_lock_wait_seconds_total", METRIC_COUNTER,
+                  "How long was waited for locks.");
+    collect_lock_waits(sink, true);
+}
+
 void metrics_collect(struct hearth *h, const struct metric_sink *sink)
 {
     struct durability_stats durability;
@@ -360,6 +387,7 @@ void metrics_collect(struct hearth *h, const struct metric_sink *sink)
     collect_snapshots(sink, &durability);
     collect_queries(h, sink);
     collect_traffic(&h->traffic, sink);
+    collect_locks(sink);
     counter_of(sink, "hearth_self_scrape_failures_total",
                "Scrapes of ourselves whose samples were not all stored.",
                counter_read(&h->self_scrape.failures));

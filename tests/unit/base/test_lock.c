@@ -1,6 +1,8 @@
 /* lock: ranks are kept, and a step down or sideways ends a debug build. */
 #include "base/lock.h"
 
+#include <stdatomic.h>
+
 #include "base/clock.h"
 #include "base/thread.h"
 #include "tests/unit/aborts.h"
@@ -100,6 +102,70 @@ START_TEST(threads_exclude_each_other)
 }
 END_TEST
 
+struct taken {
+    struct rwlock lock;
+    atomic_bool is_waiting;
+    bool reads;
+};
+
+static void take_once(void *arg)
+{
+    struct taken *t = arg;
+    atomic_store(&t->is_waiting, true);
+    if (t->reads) {
+        rwlock_read_lock(&t->lock);
+        rwlock_read_unlock(&t->lock);
+    } else {
+        rwlock_write_lock(&t->lock);
+        rwlock_write_unlock(&t->lock);
+    }
+}
+
+/* Let a thread wait for a lock of ours for a few milliseconds. */
+static void make_wait(bool reads)
+{
+    struct taken t = {.reads = reads};
+    struct thread thread;
+    rwlock_init(&t.lock, LOCK_REGEX);
+    rwlock_write_lock(&t.lock);
+    ck_assert_int_eq(thread_start(&thread, "waits", take_once, &t, NULL), OK);
+    while (!atomic_load(&t.is_waiting))
+        thread_sleep_ms(1);
+    thread_sleep_ms(20);
+    rwlock_write_unlock(&t.lock);
+    thread_join(&thread);
+    rwlock_release(&t.lock);
+}
+
+START_TEST(only_who_waits_is_counted)
+{
+    struct lock_waits before;
+    struct lock_waits now;
+    struct rwlock l;
+    rwlock_init(&l, LOCK_REGEX);
+    lock_waits_read(LOCK_REGEX, &before);
+    for (int i = 0; i < 100; i++) {
+        rwlock_read_lock(&l);
+        rwlock_read_unlock(&l);
+        rwlock_write_lock(&l);
+        rwlock_write_unlock(&l);
+    }
+    lock_waits_read(LOCK_REGEX, &now);
+    ck_assert_uint_eq(now.reads + now.writes, before.reads + before.writes);
+    make_wait(true);
+    lock_waits_read(LOCK_REGEX, &now);
+    ck_assert_uint_eq(now.reads, before.reads + 1);
+    ck_assert_uint_eq(now.writes, before.writes);
+    make_wait(false);
+    lock_waits_read(LOCK_REGEX, &now);
+    ck_assert_uint_eq(now.writes, before.writes + 1);
+    ck_assert_uint_gt(now.write_ns, before.write_ns);
+    rwlock_release(&l);
+    for (int r = 0; r < LOCK_RANK_COUNT; r++)
+        ck_assert_ptr_nonnull(lock_rank_name((enum lock_rank)r));
+}
+END_TEST
+
 START_TEST(waiting_ends_when_the_time_is_up)
 {
     struct cond c;
@@ -115,4 +181,4 @@ START_TEST(waiting_ends_when_the_time_is_up)
 END_TEST
 
 SUITE(lock, locks_are_taken_upwards_in_any_combination, a_step_down_or_sideways_ends_a_debug_build,
-      threads_exclude_each_other, waiting_ends_when_the_time_is_up)
+      threads_exclude_each_other, only_who_waits_is_counted, waiting_ends_when_the_time_is_up)
