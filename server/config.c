@@ -96,7 +96,7 @@ static const struct flag flags[] = {
      "When the write-ahead log is synced to disk: interval, always (before every answer), never."},
     {"wal.sync-interval", FLAG_DURATION, FIELD(wal_sync_interval_ms), "1s", 1, HOUR_MS, NULL,
      "Time between syncs with --wal.sync=interval."},
-    {"wal.segment-size", FLAG_BYTES, FIELD(wal_segment_bytes), "128MiB", 64 * KIB, 4 * GIB, NULL,
+    {"wal.segment-size", FLAG_BYTES, FIELD(wal_segment_bytes), "1GiB", 64 * KIB, 4 * GIB, NULL,
      "Size at which the write-ahead log starts a new file."},
     {"snapshot.interval", FLAG_DURATION, FIELD(snapshot_interval_ms), "5m", SECOND_MS, DAY_MS, NULL,
      "Time between snapshots; bounds what is replayed after a crash."},

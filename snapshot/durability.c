@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "snapshot/durability_state.h"
 
-enum { SEGMENT_BYTES_DEFAULT = 128 << 20 };
+enum { SEGMENT_BYTES_DEFAULT = 1 << 30 };
 
 enum status durability_open(const struct durability_options *options, struct durability **out,
                             struct error *err)

@@ -37,7 +37,7 @@ struct durability_options {
     const char *path; /* of the data folder; created when missing */
     enum wal_sync sync;
     int64_t sync_interval_ms;
-    uint64_t segment_bytes; /* a new segment after so much; 128 MiB */
+    uint64_t segment_bytes; /* a new segment after so much; 1 GiB */
 };
 
 /* ERR_UNAVAILABLE  another process holds the folder
