@@ -62,7 +62,7 @@ static const struct shape shapes[] = {
     {"node_load", "node", KIND_GAUGE_CENTI, 24, "window", NULL, NULL, NULL, 1},
     {"node_thermal_celsius", "node", KIND_NOISE, 5, "zone", NULL, NULL, NULL, 1},
 };
-enum { SHAPES = sizeof(shapes) / sizeof(shapes[0]), LABEL_TEXT_BYTES = 1024, SAMPLE_BYTES = 24 };
+enum { SAMPLE_BYTES = 24 };
 
 static uint64_t mix(uint64_t x)
 {
@@ -187,23 +187,47 @@ static void put_labels(struct message *m, const struct shape *shape, uint32_t ta
     }
 }
 
+/* The shape that row 0 .. 249 of a target has, and the place of the row in it. */
+static const struct shape *shape_of(uint32_t *row)
+{
+    const struct shape *shape = shapes;
+    while (*row >= shape->count)
+        *row -= shape++->count;
+    return shape;
+}
+
+size_t bodies_labels(uint8_t *out, uint32_t target, uint32_t row)
+{
+    struct message labels = {.bytes = out};
+    const struct shape *shape = shape_of(&row);
+    put_labels(&labels, shape, target, row);
+    return labels.size;
+}
+
+double bodies_value(uint32_t target, uint32_t row, uint32_t n)
+{
+    uint64_t series = (uint64_t)target * SERIES_PER_TARGET + row;
+    return value_at(shape_of(&row)->kind, series, n);
+}
+
+int64_t bodies_time_ms(const struct body_plan *plan, uint32_t target, uint32_t n)
+{
+    int64_t phase = (int64_t)(mix(target) % (uint64_t)plan->step_ms);
+    int64_t jitter = (int64_t)(chance(target, n) * 4);
+    return plan->start_ms + phase + (int64_t)n * plan->step_ms + jitter;
+}
+
 static void put_series(struct message *request, const struct body_plan *plan, uint32_t index,
                        uint32_t first, uint32_t count)
 {
     uint32_t target = index / SERIES_PER_TARGET;
     uint32_t row = index % SERIES_PER_TARGET;
-    const struct shape *shape = shapes;
-    uint8_t bytes[LABEL_TEXT_BYTES + 512 * SAMPLE_BYTES];
+    const struct shape *shape = shape_of(&row);
+    uint8_t bytes[BODIES_LABELS_BYTES_MAX + 512 * SAMPLE_BYTES];
     struct message series = {.bytes = bytes};
-    while (row >= shape->count)
-        row -= shape++->count;
     put_labels(&series, shape, target, row);
-    int64_t phase = (int64_t)(mix(target) % (uint64_t)plan->step_ms);
-    for (uint32_t n = first; n < first + count; n++) {
-        int64_t jitter = (int64_t)(chance(target, n) * 4);
-        put_sample(&series, plan->start_ms + phase + (int64_t)n * plan->step_ms + jitter,
-                   value_at(shape->kind, index, n));
-    }
+    for (uint32_t n = first; n < first + count; n++)
+        put_sample(&series, bodies_time_ms(plan, target, n), value_at(shape->kind, index, n));
     put_bytes(request, 0x0A, bytes, series.size);
 }
 
@@ -220,7 +244,7 @@ static bool write_body(FILE *out, uint32_t connection, const struct message *req
 int64_t bodies_write(FILE *out, const struct body_plan *plan, uint32_t first, uint32_t count)
 {
     size_t bytes_max = (size_t)plan->series_per_request *
-                       (LABEL_TEXT_BYTES + (size_t)plan->samples_per_request * SAMPLE_BYTES);
+                       (BODIES_LABELS_BYTES_MAX + (size_t)plan->samples_per_request * SAMPLE_BYTES);
     struct message request = {.bytes = malloc(bytes_max)};
     char *packed = malloc(snappy_max_compressed_length(bytes_max));
     int64_t written = -1;

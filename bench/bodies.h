@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { SERIES_PER_TARGET = 250 };
+enum { SERIES_PER_TARGET = 250, BODIES_LABELS_BYTES_MAX = 1024 };
 
 struct body_plan {
     uint32_t series;              /* rounded down to whole targets, at least one */
@@ -31,5 +31,12 @@ struct body_plan {
 /* Write the bodies for samples [first, first + count) of every series; returns samples written, or
  * -1 with errno. */
 int64_t bodies_write(FILE *out, const struct body_plan *plan, uint32_t first, uint32_t count);
+
+/* The parts, for senders that put bodies together themselves: the labels of row 0 .. 249 of a
+ * target as fields of a TimeSeries (at most BODIES_LABELS_BYTES_MAX bytes; returns how many), its
+ * value and time at step n. */
+size_t bodies_labels(uint8_t *out, uint32_t target, uint32_t row);
+double bodies_value(uint32_t target, uint32_t row, uint32_t n);
+int64_t bodies_time_ms(const struct body_plan *plan, uint32_t target, uint32_t n);
 
 #endif

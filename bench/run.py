@@ -4,8 +4,9 @@
     run.py --hearth build/release/hearth --loadgen build/release/bench/loadgen [--scale 10000x120 ...]
 
 Per scale: the bodies are encoded once, before any clock starts; each server gets the same bytes over
-two connections. "create" is the first sample of every series, "steady" all others; CPU is read when
-the server has settled. Then queries, one connection, repeated for up to --query-seconds each; then a
+two connections. "create" is the first sample of every series, "steady" all others, one sample of a series
+in a request, "backlog" some more, --backlog in a request; CPU is read when the server has settled.
+Then queries, one connection, repeated for up to --query-seconds each; then a
 restart, timed until a query sees the newest sample again. A ratio is peer / Hearth: above 1, Hearth
 is better.
 """
@@ -28,6 +29,7 @@ STEP_MS = 15000
 
 def queries(start, end):
     """Name, kind and parameters; the range is the data's, in seconds."""
+    whole = max(60, int(end - start))
     span = dict(start=f"{start:.3f}", end=f"{end:.3f}", step="60s", nocache="1")
     one = 'node_load{instance="node-00001.example.internal:9100",window="window-0"}'
     counter = 'node_cpu_seconds_total{instance="node-00001.example.internal:9100",cpu="cpu-0",mode="user"}'
@@ -51,7 +53,7 @@ def queries(start, end):
          dict(at, query='sum(node_load{instance=~"node-0000[0-9].*",window!~"window-1.*"})')),
         ("instant: count of everything", "query", dict(at, query='count({__name__=~".+"})')),
         ("instant: max_over_time, whole range", "query",
-         dict(at, query=f"max(max_over_time(node_load[{int(end - start)}s]))")),
+         dict(at, query=f"max(max_over_time(node_load[{whole}s]))")),
         ("labels", "labels", dict(start=f"{start:.0f}", end=f"{end:.0f}")),
         ("label values: instance", "label/instance/values", dict(start=f"{start:.0f}", end=f"{end:.0f}")),
         ("series: one host", "series",
@@ -106,17 +108,23 @@ def difference(ours, theirs):
 
 
 class Scale:
-    def __init__(self, text, backlog=1):
+    def __init__(self, text, backlog):
         self.series, self.samples = (int(n) for n in text.split("x"))
         self.series -= self.series % 250
         self.backlog = backlog
+        self.backlog_samples = backlog * max(1, min(4, 1_000_000 // (backlog * self.series)))
         self.name = f"{self.series:,} series x {self.samples:,} samples"
+
+    @property
+    def all_samples(self):
+        return self.samples + self.backlog_samples
 
 
 def encode(args, scale, folder):
-    start_ms = int(time.time() * 1000) - (scale.samples + 1) * STEP_MS - STEP_MS
-    plan = [f"series={scale.series}", f"samples={scale.samples}", f"start={start_ms}", f"step={STEP_MS}"]
-    for name, first, count, backlog in (("create", 0, 1, 1), ("steady", 1, scale.samples - 1, scale.backlog)):
+    start_ms = int(time.time() * 1000) - (scale.all_samples + 1) * STEP_MS - STEP_MS
+    plan = [f"series={scale.series}", f"samples={scale.all_samples}", f"start={start_ms}", f"step={STEP_MS}"]
+    for name, first, count, backlog in (("create", 0, 1, 1), ("steady", 1, scale.samples - 1, 1),
+                                        ("backlog", scale.samples, scale.backlog_samples, scale.backlog)):
         subprocess.run([args.loadgen, "encode", folder / name, *plan, f"first={first}", f"count={count}",
                         f"backlog={backlog}"], check=True, stdout=subprocess.DEVNULL)
     return start_ms
@@ -145,22 +153,28 @@ def run_server(args, cls, scale, bodies, start_ms, folder):
     settled = server.settle()
     row["steady: CPU s per million samples, settled"] = \
         (settled - created_cpu) * 1e6 / (scale.series * (scale.samples - 1))
-    row["requests refused"] = sent["refused"]
+    row["samples per second"] = scale.series * (scale.samples - 1) / sent["seconds"]
     row["request p50 ms"] = sent["p50_ms"]
     row["request p99 ms"] = sent["p99_ms"]
+    row["request max ms"] = sent["max_ms"]
     time.sleep(args.quiet_seconds)
     rss = server.rss_bytes()
     row["RSS MB"] = rss / 1e6
     row["RSS growth, bytes per series"] = (rss - empty_rss) / scale.series
     row["RSS growth, bytes per sample"] = (rss - empty_rss) / scale.series / scale.samples
     row["disk bytes per sample"] = server.disk_bytes() / scale.series / scale.samples
+    before = server.settle()
+    sent_late = send(args, server, bodies / "backlog")
+    row[f"{scale.backlog} samples per series and request: CPU s per million samples"] = \
+        (server.settle() - before) * 1e6 / (scale.series * scale.backlog_samples)
+    row["requests refused"] = sent["refused"] + sent_late["refused"]
     idle = server.cpu_s()
     time.sleep(5)
     row["idle CPU ms per s"] = (server.cpu_s() - idle) * 1000 / 5
     start = start_ms / 1000
-    end = start + scale.samples * STEP_MS / 1000
+    end = start + scale.all_samples * STEP_MS / 1000
     found = {}
-    for name, kind, parameters in queries(start + 300, end):
+    for name, kind, parameters in queries(start + min(300, (end - start) / 2), end):
         found[name] = measure_query(server, kind, parameters, args.query_seconds)
     row["stop s"] = server.stop()
     begin = time.monotonic()
@@ -223,7 +237,7 @@ def main():
     parser.add_argument("--hearth", help="the server's binary; without it only the peers run")
     parser.add_argument("--loadgen", required=True)
     parser.add_argument("--scale", nargs="*", default=["10000x120", "100000x40"], help="SERIESxSAMPLES")
-    parser.add_argument("--backlog", type=int, default=1, help="samples of a series in one request")
+    parser.add_argument("--backlog", type=int, default=12, help="samples of a series in one request, in the phase of that name")
     parser.add_argument("--query-seconds", type=float, default=1.0)
     parser.add_argument("--quiet-seconds", type=float, default=10.0)
     args = parser.parse_args()

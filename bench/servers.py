@@ -29,6 +29,7 @@ class Server:
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True)
         self.log = open(self.folder / "log", "ab")
+        self.environment = None  # ours
         self.process = None
         self.connection = None
 
@@ -39,7 +40,7 @@ class Server:
         """Start and wait until a query is answered."""
         self.port = free_port()
         self.process = subprocess.Popen(self.command(self.folder / "data", self.port),
-                                        stdout=self.log, stderr=self.log)
+                                        stdout=self.log, stderr=self.log, env=self.environment)
         self.wait_for(lambda: self.query("query", query="1")["status"] == "success", 120)
 
     def wait_for(self, condition, seconds):
@@ -98,7 +99,13 @@ class Server:
         return before
 
     def disk_bytes(self):
-        return sum(p.stat().st_size for p in (self.folder / "data").rglob("*") if p.is_file())
+        sizes = 0
+        for path in (self.folder / "data").rglob("*"):
+            try:
+                sizes += path.stat().st_size if path.is_file() else 0
+            except FileNotFoundError:
+                pass  # it was needed no more
+        return sizes
 
     def remove(self):
         self.log.close()
