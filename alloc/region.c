@@ -172,9 +172,9 @@ void region_put_block(struct region *r, struct span *block)
     r->ahead = block;
 }
 
-static uint64_t ref_of(const void *p)
+uint64_t region_ref(const void *object)
 {
-    return page_map_offset(p) / REGION_ALIGNMENT;
+    return page_map_offset(object) / REGION_ALIGNMENT;
 }
 
 static uint64_t alloc_own_pages(struct region *r, uint32_t size)
@@ -187,7 +187,7 @@ static uint64_t alloc_own_pages(struct region *r, uint32_t size)
     r->full = block;
     uint8_t *p = page_map_address(block->page);
     live_fill_unused(p + rounded(size), tail_bytes(block));
-    return ref_of(p);
+    return region_ref(p);
 }
 
 static bool open_block(struct region *r)
@@ -215,7 +215,7 @@ static uint64_t bump(struct region *r, uint32_t size)
         if (bytes > block_bytes / OWN_PAGES_PARTS) return alloc_own_pages(r, size);
         if (!open_block(r)) return REGION_NONE;
     }
-    uint64_t ref = ref_of(r->at);
+    uint64_t ref = region_ref(r->at);
     r->at += bytes;
     return ref;
 }

@@ -81,8 +81,9 @@ void region_put_block(struct region *r, struct span *block);
 /* Give the pages behind the last object back. Allocation goes on in a new block. */
 void region_trim(struct region *r);
 
-/* The object behind a reference from region_alloc. */
+/* The object behind a reference from region_alloc, and back. */
 void *region_at(uint64_t ref);
+uint64_t region_ref(const void *object);
 
 /* Bytes of the blocks of all regions that no live object is in: tails and deleted objects. */
 uint64_t region_unused_bytes(void);

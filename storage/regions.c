@@ -1,8 +1,6 @@
 /* regions - slots, words, and the end of a region. */
 #include "storage/regions.h"
 
-#include <string.h>
-
 #include "base/assert.h"
 
 enum {
@@ -41,8 +39,7 @@ bool regions_init(struct regions *r, const struct window_grid *grid, struct epoc
 static void destroy(struct window_region *w)
 {
     if (!w) return;
-    region_release(&w->region);
-    time_columns_release(&w->columns);
+    window_region_release(w);
     heap_free(w, sizeof(*w), HEAP_CHUNKS);
 }
 
@@ -78,8 +75,7 @@ static struct window_region *create(struct regions *r)
     w->owner = r;
     r->last_number = r->last_number % ((1u << NUMBER_BITS) - 1) + 1;
     w->number = r->last_number;
-    region_init(&w->region, HEAP_CHUNKS);
-    w->columns = (struct time_columns){0};
+    window_region_init(w);
     return w;
 }
 
@@ -121,72 +117,28 @@ void regions_drop_before(struct regions *r, int64_t oldest_window)
     mutex_unlock(&r->lock);
 }
 
-static void delete_column(struct window_region *w, uint64_t hash, uint64_t column)
-{
-    time_columns_remove(&w->columns, hash, column);
-    region_delete(&w->region, sealed_times_bytes(region_at(column)));
-}
-
-/* The column of these times, if need be a new one without users. REGION_NONE at the limit. */
-static uint64_t find_or_create_column(struct window_region *w, uint64_t hash,
-                                      const struct sealed_parts *parts)
-{
-    uint64_t column = time_columns_find(&w->columns, hash, parts);
-    if (column != REGION_NONE) return column;
-    uint32_t bytes = (uint32_t)sizeof(struct sealed_times) + parts->times_size;
-    column = region_alloc(&w->region, bytes);
-    if (column == REGION_NONE) return REGION_NONE;
-    if (!time_columns_add(&w->columns, hash, column)) {
-        region_delete(&w->region, bytes);
-        return REGION_NONE;
-    }
-    struct sealed_times *times = region_at(column);
-    times->users = 0;
-    times->size = parts->times_size;
-    memcpy(times->bytes, parts->times, parts->times_size);
-    return column;
-}
-
-static uint64_t put_locked(struct regions *r, struct region_slot *s, uint64_t hash,
+static uint64_t put_locked(struct regions *r, struct region_slot *slot, uint64_t hash,
                            const struct sealed_parts *parts)
 {
-    if (!s->home) {
-        s->home = create(r);
-        if (!s->home) return 0;
-        atomic_store(&s->number, s->home->number);
+    if (!slot->home) {
+        slot->home = create(r);
+        if (!slot->home) return 0;
+        atomic_store(&slot->number, slot->home->number);
     }
-    struct window_region *w = s->home;
-    uint64_t column = find_or_create_column(w, hash, parts);
-    if (column == REGION_NONE) return 0;
-    struct sealed_times *times = region_at(column);
-    uint64_t ref = region_alloc(&w->region, sealed_bytes_for(parts->values_size));
-    if (ref == REGION_NONE) {
-        if (times->users == 0) delete_column(w, hash, column);
-        return 0;
-    }
-    times->users++;
-    sealed_write(region_at(ref), column, parts);
-    return ref << REF_SHIFT | (uint64_t)w->number << NUMBER_SHIFT | 1;
+    const struct sealed *s = window_region_put(slot->home, hash, parts);
+    if (!s) return 0;
+    return region_ref(s) << REF_SHIFT | (uint64_t)slot->home->number << NUMBER_SHIFT | 1;
 }
 
 uint64_t regions_put(struct regions *r, int64_t window, const struct sealed_parts *parts)
 {
     struct region_slot *s = slot_for(r, window);
-    uint64_t hash = time_columns_hash(parts);
+    uint64_t hash = window_region_hash(parts);
     uint64_t word = 0;
     mutex_lock(&r->lock);
     if (atomic_load(&s->window) == window) word = put_locked(r, s, hash, parts);
     mutex_unlock(&r->lock);
     return word;
-}
-
-static void delete_locked(struct window_region *w, const struct sealed *sealed)
-{
-    struct sealed_parts parts = sealed_parts(sealed);
-    uint64_t column = sealed_column(sealed);
-    struct sealed_times *times = region_at(column);
-    region_delete(&w->region, sealed_bytes(sealed));
-    if (--times->users == 0) delete_column(w, time_columns_hash(&parts), column);
 }
 
 void regions_prepare(struct regions *r, int64_t window)
@@ -215,7 +167,7 @@ void regions_delete(struct regions *r, uint32_t slot, uint64_t word)
     mutex_lock(&r->lock);
     if (s->home && s->home->number == number_of(word)) w = s->home;
     if (s->old && s->old->number == number_of(word)) w = s->old;
-    if (w) delete_locked(w, regions_at(word));
+    if (w) window_region_delete(w, region_at(word >> REF_SHIFT));
     mutex_unlock(&r->lock);
 }
 
@@ -312,7 +264,7 @@ void regions_settle(struct regions *r, uint32_t slot, bool moved)
 {
     struct region_slot *s = &r->slots[slot];
     mutex_lock(&r->lock);
-    if (s->home) region_trim(&s->home->region);
+    if (s->home) window_region_settle(s->home);
     struct window_region *old = moved ? s->old : NULL;
     if (old) {
         s->old = NULL;

@@ -25,17 +25,8 @@
 #include "storage/chunk.h"
 #include "storage/epoch.h"
 #include "storage/sealed.h"
-#include "storage/time_columns.h"
 #include "storage/window.h"
-
-/* On the heap (HEAP_CHUNKS). */
-struct window_region {
-    struct epoch_node retired; /* first: destroyed through it */
-    struct regions *owner;
-    struct region region;
-    struct time_columns columns; /* of this region */
-    uint32_t number;
-};
+#include "storage/window_region.h"
 
 struct region_slot {
     _Atomic int64_t window;   /* INT64_MIN: none yet; never goes back */
@@ -85,15 +76,16 @@ void regions_enter(struct regions *r, int64_t window);
 void regions_drop_before(struct regions *r, int64_t oldest_window);
 
 /* Put a sealed chunk of these parts into the region; the column of times only if it is not there
- * yet. The chunk's word, 0 at the limit or when the slot is not of this window (any more). */
+ * yet, and of equal chunks only the first since regions_settle. The chunk's word, 0 at the limit or
+ * when the slot is not of this window (any more). */
 MUST_USE uint64_t regions_put(struct regions *r, int64_t window, const struct sealed_parts *parts);
 /* Before locks that others wait for are taken: so that regions_put need not ask the system for
  * memory, if chunks of this window have been sealed already. */
 void regions_prepare(struct regions *r, int64_t window);
 /* The sealed chunk of a word. */
 const struct sealed *regions_at(uint64_t word);
-/* Count a sealed chunk as dead, and the column of its times with its last user; their bytes go with
- * the region. Nothing happens when it did already.
+/* The word is given up: count its chunk as dead with the last word of it, and the column of times
+ * with the last chunk of that; their bytes go with the region. Nothing happens when it did already.
  */
 void regions_delete(struct regions *r, uint32_t slot, uint64_t word);
 

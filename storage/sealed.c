@@ -16,7 +16,8 @@ _Static_assert(REGION_REF_BITS <= COLUMN_BYTES * 8, "a column's name fits");
 uint32_t sealed_bytes_for(uint32_t values_size)
 {
     uint8_t size[VARINT_BYTES_MAX];
-    return COLUMN_BYTES + (uint32_t)varint_encode(size, values_size) + values_size;
+    return (uint32_t)offsetof(struct sealed, bytes) + COLUMN_BYTES +
+           (uint32_t)varint_encode(size, values_size) + values_size;
 }
 
 void sealed_write(struct sealed *s, uint64_t column, const struct sealed_parts *parts)
@@ -24,6 +25,7 @@ void sealed_write(struct sealed *s, uint64_t column, const struct sealed_parts *
     uint8_t size[VARINT_BYTES_MAX];
     uint8_t *at = s->bytes;
     size_t n = varint_encode(size, parts->values_size);
+    s->users = 0;
     for (uint32_t i = 0; i < COLUMN_BYTES; i++)
         *at++ = (uint8_t)(column >> 8 * i);
     memcpy(at, size, n);
@@ -54,7 +56,7 @@ struct sealed_parts sealed_parts(const struct sealed *s)
 uint32_t sealed_bytes(const struct sealed *s)
 {
     struct sealed_parts parts = sealed_parts(s);
-    return (uint32_t)(parts.values - s->bytes) + parts.values_size;
+    return (uint32_t)(parts.values - (const uint8_t *)s) + parts.values_size;
 }
 
 uint32_t sealed_sample_count(const struct sealed *s)

@@ -1,16 +1,17 @@
 /*
  * sealed - a chunk that has come to rest: its values in its window's region, and its times in a
- * column that all chunks of the region with the same times share.
+ * column that all chunks of the region with the same times share. Series with the same times and
+ * the same values share the chunk itself.
  *
- *     chunk:    | column: 40 | size: varint | values (encoding/values.h) |
+ *     chunk:    | users: 8 | column: 40 | size: varint | values (encoding/values.h) |
  *     column:   | users: 32 | size: 32 | times (encoding/times.h) |
  *
  * `column` is the region's name for the column (alloc/region.h). No pointers, no capacity, nothing
- * to append to. A sample that comes late gets an open chunk over the sealed one
- * (chunk_create_over), until both are sealed again as one.
+ * to append to. A sample that comes late gets
+ * an open chunk over the sealed one (chunk_create_over), until both are sealed again as one.
  *
- * Threads: never changes, but for the users of a column, which are the region's; any thread that is
- * in the epoch reads it without a lock.
+ * Threads: never changes, but for the users, which are the region's; any thread that is in the
+ * epoch reads it without a lock.
  */
 #ifndef HEARTH_STORAGE_SEALED_H
 #define HEARTH_STORAGE_SEALED_H
@@ -21,8 +22,12 @@
 #include "storage/export.h"
 
 struct sealed {
+    uint8_t users;    /* words; under the lock of the regions */
     uint8_t bytes[1]; /* and more */
 };
+
+/* So many or more: nobody counts any longer, and the chunk goes with its region. */
+enum { SEALED_USERS_MAX = UINT8_MAX };
 
 struct sealed_times {
     uint32_t users; /* chunks; under the lock of the regions */
@@ -45,7 +50,7 @@ static inline uint32_t sealed_times_bytes(const struct sealed_times *t)
 
 /* Bytes of the chunk's object for values of so many bytes. */
 uint32_t sealed_bytes_for(uint32_t values_size);
-/* Fill an object of that size. */
+/* Fill an object of that size; it has no users yet. */
 void sealed_write(struct sealed *s, uint64_t column, const struct sealed_parts *parts);
 
 uint32_t sealed_bytes(const struct sealed *s);

@@ -252,8 +252,7 @@ static struct held present(const struct shard *sh, const struct series *s, uint3
 
 void shard_put(struct shard *sh, struct series *s, uint32_t slot, uint64_t word)
 {
-    shard_catch_up(sh,
-                   slot); /* before looking: what goes from now on is counted off the next time */
+    shard_catch_up(sh, slot); /* before looking: what goes later is counted off the next time */
     struct held old = present(sh, s, slot);
     struct held new = held_of(sh, slot, word);
     if (!held_any(&new)) word = 0; /* its region has gone since it came there */
@@ -267,7 +266,8 @@ void shard_put(struct shard *sh, struct series *s, uint32_t slot, uint64_t word)
     if (held_any(&old) && !same_window) counter_add(&sh->counters.chunks_expired, 1);
     series_set_word(s, slot, word);
     uint64_t dead = held_sealed_word(&old);
-    if (dead && dead != held_sealed_word(&new)) regions_delete(sh->common->regions, slot, dead);
+    bool stays = new.open &&chunk_base(new.open) == dead;
+    if (dead && !stays) regions_delete(sh->common->regions, slot, dead);
     if (old.open) epoch_retire(sh->common->epoch, EPOCH_CHUNK, &old.open->retired);
 }
 

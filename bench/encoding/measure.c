@@ -6,15 +6,21 @@
  * FILE, little-endian: "HSER", u32 count of series, then per series u32 bytes of labels, the
  * labels, u32 count of samples, and per sample i64 ms and the 64 bits of the double.
  *
+ * What is left at the end of a series, less than half a chunk, is left out: in storage windows cut
+ * all series, and none into so short a piece.
+ *
  * Encodings: Prometheus' XOR in chunks of 120 samples and in one chunk, the open one, and the
- * sealed one in scalar code and in what this CPU has. Each is timed in turn, several rounds, and
- * the least CPU time of a round counts. Everything is decoded and compared bit for bit first.
+ * sealed one in scalar code and in what this CPU has. Sealed chunks with the same times and values
+ * are stored once. "in a region" is what storage makes of them: heads, and objects of whole words.
+ * Each is timed in turn, several rounds, and the least CPU time of a round counts. Everything is
+ * decoded and compared bit for bit first.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "alloc/region.h"
 #include "base/bits.h"
 #include "base/endian.h"
 #include "base/hash.h"
@@ -22,6 +28,7 @@
 #include "encoding/open_codec.h"
 #include "encoding/times.h"
 #include "encoding/values.h"
+#include "storage/sealed.h"
 #include "storage/xor_codec.h"
 
 enum { ROUNDS = 7, PROMETHEUS_CHUNK = 120, SAMPLE_BYTES_MAX = 24, REFERENCE_BYTES = 4 };
@@ -82,7 +89,7 @@ static void cut_series(struct data *d, const uint8_t *at, uint32_t count, uint32
         t_ms[kept] = (int64_t)get_le64(at + (size_t)i * 16);
         v[kept] = bits_to_double(get_le64(at + (size_t)i * 16 + 8));
     }
-    for (uint32_t i = 0; i < kept; i += chunk_samples)
+    for (uint32_t i = 0; i < kept && kept - i >= chunk_samples / 2; i += chunk_samples)
         add_chunk(d, t_ms + i, v + i, kept - i < chunk_samples ? kept - i : chunk_samples);
 }
 
@@ -191,15 +198,15 @@ static void open_read(struct work *w, const struct chunk_data *c)
     if (open_decode(c->bytes, c->size, &count, w->t_ms, w->v, &state)) die("open_decode");
 }
 
-static void sealed_read_values(struct work *w, const struct chunk_data *c)
+static void sealed_decode_values(struct work *w, const struct chunk_data *c)
 {
     if (values_decode(c->bytes, c->size, w->v, c->count)) die("values_decode");
 }
 
-static void sealed_read(struct work *w, const struct chunk_data *c)
+static void sealed_decode(struct work *w, const struct chunk_data *c)
 {
     if (times_decode(c->times, c->times_size, w->t_ms, c->count)) die("times_decode");
-    sealed_read_values(w, c);
+    sealed_decode_values(w, c);
 }
 
 typedef void step(struct work *, const struct chunk_data *);
@@ -264,7 +271,7 @@ static struct data bit_streams(const struct data *d, struct work *w, step *encod
     return out;
 }
 
-/* The column of an earlier chunk with the same bytes; NULL: there is none. A chunk looks at those
+/* An earlier chunk with the same column of times; NULL: there is none. A chunk looks at those
  * before it, newest first: series of one scrape stand together. */
 static const struct chunk_data *find_times(const struct data *d, size_t before, const struct buf *b)
 {
@@ -275,12 +282,32 @@ static const struct chunk_data *find_times(const struct data *d, size_t before, 
     return NULL;
 }
 
+/* Whether an earlier chunk is the same; times that are equal are one column. */
+static bool is_there(const struct data *d, size_t before)
+{
+    const struct chunk_data *this = &d->chunks[before];
+    for (size_t i = before; i-- > 0;) {
+        const struct chunk_data *c = &d->chunks[i];
+        if (c->times == this->times && c->size == this->size &&
+            memcmp(c->bytes, this->bytes, c->size) == 0)
+            return true;
+    }
+    return false;
+}
+
+static uint64_t object_bytes(uint64_t bytes)
+{
+    return bits_align_up(bytes, REGION_ALIGNMENT);
+}
+
 static struct data sealed_chunks(const struct data *d, struct work *w, struct row *row)
 {
     struct data out = *d;
     uint64_t bytes = 0;
     uint64_t times_bytes = 0;
+    uint64_t region_bytes = 0;
     uint64_t columns = 0;
+    uint64_t stored = 0;
     out.chunks = malloc(d->chunk_count * sizeof(*out.chunks));
     if (!out.chunks) die("no memory");
     for (size_t i = 0; i < d->chunk_count; i++) {
@@ -289,23 +316,29 @@ static struct data sealed_chunks(const struct data *d, struct work *w, struct ro
         sealed_chunk(w, c);
         c->bytes = copy(w->buf.data, w->buf.size);
         c->size = w->buf.size;
-        bytes += c->size;
         sealed_times(w, c);
         const struct chunk_data *same = find_times(&out, i, &w->times);
         c->times_size = w->times.size;
         c->times = same ? same->times : copy(w->times.data, w->times.size);
-        times_bytes += REFERENCE_BYTES;
         if (!same) {
             times_bytes += c->times_size;
+            region_bytes += object_bytes(sizeof(struct sealed_times) + c->times_size);
             columns++;
         }
-        sealed_read(w, c);
+        if (!same || !is_there(&out, i)) {
+            times_bytes += REFERENCE_BYTES;
+            bytes += c->size;
+            region_bytes += object_bytes(sealed_bytes_for((uint32_t)c->size));
+            stored++;
+        }
+        sealed_decode(w, c);
         check_same(w, c);
     }
     row->bytes = (double)(bytes + times_bytes) / (double)d->samples;
-    printf("sealed: %.4f of values, %.4f of times in %" PRIu64 " columns and references of %d\n",
-           (double)bytes / (double)d->samples, (double)times_bytes / (double)d->samples, columns,
-           REFERENCE_BYTES);
+    printf("sealed: %.4f of values in %" PRIu64 " distinct chunks, %.4f of times in %" PRIu64
+           " columns and references of %d; in a region %.4f\n",
+           (double)bytes / (double)d->samples, stored, (double)times_bytes / (double)d->samples,
+           columns, REFERENCE_BYTES, (double)region_bytes / (double)d->samples);
     return out;
 }
 
@@ -364,11 +397,11 @@ static void measure(const struct data *d, struct work *w)
         timed(sealed_times, w, d, &times_ns);
         timed(xor_read, w, &xors, &x.decode_ns);
         timed(open_read, w, &opens, &open.decode_ns);
-        timed(sealed_read, w, &sealed, &best.decode_ns);
-        timed(sealed_read_values, w, &sealed, &best_values.decode_ns);
+        timed(sealed_decode, w, &sealed, &best.decode_ns);
+        timed(sealed_decode_values, w, &sealed, &best_values.decode_ns);
         block_choose(&block_scalar);
-        timed(sealed_read, w, &sealed, &scalar.decode_ns);
-        timed(sealed_read_values, w, &sealed, &scalar_values.decode_ns);
+        timed(sealed_decode, w, &sealed, &scalar.decode_ns);
+        timed(sealed_decode_values, w, &sealed, &scalar_values.decode_ns);
         block_choose(NULL);
     }
     printf("%-28s %8s %8s %8s %8s\n", "", "bytes", "enc ns", "dec ns", "of XOR");

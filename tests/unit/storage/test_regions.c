@@ -42,9 +42,17 @@ static const uint8_t values[SIZE] = {[SIZE - 1] = 7};
 static const struct sealed_parts parts = {
     .times = times, .times_size = sizeof(times), .values = values, .values_size = SIZE};
 
+/* No two have the same values. */
 static uint64_t seal(int64_t window)
 {
-    uint64_t word = regions_put(&r, window, &parts);
+    static uint64_t serial;
+    uint8_t bytes[SIZE];
+    struct sealed_parts other = parts;
+    memcpy(bytes, values, SIZE);
+    serial++;
+    memcpy(bytes, &serial, sizeof(serial));
+    other.values = bytes;
+    uint64_t word = regions_put(&r, window, &other);
     ck_assert(word && ring_word_is_sealed(word));
     return word;
 }

@@ -1,11 +1,8 @@
-/* time_columns - linear probing; what is removed is closed up, so that no tombstones are left. */
-#include "storage/time_columns.h"
+/* ref_table - linear probing; what is removed is closed up, so that no tombstones are left. */
+#include "storage/ref_table.h"
 
-#include <string.h>
-
+#include "alloc/heap.h"
 #include "alloc/region.h"
-#include "base/assert.h"
-#include "base/hash.h"
 
 enum { HASH_BITS = 64 - REGION_REF_BITS, CAPACITY_FIRST = 16 };
 
@@ -20,37 +17,31 @@ static uint64_t reference_of(uint64_t entry)
 }
 
 /* Where the search for an entry starts. */
-static uint32_t home_of(const struct time_columns *t, uint64_t entry)
+static uint32_t home_of(const struct ref_table *t, uint64_t entry)
 {
     return (uint32_t)(entry & ((UINT64_C(1) << HASH_BITS) - 1)) & (t->capacity - 1);
 }
 
-static uint32_t next_of(const struct time_columns *t, uint32_t at)
+static uint32_t next_of(const struct ref_table *t, uint32_t at)
 {
     return (at + 1) & (t->capacity - 1);
 }
 
-uint64_t time_columns_hash(const struct sealed_parts *parts)
-{
-    return hash_bytes(parts->times, parts->times_size, 0);
-}
-
-uint64_t time_columns_find(const struct time_columns *t, uint64_t hash,
-                           const struct sealed_parts *parts)
+uint64_t ref_table_next(const struct ref_table *t, uint64_t hash, uint32_t *cursor)
 {
     if (t->count == 0) return REGION_NONE;
-    for (uint32_t at = home_of(t, entry_of(hash, 0)); t->entries[at]; at = next_of(t, at)) {
+    uint64_t wanted = entry_of(hash, 0);
+    uint32_t at = *cursor == REF_TABLE_START ? home_of(t, wanted) : next_of(t, *cursor);
+    for (; t->entries[at]; at = next_of(t, at)) {
         uint64_t reference = reference_of(t->entries[at]);
         if (t->entries[at] != entry_of(hash, reference)) continue;
-        const struct sealed_times *times = region_at(reference);
-        if (times->size == parts->times_size &&
-            memcmp(times->bytes, parts->times, times->size) == 0)
-            return reference;
+        *cursor = at;
+        return reference;
     }
     return REGION_NONE;
 }
 
-static void put(struct time_columns *t, uint64_t entry)
+static void put(struct ref_table *t, uint64_t entry)
 {
     uint32_t at = home_of(t, entry);
     while (t->entries[at])
@@ -58,9 +49,9 @@ static void put(struct time_columns *t, uint64_t entry)
     t->entries[at] = entry;
 }
 
-static bool grow(struct time_columns *t)
+static bool grow(struct ref_table *t)
 {
-    struct time_columns old = *t;
+    struct ref_table old = *t;
     t->capacity = old.capacity ? old.capacity * 2 : CAPACITY_FIRST;
     t->entries = heap_calloc(t->capacity, sizeof(*t->entries), HEAP_CHUNKS);
     if (!t->entries) {
@@ -73,7 +64,7 @@ static bool grow(struct time_columns *t)
     return true;
 }
 
-bool time_columns_add(struct time_columns *t, uint64_t hash, uint64_t reference)
+bool ref_table_add(struct ref_table *t, uint64_t hash, uint64_t reference)
 {
     if ((t->count + 1) * UINT64_C(2) > t->capacity && !grow(t)) return false;
     put(t, entry_of(hash, reference));
@@ -81,12 +72,13 @@ bool time_columns_add(struct time_columns *t, uint64_t hash, uint64_t reference)
     return true;
 }
 
-void time_columns_remove(struct time_columns *t, uint64_t hash, uint64_t reference)
+bool ref_table_remove(struct ref_table *t, uint64_t hash, uint64_t reference)
 {
+    if (t->count == 0) return false;
     uint64_t entry = entry_of(hash, reference);
     uint32_t hole = home_of(t, entry);
     while (t->entries[hole] != entry) {
-        ASSERT(t->entries[hole]);
+        if (!t->entries[hole]) return false;
         hole = next_of(t, hole);
     }
     t->entries[hole] = 0;
@@ -99,10 +91,11 @@ void time_columns_remove(struct time_columns *t, uint64_t hash, uint64_t referen
         t->entries[at] = 0;
         hole = at;
     }
+    return true;
 }
 
-void time_columns_release(struct time_columns *t)
+void ref_table_release(struct ref_table *t)
 {
     heap_free(t->entries, t->capacity * sizeof(*t->entries), HEAP_CHUNKS);
-    *t = (struct time_columns){0};
+    *t = (struct ref_table){0};
 }
