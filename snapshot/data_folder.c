@@ -278,6 +278,9 @@ enum status data_folder_open(struct data_folder *folder, const char *path, struc
         data_folder_subfolder(folder, kinds[i], &sub);
         st = folder_prepare(sub.text, err);
         if (st == OK) st = remove_temporaries(folder, kinds[i], a, err);
+        /* What is found here counts as published: its name must not go with the power, because what
+         * it stands for will be deleted. The last process may have ended before it saw to that. */
+        if (st == OK) st = folder_sync(sub.text, err);
     }
     if (st == OK) st = identity_read(folder, a, err);
     if (st == OK) st = folder_sync(folder->path, err);

@@ -1,7 +1,8 @@
 /* data_folder: which names are ours. Lock and identity: test_durability.c, test_recover.c. */
 #include "snapshot/data_folder.h"
 
-#include "tests/unit/suite.h"
+#include "tests/unit/snapshot/faults.h"
+#include "tests/unit/snapshot/world.h"
 
 START_TEST(only_exact_names_are_ours)
 {
@@ -32,4 +33,34 @@ START_TEST(only_exact_names_are_ours)
 }
 END_TEST
 
-SUITE(data_folder, only_exact_names_are_ours)
+static char synced_folders[512];
+
+static int note_folder_syncs(enum fault_op op, const char *path)
+{
+    if (op == FAULT_FOLDER_SYNC) {
+        strncat(synced_folders, strrchr(path, '/'), 64);
+        strncat(synced_folders, " ", 2);
+    }
+    return 0;
+}
+
+/* A manifest that was renamed by a process that then ended: the next one goes by it and deletes
+ * what it replaces, so its name has to be stable before. */
+START_TEST(names_that_are_found_are_made_stable)
+{
+    struct world w;
+    world_init(&w);
+    world_open(&w);
+    world_close(&w);
+    synced_folders[0] = '\0';
+    faults_set(note_folder_syncs);
+    world_open(&w);
+    faults_set(NULL);
+    ck_assert_ptr_nonnull(strstr(synced_folders, "/wal "));
+    ck_assert_ptr_nonnull(strstr(synced_folders, "/windows "));
+    ck_assert_ptr_nonnull(strstr(synced_folders, "/manifests "));
+    world_release(&w);
+}
+END_TEST
+
+SUITE(data_folder, only_exact_names_are_ours, names_that_are_found_are_made_stable)
