@@ -6,6 +6,8 @@
 #include <stdio.h>
 
 #include "alloc/memstats.h"
+#include "base/clock.h"
+#include "server/forecast.h"
 #include "server/hearth.h"
 #include "server/metrics.h"
 
@@ -202,6 +204,42 @@ static void write_budget(const struct hearth *h, const struct metric_sink *sink,
     metric_rows(sink, rows, ARRAY_COUNT(rows));
 }
 
+static double per(double bytes, uint64_t count)
+{
+    return count ? bytes / (double)count : 0;
+}
+
+/* What a series and a sample take, and what all of them will. */
+static void write_forecast(const struct hearth *h, const struct metric_sink *sink,
+                           const struct memstats *s)
+{
+    struct window_bytes windows[STORAGE_WINDOWS_MAX];
+    struct storage_stats stored;
+    storage_stats_read(h->storage, &stored);
+    uint64_t idle = s->heap_idle - s->heap_released;
+    uint64_t used = heap_used_bytes();
+    const struct forecast_input in = {.windows = windows,
+                                      .count = storage_window_bytes(h->storage, windows),
+                                      .used_bytes = used > idle ? used - idle : 0,
+                                      .now_ms = clock_wall_ms(),
+                                      .chunk_ms = h->config.chunk_ms,
+                                      .retained = (uint32_t)h->config.windows};
+    uint64_t series =
+        s->tag_bytes[HEAP_SERIES] + s->tag_bytes[HEAP_LABELS] + s->tag_bytes[HEAP_INDEX];
+    const struct metric_row rows[] = {
+        {"hearth_memory_series_bytes", METRIC_GAUGE,
+         "Bytes of a series on average: its record, labels and places in the index.",
+         per((double)series, stored.series)},
+        {"hearth_memory_sample_bytes", METRIC_GAUGE, "Bytes of a sample on average.",
+         per((double)stored.chunk_bytes, stored.samples)},
+        {"hearth_memory_forecast_bytes", METRIC_GAUGE,
+         "Memory counted against the limit when all windows are full, if the series stay what they "
+         "are; 0: not known yet.",
+         (double)forecast_bytes(&in)},
+    };
+    metric_rows(sink, rows, ARRAY_COUNT(rows));
+}
+
 void metrics_collect_memory(const struct hearth *h, const struct metric_sink *sink)
 {
     struct memstats stats;
@@ -215,4 +253,5 @@ void metrics_collect_memory(const struct hearth *h, const struct metric_sink *si
     write_windows(h, sink);
     write_owners(h, sink, &stats);
     write_budget(h, sink, &stats);
+    write_forecast(h, sink, &stats);
 }
