@@ -9,6 +9,9 @@ in a request, "backlog" some more, --backlog in a request; CPU is read when the 
 Then queries, one connection, repeated for up to --query-seconds each; then a
 restart, timed until a query sees the newest sample again. A ratio is peer / Hearth: above 1, Hearth
 is better.
+
+With --keep FOLDER bodies and results stay there, so that a run can be done in portions (--only Hearth,
+then --only Prometheus ...); the tables have all that were measured so far.
 """
 import argparse
 import json
@@ -121,12 +124,17 @@ class Scale:
 
 
 def encode(args, scale, folder):
+    """Make the bodies, if they are not there yet; when their data starts."""
+    start = folder / "start_ms"
+    if start.exists():
+        return int(start.read_text())
     start_ms = int(time.time() * 1000) - (scale.all_samples + 1) * STEP_MS - STEP_MS
     plan = [f"series={scale.series}", f"samples={scale.all_samples}", f"start={start_ms}", f"step={STEP_MS}"]
     for name, first, count, backlog in (("create", 0, 1, 1), ("steady", 1, scale.samples - 1, 1),
                                         ("backlog", scale.samples, scale.backlog_samples, scale.backlog)):
         subprocess.run([args.loadgen, "encode", folder / name, *plan, f"first={first}", f"count={count}",
                         f"backlog={backlog}"], check=True, stdout=subprocess.DEVNULL)
+    start.write_text(str(start_ms))
     return start_ms
 
 
@@ -232,6 +240,22 @@ def machine():
     return f"{os.cpu_count()} x {model}, {os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB, Linux {platform.release()}"
 
 
+def run_scale(args, classes, scale, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    start_ms = encode(args, scale, folder)
+    results = folder / "results.json"
+    measured = json.loads(results.read_text()) if results.exists() else {}
+    for cls in classes:
+        if args.only and cls.name not in args.only:
+            continue
+        print(f"{scale.name}: {cls.name} ...", file=sys.stderr, flush=True)
+        measured[cls.name] = run_server(args, cls, scale, folder, start_ms, folder)
+        results.write_text(json.dumps(measured))
+    rows = {cls.name: measured[cls.name][0] for cls in classes if cls.name in measured}
+    if rows:
+        print_tables(scale, rows, {name: measured[name][1] for name in rows}, print)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hearth", help="the server's binary; without it only the peers run")
@@ -240,6 +264,8 @@ def main():
     parser.add_argument("--backlog", type=int, default=12, help="samples of a series in one request, in the phase of that name")
     parser.add_argument("--query-seconds", type=float, default=1.0)
     parser.add_argument("--quiet-seconds", type=float, default=10.0)
+    parser.add_argument("--keep", metavar="FOLDER", help="of bodies and results, for runs in portions")
+    parser.add_argument("--only", nargs="+", help="names of servers; with --keep")
     args = parser.parse_args()
     classes = servers.peers()
     if args.hearth:
@@ -247,15 +273,8 @@ def main():
         classes.insert(0, servers.Hearth)
     print(f"Machine: {machine()}; load average {os.getloadavg()[0]:.2f} at the start.")
     for text in args.scale:
-        scale = Scale(text, args.backlog)
         with tempfile.TemporaryDirectory(prefix="hearth-bench-") as temporary:
-            folder = pathlib.Path(temporary)
-            start_ms = encode(args, scale, folder)
-            rows, found = {}, {}
-            for cls in classes:
-                print(f"{scale.name}: {cls.name} ...", file=sys.stderr, flush=True)
-                rows[cls.name], found[cls.name] = run_server(args, cls, scale, folder, start_ms, folder)
-            print_tables(scale, rows, found, print)
+            run_scale(args, classes, Scale(text, args.backlog), pathlib.Path(args.keep or temporary) / text)
 
 
 if __name__ == "__main__":

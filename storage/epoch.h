@@ -43,8 +43,7 @@ enum epoch_kind {
     EPOCH_CHUNK,
     EPOCH_SERIES,
     EPOCH_SYMBOL,
-    EPOCH_SYMBOL_SLOTS, /* of a table of them */
-    EPOCH_SEGMENT,      /* of a directory */
+    EPOCH_SEGMENT, /* of a directory */
     EPOCH_KIND_COUNT
 };
 /* May retire other things in turn. */
