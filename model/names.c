@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#define HIGH_BITS UINT64_C(0x8080808080808080)
+
 enum { RUNE_MAX = 0x10FFFF, SURROGATE_FIRST = 0xD800, SURROGATE_LAST = 0xDFFF };
 
 /* How long the sequence that starts here is, and which second bytes it allows; 0: not a start. */
@@ -40,18 +42,36 @@ size_t name_character_size(const char *text, size_t size)
     return length;
 }
 
+static uint64_t load64(const char *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
+/* By words, the last of which overlaps the one before. */
+static bool is_ascii(struct str text)
+{
+    uint64_t bits = 0;
+    if (text.size >= sizeof(bits)) {
+        for (size_t i = 0; i + sizeof(bits) <= text.size; i += sizeof(bits))
+            bits |= load64(text.data + i);
+        bits |= load64(text.data + text.size - sizeof(bits));
+    } else {
+        for (size_t i = 0; i < text.size; i++)
+            bits |= (uint8_t)text.data[i];
+    }
+    return (bits & HIGH_BITS) == 0;
+}
+
 bool name_is_utf8(struct str text)
 {
-    const uint64_t high_bits = UINT64_C(0x8080808080808080);
+    if (is_ascii(text)) return true;
     size_t i = 0;
     while (i < text.size) {
-        uint64_t word;
-        if (text.size - i >= sizeof(word)) {
-            memcpy(&word, text.data + i, sizeof(word));
-            if ((word & high_bits) == 0) {
-                i += sizeof(word);
-                continue;
-            }
+        if (text.size - i >= sizeof(uint64_t) && (load64(text.data + i) & HIGH_BITS) == 0) {
+            i += sizeof(uint64_t);
+            continue;
         }
         size_t length = name_character_size(text.data + i, text.size - i);
         if (length == 0) return false;

@@ -19,6 +19,7 @@ enum status appender_begin(struct storage *db, struct arena *a, struct appender 
     app->db = db;
     app->arena = a;
     app->pin = epoch_enter(&db->epoch);
+    resolver_init(&app->resolver, &db->symbols, a);
     *out = app;
     return OK;
 }
@@ -34,12 +35,24 @@ struct series *appender_expect(struct appender *app, struct str message, size_t 
     return app->due;
 }
 
+/* New series come in runs, and looking for one that is not there is a fifth of what making it
+ * takes; commit looks anyway, when memory has been asked for ahead. So in a run only some are
+ * looked for, to see its end. */
+static bool leave_to_commit(const struct appender *app)
+{
+    enum { RUN_MIN = 8, LOOKS_APART = 8 };
+    return app->newcomer_run >= RUN_MIN && app->newcomer_run % LOOKS_APART != 0;
+}
+
 struct series *appender_find(struct appender *app, struct labels labels)
 {
-    uint64_t hash = labels_hash(labels);
-    struct shard *sh = storage_shard(app->db, hash);
+    struct resolved set;
+    if (leave_to_commit(app)) return NULL;
+    /* What the arena refuses now it will refuse again when the labels are added. */
+    if (!resolve(&app->resolver, labels, &set) || !set.complete) return NULL;
+    struct shard *sh = storage_shard(app->db, set.hash);
     rwlock_read_lock(&sh->lock);
-    struct series *s = shard_find(sh, hash, labels);
+    struct series *s = shard_find(sh, &set);
     rwlock_read_unlock(&sh->lock);
     return s;
 }
@@ -71,10 +84,43 @@ enum status appender_add_to(struct appender *app, struct series *s, const struct
                                            .count = count,
                                            .shard = s->id & (app->db->shard_count - 1)},
                            err);
+    app->newcomer_run = 0;
     if (st || s == app->due) return st;
     app->surprised |= app->staged.count > 1;
     expect_after(&app->expect, app->db, s);
     return OK;
+}
+
+/* A flood of series that are all refused must not make and drop symbols. */
+static bool may_create(const struct appender *app)
+{
+    const struct storage *db = app->db;
+    if (app->refuses_new_series) return false;
+    return !db->max_series ||
+           atomic_load_explicit(&db->series_live, memory_order_relaxed) < db->max_series;
+}
+
+struct newcomer *newcomer_create(struct appender *app, struct labels labels)
+{
+    struct newcomer *newcomer = arena_alloc(app->arena, sizeof(*newcomer));
+    if (!newcomer || !resolve(&app->resolver, labels, &newcomer->set)) return NULL;
+    struct symbol **symbols = newcomer->set.symbols;
+    newcomer->refers = may_create(app) && symbols_acquire(&app->db->symbols, labels, symbols);
+    if (!resolved_keep(&newcomer->set, app->arena)) {
+        if (newcomer->refers) symbols_drop(&app->db->symbols, symbols, labels.count);
+        return NULL;
+    }
+    newcomer->next = app->newcomers;
+    app->newcomers = newcomer;
+    return newcomer;
+}
+
+void newcomers_release(struct appender *app)
+{
+    for (struct newcomer *n = app->newcomers; n; n = n->next) {
+        if (n->refers) symbols_drop(&app->db->symbols, n->set.symbols, n->set.labels.count);
+        n->refers = false;
+    }
 }
 
 enum status appender_add(struct appender *app, struct labels labels, const struct sample *samples,
@@ -83,27 +129,29 @@ enum status appender_add(struct appender *app, struct labels labels, const struc
     if (labels.count > SERIES_LABELS_MAX)
         return error_set(err, ERR_TOO_LARGE, "series with %zu labels, at most %d are allowed",
                          labels.count, SERIES_LABELS_MAX);
-    struct newcomer *newcomer = arena_alloc(app->arena, sizeof(*newcomer));
+    struct newcomer *newcomer = newcomer_create(app, labels);
     if (!newcomer) return arena_error(app->arena, err);
-    *newcomer = (struct newcomer){.labels = labels, .hash = labels_hash(labels)};
+    app->newcomer_run++;
     app->surprised = true;
     app->expect.count = 0; /* what follows a series without an id is not known */
     return stage(app,
                  (struct staged){.newcomer = newcomer,
                                  .samples = samples,
                                  .count = count,
-                                 .shard = storage_shard(app->db, newcomer->hash)->number},
+                                 .shard = storage_shard(app->db, newcomer->set.hash)->number},
                  err);
 }
 
 enum status appender_commit(struct appender *app, struct append_result *result, struct error *err)
 {
     enum status st = commit(app, result, err);
+    newcomers_release(app);
     epoch_leave(&app->pin);
     return st;
 }
 
 void appender_abort(struct appender *app)
 {
-    epoch_leave(&app->pin); /* nothing was done yet, and the arena is the caller's */
+    newcomers_release(app);
+    epoch_leave(&app->pin);
 }

@@ -65,7 +65,8 @@ MUST_USE enum status appender_add(struct appender *app, struct labels labels,
  * compared, more labels may follow. NULL: ask appender_find. */
 struct series *appender_expect(struct appender *app, struct str message, size_t *label_bytes);
 /* The series with these labels, which may be in disorder or not even legal: NULL then, or when
- * there is none. */
+ * there is none. In a run of new series not each is looked for: NULL, and commit finds it if it is
+ * there. */
 struct series *appender_find(struct appender *app, struct labels labels);
 /* Stage samples of a series that was found since appender_begin. As appender_add. */
 MUST_USE enum status appender_add_to(struct appender *app, struct series *s,

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 
 /* So many series ahead of the one at work its parts are fetched. */
-enum { AHEAD_SERIES = 24, AHEAD_CHUNK = 16, AHEAD_END = 8 };
+enum { AHEAD_NEWCOMER = 48, AHEAD_SERIES = 24, AHEAD_CHUNK = 16, AHEAD_END = 8 };
 
 /* A hold of a lock ends behind the series that makes it HOLD_NS, as far as somebody looks: after so
  * many series, and after each that took longer than appending does. */
@@ -48,10 +48,11 @@ static void refuse(struct commit *c, const struct staged *staged, const struct s
     result->refused[reason]++;
     c->refused[reason]++;
     if (result->example_count == APPEND_EXAMPLES) return;
-    result->examples[result->example_count++] = (struct append_refusal){
-        .reason = reason,
-        .labels = staged->newcomer ? staged->newcomer->labels : copy_labels(c->app, staged->series),
-        .sample = *sample};
+    result->examples[result->example_count++] =
+        (struct append_refusal){.reason = reason,
+                                .labels = staged->newcomer ? staged->newcomer->set.labels
+                                                           : copy_labels(c->app, staged->series),
+                                .sample = *sample};
 }
 
 /* Whether the clock lets the sample in; the refusal is counted. */
@@ -92,8 +93,20 @@ static bool settle(struct commit *c, const struct staged *staged, const struct s
     }
 }
 
+/* A series of the newcomer's symbols, which are tried for once more if it has none. NULL at the
+ * memory limit. */
+static struct series *create_of(struct storage *db, struct shard *sh, struct newcomer *newcomer)
+{
+    struct resolved *set = &newcomer->set;
+    if (!newcomer->refers)
+        newcomer->refers = symbols_acquire(&db->symbols, set->labels, set->symbols);
+    struct series *s = newcomer->refers ? shard_create_series(sh, set) : NULL;
+    if (s) newcomer->refers = false;
+    return s;
+}
+
 /* Make the series of a staged entry. NULL, and *why every sample of it is to be refused. */
-static struct series *create(struct commit *c, struct shard *sh, const struct newcomer *newcomer,
+static struct series *create(struct commit *c, struct shard *sh, struct newcomer *newcomer,
                              enum sample_refusal *why)
 {
     struct storage *db = c->app->db;
@@ -104,7 +117,7 @@ static struct series *create(struct commit *c, struct shard *sh, const struct ne
     if (db->max_series && live >= db->max_series) {
         *why = REFUSED_MAX_SERIES;
     } else {
-        s = shard_create_series(sh, newcomer->hash, newcomer->labels);
+        s = create_of(db, sh, newcomer);
         *why = REFUSED_NO_MEMORY;
     }
     if (!s) atomic_fetch_sub_explicit(&db->series_live, 1, memory_order_relaxed);
@@ -115,14 +128,11 @@ static struct series *create(struct commit *c, struct shard *sh, const struct ne
 static enum status resurrect(struct appender *app, struct staged *staged, struct error *err)
 {
     const struct series *gone = staged->series;
-    struct newcomer *newcomer = arena_alloc(app->arena, sizeof(*newcomer));
-    if (!newcomer) return arena_error(app->arena, err);
-    newcomer->labels = copy_labels(app, gone);
-    if (newcomer->labels.count < gone->label_count) return arena_error(app->arena, err);
-    newcomer->hash = labels_hash(newcomer->labels);
-    staged->newcomer = newcomer;
+    struct labels labels = copy_labels(app, gone);
+    if (labels.count < gone->label_count) return arena_error(app->arena, err);
     staged->series = NULL;
-    return OK;
+    staged->newcomer = newcomer_create(app, labels);
+    return staged->newcomer ? OK : arena_error(app->arena, err);
 }
 
 /* Samples that memory accepted, in the order given. As long as all of them are, they are the
@@ -156,8 +166,8 @@ static enum status apply_samples(struct commit *c, struct shard *sh, struct stag
         const struct sample *sample = &staged->samples[i];
         if (!in_bounds(c, staged, sample)) continue;
         if (!staged->series && why == REFUSED_REASON_COUNT) {
-            const struct newcomer *newcomer = staged->newcomer;
-            staged->series = shard_find(sh, newcomer->hash, newcomer->labels);
+            struct newcomer *newcomer = staged->newcomer;
+            staged->series = shard_find(sh, &newcomer->set);
             if (!staged->series) staged->series = create(c, sh, newcomer, &why);
         }
         struct series *s = staged->series;
@@ -248,8 +258,9 @@ static void fetch_ahead(const struct commit *c, const struct shard *sh, const ui
         if (staged->series)
             __builtin_prefetch(staged->series);
         else
-            shard_prefetch(sh, staged->newcomer->hash);
+            shard_prefetch(sh, staged->newcomer->set.hash);
     }
+    if (end - at > AHEAD_NEWCOMER) __builtin_prefetch(items[at[AHEAD_NEWCOMER]].newcomer);
     const struct chunk *chunk;
     if (end - at > AHEAD_CHUNK &&
         (chunk = shard_run_chunk(&c->run, items[at[AHEAD_CHUNK]].series)) != NULL)

@@ -43,7 +43,8 @@ enum epoch_kind {
     EPOCH_CHUNK,
     EPOCH_SERIES,
     EPOCH_SYMBOL,
-    EPOCH_SEGMENT, /* of a directory */
+    EPOCH_SYMBOL_SLOTS, /* of a table of them */
+    EPOCH_SEGMENT,      /* of a directory */
     EPOCH_KIND_COUNT
 };
 /* May retire other things in turn. */

@@ -7,7 +7,7 @@
 #include "base/assert.h"
 
 enum {
-    WORD_BITS = 64,
+    WORD_BITS = ID_CONTAINER_WORD_BITS,
     ARRAY_MAX = 4096, /* more take 8 KiB, as bits never do */
 };
 
@@ -217,14 +217,10 @@ bool id_container_add(struct id_container **at, uint16_t low)
     DEBUG_ASSERT(!id_container_contains(*at, low));
     if (!reserve(at, low)) return false;
     struct id_container *c = *at;
-    if (c->is_bits) {
-        c->words[low / WORD_BITS] |= bit_of(low);
-    } else {
-        uint32_t place = array_search(c, low);
-        memmove(&array_of(c)[place + 1], &array_of(c)[place],
-                (c->count - place) * sizeof(uint16_t));
-        array_of(c)[place] = low;
-    }
+    if (id_container_put(c, low)) return true;
+    uint32_t place = array_search(c, low);
+    memmove(&array_of(c)[place + 1], &array_of(c)[place], (c->count - place) * sizeof(uint16_t));
+    array_of(c)[place] = low;
     c->count++;
     return true;
 }

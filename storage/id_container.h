@@ -22,7 +22,7 @@
 
 #include "base/compiler.h"
 
-enum { ID_CONTAINER_WORDS = 1024 };
+enum { ID_CONTAINER_WORDS = 1024, ID_CONTAINER_WORD_BITS = 64 };
 
 struct id_container {
     uint16_t key;
@@ -38,6 +38,21 @@ void id_container_destroy(struct id_container *c);
 
 /* Add a number that is not in it; false at the memory limit. */
 MUST_USE bool id_container_add(struct id_container **at, uint16_t low);
+/* The same when there is room in the form it has: among bits, or at the end of an array. false: ask
+ * id_container_add. */
+static inline bool id_container_put(struct id_container *c, uint16_t low)
+{
+    if (c->is_bits) {
+        if (low / ID_CONTAINER_WORD_BITS >= c->capacity) return false;
+        c->words[low / ID_CONTAINER_WORD_BITS] |= UINT64_C(1) << low % ID_CONTAINER_WORD_BITS;
+    } else {
+        uint16_t *ids = (uint16_t *)c->words;
+        if (c->count == c->capacity || ids[c->count - 1] > low) return false;
+        ids[c->count] = low;
+    }
+    c->count++;
+    return true;
+}
 /* Remove a number that is in it; with the last one it is destroyed and *at is NULL. */
 void id_container_remove(struct id_container **at, uint16_t low);
 

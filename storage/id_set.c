@@ -155,8 +155,22 @@ static bool add_to_containers(struct id_set *s, uint32_t id)
     return true;
 }
 
+/* New series have the highest ids, so it is nearly always the last container that gets one. */
+static bool append(const struct id_set *s, uint32_t id)
+{
+    struct id_container *last = NULL;
+    if (form_of(s) == FORM_CONTAINER) {
+        last = address_of(s);
+    } else if (form_of(s) == FORM_LIST) {
+        const struct container_list *list = address_of(s);
+        last = list->items[list->count - 1];
+    }
+    return last && last->key == key_of(id) && id_container_put(last, (uint16_t)id);
+}
+
 bool id_set_add(struct id_set *s, uint32_t id)
 {
+    if (LIKELY(append(s, id))) return true;
     if (form_of(s) == FORM_EMPTY) {
         s->word = (uint64_t)id << ONE_SHIFT | FORM_ONE;
         return true;

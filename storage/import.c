@@ -77,7 +77,7 @@ static enum status merge_chunks(const struct held *there, const struct chunk *mo
 /* An image and what is made of it. */
 struct incoming {
     const struct chunk_image *image;
-    uint64_t hash;
+    struct resolved set;       /* its labels */
     struct sealed_parts parts; /* of a closed window */
     struct chunk *fresh;       /* of an open one */
 };
@@ -90,6 +90,7 @@ struct import {
     struct sealer sealer; /* its arena has all that is made of images */
     struct image_times times;
     struct columns scratch;
+    struct resolver resolver; /* of a group, as is the stay in the epoch */
 };
 
 /* The window has closed: nothing will be appended, as far as the clock knows. */
@@ -182,7 +183,9 @@ static enum status make_ready(struct import *im, struct incoming *in, struct err
     if (!st) st = check_labels(in->image->labels, err);
     if (!st && in->image->encoding == CHUNK_XOR) st = convert(im, in, err);
     if (st) return st;
-    in->hash = labels_hash(in->image->labels);
+    if (!resolve(&im->resolver, in->image->labels, &in->set) ||
+        !resolved_keep(&in->set, &im->sealer.arena))
+        return arena_error(&im->sealer.arena, err);
     return is_closed(im, in->image->window) ? make_sealed(im, in, err) : make_open(im, in, err);
 }
 
@@ -233,15 +236,25 @@ static enum status place_chunk(struct import *im, struct incoming *in, struct sh
     return OK;
 }
 
+/* NULL at the memory limit. */
+static struct series *create(struct import *im, struct incoming *in, struct shard *sh)
+{
+    struct symbols *symbols = &im->db->symbols;
+    if (!symbols_acquire(symbols, in->set.labels, in->set.symbols)) return NULL;
+    struct series *s = shard_create_series(sh, &in->set);
+    if (!s) symbols_drop(symbols, in->set.symbols, in->set.labels.count);
+    return s;
+}
+
 static enum status place(struct import *im, struct incoming *in, struct shard *sh,
                          struct error *err)
 {
     const struct chunk_image *image = in->image;
     enum status st = check_window(im, image->window, err); /* as it is now: a sweep may have been */
     if (st) return st;
-    struct series *s = shard_find(sh, in->hash, image->labels);
+    struct series *s = shard_find(sh, &in->set);
     if (!s) {
-        s = shard_create_series(sh, in->hash, image->labels);
+        s = create(im, in, sh);
         if (!s) return error_set(err, ERR_NO_MEMORY, "no memory for a series");
         atomic_fetch_add_explicit(&im->db->series_live, 1, memory_order_relaxed);
     }
@@ -257,15 +270,15 @@ static enum status place(struct import *im, struct incoming *in, struct shard *s
 static enum status place_run(struct import *im, struct incoming *in, size_t count, size_t *placed,
                              struct error *err)
 {
-    struct shard *sh = storage_shard(im->db, in[0].hash);
+    struct shard *sh = storage_shard(im->db, in[0].set.hash);
     enum status st = OK;
     size_t run = 1;
-    while (run < count && storage_shard(im->db, in[run].hash) == sh)
+    while (run < count && storage_shard(im->db, in[run].set.hash) == sh)
         run++;
     rwlock_write_lock(&sh->lock);
     im->bounds = storage_bounds(im->db);
     for (size_t i = 0; i < run; i++)
-        shard_prefetch(sh, in[i].hash);
+        shard_prefetch(sh, in[i].set.hash);
     for (size_t i = 0; !st && i < run; i++) {
         st = place(im, &in[i], sh, err);
         if (!st) (*placed)++;
@@ -288,6 +301,8 @@ static enum status import_group(struct import *im, const struct chunk_image *ima
     im->bounds = storage_bounds(im->db);
     im->open_from = expiry_bounds(im->db).current_window;
     im->scratch = (struct columns){.arena = &im->sealer.arena};
+    resolver_init(&im->resolver, &im->db->symbols, &im->sealer.arena);
+    struct epoch_pin pin = epoch_enter(&im->db->epoch);
     for (; !unready && ready < count; ready += !unready) {
         in[ready] = (struct incoming){.image = &images[ready]};
         unready = make_ready(im, &in[ready], &why);
@@ -296,6 +311,7 @@ static enum status import_group(struct import *im, const struct chunk_image *ima
     *placed = 0;
     while (!st && *placed < ready)
         st = place_run(im, in + *placed, ready - *placed, placed, err);
+    epoch_leave(&pin);
     for (size_t i = *placed; i < ready; i++)
         chunk_destroy(in[i].fresh);
     arena_rewind(&im->sealer.arena, mark);

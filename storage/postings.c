@@ -60,8 +60,11 @@ static void entry_remove(struct postings *p, const struct postings_entry *entry)
     }
 }
 
-static bool add_one(struct postings *p, const struct symbol *symbol, uint32_t id)
+/* recent: a guess where the entry is. */
+static bool add_one(struct postings *p, const struct symbol *symbol, uint32_t id, uint32_t *recent)
 {
+    if (*recent < p->capacity && p->entries[*recent].symbol == symbol)
+        return id_set_add(&p->entries[*recent].ids, id);
     if ((uint64_t)(p->count + 1) * 4 > (uint64_t)p->capacity * 3 &&
         !table_resize(p, p->capacity ? p->capacity * 2 : TABLE_CAPACITY_MIN))
         return false;
@@ -71,13 +74,14 @@ static bool add_one(struct postings *p, const struct symbol *symbol, uint32_t id
         entry->symbol = symbol;
         p->count++;
     }
+    *recent = (uint32_t)(entry - p->entries);
     return true;
 }
 
 bool postings_add(struct postings *p, struct symbol *const *symbols, size_t count, uint32_t id)
 {
     for (size_t i = 0; i < count; i++) {
-        if (add_one(p, symbols[i], id)) continue;
+        if (add_one(p, symbols[i], id, &p->recent[i % POSTINGS_RECENT])) continue;
         postings_remove(p, symbols, i, id);
         return false;
     }

@@ -17,10 +17,15 @@ struct postings_entry {
     struct id_set ids;
 };
 
+enum { POSTINGS_RECENT = 16 };
+
 struct postings {
     struct postings_entry *entries; /* heap, HEAP_INDEX */
     uint32_t capacity;              /* 0 or a power of two */
     uint32_t count;
+    /* Where the entries of the last series were, by place of the label: the next one shares most.
+     */
+    uint32_t recent[POSTINGS_RECENT];
 };
 
 void postings_release(struct postings *p);

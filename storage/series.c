@@ -8,20 +8,16 @@ static size_t bytes_of(uint32_t slots, size_t labels)
     return sizeof(struct series) + slots * sizeof(uint64_t) + labels * sizeof(struct symbol *);
 }
 
-struct series *series_create(struct symbols *symbols, struct labels labels, uint32_t hash,
-                             uint32_t slots)
+struct series *series_create(const struct resolved *set, uint32_t slots)
 {
-    size_t bytes = bytes_of(slots, labels.count);
-    DEBUG_ASSERT(labels.count <= SERIES_LABELS_MAX);
-    struct series *s = heap_calloc(1, bytes, HEAP_SERIES);
+    size_t count = set->labels.count;
+    DEBUG_ASSERT(count <= SERIES_LABELS_MAX);
+    struct series *s = heap_calloc(1, bytes_of(slots, count), HEAP_SERIES);
     if (!s) return NULL;
-    s->hash = hash;
-    s->label_count = (uint16_t)labels.count;
+    s->hash = (uint32_t)set->hash;
+    s->label_count = (uint16_t)count;
     s->slots = (uint8_t)slots;
-    if (!symbols_acquire(symbols, labels, series_symbols(s))) {
-        heap_free(s, bytes, HEAP_SERIES);
-        return NULL;
-    }
+    if (count) memcpy(series_symbols(s), set->symbols, count * sizeof(*set->symbols));
     return s;
 }
 
@@ -35,13 +31,16 @@ void series_destroy(struct series *s)
     heap_free(s, series_bytes(s), HEAP_SERIES);
 }
 
-bool series_has_labels(const struct series *s, struct labels labels)
+bool series_has_labels(const struct series *s, const struct resolved *set)
 {
     struct symbol *const *symbols = series_symbols(s);
-    if (s->label_count != labels.count) return false;
-    for (size_t i = 0; i < labels.count; i++) {
-        if (!str_equal(symbol_text(symbols[i]), labels.items[i].value)) return false;
-        if (!str_equal(symbol_text(symbols[i]->name), labels.items[i].name)) return false;
+    const struct label *labels = set->labels.items;
+    if (s->label_count != set->labels.count) return false;
+    for (size_t i = 0; i < s->label_count; i++) {
+        if (symbols[i] == set->symbols[i]) continue;
+        /* Perhaps it was not there yet, or its last series went and a new one came since. */
+        if (!str_equal(symbol_text(symbols[i]), labels[i].value)) return false;
+        if (!str_equal(symbol_text(symbols[i]->name), labels[i].name)) return false;
     }
     return true;
 }

@@ -15,7 +15,7 @@
 #define HEARTH_STORAGE_SERIES_H
 
 #include "storage/regions.h"
-#include "storage/symbols.h"
+#include "storage/resolve.h"
 
 enum { SERIES_LABELS_MAX = UINT16_MAX };
 
@@ -23,7 +23,7 @@ struct series {
     struct epoch_node retired; /* first: destroyed through it */
     uint64_t birth;            /* running number of creation, over all shards */
     uint32_t id;
-    uint32_t hash;               /* lower half of labels_hash */
+    uint32_t hash;               /* lower half of the hash of the labels (storage/resolve.h) */
     _Atomic uint32_t defined_in; /* the journal's (storage/journal.h) */
     uint16_t label_count;
     uint8_t slots;
@@ -59,16 +59,16 @@ static inline struct held series_hold(const struct series *s, const struct regio
     }
 }
 
-/* An empty ring; the labels' symbols are acquired. NULL at the limit, nothing acquired. */
-MUST_USE struct series *series_create(struct symbols *symbols, struct labels labels, uint32_t hash,
-                                      uint32_t slots);
+/* An empty ring; the references to the set's symbols become the series'. NULL at the limit, they
+ * stay the caller's. */
+MUST_USE struct series *series_create(const struct resolved *set, uint32_t slots);
 /* Free a series; its chunks and symbols have been given back. */
 void series_destroy(struct series *s);
 
 /* Of the record, without chunks and symbols. */
 size_t series_bytes(const struct series *s);
 
-bool series_has_labels(const struct series *s, struct labels labels);
+bool series_has_labels(const struct series *s, const struct resolved *set);
 
 /* How many bytes at the start of the message are the series' labels, one after the other in the
  * form of model/label_bytes.h; 0: others, or none. More labels may follow. */

@@ -65,25 +65,26 @@ void shard_release(struct shard *sh)
     rwlock_release(&sh->lock);
 }
 
-struct series *shard_find(const struct shard *sh, uint64_t hash, struct labels labels)
+struct series *shard_find(const struct shard *sh, const struct resolved *set)
 {
+    uint32_t hash = (uint32_t)set->hash;
     uint32_t cursor = SERIES_MAP_NONE;
     uint32_t local;
-    while ((local = series_map_next(&sh->map, (uint32_t)hash, &cursor)) != SERIES_MAP_NONE) {
+    while ((local = series_map_next(&sh->map, hash, &cursor)) != SERIES_MAP_NONE) {
         struct series *s = directory_get(&sh->directory, local);
-        if (series_has_labels(s, labels)) return s;
+        if (series_has_labels(s, set)) return s;
     }
     return NULL;
 }
 
-struct series *shard_create_series(struct shard *sh, uint64_t hash, struct labels labels)
+struct series *shard_create_series(struct shard *sh, const struct resolved *set)
 {
     struct shard_common *common = sh->common;
     if (!directory_reserve(&sh->directory) || !series_map_reserve(&sh->map)) return NULL;
-    struct series *s = series_create(common->symbols, labels, (uint32_t)hash, common->grid->slots);
+    struct series *s = series_create(set, common->grid->slots);
     if (!s) return NULL;
     uint32_t local = directory_peek(&sh->directory);
-    if (!id_set_add(&sh->all, local)) goto drop_symbols;
+    if (!id_set_add(&sh->all, local)) goto drop_series;
     if (!postings_add(&sh->postings, series_symbols(s), s->label_count, local)) goto drop_all;
 
     /* Born after its symbols: a query that has seen this number finds them listed. */
@@ -97,8 +98,7 @@ struct series *shard_create_series(struct shard *sh, uint64_t hash, struct label
 
 drop_all:
     id_set_remove(&sh->all, local);
-drop_symbols:
-    symbols_drop(common->symbols, series_symbols(s), s->label_count);
+drop_series:
     series_destroy(s);
     return NULL;
 }

@@ -82,16 +82,17 @@ MUST_USE bool shard_init(struct shard *sh, struct shard_common *common, uint32_t
 /* Nobody uses it any more: frees series and chunks (not symbols), retired ones aside. */
 void shard_release(struct shard *sh);
 
-/* NULL when there is none. hash is labels_hash(labels). */
-struct series *shard_find(const struct shard *sh, uint64_t hash, struct labels labels);
+/* NULL when there is none. */
+struct series *shard_find(const struct shard *sh, const struct resolved *set);
 /* Ask for the memory that shard_find will look at first. */
 static inline void shard_prefetch(const struct shard *sh, uint64_t hash)
 {
     series_map_prefetch(&sh->map, (uint32_t)hash);
 }
-/* A new series with an empty ring; the caller gives it a chunk or forgets it before it unlocks.
+/* A new series with an empty ring; the caller gives it a chunk or forgets it before it unlocks. The
+ * references to the set's symbols become the series'.
  * NULL at the memory limit (or when ids ran out), nothing changed. */
-MUST_USE struct series *shard_create_series(struct shard *sh, uint64_t hash, struct labels labels);
+MUST_USE struct series *shard_create_series(struct shard *sh, const struct resolved *set);
 /* Out of every index, retired. Its ring is empty. */
 void shard_forget_series(struct shard *sh, struct series *s);
 /* For the epoch: free a retired series, and its id for reuse. Takes the lock. */

@@ -27,10 +27,8 @@ static uint64_t symbols_spare(struct symbols *s)
 {
     uint64_t bytes = 0;
     rwlock_read_lock(&s->lock);
-    for (size_t i = 0; i < SYMBOL_TABLES; i++) {
-        const struct symbol_table *t = &s->tables[i];
-        bytes += unused(t->capacity, t->count, sizeof(*t->items) + sizeof(*t->hashes));
-    }
+    for (size_t i = 0; i < SYMBOL_TABLES; i++)
+        bytes += symbol_table_spare(&s->tables[i]);
     bytes += unused(s->family_capacity, s->family_count, sizeof(*s->families));
     for (uint32_t i = 0; i < s->family_count; i++)
         bytes += unused(s->families[i].capacity, s->families[i].count, sizeof(struct symbol *));

@@ -11,17 +11,19 @@
 #include "storage/expect.h"
 #include "storage/state.h"
 
-/* A series that nobody has found. */
+/* A label set that nobody has found a series of; on the arena. Its symbols are there before the
+ * shard is locked. */
 struct newcomer {
-    struct labels labels;
-    uint64_t hash;
+    struct resolved set;
+    struct newcomer *next; /* in the appender */
+    bool refers; /* to its symbols; a series that is made of it takes the references over */
 };
 
 /* Samples of a series, or a piece of many. */
 enum { STAGED_SAMPLES_MAX = 32 };
 struct staged {
-    struct series *series;           /* NULL before its newcomer is in the store */
-    const struct newcomer *newcomer; /* NULL: the series was found */
+    struct series *series;     /* NULL before its newcomer is in the store */
+    struct newcomer *newcomer; /* NULL: the series was found */
     const struct sample *samples;
     size_t count;
     uint32_t shard;
@@ -33,9 +35,18 @@ struct appender {
     struct epoch_pin pin;
     struct staged_list VEC_OF(struct staged) staged;
     struct expect expect;
-    struct series *due; /* the answer of the last appender_expect */
+    struct resolver resolver;
+    struct series *due;         /* the answer of the last appender_expect */
+    struct newcomer *newcomers; /* all of them */
+    uint32_t newcomer_run;      /* of the last series so many were not found */
     bool refuses_new_series;
     bool surprised; /* the order was not the expected one, behind the first series */
 };
+
+/* The labels live until commit. It refers to its symbols, unless new series are refused or memory
+ * is. NULL: the arena refuses. */
+MUST_USE struct newcomer *newcomer_create(struct appender *app, struct labels labels);
+/* The references that no series has taken over. */
+void newcomers_release(struct appender *app);
 
 #endif

@@ -76,8 +76,11 @@ static void destroy_region(void *self, struct epoch_node *node)
 }
 
 static epoch_destroy *const destroy_functions[EPOCH_KIND_COUNT] = {
-    [EPOCH_REGION] = destroy_region,   [EPOCH_CHUNK] = destroy_chunk,
-    [EPOCH_SERIES] = destroy_series,   [EPOCH_SYMBOL] = symbols_destroy_retired,
+    [EPOCH_REGION] = destroy_region,
+    [EPOCH_CHUNK] = destroy_chunk,
+    [EPOCH_SERIES] = destroy_series,
+    [EPOCH_SYMBOL] = symbols_destroy_retired,
+    [EPOCH_SYMBOL_SLOTS] = symbol_table_destroy_retired,
     [EPOCH_SEGMENT] = destroy_segment,
 };
 

@@ -4,102 +4,12 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "base/bits.h"
-#include "base/hash.h"
 
-enum { TABLE_CAPACITY_MIN = 16, LIST_CAPACITY_MIN = 2 };
+enum { LIST_CAPACITY_MIN = 2 };
 
-/* The same text under different names hashes differently; a name's own parent is NULL. */
-static uint32_t text_hash(const struct symbol *name, struct str text)
-{
-    return (uint32_t)hash_bytes(text.data, text.size, name ? name->hash : 0);
-}
-
-/* Upper bits choose the table, lower ones the place in it. */
 static struct symbol_table *table_of(struct symbols *s, uint32_t hash)
 {
-    return &s->tables[hash >> 26];
-}
-
-static size_t table_bytes(uint32_t capacity)
-{
-    return capacity * (sizeof(struct symbol *) + sizeof(uint32_t));
-}
-
-static bool table_resize(struct symbol_table *t, uint32_t capacity)
-{
-    struct symbol **items = heap_calloc(1, table_bytes(capacity), HEAP_LABELS);
-    if (!items) return false;
-    uint32_t *hashes = (uint32_t *)(items + capacity);
-    for (uint32_t i = 0; i < t->capacity; i++) {
-        if (!t->items[i]) continue;
-        uint32_t at = t->hashes[i] & (capacity - 1);
-        while (items[at])
-            at = (at + 1) & (capacity - 1);
-        items[at] = t->items[i];
-        hashes[at] = t->hashes[i];
-    }
-    heap_free(t->items, table_bytes(t->capacity), HEAP_LABELS);
-    t->items = items;
-    t->hashes = hashes;
-    t->capacity = capacity;
-    return true;
-}
-
-/* Room for one more at a load of 3/4 at most. */
-static bool table_reserve(struct symbol_table *t)
-{
-    if ((t->count + 1) * 4 <= t->capacity * 3) return true;
-    return table_resize(t, t->capacity ? t->capacity * 2 : TABLE_CAPACITY_MIN);
-}
-
-static struct symbol *table_find(const struct symbol_table *t, const struct symbol *name,
-                                 struct str text, uint32_t hash)
-{
-    if (t->capacity == 0) return NULL;
-    uint32_t mask = t->capacity - 1;
-    for (uint32_t at = hash & mask; t->items[at]; at = (at + 1) & mask) {
-        struct symbol *item = t->items[at];
-        if (t->hashes[at] == hash && item->name == name && str_equal(symbol_text(item), text))
-            return item;
-    }
-    return NULL;
-}
-
-static void table_insert(struct symbol_table *t, struct symbol *item)
-{
-    uint32_t mask = t->capacity - 1;
-    uint32_t at = item->hash & mask;
-    while (t->items[at])
-        at = (at + 1) & mask;
-    t->items[at] = item;
-    t->hashes[at] = item->hash;
-    t->count++;
-}
-
-/* Close the gap: every later entry of the run that may move towards its home does (Knuth, 6.4 R).
- */
-static void table_remove(struct symbol_table *t, const struct symbol *item)
-{
-    uint32_t mask = t->capacity - 1;
-    uint32_t gap = item->hash & mask;
-    while (t->items[gap] != item)
-        gap = (gap + 1) & mask;
-    for (uint32_t at = (gap + 1) & mask; t->items[at]; at = (at + 1) & mask) {
-        uint32_t from_home = (at - t->hashes[at]) & mask;
-        if (from_home < ((at - gap) & mask)) continue;
-        t->items[gap] = t->items[at];
-        t->hashes[gap] = t->hashes[at];
-        gap = at;
-    }
-    t->items[gap] = NULL;
-    t->count--;
-    if (t->count == 0) {
-        heap_free(t->items, table_bytes(t->capacity), HEAP_LABELS);
-        *t = (struct symbol_table){0};
-    } else if (t->capacity > TABLE_CAPACITY_MIN && t->count < t->capacity / 4) {
-        (void)table_resize(t, t->capacity / 2); /* refused: it stays large, and works */
-    }
+    return &s->tables[hash >> SYMBOL_TABLE_SHIFT];
 }
 
 /* Grow *items to hold count + 1 elements. */
@@ -198,7 +108,7 @@ static struct symbol *symbol_create(struct symbols *s, struct symbol *name, stru
                                     uint32_t hash)
 {
     struct symbol_table *t = table_of(s, hash);
-    if (!table_reserve(t)) return NULL;
+    if (!symbol_table_reserve(t, s->epoch)) return NULL;
     if (name ? !family_reserve(&s->families[name->position]) : !family_list_reserve(s)) return NULL;
     struct label label = {.name = name ? symbol_text(name) : (struct str){0}, .value = text};
     size_t head = name ? label_bytes_head(label) : 0;
@@ -211,8 +121,8 @@ static struct symbol *symbol_create(struct symbols *s, struct symbol *name, stru
         label_bytes_put(label, item->bytes);
     else if (text.size)
         memcpy(item->bytes, text.data, text.size);
-    table_insert(t, item);
     list_add(s, item);
+    symbol_table_insert(t, item);
     gauge_add(&s->symbol_count, 1);
     gauge_add(&s->text_bytes, (int64_t)text.size);
     return item;
@@ -222,13 +132,13 @@ static struct symbol *symbol_create(struct symbols *s, struct symbol *name, stru
 static void symbol_forget(struct symbols *s, struct symbol *item)
 {
     struct symbol *name = item->name;
-    table_remove(table_of(s, item->hash), item);
+    symbol_table_remove(table_of(s, item->hash), item, s->epoch);
     list_remove(s, item);
     gauge_add(&s->symbol_count, -1);
     gauge_add(&s->text_bytes, -(int64_t)item->size);
     epoch_retire(s->epoch, EPOCH_SYMBOL, &item->retired);
     if (name && atomic_fetch_sub_explicit(&name->refs, 1, memory_order_relaxed) == 1) {
-        table_remove(table_of(s, name->hash), name);
+        symbol_table_remove(table_of(s, name->hash), name, s->epoch);
         list_remove(s, name);
         gauge_add(&s->symbol_count, -1);
         gauge_add(&s->text_bytes, -(int64_t)name->size);
@@ -238,21 +148,45 @@ static void symbol_forget(struct symbols *s, struct symbol *item)
 
 static struct symbol *find_locked(struct symbols *s, struct symbol *name, struct str text)
 {
-    uint32_t hash = text_hash(name, text);
-    return table_find(table_of(s, hash), name, text, hash);
+    return symbols_peek(s, name, text, symbol_hash(name ? name->hash : 0, text));
+}
+
+/* One more reference, unless there is none any more. */
+static bool refer(struct symbol *item)
+{
+    uint32_t refs = atomic_load_explicit(&item->refs, memory_order_relaxed);
+    while (refs > 0) {
+        if (atomic_compare_exchange_weak_explicit(&item->refs, &refs, refs + 1,
+                                                  memory_order_relaxed, memory_order_relaxed))
+            return true;
+    }
+    return false;
+}
+
+/* One reference less, unless it is the last one. */
+static bool drop_unless_last(struct symbol *item)
+{
+    uint32_t refs = atomic_load_explicit(&item->refs, memory_order_relaxed);
+    DEBUG_ASSERT(refs > 0);
+    while (refs > 1) {
+        if (atomic_compare_exchange_weak_explicit(&item->refs, &refs, refs - 1,
+                                                  memory_order_relaxed, memory_order_relaxed))
+            return true;
+    }
+    return false;
 }
 
 /* The value symbol of a label, with one more reference. */
 static struct symbol *acquire_locked(struct symbols *s, struct label label)
 {
-    uint32_t hash = text_hash(NULL, label.name);
-    struct symbol *name = table_find(table_of(s, hash), NULL, label.name, hash);
+    uint32_t hash = symbol_hash(0, label.name);
+    struct symbol *name = symbols_peek(s, NULL, label.name, hash);
     bool name_is_new = !name;
     if (!name) name = symbol_create(s, NULL, label.name, hash);
     if (!name) return NULL;
 
-    hash = text_hash(name, label.value);
-    struct symbol *value = table_find(table_of(s, hash), name, label.value, hash);
+    hash = symbol_hash(name->hash, label.value);
+    struct symbol *value = symbols_peek(s, name, label.value, hash);
     if (!value) value = symbol_create(s, name, label.value, hash);
     if (value) {
         atomic_fetch_add_explicit(&value->refs, 1, memory_order_relaxed);
@@ -262,33 +196,49 @@ static struct symbol *acquire_locked(struct symbols *s, struct label label)
     return value;
 }
 
-static void drop_locked(struct symbols *s, struct symbol *const *items, size_t count)
+static void drop_locked(struct symbols *s, struct symbol *item)
 {
-    for (size_t i = 0; i < count; i++) {
-        uint32_t before = atomic_fetch_sub_explicit(&items[i]->refs, 1, memory_order_relaxed);
-        DEBUG_ASSERT(before > 0);
-        if (before == 1) symbol_forget(s, items[i]);
-    }
+    uint32_t before = atomic_fetch_sub_explicit(&item->refs, 1, memory_order_relaxed);
+    DEBUG_ASSERT(before > 0);
+    if (before == 1) symbol_forget(s, item);
 }
 
-bool symbols_acquire(struct symbols *s, struct labels set, struct symbol **out)
+/* Those of the set for which there is no reference yet; at the limit, all are given back. */
+static bool acquire_missing(struct symbols *s, struct labels set, struct symbol **items)
 {
-    size_t count = 0;
+    size_t at = 0;
     rwlock_write_lock(&s->lock);
-    for (; count < set.count; count++) {
-        out[count] = acquire_locked(s, set.items[count]);
-        if (!out[count]) break;
+    for (; at < set.count; at++) {
+        if (!items[at]) items[at] = acquire_locked(s, set.items[at]);
+        if (!items[at]) break;
     }
-    if (count < set.count) drop_locked(s, out, count);
+    for (size_t i = 0; at < set.count && i < set.count; i++)
+        if (items[i]) drop_locked(s, items[i]);
     rwlock_write_unlock(&s->lock);
-    return count == set.count;
+    return at == set.count;
+}
+
+bool symbols_acquire(struct symbols *s, struct labels set, struct symbol **items)
+{
+    bool all = true;
+    for (size_t i = 0; i < set.count; i++) {
+        if (items[i] && refer(items[i])) continue;
+        items[i] = NULL;
+        all = false;
+    }
+    return all || acquire_missing(s, set, items);
 }
 
 void symbols_drop(struct symbols *s, struct symbol *const *items, size_t count)
 {
-    rwlock_write_lock(&s->lock);
-    drop_locked(s, items, count);
-    rwlock_write_unlock(&s->lock);
+    bool locked = false;
+    for (size_t i = 0; i < count; i++) {
+        if (drop_unless_last(items[i])) continue;
+        if (!locked) rwlock_write_lock(&s->lock);
+        locked = true;
+        drop_locked(s, items[i]);
+    }
+    if (locked) rwlock_write_unlock(&s->lock);
 }
 
 static void mark_locked(struct symbol *value, int64_t window)
@@ -407,7 +357,7 @@ void symbols_release(struct symbols *s)
     }
     heap_free(s->families, s->family_capacity * sizeof(*s->families), HEAP_LABELS);
     for (size_t i = 0; i < SYMBOL_TABLES; i++)
-        heap_free(s->tables[i].items, table_bytes(s->tables[i].capacity), HEAP_LABELS);
+        symbol_table_release(&s->tables[i]);
     rwlock_release(&s->lock);
 }
 
@@ -419,10 +369,10 @@ void symbols_destroy_retired(void *self, struct epoch_node *node)
 
 static void check_symbol(struct symbols *s, const struct symbol *item)
 {
-    const struct symbol_table *t = table_of(s, item->hash);
+    uint32_t above = item->name ? item->name->hash : 0;
     ASSERT(atomic_load_explicit(&item->refs, memory_order_relaxed) > 0);
-    ASSERT(item->hash == text_hash(item->name, symbol_text(item)));
-    ASSERT(table_find(t, item->name, symbol_text(item), item->hash) == item);
+    ASSERT(item->hash == symbol_hash(above, symbol_text(item)));
+    ASSERT(symbols_peek(s, item->name, symbol_text(item), item->hash) == item);
 }
 
 void symbols_check(struct symbols *s)

@@ -13,18 +13,15 @@
  * Each symbol knows in which windows its series have samples (storage/seen.h), so that listing what
  * there was in a part of the retained time does not touch series either.
  *
- * A value is kept as the bytes of its label in a remote write request, so that series are
- * recognized by them (series_match).
- *
- * Symbols live in open-addressed tables (64 of them by hash, so that growing one is short),
- * families in plain arrays.
+ * Symbols live in tables that are read without a lock (storage/symbol_table.h; 64 of them by hash,
+ * so that growing one is short), families in plain arrays.
  *
  * Invariants, see symbols_check(): every value is in the table and at `position` of its name's
  * family; refs > 0.
  *
- * Threads: one rwlock inside (LOCK_SYMBOLS), taken only for new and forgotten series and by
- * queries. A symbol that was found stays readable until the epoch the finder is in has passed;
- * name, size and bytes never change.
+ * Threads: one rwlock inside (LOCK_SYMBOLS), taken for new and forgotten symbols and by queries.
+ * References to a symbol that somebody else refers to are taken and given back without it; only
+ * under it do they become 0, and from 0 they never come back.
  */
 #ifndef HEARTH_STORAGE_SYMBOLS_H
 #define HEARTH_STORAGE_SYMBOLS_H
@@ -32,38 +29,7 @@
 #include "alloc/arena.h"
 #include "base/counter.h"
 #include "base/lock.h"
-#include "model/label_bytes.h"
-#include "storage/epoch.h"
-#include "storage/seen.h"
-
-struct symbol {
-    struct epoch_node retired; /* first: destroyed through it */
-    struct symbol *name;       /* NULL: this is a label name */
-    _Atomic uint32_t refs;     /* series; of a name: its values. Changed under the lock */
-    uint32_t position;         /* in its family; of a name: in symbols.families. The lock's */
-    uint32_t hash;
-    uint32_t size;    /* of the text */
-    uint32_t text_at; /* in bytes[] */
-    struct seen seen; /* where series that have it have samples; changed under the lock */
-    uint8_t bytes[];  /* of a value: its label (model/label_bytes.h), which ends with the text */
-};
-
-static inline struct str symbol_text(const struct symbol *s)
-{
-    return (struct str){.data = (const char *)s->bytes + s->text_at, .size = s->size};
-}
-
-static inline struct label symbol_label(const struct symbol *value)
-{
-    return (struct label){.name = symbol_text(value->name), .value = symbol_text(value)};
-}
-
-struct symbol_table {
-    struct symbol **items; /* heap; `capacity` pointers, then as many hashes */
-    uint32_t *hashes;
-    uint32_t capacity; /* 0 or a power of two */
-    uint32_t count;
-};
+#include "storage/symbol_table.h"
 
 struct symbol_family {
     struct symbol *name;
@@ -73,7 +39,8 @@ struct symbol_family {
     uint64_t value_bytes; /* sum of the values' sizes */
 };
 
-enum { SYMBOL_TABLES = 64 };
+/* Upper bits of the hash choose the table, lower ones the place in it. */
+enum { SYMBOL_TABLES = 64, SYMBOL_TABLE_SHIFT = 26 };
 
 struct symbols {
     struct rwlock lock; /* guards all below, and refs and position of every symbol */
@@ -93,9 +60,18 @@ void symbols_release(struct symbols *s);
 /* For the epoch: frees one retired symbol. */
 void symbols_destroy_retired(void *self, struct epoch_node *node);
 
-/* The value symbols of a label set, one reference each, in the set's order. false at the memory
- * limit: nothing has changed. */
-MUST_USE bool symbols_acquire(struct symbols *s, struct labels set, struct symbol **out);
+/* The symbol of a name (name NULL), or of a value of a name, by its symbol_hash, without a lock.
+ * The caller is inside the epoch. NULL: there is none, or it is just being moved. */
+static inline struct symbol *symbols_peek(const struct symbols *s, const struct symbol *name,
+                                          struct str text, uint32_t hash)
+{
+    return symbol_table_find(&s->tables[hash >> SYMBOL_TABLE_SHIFT], name, text, hash);
+}
+
+/* Refer once to each value symbol of a label set. items[set.count]: the symbols that the caller has
+ * found since it is inside the epoch, NULL where it has found none; in the end all of them. false
+ * at the memory limit: nobody is referred to. */
+MUST_USE bool symbols_acquire(struct symbols *s, struct labels set, struct symbol **items);
 /* Give the references back; what nobody refers to any more is forgotten and retired. */
 void symbols_drop(struct symbols *s, struct symbol *const *items, size_t count);
 

@@ -27,9 +27,12 @@ COLUMNS = {
               "low_later": "10 s later", "end": "10 s after the last free",
               "purged": "at a low point, when asked"},
     "cost": {"append_ns": "ns per append", "growth_copies": "growth copies",
-             "seal_ns": "ns per chunk sealed", "seal_slice_us": "longest slice of it, us",
-             "seal_slice_cpu_us": "the same, CPU", "expiry_ns": "ns per chunk expired",
-             "expiry_longest_us": "longest expiry, us", "restore_ns": "ns per chunk restored"},
+             "seal_ns": "ns per chunk sealed", "seal_fresh_ns": "into fresh memory",
+             "seal_slice_us": "longest slice, us", "seal_slice_cpu_us": "the same, CPU",
+             "still_us": "longest of as many slices of arithmetic, us",
+             "still_cpu_us": "the same, CPU", "expiry_ns": "ns per chunk expired",
+             "expiry_longest_us": "longest expiry, us", "expiry_longest_cpu_us": "the same, CPU",
+             "restore_ns": "ns per chunk restored"},
 }
 
 

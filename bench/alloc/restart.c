@@ -13,6 +13,9 @@
  * and goes on for 48 hours. The modes are 0: no restart, 1: random, 2: time; with thread=1 another
  * thread, which stays, reads it.
  *
+ * fit=1 moves a chunk into a buffer of exactly its length when its window closes: what other
+ * allocators can do instead of sealing.
+ *
  * regions=1 (ours only) stores as Hearth's storage does: an open chunk is a chain of 128-byte
  * cells, and when its window closes it is copied into the region of the window, whose blocks go to
  * the next one when it expires; a restart makes the same two kinds.
@@ -21,7 +24,10 @@
  * and the fragmentation (inuse - alloc) / inuse in %, and resident bytes, purged as far as the
  * allocator will, per payload byte; "expiry" lines are the same just behind the expiry. The last
  * line is what it cost: CPU per chunk, the longest slice, and by how much more was resident behind
- * an expiry and sealing, unpurged, than before them.
+ * an expiry and sealing, unpurged, than before them. Sealing counts from the first window on that
+ * finds the memory of an expired one; those before it, which touch memory for the first time, are
+ * "fresh". "still" is the machine itself: the longest of as many slices of arithmetic alone, as
+ * long as one of sealing.
  */
 #include <math.h>
 #include <pthread.h>
@@ -39,6 +45,7 @@
 
 enum { WINDOWS = 8, RING = WINDOWS + 1, STEPS = 96, WINDOWS_RUN = 21 };
 enum { RESTART_WINDOW = 8, STEP_OF_RESTART = 48 };
+enum { SLICE = 16 }; /* chunks, in sealing */
 enum { NEVER, RANDOM, TIME };
 
 struct chunk {
@@ -52,17 +59,18 @@ struct chunk {
 struct cost {
     double cpu_s;
     double longest_s;
+    double longest_cpu_s;
     uint64_t items;
 };
 
 static struct chunk *chunks;      /* [window % RING][series] */
 static uint32_t *final_sizes;     /* [series], of the window that is being filled */
 static uint32_t *order, *lengths; /* of the chunks in a restart */
-static unsigned series, regions;
+static unsigned series, regions, fit;
 static uint64_t payload, growth_copies;
 static uint64_t base;
-static struct cost append, seal, expiry, restore;
-static double seal_slice_s, seal_slice_cpu_s; /* the longest */
+static struct cost append, seal, seal_fresh, expiry, restore;
+static struct cost slices, still; /* of sealing */
 static double seal_growth_mb = -1e9;
 
 static struct chunk *chunk_at(unsigned window, unsigned s)
@@ -78,15 +86,18 @@ struct watch {
 
 static struct watch watch_start(void)
 {
-    return (struct watch){.cpu_s = mem_thread_cpu_s(), .s = mem_now_s()};
+    double s = mem_now_s();
+    return (struct watch){.cpu_s = mem_thread_cpu_s(), .s = s};
 }
 
 static void watch_stop(struct watch w, struct cost *cost, uint64_t items)
 {
+    double cpu_s = mem_thread_cpu_s() - w.cpu_s;
     double s = mem_now_s() - w.s;
-    cost->cpu_s += mem_thread_cpu_s() - w.cpu_s;
+    cost->cpu_s += cpu_s;
     cost->items += items;
     if (s > cost->longest_s) cost->longest_s = s;
+    if (cpu_s > cost->longest_cpu_s) cost->longest_cpu_s = cpu_s;
 }
 
 static uint32_t final_size(unsigned window, unsigned s)
@@ -140,6 +151,19 @@ static void grow_buffer(struct chunk *c, uint32_t size)
     resize(c, size);
 }
 
+/* Into buffers without slack. */
+static void move_some(unsigned window, unsigned first, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct chunk *c = chunk_at(window, first + i);
+        void *fitting = mem_alloc(c->size);
+        memcpy(fitting, c->data, c->size);
+        mem_free(c->data, c->capacity);
+        c->data = fitting;
+        c->capacity = c->size;
+    }
+}
+
 #if MEM_HEARTH
 static struct region homes[RING];
 
@@ -163,7 +187,7 @@ static void grow_cells(struct chunk *c, uint32_t size)
 }
 
 /* As storage/seal.c does it: so many chains in lock step. */
-static void seal_some(unsigned window, unsigned first, unsigned count)
+static void gather_some(unsigned window, unsigned first, unsigned count)
 {
     struct cells_copy copies[CELLS_COPIES_MAX];
     struct region *home = &homes[window % RING];
@@ -181,29 +205,16 @@ static void seal_some(unsigned window, unsigned first, unsigned count)
 }
 
 /* As storage/expiry.c does it, before it takes a lock. */
-static void get_ready(struct region *home)
+static void get_ready(unsigned window)
 {
+    struct region *home = &homes[window % RING];
     uint64_t bytes = region_wants_block(home);
     if (bytes) region_put_block(home, region_take_block(bytes));
     sched_yield();
 }
 
-static void seal_window(unsigned window)
+static void trim_region(unsigned window)
 {
-    struct watch w = watch_start();
-    double longest_s = 0;
-    for (unsigned s = 0; s < series; s += CELLS_COPIES_MAX) {
-        get_ready(&homes[window % RING]);
-        double start_s = mem_now_s();
-        double start_cpu_s = mem_thread_cpu_s();
-        seal_some(window, s, series - s < CELLS_COPIES_MAX ? series - s : CELLS_COPIES_MAX);
-        double slice_cpu_s = mem_thread_cpu_s() - start_cpu_s;
-        double slice_s = mem_now_s() - start_s;
-        if (slice_cpu_s > seal_slice_cpu_s) seal_slice_cpu_s = slice_cpu_s;
-        if (slice_s > longest_s) longest_s = slice_s;
-    }
-    watch_stop(w, &seal, series);
-    if (longest_s > seal_slice_s) seal_slice_s = longest_s;
     region_trim(&homes[window % RING]);
 }
 
@@ -229,7 +240,17 @@ static void grow_cells(struct chunk *c, uint32_t size)
     grow_buffer(c, size);
 }
 
-static void seal_window(unsigned window)
+static void gather_some(unsigned window, unsigned first, unsigned count)
+{
+    move_some(window, first, count);
+}
+
+static void get_ready(unsigned window)
+{
+    (void)window;
+}
+
+static void trim_region(unsigned window)
 {
     (void)window;
 }
@@ -250,6 +271,34 @@ static void restore_sealed(struct chunk *c, unsigned window, uint32_t size)
     grow_buffer(c, size);
 }
 #endif
+
+/* Arithmetic that takes about as long as a slice of sealing. */
+static void keep_still(void)
+{
+    static volatile uint64_t sink;
+    uint64_t x = sink;
+    for (unsigned i = 0; i < 12000; i++)
+        x = x * UINT64_C(6364136223846793005) + 1;
+    sink = x;
+}
+
+static void seal_window(unsigned window)
+{
+    struct watch w = watch_start();
+    for (unsigned s = 0; s < series; s += SLICE) {
+        get_ready(window);
+        struct watch slice = watch_start();
+        (regions ? gather_some : move_some)(window, s, series - s < SLICE ? series - s : SLICE);
+        watch_stop(slice, &slices, 1);
+    }
+    watch_stop(w, window + 1 >= WINDOWS ? &seal : &seal_fresh, series);
+    trim_region(window);
+    for (unsigned s = 0; s < series; s += SLICE) {
+        w = watch_start();
+        keep_still();
+        watch_stop(w, &still, 1);
+    }
+}
 
 static void drop_chunks(unsigned window)
 {
@@ -330,10 +379,8 @@ static void *read_again(void *arg)
             restore_one(of, of == reading->window, reading->in_random_order,
                         chunk_at(of, (unsigned)(i % series)), lengths[i]);
     }
-#if MEM_HEARTH
     for (unsigned of = oldest; of < reading->window; of++)
-        region_trim(&homes[of % RING]);
-#endif
+        trim_region(of);
     watch_stop(w, &restore, (uint64_t)WINDOWS * series);
     return NULL;
 }
@@ -414,17 +461,22 @@ static void turn_window(unsigned window)
 {
     uint64_t before = mem_resident().bytes;
     expire(window + 1 - WINDOWS);
-    if (!regions) return;
+    if (!regions && !fit) return;
     seal_window(window);
     double growth_mb = ((double)mem_resident().bytes - (double)before) / (1 << 20);
     if (growth_mb > seal_growth_mb) seal_growth_mb = growth_mb;
 }
 
+static void report_longest(const char *name, const struct cost *cost)
+{
+    printf(" %s_us %.1f %s_cpu_us %.1f", name, cost->longest_s * 1e6, name,
+           cost->longest_cpu_s * 1e6);
+}
+
 static void report_cost(const char *name, const struct cost *cost)
 {
     double items = cost->items ? (double)cost->items : 1;
-    printf(" %s_ns %.2f %s_longest_us %.1f", name, cost->cpu_s * 1e9 / items, name,
-           cost->longest_s * 1e6);
+    printf(" %s_ns %.2f", name, cost->cpu_s * 1e9 / items);
 }
 
 int main(int argc, char **argv)
@@ -433,6 +485,7 @@ int main(int argc, char **argv)
     unsigned mode = mem_option(argc, argv, "mode", NEVER);
     unsigned by_thread = mem_option(argc, argv, "thread", 0);
     regions = mem_option(argc, argv, "regions", 0);
+    fit = mem_option(argc, argv, "fit", 0);
     if (series < 1 || mode > TIME) return 2;
     mem_start();
     chunks = mem_table((size_t)RING * series * sizeof(*chunks));
@@ -455,16 +508,19 @@ int main(int argc, char **argv)
         if (window >= RESTART_WINDOW) report("boundary", (int)window);
         if (window + 1 >= WINDOWS)
             turn_window(window);
-        else if (regions)
+        else if (regions || fit)
             seal_window(window);
         if (window >= RESTART_WINDOW) report("expiry", (int)window);
     }
     printf("cost growth_copies %llu", (unsigned long long)growth_copies);
     report_cost("append", &append);
     report_cost("seal", &seal);
-    printf(" seal_slice_us %.1f seal_slice_cpu_us %.1f seal_growth_mb %.1f", seal_slice_s * 1e6,
-           seal_slice_cpu_s * 1e6, seal_growth_mb);
+    report_cost("seal_fresh", &seal_fresh);
+    report_longest("seal_slice", &slices);
+    report_longest("still", &still);
+    printf(" seal_growth_mb %.1f", seal.items ? seal_growth_mb : 0);
     report_cost("expiry", &expiry);
+    report_longest("expiry_longest", &expiry);
     report_cost("restore", &restore);
     printf("\n");
     return 0;

@@ -34,6 +34,7 @@ class Allocator:
     env: dict = field(default_factory=dict)
     arguments: str = ""
     only: tuple = ()  # experiments; empty: all
+    but: tuple = ()  # variants it has no part in
 
     def path(self):
         found = glob.glob(f"/usr/lib/*/{self.library}") if self.library else [""]
@@ -52,7 +53,8 @@ ALLOCATORS = [
     Allocator("tcmalloc", "libtcmalloc_minimal.so.4"),
     Allocator("hearth"),
     Allocator("hearth, MADV_FREE", arguments="lazily=1", only=("spike",)),
-    Allocator("hearth with regions", arguments="regions=1", only=("restart",)),
+    Allocator("hearth with regions", arguments="regions=1", only=("restart",),
+              but=("never, moved when closed",)),
 ]
 VARIANTS = {
     "speed": {"1 thread": "threads=1", "2 threads": "threads=2"},
@@ -62,6 +64,7 @@ VARIANTS = {
         "never": "mode=0", "random": "mode=1", "time": "mode=2",
         "random, by another thread": "mode=1 thread=1",
         "time, by another thread": "mode=2 thread=1",
+        "never, moved when closed": "mode=0 fit=1",
     },
     "spike": {"1 KB objects": "", "one block": "object=0"},
     "cycle": {
@@ -95,7 +98,7 @@ def measure(allocator, options, experiment, arguments):
 
 def measure_variant(results, options, experiment, variant, arguments):
     chosen = [a for a in ALLOCATORS if a.path() is not None and a.name in options.allocators
-              and (not a.only or experiment in a.only)]
+              and (not a.only or experiment in a.only) and variant not in a.but]
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE.get(experiment, 1)) as pool:
         jobs = {a.name: pool.submit(measure, a, options, experiment, arguments) for a in chosen}
         for name, job in jobs.items():

@@ -228,6 +228,79 @@ START_TEST(one_batch_may_name_a_series_twice_and_many_series)
 }
 END_TEST
 
+/* Labels that no series was made of leave no symbols, whatever the reason. */
+static uint64_t symbols_of(struct store *s)
+{
+    struct storage_stats stats;
+    storage_stats_read(s->db, &stats);
+    return stats.symbols;
+}
+
+START_TEST(what_no_series_was_made_of_leaves_no_symbols)
+{
+    struct store s;
+    struct appender *app;
+    struct append_result result;
+    struct error err;
+    struct sample sample = {STORE_NOW_MS, 1};
+    store_open(&s);
+    struct labels up = store_labels(&s.arena, "__name__", "up", NULL);
+    struct labels down = store_labels(&s.arena, "__name__", "down", NULL);
+    ck_assert_uint_eq(store_append(&s, up, STORE_NOW_MS, 1).stored, 1);
+    uint64_t before = symbols_of(&s);
+    storage_limit_series(s.db, 2);
+
+    /* The limit is reached in the batch, and one series is in it twice. */
+    ck_assert(appender_begin(s.db, &s.arena, &app, &err) == OK);
+    ck_assert(appender_add(app, down, &sample, 1, &err) == OK);
+    ck_assert(appender_add(app, down, &sample, 1, &err) == OK);
+    ck_assert(appender_add(app, up, &sample, 1, &err) == OK);
+    for (int i = 0; i < 10; i++) {
+        const char *name = arena_printf(&s.arena, "more%d", i).data;
+        struct labels more = store_labels(&s.arena, "__name__", name, "only", "here", NULL);
+        ck_assert(appender_add(app, more, &sample, 1, &err) == OK);
+    }
+    ck_assert(appender_commit(app, &result, &err) == OK);
+    ck_assert_uint_eq(result.stored, 1);
+    ck_assert_uint_eq(result.duplicates, 2);
+    ck_assert_uint_eq(result.refused[REFUSED_MAX_SERIES], 10);
+    ck_assert_uint_eq(symbols_of(&s), before + 1);
+    store_close(&s);
+}
+END_TEST
+
+START_TEST(known_series_are_found_behind_a_run_of_new_ones)
+{
+    enum { KNOWN = 30, NEW = 20 };
+    struct store s;
+    struct appender *app;
+    struct append_result result;
+    struct error err;
+    struct sample sample = {STORE_NOW_MS + 1, 1};
+    struct labels sets[NEW + KNOWN];
+    size_t found = 0;
+    store_open(&s);
+    for (size_t i = 0; i < NEW + KNOWN; i++) {
+        sets[i] = store_labels(&s.arena, "__name__", arena_printf(&s.arena, "m%zu", i).data, NULL);
+        if (i >= NEW) store_append(&s, sets[i], STORE_NOW_MS, 1);
+    }
+    ck_assert(appender_begin(s.db, &s.arena, &app, &err) == OK);
+    for (size_t i = 0; i < NEW + KNOWN; i++) {
+        struct series *series = appender_find(app, sets[i]);
+        found += series != NULL;
+        ck_assert((series ? appender_add_to(app, series, &sample, 1, &err)
+                          : appender_add(app, sets[i], &sample, 1, &err)) == OK);
+    }
+    ck_assert(appender_commit(app, &result, &err) == OK);
+    ck_assert_uint_eq(result.stored, NEW + KNOWN);
+    ck_assert_uint_ge(found, KNOWN - 8);
+    struct storage_stats stats;
+    storage_stats_read(s.db, &stats);
+    ck_assert_uint_eq(stats.series, NEW + KNOWN);
+    store_close(&s);
+}
+END_TEST
+
 START_TEST(aborting_leaves_nothing)
 {
     struct store s;
@@ -241,6 +314,7 @@ START_TEST(aborting_leaves_nothing)
     ck_assert(appender_add(app, up, &sample, 1, &err) == OK);
     appender_abort(app);
     ck_assert_uint_eq(store_count(&s, &count), 0);
+    ck_assert_uint_eq(symbols_of(&s), 0);
     store_close(&s);
 }
 END_TEST
@@ -253,4 +327,5 @@ SUITE(appender, an_acknowledged_sample_is_read_back,
       who_wants_no_new_series_gets_none_and_known_ones_go_on,
       the_journal_is_told_accepted_and_duplicate_samples_and_no_others,
       what_the_journal_refuses_is_not_acknowledged_and_can_be_sent_again,
-      one_batch_may_name_a_series_twice_and_many_series, aborting_leaves_nothing)
+      one_batch_may_name_a_series_twice_and_many_series, aborting_leaves_nothing,
+      what_no_series_was_made_of_leaves_no_symbols, known_series_are_found_behind_a_run_of_new_ones)

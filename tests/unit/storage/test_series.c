@@ -6,6 +6,7 @@
 
 static epoch_destroy *const functions[EPOCH_KIND_COUNT] = {
     [EPOCH_SYMBOL] = symbols_destroy_retired,
+    [EPOCH_SYMBOL_SLOTS] = symbol_table_destroy_retired,
 };
 
 enum { SLOTS = 9 };
@@ -33,19 +34,44 @@ static void place_close(struct place *p)
     arena_release(&p->arena);
 }
 
+/* What is known of the labels; the symbols are on the arena. */
+static struct resolved resolved_of(struct place *p, struct labels labels)
+{
+    struct resolver resolver;
+    struct resolved set;
+    resolver_init(&resolver, &p->symbols, &p->arena);
+    ck_assert(resolve(&resolver, labels, &set));
+    return set;
+}
+
+static struct series *create(struct place *p, struct labels labels)
+{
+    struct resolved set = resolved_of(p, labels);
+    ck_assert(symbols_acquire(&p->symbols, labels, set.symbols));
+    struct series *s = series_create(&set, SLOTS);
+    ck_assert_ptr_nonnull(s);
+    return s;
+}
+
+static bool has(struct place *p, const struct series *s, struct labels labels)
+{
+    struct resolved set = resolved_of(p, labels);
+    return series_has_labels(s, &set);
+}
+
 START_TEST(a_series_knows_its_labels_and_no_others)
 {
     struct place p;
     struct label items[4];
     place_open(&p);
     struct labels set = store_labels(&p.arena, "__name__", "up", "job", "node", NULL);
-    struct series *s = series_create(&p.symbols, set, 77, SLOTS);
+    struct series *s = create(&p, set);
     ck_assert_ptr_nonnull(s);
-    ck_assert(series_has_labels(s, set));
+    ck_assert(has(&p, s, set));
     ck_assert(labels_equal(series_labels(s, items), set));
-    ck_assert(!series_has_labels(s, store_labels(&p.arena, "__name__", "up", NULL)));
-    ck_assert(!series_has_labels(s, store_labels(&p.arena, "__name__", "up", "job", "nod", NULL)));
-    ck_assert(!series_has_labels(s, store_labels(&p.arena, "__name__", "up", "jab", "node", NULL)));
+    ck_assert(!has(&p, s, store_labels(&p.arena, "__name__", "up", NULL)));
+    ck_assert(!has(&p, s, store_labels(&p.arena, "__name__", "up", "job", "nod", NULL)));
+    ck_assert(!has(&p, s, store_labels(&p.arena, "__name__", "up", "jab", "node", NULL)));
     const struct symbol *job = symbols_find_name(&p.symbols, STR("job"));
     ck_assert(str_equal(symbol_text(series_find_symbol(s, job)), STR("node")));
     ck_assert_ptr_null(series_find_symbol(s, NULL));
@@ -69,7 +95,7 @@ START_TEST(series_are_ordered_as_their_label_sets)
     };
     struct series *series[ARRAY_COUNT(sets)];
     for (size_t i = 0; i < ARRAY_COUNT(sets); i++) {
-        series[i] = series_create(&p.symbols, sets[i], 0, SLOTS);
+        series[i] = create(&p, sets[i]);
         ck_assert_ptr_nonnull(series[i]);
     }
     for (size_t i = 0; i < ARRAY_COUNT(sets); i++) {
@@ -93,7 +119,7 @@ START_TEST(the_ring_tells_windows_apart)
     const struct window_grid grid = {.chunk_ms = 1000, .windows = SLOTS - 1, .slots = SLOTS};
     place_open(&p);
     ck_assert(regions_init(&r, &grid, p.epoch));
-    struct series *s = series_create(&p.symbols, (struct labels){0}, 0, SLOTS);
+    struct series *s = create(&p, (struct labels){0});
     ck_assert_ptr_nonnull(s);
     ck_assert(series_is_empty(s));
     ck_assert(!series_overlaps(s, &r, INT64_MIN, INT64_MAX));
@@ -113,22 +139,21 @@ START_TEST(the_ring_tells_windows_apart)
 }
 END_TEST
 
-START_TEST(a_refused_allocation_acquires_nothing)
+START_TEST(a_refused_allocation_takes_nothing_over)
 {
     struct place p;
     place_open(&p);
-    struct labels set = store_labels(&p.arena, "__name__", "up", "job", "node", NULL);
-    struct series *s = NULL;
-    for (uint64_t n = 0; !s; n++) {
-        heap_fail_after(n);
-        s = series_create(&p.symbols, set, 0, SLOTS);
-        heap_fail_after(UINT64_MAX);
-        ck_assert_uint_eq(gauge_read(&p.symbols.pair_count), s ? 2 : 0);
-    }
-    series_destroy(s);
+    struct labels labels = store_labels(&p.arena, "a", "1", "b", "2", NULL);
+    struct resolved set = resolved_of(&p, labels);
+    ck_assert(symbols_acquire(&p.symbols, labels, set.symbols));
+    heap_fail_after(0);
+    ck_assert_ptr_null(series_create(&set, SLOTS));
+    heap_fail_after(UINT64_MAX);
+    symbols_drop(&p.symbols, set.symbols, labels.count);
+    ck_assert_uint_eq(gauge_read(&p.symbols.symbol_count), 0);
     place_close(&p);
 }
 END_TEST
 
 SUITE(series, a_series_knows_its_labels_and_no_others, series_are_ordered_as_their_label_sets,
-      the_ring_tells_windows_apart, a_refused_allocation_acquires_nothing)
+      the_ring_tells_windows_apart, a_refused_allocation_takes_nothing_over)

@@ -24,11 +24,32 @@ static void shard_unlock(struct store *s, struct shard *sh)
     store_close(s);
 }
 
+/* What is known of the labels, on the arena. */
+static const struct resolved *resolved(struct store *s, struct labels labels)
+{
+    struct resolver resolver;
+    struct resolved *set = arena_alloc(&s->arena, sizeof(*set));
+    ck_assert_ptr_nonnull(set);
+    resolver_init(&resolver, &s->db->symbols, &s->arena);
+    ck_assert(resolve(&resolver, labels, set));
+    return set;
+}
+
+/* With an empty ring; NULL at the limit. */
+static struct series *make(struct store *s, struct shard *sh, const struct resolved *set)
+{
+    struct labels labels = set->labels;
+    if (!symbols_acquire(&s->db->symbols, labels, set->symbols)) return NULL;
+    struct series *series = shard_create_series(sh, set);
+    if (!series) symbols_drop(&s->db->symbols, set->symbols, labels.count);
+    return series;
+}
+
 static struct series *create(struct store *s, struct shard *sh, const char *name)
 {
     struct labels labels = store_labels(&s->arena, "__name__", name, NULL);
     struct sample sample = {STORE_NOW_MS, 1};
-    struct series *series = shard_create_series(sh, labels_hash(labels), labels);
+    struct series *series = make(s, sh, resolved(s, labels));
     ck_assert_ptr_nonnull(series);
     ck_assert_int_eq(shard_add_sample(sh, series, &sample), CHUNK_APPENDED);
     return series;
@@ -39,16 +60,18 @@ START_TEST(a_series_is_found_by_its_labels_until_it_is_forgotten)
     struct store s;
     struct shard *sh = shard_lock(&s);
     struct labels up = store_labels(&s.arena, "__name__", "up", NULL);
-    ck_assert_ptr_null(shard_find(sh, labels_hash(up), up));
+    ck_assert_ptr_null(shard_find(sh, resolved(&s, up)));
     struct series *series = create(&s, sh, "up");
-    ck_assert_ptr_eq(shard_find(sh, labels_hash(up), up), series);
+    ck_assert_ptr_eq(shard_find(sh, resolved(&s, up)), series);
     ck_assert_uint_eq(series->birth, 1);
     ck_assert_uint_eq(create(&s, sh, "down")->birth, 2);
     /* Equal hashes are told apart by the labels. */
-    ck_assert_ptr_null(shard_find(sh, labels_hash(up), store_labels(&s.arena, "a", "b", NULL)));
+    struct resolved other = *resolved(&s, store_labels(&s.arena, "a", "b", NULL));
+    other.hash = resolved(&s, up)->hash;
+    ck_assert_ptr_null(shard_find(sh, &other));
     shard_put(sh, series, window_slot(&s.db->grid, window_of(&s.db->grid, STORE_NOW_MS)), 0);
     shard_forget_series(sh, series);
-    ck_assert_ptr_null(shard_find(sh, labels_hash(up), up));
+    ck_assert_ptr_null(shard_find(sh, resolved(&s, up)));
     shard_unlock(&s, sh);
 }
 END_TEST
@@ -137,8 +160,9 @@ START_TEST(creating_a_series_survives_the_failure_of_any_allocation)
         struct sample sample = {STORE_NOW_MS, 1};
         struct series *series = NULL;
         for (uint64_t n = 0; !series; n++) {
+            const struct resolved *set = resolved(&s, labels);
             heap_fail_after(n);
-            series = shard_create_series(sh, labels_hash(labels), labels);
+            series = make(&s, sh, set);
             heap_fail_after(UINT64_MAX);
             ck_assert_uint_eq(sh->map.count, i + (series != NULL));
             ck_assert_uint_eq(id_set_count(&sh->all), i + (series != NULL));

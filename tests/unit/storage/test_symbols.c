@@ -9,6 +9,7 @@
 
 static epoch_destroy *const functions[EPOCH_KIND_COUNT] = {
     [EPOCH_SYMBOL] = symbols_destroy_retired,
+    [EPOCH_SYMBOL_SLOTS] = symbol_table_destroy_retired,
 };
 
 struct place {
@@ -52,8 +53,8 @@ START_TEST(equal_pairs_are_one_symbol_and_values_belong_to_their_name)
     struct place p;
     struct label a[] = {PAIR("instance", "x"), PAIR("job", "x")};
     struct label b[] = {PAIR("job", "x"), PAIR("zone", "x")};
-    struct symbol *as[2];
-    struct symbol *bs[2];
+    struct symbol *as[2] = {NULL};
+    struct symbol *bs[2] = {NULL};
     place_open(&p);
     ck_assert(symbols_acquire(&p.symbols, (struct labels){a, 2}, as));
     ck_assert(symbols_acquire(&p.symbols, (struct labels){b, 2}, bs));
@@ -75,8 +76,8 @@ START_TEST(the_last_reference_takes_value_and_name_with_it)
     struct place p;
     struct label a[] = {PAIR("job", "a")};
     struct label b[] = {PAIR("job", "b")};
-    struct symbol *as[1];
-    struct symbol *bs[1];
+    struct symbol *as[1] = {NULL};
+    struct symbol *bs[1] = {NULL};
     uint64_t before = label_bytes();
     place_open(&p);
     ck_assert(symbols_acquire(&p.symbols, (struct labels){a, 1}, as));
@@ -96,6 +97,27 @@ START_TEST(the_last_reference_takes_value_and_name_with_it)
 }
 END_TEST
 
+START_TEST(a_symbol_that_was_forgotten_is_not_referred_to_again)
+{
+    struct place p;
+    struct label a[] = {PAIR("job", "a"), PAIR("zone", "z")};
+    place_open(&p);
+    struct epoch_pin pin = epoch_enter(p.epoch);
+    struct symbol *first[2] = {NULL};
+    ck_assert(symbols_acquire(&p.symbols, (struct labels){a, 2}, first));
+    struct symbol *found[2] = {first[0], first[1]};
+    symbols_drop(&p.symbols, &first[0], 1);
+    ck_assert(symbols_acquire(&p.symbols, (struct labels){a, 2}, found));
+    ck_assert_ptr_ne(found[0], first[0]);
+    ck_assert_ptr_eq(found[1], first[1]);
+    ck_assert_uint_eq(found[0]->refs, 1);
+    ck_assert_uint_eq(found[1]->refs, 2);
+    ck_assert_ptr_eq(symbols_find_value(&p.symbols, STR("job"), STR("a")), found[0]);
+    epoch_leave(&pin);
+    place_close(&p);
+}
+END_TEST
+
 START_TEST(names_and_values_are_listed)
 {
     struct place p;
@@ -105,7 +127,7 @@ START_TEST(names_and_values_are_listed)
     for (int i = 0; i < 100; i++) {
         struct str text = arena_printf(&p.arena, "%d", i);
         struct label items[] = {{STR("even"), i % 2 ? STR("no") : STR("yes")}, {STR("i"), text}};
-        struct symbol *out[2];
+        struct symbol *out[2] = {NULL};
         ck_assert(symbols_acquire(&p.symbols, (struct labels){items, 2}, out));
     }
     ck_assert(symbols_names(&p.symbols, &p.arena, &list, &err) == OK);
@@ -133,6 +155,7 @@ START_TEST(a_refused_allocation_changes_nothing)
     bool done = false;
     place_open(&p);
     for (uint64_t n = 0; !done; n++) {
+        memset(out, 0, sizeof(out));
         heap_fail_after(n);
         done = symbols_acquire(&p.symbols, (struct labels){items, 3}, out);
         heap_fail_after(UINT64_MAX);
@@ -160,7 +183,7 @@ START_TEST(a_random_walk_keeps_count)
         int size = snprintf(text, sizeof(text), "%zu", i / 10);
         struct label item = {.name = {&"names"[i % 5], 1}, .value = {text, (size_t)size}};
         if (random >> 50 & 1) {
-            struct symbol *got;
+            struct symbol *got = random >> 51 & 1 ? held[i] : NULL; /* known, or looked up */
             ck_assert(symbols_acquire(&p.symbols, (struct labels){&item, 1}, &got));
             ck_assert(!held[i] || held[i] == got);
             held[i] = got;
@@ -180,5 +203,6 @@ START_TEST(a_random_walk_keeps_count)
 END_TEST
 
 SUITE(symbols, equal_pairs_are_one_symbol_and_values_belong_to_their_name,
-      the_last_reference_takes_value_and_name_with_it, names_and_values_are_listed,
+      the_last_reference_takes_value_and_name_with_it,
+      a_symbol_that_was_forgotten_is_not_referred_to_again, names_and_values_are_listed,
       a_refused_allocation_changes_nothing, a_random_walk_keeps_count)
