@@ -27,7 +27,7 @@ enum {
 
 struct large_chain {
     struct span *first; /* by after */
-    uint32_t count;
+    uint64_t bytes;     /* of the spans in it */
 };
 
 struct large_cache {
@@ -36,11 +36,53 @@ struct large_cache {
     struct tally_large tally;
 };
 
+/* For an empty chain, and for one that is full or a span that no chain takes. */
+MUST_USE struct span *large_cache_take_more(struct large_cache *cache, uint32_t pages);
+void large_cache_give_more(struct large_cache *cache, struct span *span);
+
+static inline uint64_t large_cache_bytes_of(uint32_t pages)
+{
+    return (uint64_t)pages * HEAP_PAGE_BYTES;
+}
+
+static inline void large_cache_push(struct large_cache *cache, struct span *span)
+{
+    struct large_chain *chain = &cache->chains[span->pages];
+    span->after = chain->first;
+    chain->first = span;
+    chain->bytes += large_cache_bytes_of(span->pages);
+    cache->bytes += large_cache_bytes_of(span->pages);
+}
+
+static inline struct span *large_cache_pop(struct large_cache *cache, struct large_chain *chain)
+{
+    struct span *span = chain->first;
+    chain->first = span->after;
+    chain->bytes -= large_cache_bytes_of(span->pages);
+    cache->bytes -= large_cache_bytes_of(span->pages);
+    return span;
+}
+
 /* A SPAN_LARGE of exactly so many pages; NULL: ask the page heap. */
-MUST_USE struct span *large_cache_take(struct large_cache *cache, uint32_t pages);
+MUST_USE static inline struct span *large_cache_take(struct large_cache *cache, uint32_t pages)
+{
+    if (UNLIKELY(pages > LARGE_CACHE_PAGES_MAX)) return NULL;
+    struct large_chain *chain = &cache->chains[pages];
+    if (UNLIKELY(!chain->first)) return large_cache_take_more(cache, pages);
+    return large_cache_pop(cache, chain);
+}
 
 /* Take a span of any length back. */
-void large_cache_give(struct large_cache *cache, struct span *span);
+static inline void large_cache_give(struct large_cache *cache, struct span *span)
+{
+    uint64_t bytes = large_cache_bytes_of(span->pages);
+    if (UNLIKELY(span->pages > LARGE_CACHE_PAGES_MAX ||
+                 cache->chains[span->pages].bytes + bytes > LARGE_CACHE_CHAIN_BYTES ||
+                 cache->bytes + bytes > LARGE_CACHE_BYTES_MAX))
+        large_cache_give_more(cache, span);
+    else
+        large_cache_push(cache, span);
+}
 
 /* Give everything back; returns how many spans that were. */
 uint64_t large_cache_flush(struct large_cache *cache);
