@@ -181,6 +181,7 @@ static void fill_system(struct memstats *out, const struct page_heap_stats *page
     /* Read a moment later than the pages. */
     out->span_released = lesser(central_bytes(CENTRAL_RELEASED), out->heap_inuse - out->heap_alloc);
     out->scavenged_total = pages->released_total + central_bytes(CENTRAL_TRIMMED);
+    out->huge_total = pages->block_total;
     out->mspan_inuse = meta.inuse_bytes[META_SPAN] + meta.inuse_bytes[META_BITS];
     out->mspan_sys = meta.carved_bytes[META_SPAN] + meta.carved_bytes[META_BITS];
     out->mcache_sys = meta.carved_bytes[META_CACHE];

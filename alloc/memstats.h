@@ -67,6 +67,7 @@ struct memstats {
     uint64_t sys;                      /* all of it */
     uint64_t resident;                 /* of that: not given back */
     uint64_t scavenged_total;          /* bytes ever returned to the system */
+    uint64_t huge_total;               /* bytes ever asked of it as huge pages */
     uint64_t limit_refusals;           /* allocations refused at the limit */
     uint64_t tag_bytes[HEAP_TAG_COUNT];
     uint64_t tag_requested[HEAP_TAG_COUNT];

@@ -14,13 +14,26 @@ enum {
     RECORD_PAGES = 64 /* to be given back besides what is asked for, for records */
 };
 
+/* A run that was left apart, for a class if its record does. */
+static struct span *take_quick(uint32_t pages, unsigned size_class)
+{
+    const struct span *first = page_runs_quick(pages);
+    if (!first) return NULL;
+    if (size_class == SIZE_CLASS_LARGE) return page_runs_take_quick(pages);
+    if (span_bits_apart(size_class) || first->record_bytes < span_record_bytes(size_class))
+        return NULL;
+    struct span *span = page_runs_take_quick(pages);
+    span_renew(span, size_class);
+    span->state = SPAN_SMALL;
+    page_map_set(span);
+    return span;
+}
+
 /* One attempt under the lock; NULL when limit or range stand against it. */
 static struct span *take(uint32_t pages, unsigned size_class, uint32_t alignment)
 {
-    if (size_class == SIZE_CLASS_LARGE) {
-        struct span *span = page_runs_take_quick(pages);
-        if (span) return span;
-    }
+    struct span *quick = alignment == 1 ? take_quick(pages, size_class) : NULL;
+    if (quick) return quick;
     struct span *run = page_runs_find(pages, alignment);
     if (!run) return NULL;
 
@@ -54,14 +67,51 @@ static bool hopeless(uint32_t pages)
            (limit && page_runs_bytes(pages) > limit);
 }
 
-static struct span *alloc_aligned(uint32_t pages, unsigned size_class, uint32_t alignment)
+/* A block that is not resident yet, of released pages; NULL when there is none to be had without
+ * giving up others. */
+static struct span *take_fresh_block(void)
+{
+    struct span *block = take(BLOCK_PAGES, SIZE_CLASS_LARGE, BLOCK_PAGES);
+    if (block) page_runs.block_pages_total += BLOCK_PAGES;
+    return block;
+}
+
+static void populate(const struct span *block)
+{
+    os_populate_huge(page_map_address(block->page), page_runs_bytes(BLOCK_PAGES));
+}
+
+static bool has_block(const struct span *run)
+{
+    return page_runs_aligned(run, BLOCK_PAGES) + BLOCK_PAGES <= run->page + run->pages;
+}
+
+/* Whether pages for a class would come from untouched memory of a big heap. What is left between
+ * others of released pages is used up as it is. */
+static bool wants_block(uint32_t pages)
+{
+    if (page_runs.inuse_pages < page_runs.big_pages || page_runs_quick(pages) ||
+        page_runs_find_idle(pages, 1))
+        return false;
+    const struct span *released = page_runs_find_released(pages);
+    return !released || has_block(released);
+}
+
+struct span *page_heap_alloc(uint32_t pages, unsigned size_class)
 {
     if (hopeless(pages)) return NULL;
     for (int attempt = 0; attempt < ALLOC_ATTEMPTS_MAX; attempt++) {
+        struct span *block = NULL;
         mutex_lock(&page_runs.lock);
-        struct span *span = take(pages, size_class, alignment);
+        if (size_class != SIZE_CLASS_LARGE && wants_block(pages)) block = take_fresh_block();
+        struct span *span = block ? NULL : take(pages, size_class, 1);
         mutex_unlock(&page_runs.lock);
         if (span) return span;
+        if (block) {
+            populate(block);
+            page_heap_free(block); /* idle now: for us, and whoever comes next */
+            continue;
+        }
         /* Idle runs that were too short for us are charged too: trade them in. A little more than
          * we need, for the records. */
         if (page_heap_release(page_runs_bytes(pages + RECORD_PAGES)) == 0) return NULL;
@@ -69,33 +119,25 @@ static struct span *alloc_aligned(uint32_t pages, unsigned size_class, uint32_t 
     return NULL;
 }
 
-struct span *page_heap_alloc(uint32_t pages, unsigned size_class)
-{
-    return alloc_aligned(pages, size_class, 1);
-}
-
-/* A block that is not resident yet; NULL when some idle run is long enough for `pages` of it, or
- * when there is no block to be had without giving up others. */
-static struct span *take_fresh_block(uint32_t pages)
-{
-    mutex_lock(&page_runs.lock);
-    bool idle = pages <= QUICK_PAGES_MAX && page_runs.quick[pages];
-    struct span *block = NULL;
-    if (!idle && !page_runs_find_idle(pages, 1))
-        block = take(BLOCK_PAGES, SIZE_CLASS_LARGE, BLOCK_PAGES);
-    mutex_unlock(&page_runs.lock);
-    return block;
-}
-
 struct span *page_heap_alloc_resident(uint32_t pages)
 {
     DEBUG_ASSERT(pages > 0 && pages <= BLOCK_PAGES);
-    struct span *block = take_fresh_block(pages);
+    struct span *block = NULL;
+    mutex_lock(&page_runs.lock);
+    if (!page_runs_quick(pages) && !page_runs_find_idle(pages, 1)) block = take_fresh_block();
+    mutex_unlock(&page_runs.lock);
     if (!block) return page_heap_alloc(pages, SIZE_CLASS_LARGE);
-    os_populate_huge(page_map_address(block->page), page_runs_bytes(BLOCK_PAGES));
+    populate(block);
     if (page_heap_resize(block, pages)) return block;
     page_heap_free(block);
     return NULL;
+}
+
+void page_heap_big_from(uint64_t bytes)
+{
+    mutex_lock(&page_runs.lock);
+    page_runs.big_pages = bytes >> PAGE_SHIFT;
+    mutex_unlock(&page_runs.lock);
 }
 
 struct span *page_heap_reuse(uint32_t pages, uint32_t wanted)
@@ -139,14 +181,14 @@ static void free_released(struct span *span)
 
 static void free_resident(struct span *span)
 {
+    bool apart = span_bits_apart(span->size_class);
     page_runs.inuse_pages -= span->pages;
     page_runs.idle_pages += span->pages;
     if (span->state == SPAN_SMALL) {
         page_map_clear_classes(span);
-        page_runs_insert(span, SPAN_IDLE);
-        return;
+        if (!apart) span_renew(span, SIZE_CLASS_LARGE);
     }
-    if (span->pages <= QUICK_PAGES_MAX && page_runs.quick_runs < QUICK_RUNS_MAX)
+    if (!apart && span->pages <= QUICK_PAGES_MAX && page_runs.quick_runs < QUICK_RUNS_MAX)
         page_runs_push_quick(span);
     else
         page_runs_insert(span, SPAN_IDLE);

@@ -5,7 +5,8 @@
  *     released: free and not resident, the never touched end of the range included; reads as zero
  *
  *     quick:    idle too, but not joined with its neighbours: lists by length of what was freed
- * lately, because the next request is likely to be for the same length
+ * lately, large objects and emptied spans, because the next request is likely to be for the same
+ * length
  *
  * Each kind has a tree (alloc/run_tree) and is coalesced only with its own kind, so that a run is
  * resident as a whole or not at all. Taking released pages charges the limit; when the limit
@@ -34,6 +35,12 @@ MUST_USE struct span *page_heap_alloc(uint32_t pages, unsigned size_class);
  * may take some 100 us. */
 enum { PAGE_HEAP_BLOCK_PAGES = OS_RANGE_ALIGNMENT / HEAP_PAGE_BYTES };
 MUST_USE struct span *page_heap_alloc_resident(uint32_t pages);
+
+/* From so many bytes in use on, pages for classes come from such blocks, too, unless there are
+ * shorter runs of released pages to use up. In a heap of gigabytes nearly every object is a miss of
+ * the TLB; in a small one a block would be a large part of the whole. Tests set another value. */
+#define PAGE_HEAP_BIG_BYTES (UINT64_C(256) << 20)
+void page_heap_big_from(uint64_t bytes);
 
 /* Up to `wanted` spans of exactly `pages` that were freed lately, SPAN_LARGE and chained by after:
  * no split, no join, no system call. NULL when there is none. */
@@ -71,6 +78,7 @@ struct page_heap_stats {
     uint64_t idle_bytes; /* released ones included */
     uint64_t released_bytes;
     uint64_t released_total; /* ever given back */
+    uint64_t block_total;    /* ever made resident in whole blocks */
     uint64_t map_bytes;      /* of the page map */
 };
 void page_heap_stats(struct page_heap_stats *out);

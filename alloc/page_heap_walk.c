@@ -17,6 +17,7 @@ void page_heap_hold(struct page_heap_stats *out)
         .idle_bytes = page_runs_bytes(page_runs.idle_pages + page_runs.released_pages),
         .released_bytes = page_runs_bytes(page_runs.released_pages),
         .released_total = page_runs_bytes(page_runs.released_pages_total),
+        .block_total = page_runs_bytes(page_runs.block_pages_total),
         .map_bytes = page_map_bytes(),
     };
 }

@@ -1,6 +1,7 @@
 /* page_runs - joining, cutting and finding free runs; a longer range when there is none. */
 #include "alloc/page_runs.h"
 
+#include "alloc/page_heap.h"
 #include "alloc/page_map.h"
 #include "base/assert.h"
 #include "base/bits.h"
@@ -10,7 +11,8 @@ enum {
     ALIGNED_TRIES_MAX = 16, /* runs that are long enough but lie askew */
 };
 
-struct page_runs page_runs = {.lock = MUTEX_INIT(LOCK_PAGE_HEAP)};
+struct page_runs page_runs = {.lock = MUTEX_INIT(LOCK_PAGE_HEAP),
+                              .big_pages = PAGE_HEAP_BIG_BYTES >> PAGE_SHIFT};
 
 static struct run_tree *tree_of(enum span_state state)
 {
@@ -155,7 +157,8 @@ void page_runs_count_taken(enum span_state from, uint32_t pages)
 
 struct span *page_runs_take_quick(uint32_t pages)
 {
-    struct span *span = pages <= QUICK_PAGES_MAX ? page_runs.quick[pages] : NULL;
+    if (pages > QUICK_PAGES_MAX) return NULL;
+    struct span *span = page_runs.quick[pages];
     if (!span) return NULL;
     page_runs_unlink_quick(span);
     span->state = SPAN_LARGE;
@@ -182,6 +185,11 @@ struct span *page_runs_find_idle(uint32_t pages, uint32_t alignment)
     struct span *run = best(&page_runs.idle, pages, alignment);
     if (!run && page_runs_join_quick()) run = best(&page_runs.idle, pages, alignment);
     return run;
+}
+
+struct span *page_runs_find_released(uint32_t pages)
+{
+    return best(&page_runs.released, pages, 1);
 }
 
 struct span *page_runs_find(uint32_t pages, uint32_t alignment)

@@ -35,6 +35,8 @@ struct page_runs {
     uint64_t released_pages_total;
     uint64_t idle_pages_low; /* since the last page_heap_demand */
     uint64_t taken_pages;    /* released ones, since then */
+    uint64_t big_pages;      /* in use: see page_heap_big_from */
+    uint64_t block_pages_total;
     bool lazily;
     bool dirty; /* ever lazily: released pages need not read as zero */
 };
@@ -60,7 +62,13 @@ struct span *page_runs_insert(struct span *run, enum span_state state);
 void page_runs_push_quick(struct span *run);
 void page_runs_unlink_quick(struct span *run);
 
-/* A run of exactly `pages` that was left apart, as a SPAN_LARGE; NULL when there is none. */
+/* A run of exactly `pages` that was left apart; NULL when there is none. */
+static inline const struct span *page_runs_quick(uint32_t pages)
+{
+    return pages <= QUICK_PAGES_MAX ? page_runs.quick[pages] : NULL;
+}
+
+/* The same one out of its list, as a SPAN_LARGE; NULL when there is none. */
 struct span *page_runs_take_quick(uint32_t pages);
 
 /* Join what was left apart. False when there was nothing. */
@@ -69,6 +77,9 @@ bool page_runs_join_quick(void);
 /* A good fit for `pages` at a multiple of `alignment` pages, the best of all if that is 1; an idle
  * one, and NULL when there is none. */
 struct span *page_runs_find_idle(uint32_t pages, uint32_t alignment);
+
+/* The best fit of the released ones. */
+struct span *page_runs_find_released(uint32_t pages);
 
 /* An idle run, else a released one, else a longer range. NULL at the end of the range, and when
  * there is no memory for records. */

@@ -5,6 +5,7 @@
 
 #include "alloc/live.h"
 #include "alloc/os.h"
+#include "base/assert.h"
 
 static uint32_t bytes_of_bits_apart(unsigned size_class)
 {
@@ -27,6 +28,16 @@ struct span *span_create(unsigned size_class, uint32_t page, uint32_t pages)
     if (apart) span->words[0] = meta_ref(bits);
     live_reset(span);
     return span;
+}
+
+void span_renew(struct span *span, unsigned size_class)
+{
+    DEBUG_ASSERT(!span_bits_apart(span->size_class) && !span_bits_apart(size_class));
+    DEBUG_ASSERT(span->record_bytes >= span_record_bytes(size_class));
+    *span =
+        (struct span){.page = span->page, .pages = span->pages, .record_bytes = span->record_bytes};
+    span->size_class = (uint8_t)size_class;
+    live_reset(span);
 }
 
 void span_destroy(struct span *span)

@@ -133,6 +133,10 @@ static inline bool span_has(struct span *span, uint32_t slot)
 MUST_USE struct span *span_create(unsigned size_class, uint32_t page, uint32_t pages);
 void span_destroy(struct span *span);
 
+/* The same record, of the same run, as if new; for a class that its bytes are enough for, and
+ * neither the old nor the new class with bits apart. */
+void span_renew(struct span *span, unsigned size_class);
+
 /* Write the bits of a span that had none. */
 void span_start_bits(struct span *span);
 

@@ -3,6 +3,7 @@
 
 #include "alloc/audit.h"
 #include "alloc/memstats.h"
+#include "alloc/page_heap.h"
 #include "alloc/tiny.h"
 #include "base/assert.h"
 #include "tests/stress/walk.h"
@@ -110,7 +111,7 @@ static void flush(struct random *r)
 void weather_change(struct walker *w)
 {
     struct random *r = &w->random;
-    switch (random_below(r, 12)) {
+    switch (random_below(r, 13)) {
     case 0: heap_scavenge(random_size(r, 64 << 20)); break;
     case 1: let_time_pass(r); break;
     case 2: flush(r); break;
@@ -120,6 +121,9 @@ void weather_change(struct walker *w)
         if (random_below(r, 4) == 0) heap_check();
         break;
     case 6: check_limit(); break;
+    case 7:
+        page_heap_big_from(random_below(r, 2) ? random_size(r, 64 << 20) : PAGE_HEAP_BIG_BYTES);
+        break;
     default: change_season(r); break;
     }
 }

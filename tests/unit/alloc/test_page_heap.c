@@ -199,6 +199,73 @@ START_TEST(a_block_comes_at_once_and_serves_those_who_fill_spans)
 }
 END_TEST
 
+START_TEST(classes_of_a_big_heap_get_whole_blocks)
+{
+    enum { BLOCK = PAGE_HEAP_BLOCK_PAGES, CLASS = 9, PAGES = 4 };
+    struct span *spans[3];
+    start();
+    ck_assert_uint_eq(size_classes[CLASS].pages, PAGES);
+    struct span *small = page_heap_alloc(PAGES, CLASS);
+    uint64_t blocks = stats().block_total;
+    page_heap_big_from(stats().inuse_bytes);
+    for (int i = 0; i < 3; i++)
+        ck_assert_ptr_nonnull(spans[i] = page_heap_alloc(PAGES, CLASS));
+    ck_assert_uint_eq(stats().block_total - blocks, BLOCK * HEAP_PAGE_BYTES);
+    ck_assert_uint_eq(spans[0]->page % BLOCK, 0);
+    ck_assert_uint_eq(resident_bytes(spans[0]->page, BLOCK), BLOCK * HEAP_PAGE_BYTES);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(spans[i]->state, SPAN_SMALL);
+        ck_assert_uint_eq(spans[i]->page, spans[0]->page + PAGES * (uint32_t)i);
+    }
+    /* What is resident is counted, and what is left of the block goes like other idle pages. */
+    struct page_heap_stats before = stats();
+    ck_assert_uint_eq(before.inuse_bytes, 4 * PAGES * HEAP_PAGE_BYTES);
+    ck_assert_uint_eq(before.idle_bytes - before.released_bytes,
+                      (BLOCK - 3 * PAGES) * HEAP_PAGE_BYTES);
+    ck_assert_uint_eq(page_heap_release(UINT64_MAX), (BLOCK - 3 * PAGES) * HEAP_PAGE_BYTES);
+    ck_assert_uint_eq(resident_bytes(spans[0]->page, BLOCK), 3 * PAGES * HEAP_PAGE_BYTES);
+    /* A run of released pages that has no block in it is used up first. */
+    struct span *next = page_heap_alloc(PAGES, CLASS);
+    ck_assert_uint_eq(stats().block_total, before.block_total);
+    page_heap_check();
+    page_heap_big_from(PAGE_HEAP_BIG_BYTES);
+    page_heap_free(small);
+    page_heap_free(next);
+    for (int i = 0; i < 3; i++)
+        page_heap_free(spans[i]);
+    page_heap_check();
+}
+END_TEST
+
+START_TEST(an_emptied_span_serves_the_next_class_of_its_length)
+{
+    enum { CLASS = 9, OTHER = 10, PAGES = 4 };
+    start();
+    ck_assert_uint_eq(size_classes[OTHER].pages, PAGES);
+    struct span *span = page_heap_alloc(PAGES, CLASS);
+    struct span *behind = page_heap_alloc(1, SIZE_CLASS_LARGE);
+    uint32_t page = span->page;
+    page_heap_free(span);
+    page_heap_free(behind); /* not joined */
+    page_heap_check();
+    ck_assert_int_eq(page_map_span(page)->state, SPAN_QUICK);
+    span = page_heap_alloc(PAGES, OTHER);
+    ck_assert_uint_eq(span->page, page);
+    ck_assert_int_eq(span->state, SPAN_SMALL);
+    ck_assert_uint_eq(span->size_class, OTHER);
+    ck_assert(!span->has_bits && !span->gone && !span->known_zero);
+    page_heap_check();
+    page_heap_free(span);
+    struct span *large = page_heap_alloc(PAGES, SIZE_CLASS_LARGE);
+    ck_assert_uint_eq(large->page, page);
+    ck_assert_int_eq(large->state, SPAN_LARGE);
+    ck_assert_uint_eq(large->owner, 0);
+    page_heap_check();
+    page_heap_free(large);
+    page_heap_check();
+}
+END_TEST
+
 START_TEST(at_the_limit_no_block_is_taken_for_a_part_of_it)
 {
     enum { BLOCK = PAGE_HEAP_BLOCK_PAGES };
@@ -239,6 +306,18 @@ START_TEST(whole_blocks_are_given_back_before_their_ragged_ends)
 }
 END_TEST
 
+static struct span *alloc_somehow(struct random *r, uint32_t *pages)
+{
+    if (random_below(r, 2)) {
+        unsigned size_class = 1 + (unsigned)random_below(r, SIZE_CLASS_COUNT - 1);
+        *pages = size_classes[size_class].pages;
+        return page_heap_alloc(*pages, size_class);
+    }
+    if (*pages > PAGE_HEAP_BLOCK_PAGES) *pages = PAGE_HEAP_BLOCK_PAGES;
+    return *pages % 16 == 0 ? page_heap_alloc_resident(*pages)
+                            : page_heap_alloc(*pages, SIZE_CLASS_LARGE);
+}
+
 START_TEST(any_history_leaves_consistent_runs)
 {
     enum { SPANS = 200, STEPS = 20000 };
@@ -250,12 +329,10 @@ START_TEST(any_history_leaves_consistent_runs)
         uint32_t i = (uint32_t)random_below(&r, SPANS);
         uint32_t pages = (uint32_t)random_size(&r, 300);
         if (!spans[i]) {
-            if (pages > PAGE_HEAP_BLOCK_PAGES) pages = PAGE_HEAP_BLOCK_PAGES;
-            spans[i] = pages % 16 == 0 ? page_heap_alloc_resident(pages)
-                                       : page_heap_alloc(pages, SIZE_CLASS_LARGE);
+            spans[i] = alloc_somehow(&r, &pages);
             ck_assert_ptr_nonnull(spans[i]);
             inuse += pages * (uint64_t)HEAP_PAGE_BYTES;
-        } else if (random_below(&r, 3) == 0) {
+        } else if (spans[i]->state == SPAN_LARGE && random_below(&r, 3) == 0) {
             uint32_t before = spans[i]->pages;
             if (page_heap_resize(spans[i], pages))
                 inuse += ((uint64_t)pages - before) * HEAP_PAGE_BYTES;
@@ -266,6 +343,7 @@ START_TEST(any_history_leaves_consistent_runs)
         }
         if (random_below(&r, 50) == 0) page_heap_release(random_size(&r, 4 << 20));
         if (random_below(&r, 50) == 0) page_heap_hollow();
+        if (random_below(&r, 50) == 0) page_heap_big_from(random_size(&r, 64 << 20));
         ck_assert_uint_eq(stats().inuse_bytes, inuse);
         if (step % 100 == 0) page_heap_check();
     }
@@ -314,7 +392,8 @@ SUITE(page_heap, neighbours_become_one_run_in_any_order_of_freeing,
       resident_runs_are_taken_before_released_ones, released_pages_read_as_zero_and_are_known_to,
       no_more_is_given_back_than_asked, a_large_object_grows_into_the_free_run_behind_it,
       what_was_freed_lately_serves_its_own_length_without_a_split,
-      a_block_comes_at_once_and_serves_those_who_fill_spans,
+      a_block_comes_at_once_and_serves_those_who_fill_spans, classes_of_a_big_heap_get_whole_blocks,
+      an_emptied_span_serves_the_next_class_of_its_length,
       at_the_limit_no_block_is_taken_for_a_part_of_it,
       whole_blocks_are_given_back_before_their_ragged_ends, a_long_released_run_needs_no_page_map,
       any_history_leaves_consistent_runs)
