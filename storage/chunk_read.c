@@ -82,9 +82,10 @@ enum status chunk_read(const struct chunk *c, int64_t t_min_ms, int64_t t_max_ms
     size_t count = (size_t)extent.count + late + (side ? side->base_count : 0);
     if (!columns_reserve(columns, count)) return arena_error(columns->arena, err);
 
-    struct arena_mark mark = arena_mark(columns->arena);
-    enum status st = base ? sealed_read(regions_at(base), t_min_ms, t_max_ms, columns, err)
-                          : read_stream(c, extent, range_ms, columns, err);
+    enum status st = OK;
+    if (base) st = sealed_read(regions_at(base), t_min_ms, t_max_ms, columns, err);
+    struct arena_mark mark = arena_mark(columns->arena); /* behind the times that are kept */
+    if (!base) st = read_stream(c, extent, range_ms, columns, err);
     if (!st && late) {
         st = chunk_late_merge(side, late, range_ms, columns, first);
         if (st) st = arena_error(columns->arena, err);

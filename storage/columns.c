@@ -25,13 +25,12 @@ bool columns_reserve(struct columns *c, size_t more)
     return true;
 }
 
-/* The first sample of [from, c->count) that is not before t_ms. */
-static size_t lower_bound(const struct columns *c, size_t from, int64_t t_ms)
+size_t columns_lower_bound(const int64_t *times_ms, size_t from, size_t count, int64_t t_ms)
 {
-    size_t end = c->count;
+    size_t end = count;
     while (from < end) {
         size_t middle = from + (end - from) / 2;
-        if (c->t_ms[middle] < t_ms)
+        if (times_ms[middle] < t_ms)
             from = middle + 1;
         else
             end = middle;
@@ -41,8 +40,8 @@ static size_t lower_bound(const struct columns *c, size_t from, int64_t t_ms)
 
 void columns_keep(struct columns *c, size_t first, int64_t t_min_ms, int64_t t_max_ms)
 {
-    size_t from = lower_bound(c, first, t_min_ms);
-    if (t_max_ms < INT64_MAX) c->count = lower_bound(c, from, t_max_ms + 1);
+    size_t from = columns_lower_bound(c->t_ms, first, c->count, t_min_ms);
+    if (t_max_ms < INT64_MAX) c->count = columns_lower_bound(c->t_ms, from, c->count, t_max_ms + 1);
     if (from == first) return;
     memmove(c->t_ms + first, c->t_ms + from, (c->count - from) * sizeof(*c->t_ms));
     memmove(c->v + first, c->v + from, (c->count - from) * sizeof(*c->v));
@@ -51,6 +50,6 @@ void columns_keep(struct columns *c, size_t first, int64_t t_min_ms, int64_t t_m
 
 bool columns_find(const struct columns *c, int64_t t_ms, size_t *at)
 {
-    *at = lower_bound(c, 0, t_ms);
+    *at = columns_lower_bound(c->t_ms, 0, c->count, t_ms);
     return *at < c->count && c->t_ms[*at] == t_ms;
 }

@@ -14,16 +14,22 @@
 
 #include "alloc/arena.h"
 
+struct times_cache;
+
 struct columns {
     int64_t *t_ms;
     double *v;
     size_t count;
     size_t capacity;
     struct arena *arena;
+    struct times_cache *times; /* on the arena, of series_read; else NULL */
 };
 
 /* Room for `more` samples behind the present ones; false when the arena refuses. */
 MUST_USE bool columns_reserve(struct columns *c, size_t more);
+
+/* The first sample of [from, count) of these times that is not before t_ms. */
+size_t columns_lower_bound(const int64_t *times_ms, size_t from, size_t count, int64_t t_ms);
 
 /* Of the samples from `first` on, which were just read, keep those with t_min_ms <= t <= t_max_ms.
  */

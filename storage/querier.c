@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "storage/select.h"
+#include "storage/times_cache.h"
 
 enum status querier_open(struct storage *db, struct arena *a, struct querier **out,
                          struct error *err)
@@ -11,6 +12,7 @@ enum status querier_open(struct storage *db, struct arena *a, struct querier **o
     if (!q) return arena_error(a, err);
     *q = (struct querier){.db = db, .arena = a, .pin = epoch_enter(&db->epoch)};
     q->bounds = storage_bounds(db);
+    q->serial = atomic_fetch_add_explicit(&db->queriers, 1, memory_order_relaxed) + 1;
     *out = q;
     return OK;
 }
@@ -36,6 +38,9 @@ enum status series_read(struct querier *q, const struct series_view *view, int64
     struct select_range range = select_clamp(q, t_min_ms, t_max_ms);
     columns->count = 0;
     if (range.empty) return OK;
+    if (!columns->times) columns->times = times_cache_create(columns->arena);
+    if (!columns->times) return arena_error(columns->arena, err);
+    times_cache_begin(columns->times, q->serial);
     for (int64_t window = range.first_window; window <= range.last_window; window++) {
         struct held held = series_hold(s, &q->db->regions, window_slot(&q->db->grid, window));
         if (!held_any(&held) || held.window != window) continue;

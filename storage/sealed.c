@@ -8,6 +8,7 @@
 #include "base/varint.h"
 #include "encoding/times.h"
 #include "encoding/values.h"
+#include "storage/times_cache.h"
 
 enum { COLUMN_BYTES = 5, SIZE_BYTES_MAX = 5 };
 
@@ -68,23 +69,38 @@ uint32_t sealed_sample_count(const struct sealed *s)
     return head.count;
 }
 
-/* Into t_ms[count] and v[count]. */
-static enum status decode(const struct sealed *s, int64_t *t_ms, double *v, uint32_t count)
+/* The times, decoded: where they are to go, or known already. */
+static enum status read_times(const struct sealed_parts *parts, uint32_t count,
+                              struct columns *columns, const int64_t **t_ms)
 {
-    struct sealed_parts parts = sealed_parts(s);
-    enum status st = times_decode(parts.times, parts.times_size, t_ms, count);
-    return st ? st : values_decode(parts.values, parts.values_size, v, count);
+    if (columns->times)
+        return times_cache_get(columns->times, parts->times, parts->times_size, count, t_ms);
+    *t_ms = columns->t_ms + columns->count;
+    return times_decode(parts->times, parts->times_size, columns->t_ms + columns->count, count);
 }
 
 enum status sealed_read(const struct sealed *s, int64_t t_min_ms, int64_t t_max_ms,
                         struct columns *columns, struct error *err)
 {
-    size_t first = columns->count;
-    uint32_t count = sealed_sample_count(s);
-    if (decode(s, columns->t_ms + first, columns->v + first, count))
+    struct sealed_parts parts = sealed_parts(s);
+    struct times_head head;
+    const int64_t *t_ms;
+    enum status st = times_head(parts.times, parts.times_size, &head);
+    if (!st && (head.last_ms < t_min_ms || head.first_ms > t_max_ms)) return OK;
+    if (!st) st = read_times(&parts, head.count, columns, &t_ms);
+    if (st == ERR_NO_MEMORY || st == ERR_TOO_LARGE) return arena_error(columns->arena, err);
+    if (st) return error_set(err, st, "a sealed chunk does not decode");
+
+    size_t from = columns_lower_bound(t_ms, 0, head.count, t_min_ms);
+    size_t end = head.count;
+    if (t_max_ms < head.last_ms) end = columns_lower_bound(t_ms, from, end, t_max_ms + 1);
+    if (from == end) return OK;
+    double *v = columns->v + columns->count;
+    if (values_decode(parts.values, parts.values_size, v, head.count))
         return error_set(err, ERR_CORRUPT, "a sealed chunk does not decode");
-    columns->count += count;
-    columns_keep(columns, first, t_min_ms, t_max_ms);
+    memmove(columns->t_ms + columns->count, t_ms + from, (end - from) * sizeof(*t_ms));
+    if (from > 0) memmove(v, v + from, (end - from) * sizeof(*v));
+    columns->count += end - from;
     return OK;
 }
 

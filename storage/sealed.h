@@ -59,7 +59,8 @@ struct sealed_parts sealed_parts(const struct sealed *s);
 uint32_t sealed_sample_count(const struct sealed *s);
 
 /* Append the samples with t_min_ms <= t <= t_max_ms to the columns, which have room for all.
- * ERR_CORRUPT: broken memory. */
+ * ERR_NO_MEMORY, ERR_TOO_LARGE: the arena has no room for the times in columns->times. ERR_CORRUPT:
+ * broken memory. */
 MUST_USE enum status sealed_read(const struct sealed *s, int64_t t_min_ms, int64_t t_max_ms,
                                  struct columns *columns, struct error *err);
 

@@ -21,6 +21,7 @@ struct querier {
     struct arena *arena;
     struct epoch_pin pin;
     struct storage_bounds bounds; /* by the clock at open */
+    uint64_t serial;              /* no two queriers ever have the same; not 0 */
 };
 
 /* The part of [t_min_ms, t_max_ms] that is retained, in times and windows. */

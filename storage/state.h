@@ -34,6 +34,7 @@ struct storage {
     uint32_t shard_count; /* a power of two */
     uint64_t max_series;  /* 0: no limit of its own */
     _Atomic uint64_t series_live;
+    _Atomic uint64_t queriers; /* ever opened */
     atomic_bool hurried;
     struct sweep sweep; /* of storage_maintain alone */
     struct sweep_times sweep_times;
