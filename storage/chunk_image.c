@@ -84,6 +84,13 @@ static bool stream_load(struct chunk *c, const uint8_t *bytes, uint32_t bits)
     return true;
 }
 
+/* No encoder leaves another state, and none could go on from one. */
+static bool goes_on(const struct open_state *state)
+{
+    const int64_t most = INT64_C(1) << DECIMAL_MANTISSA_BITS;
+    return state->scale == OPEN_XOR || (state->mantissa >= -most && state->mantissa <= most);
+}
+
 static enum status check_image(const struct chunk_image *image, int64_t t_min_ms, int64_t t_max_ms,
                                struct open_state *state, struct error *err)
 {
@@ -102,6 +109,7 @@ static enum status check_image(const struct chunk_image *image, int64_t t_min_ms
     if ((int64_t)t_first != image->t_first_ms || state->t_ms != image->t_last_ms ||
         ((uint64_t)state->bits + 7) / 8 != image->size)
         return error_set(err, ERR_CORRUPT, "chunk and its description do not agree");
+    if (!goes_on(state)) return error_set(err, ERR_CORRUPT, "chunk with a number out of range");
     if (image->t_first_ms < t_min_ms || image->t_last_ms > t_max_ms)
         return error_set(err, ERR_CORRUPT, "chunk holds times outside its window");
     return OK;
