@@ -1,22 +1,29 @@
-/* frame - checks around the snappy C library, which writes only inside the room it is given. */
+/* frame - the declared length, then the elements by ourselves; encoding is the snappy library's. */
 #include "wire/frame.h"
 
 #include <snappy-c.h>
 
+#include "base/varint.h"
+#include "wire/snappy_block.h"
+
+enum { LENGTH_BYTES_MAX = 5 };
+
 enum status frame_decode(struct str body, size_t decoded_bytes_max, struct arena *a,
                          struct str *out, struct error *err)
 {
-    size_t declared = 0;
-    if (snappy_uncompressed_length(body.data, body.size, &declared) != SNAPPY_OK)
+    uint64_t declared = 0;
+    const uint8_t *start = (const uint8_t *)body.data;
+    size_t length = varint_decode(start, start + body.size, &declared);
+    if (length == 0 || length > LENGTH_BYTES_MAX || declared > UINT32_MAX)
         return error_set(err, ERR_INVALID, "body is not snappy: bad length of the decoded block");
     if (declared > decoded_bytes_max)
         return error_set(err, ERR_TOO_LARGE,
                          "body declares %zu bytes decoded, at most %zu are allowed", declared,
                          decoded_bytes_max);
-    char *data = arena_alloc(a, declared);
+    char *data = arena_alloc(a, declared + SNAPPY_SLACK_BYTES);
     if (!data) return arena_error(a, err);
-    size_t written = declared;
-    if (snappy_uncompress(body.data, body.size, data, &written) != SNAPPY_OK || written != declared)
+    struct str elements = {.data = body.data + length, .size = body.size - length};
+    if (!snappy_block_decode(elements, (uint8_t *)data, declared))
         return error_set(err, ERR_INVALID, "body is not snappy: the block is damaged");
     *out = (struct str){.data = data, .size = declared};
     return OK;

@@ -6,7 +6,7 @@
  * The block format, not the framed stream. The declared length is compared with the ceiling before
  * a byte is allocated: a ten-byte body may claim four gigabytes.
  *
- * The one door to <snappy-c.h>. Threads: no state.
+ * The one door to <snappy-c.h>, which encodes; wire/snappy_block.h decodes. Threads: no state.
  */
 #ifndef HEARTH_WIRE_FRAME_H
 #define HEARTH_WIRE_FRAME_H

@@ -63,11 +63,16 @@ static inline bool proto_varint(struct proto_reader *r, size_t bytes_max, uint64
     return false;
 }
 
-/* Most tags and lengths are one byte long. */
+/* Most tags and lengths are one byte long, those of series two. */
 static inline bool proto_short(struct proto_reader *r, uint64_t *out)
 {
     if (LIKELY(r->at < r->end && *r->at < 0x80)) {
         *out = *r->at++;
+        return true;
+    }
+    if (LIKELY(r->end - r->at >= 2 && r->at[1] < 0x80)) {
+        *out = (uint64_t)r->at[1] << 7 | (r->at[0] & 0x7F);
+        r->at += 2;
         return true;
     }
     return proto_varint(r, PROTO_TAG_BYTES_MAX, out);

@@ -62,11 +62,14 @@ static bool read_label(struct str message, struct label *out)
 }
 
 /* A sample as all senders write it: value, then a time between 2004 and 2109, which takes six
- * bytes. false: another one, perhaps. */
-static ALWAYS_INLINE bool read_usual_sample(struct str message, struct sample *out)
+ * bytes. */
+enum { USUAL_SAMPLE_BYTES = 16, USUAL_FIELD_BYTES = 2 + USUAL_SAMPLE_BYTES };
+
+/* false: another one, perhaps. */
+static ALWAYS_INLINE bool read_usual_sample(const uint8_t at[USUAL_SAMPLE_BYTES],
+                                            struct sample *out)
 {
-    const uint8_t *at = (const uint8_t *)message.data;
-    if (message.size != 16 || at[0] != 0x09 || at[9] != 0x10) return false;
+    if (at[0] != 0x09 || at[9] != 0x10) return false;
     uint64_t tail = get_le64(at + 8) >> 16; /* the six bytes of the time */
     if ((tail & UINT64_C(0x808080808080)) != UINT64_C(0x008080808080)) return false;
     uint64_t t_ms = 0;
@@ -78,7 +81,8 @@ static ALWAYS_INLINE bool read_usual_sample(struct str message, struct sample *o
 
 static bool read_sample(struct str message, struct sample *out)
 {
-    if (LIKELY(read_usual_sample(message, out))) return true;
+    if (message.size == USUAL_SAMPLE_BYTES && read_usual_sample((const uint8_t *)message.data, out))
+        return true;
     struct proto_reader r = proto_reader_of(message);
     struct proto_field field = {0}; /* gcc -O1 does not see that it is set */
     enum proto_step step;
@@ -103,13 +107,13 @@ static size_t next_piece(size_t *piece, size_t least, size_t most)
     return *piece;
 }
 
-/* Room for one more sample behind the `count` that this series has already: they move to a larger
- * piece when it does not fit. */
-static bool reserve_sample(struct remote_write *rw, size_t count)
+/* Room for `more` samples behind the `count` that this series has already: they move to a larger
+ * piece when there is none. */
+static bool reserve_samples(struct remote_write *rw, size_t count, size_t more)
 {
-    if (LIKELY(count < rw->sample_room)) return true;
+    if (LIKELY(more <= rw->sample_room && count <= rw->sample_room - more)) return true;
     size_t room = next_piece(&rw->sample_piece, SAMPLE_ROOM_MIN, SAMPLE_ROOM_MAX);
-    if (room < 2 * count) room = 2 * count;
+    if (room < 2 * count + more) room = 2 * count + more;
     struct sample *moved = arena_alloc_array(rw->arena, room, sizeof(*moved));
     if (!moved) return false;
     if (count) memcpy(moved, rw->samples, count * sizeof(*moved));
@@ -133,7 +137,7 @@ static bool reserve_labels(struct remote_write *rw)
 static enum status take_sample(struct remote_write *rw, struct remote_series *series,
                                struct str message, struct error *err)
 {
-    if (!reserve_sample(rw, series->sample_count)) return arena_error(rw->arena, err);
+    if (!reserve_samples(rw, series->sample_count, 1)) return arena_error(rw->arena, err);
     if (!read_sample(message, &rw->samples[series->sample_count])) return broken(err);
     series->sample_count++;
     return OK;
@@ -184,10 +188,41 @@ static void clear(struct remote_series *series)
     series->histogram_count = 0;
 }
 
+/* When nothing but usual samples follows the labels: one look at the size does for all of them.
+ * false: something else, or no room. */
+static ALWAYS_INLINE bool read_usual_series(struct remote_write *rw, struct remote_series *series,
+                                            size_t label_bytes)
+{
+    const uint8_t *at = (const uint8_t *)series->message.data + label_bytes;
+    size_t left = series->message.size - label_bytes;
+    size_t count = left / USUAL_FIELD_BYTES;
+    if (count * USUAL_FIELD_BYTES != left || !reserve_samples(rw, 0, count)) return false;
+    for (size_t i = 0; i < count; i++, at += USUAL_FIELD_BYTES)
+        if (at[0] != 0x12 || at[1] != USUAL_SAMPLE_BYTES ||
+            !read_usual_sample(at + 2, &rw->samples[i]))
+            return false;
+    series->sample_count = count;
+    return true;
+}
+
+/* The series has been read: its samples stay. */
+static ALWAYS_INLINE void keep_series(struct remote_write *rw, struct remote_series *series)
+{
+    series->samples = rw->samples;
+    if (series->sample_count) rw->samples += series->sample_count;
+    rw->sample_room -= series->sample_count;
+    rw->counts.samples += series->sample_count;
+}
+
 enum status remote_write_read(struct remote_write *rw, struct remote_series *series,
                               size_t label_bytes, struct error *err)
 {
     clear(series);
+    series->skipped = label_bytes > 0;
+    if (LIKELY(label_bytes > 0 && read_usual_series(rw, series, label_bytes))) {
+        keep_series(rw, series);
+        return OK;
+    }
     enum status st = read_series(rw, series, label_bytes, err);
     series->skipped = label_bytes > 0 && series->label_count == 0;
     if (!st && label_bytes > 0 && !series->skipped) { /* there are more labels further on */
@@ -197,10 +232,7 @@ enum status remote_write_read(struct remote_write *rw, struct remote_series *ser
     if (st) return st;
     size_t kept = series->label_count < REMOTE_LABELS_MAX ? series->label_count : REMOTE_LABELS_MAX;
     series->sent = (struct labels){.items = rw->labels, .count = kept};
-    series->samples = rw->samples;
-    if (series->sample_count) rw->samples += series->sample_count;
-    rw->sample_room -= series->sample_count;
-    rw->counts.samples += series->sample_count;
+    keep_series(rw, series);
     rw->counts.exemplars += series->exemplar_count;
     rw->counts.histograms += series->histogram_count;
     return OK;
