@@ -18,6 +18,7 @@ struct wal_waiter {
     const struct journal_batch *batch;
     struct wal_place place; /* the record is encoded for */
     struct buf record;
+    size_t labeled;          /* series in it whose labels were written */
     enum waiter_state state; /* under the lock, like next */
     struct wal_waiter *next;
     struct error error; /* status OK when it is in the file */
@@ -276,8 +277,8 @@ static size_t group_seal(struct wal *w, struct group *g, struct file_piece piece
         if (waiter->place.ordinal != place.ordinal) {
             buf_reset(&waiter->record);
             waiter->place = place;
-            waiter->error.status =
-                wal_batch_encode(waiter->batch, place, &waiter->record, &waiter->error);
+            waiter->error.status = wal_batch_encode(waiter->batch, place, &waiter->record,
+                                                    &waiter->labeled, &waiter->error);
         }
         if (waiter->error.status) continue;
         record_seal(waiter->record.data, w->seed, sequence++);
@@ -429,13 +430,13 @@ enum status wal_log(struct wal *w, const struct journal_batch *batch, struct err
 {
     struct wal_waiter self = {.batch = batch, .place = place_now(w)};
     buffer_take(w, &self.record);
-    enum status st = wal_batch_encode(batch, self.place, &self.record, &self.error);
+    enum status st = wal_batch_encode(batch, self.place, &self.record, &self.labeled, &self.error);
     self.error.status = st;
     if (!st) {
         commit(w, &self);
         st = self.error.status;
     }
-    if (!st) wal_batch_note(batch, self.place);
+    if (!st && self.labeled > 0) wal_batch_note(batch, self.place);
     buffer_give(w, &self.record);
     return st ? error_set(err, st, "%s", self.error.text) : OK;
 }

@@ -116,30 +116,47 @@ struct previous {
     int64_t t_ms;
 };
 
+/* The head of a series with its labels. */
+static NO_INLINE enum status put_labeled_head(struct buf *out, const struct journal_batch *batch,
+                                              struct journal_series *series, uint64_t head,
+                                              struct previous *previous, struct error *err)
+{
+    struct labels labels;
+    enum status st = journal_labels(batch, series, &labels, err);
+    if (st) return st;
+    put_varint(out, head | ENTRY_LABELS);
+    put_labels(out, previous->labels, labels);
+    previous->labels = labels;
+    return OK;
+}
+
+static ALWAYS_INLINE uint8_t *room_for(struct buf *out, size_t size)
+{
+    if (LIKELY(!out->refused && size <= out->capacity - out->size)) return out->data + out->size;
+    return buf_reserve(out, size);
+}
+
 /* The series' head, its labels when `labeled`, its samples. One look whether there is room does for
  * the head and all samples: entries without labels are most of what is ever logged. */
-static enum status put_entry(struct buf *out, const struct journal_batch *batch,
-                             struct journal_series *series, bool labeled, struct previous *previous,
-                             struct error *err)
+static ALWAYS_INLINE enum status put_entry(struct buf *out, const struct journal_batch *batch,
+                                           struct journal_series *series, bool labeled,
+                                           struct previous *previous, struct error *err)
 {
-    bool many = series->sample_count != 1;
+    size_t count = series->sample_count;
+    bool many = count != 1;
     uint64_t head = bits_zigzag((int64_t)series->id - previous->id) << ENTRY_FLAG_BITS |
-                    (labeled ? ENTRY_LABELS : 0) | (many ? ENTRY_MANY_SAMPLES : 0);
+                    (many ? ENTRY_MANY_SAMPLES : 0);
     previous->id = series->id;
-    if (labeled) {
-        struct labels labels;
-        enum status st = journal_labels(batch, series, &labels, err);
+    if (UNLIKELY(labeled)) {
+        enum status st = put_labeled_head(out, batch, series, head, previous, err);
         if (st) return st;
-        put_varint(out, head);
-        put_labels(out, previous->labels, labels);
-        previous->labels = labels;
     }
-    uint8_t *at = buf_reserve(out, ENTRY_BYTES_MAX + series->sample_count * SAMPLE_BYTES_MAX);
+    uint8_t *at = room_for(out, ENTRY_BYTES_MAX + count * SAMPLE_BYTES_MAX);
     if (!at) return buf_status(out, err);
     const uint8_t *start = at;
     if (!labeled) at += varint_encode(at, head);
-    if (many) at += varint_encode(at, series->sample_count);
-    for (size_t i = 0; i < series->sample_count; i++) {
+    if (many) at += varint_encode(at, count);
+    for (size_t i = 0; i < count; i++) {
         at += put_sample(at, &series->samples[i], previous->t_ms);
         previous->t_ms = series->samples[i].t_ms;
     }
@@ -148,14 +165,17 @@ static enum status put_entry(struct buf *out, const struct journal_batch *batch,
 }
 
 enum status wal_batch_encode(const struct journal_batch *batch, struct wal_place place,
-                             struct buf *out, struct error *err)
+                             struct buf *out, size_t *labeled, struct error *err)
 {
     size_t start = record_begin(out);
     struct previous previous = {0};
     enum status st = buf_status(out, err);
+    *labeled = 0;
     for (size_t i = 0; i < batch->series_count && !st; i++) {
         const struct note note = read_note(&batch->series[i]);
-        st = put_entry(out, batch, &batch->series[i], needs_labels(&note, place), &previous, err);
+        bool with_labels = needs_labels(&note, place);
+        *labeled += with_labels;
+        st = put_entry(out, batch, &batch->series[i], with_labels, &previous, err);
     }
     if (st) return st;
     if (out->size - start - RECORD_HEADER_BYTES > RECORD_BATCH_MAX)

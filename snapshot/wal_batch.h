@@ -28,12 +28,13 @@ struct wal_place {
     uint32_t unit; /* offset / WAL_UNIT_BYTES, at most WAL_UNIT_MAX; may be too low, not too high */
 };
 
-/* Append the whole record (header not sealed).
+/* Append the whole record (header not sealed); *labeled: of how many series with labels.
  * ERR_NO_MEMORY; ERR_TOO_LARGE: more than RECORD_BATCH_MAX. */
 MUST_USE enum status wal_batch_encode(const struct journal_batch *batch, struct wal_place place,
-                                      struct buf *out, struct error *err);
+                                      struct buf *out, size_t *labeled, struct error *err);
 
-/* The record that wal_batch_encode made for this place is in the file. */
+/* The record that wal_batch_encode made for this place is in the file. Without labels in it there
+ * is nothing to note. */
 void wal_batch_note(const struct journal_batch *batch, struct wal_place place);
 
 /* A decoded series: texts view the payload, arrays are on the arena. */

@@ -57,21 +57,25 @@ struct series *appender_find(struct appender *app, struct labels labels)
     return s;
 }
 
-/* In pieces: between two of them the lock of the shard can be given back. */
-static enum status stage(struct appender *app, struct staged entry, struct error *err)
+/* In pieces: between two of them the lock of the shard can be given back. Each is written where it
+ * lies: a copy of one made elsewhere would wait for its stores to arrive. */
+static ALWAYS_INLINE enum status stage(struct appender *app, struct staged entry, struct error *err)
 {
-    size_t left = entry.count;
     do {
-        entry.count = left < STAGED_SAMPLES_MAX ? left : STAGED_SAMPLES_MAX;
+        size_t count = entry.count < STAGED_SAMPLES_MAX ? entry.count : STAGED_SAMPLES_MAX;
         if (app->staged.count == BATCH_SERIES_MAX)
             return error_set(err, ERR_TOO_LARGE, "more than %u series in one batch",
                              BATCH_SERIES_MAX);
         struct staged *staged = VEC_PUSH(&app->staged, app->arena);
         if (!staged) return arena_error(app->arena, err);
-        *staged = entry;
-        entry.samples += entry.count;
-        left -= entry.count;
-    } while (left > 0);
+        staged->series = entry.series;
+        staged->newcomer = entry.newcomer;
+        staged->samples = entry.samples;
+        staged->count = count;
+        staged->shard = entry.shard;
+        entry.samples += count;
+        entry.count -= count;
+    } while (UNLIKELY(entry.count > 0));
     return OK;
 }
 
@@ -85,7 +89,7 @@ enum status appender_add_to(struct appender *app, struct series *s, const struct
                                            .shard = s->id & (app->db->shard_count - 1)},
                            err);
     app->newcomer_run = 0;
-    if (st || s == app->due) return st;
+    if (LIKELY(st || s == app->due)) return st;
     app->surprised |= app->staged.count > 1;
     expect_after(&app->expect, app->db, s);
     return OK;

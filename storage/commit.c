@@ -20,10 +20,9 @@ enum { HOLD_NS = 50000, HOLD_SERIES = 128 };
 struct commit {
     struct appender *app;
     struct append_result *result;
-    struct storage_bounds bounds; /* by the clock when the shard at work was locked */
-    struct shard_run run;         /* of the shard at work */
-    int64_t held_ns;              /* when its lock was taken */
-    uint32_t unlooked;            /* series since the clock was read; HOLD_SERIES: it is time */
+    struct shard_run run; /* of the shard at work, with bounds by the clock when it was locked */
+    int64_t held_ns;      /* when that was */
+    uint32_t unlooked;    /* series since the clock was read; HOLD_SERIES: it is time */
     struct journal_batch batch;
     uint64_t late; /* of the shard at work */
     uint64_t stored;
@@ -58,11 +57,11 @@ static void refuse(struct commit *c, const struct staged *staged, const struct s
 /* Whether the clock lets the sample in; the refusal is counted. */
 static bool in_bounds(struct commit *c, const struct staged *staged, const struct sample *sample)
 {
-    if (sample->t_ms < c->bounds.oldest_ms) {
+    if (sample->t_ms < c->run.bounds.oldest_ms) {
         refuse(c, staged, sample, REFUSED_TOO_OLD);
         return false;
     }
-    if (sample->t_ms > c->bounds.newest_ms) {
+    if (sample->t_ms > c->run.bounds.newest_ms) {
         refuse(c, staged, sample, REFUSED_TOO_NEW);
         return false;
     }
@@ -156,13 +155,14 @@ static enum status accept(struct accepted *list, const struct sample *sample, si
     return OK;
 }
 
-/* The samples of one staged series; what was accepted goes to the list. */
+/* The samples of one staged series behind those that are in the list already; what was accepted
+ * goes to the list. */
 static enum status apply_samples(struct commit *c, struct shard *sh, struct staged *staged,
                                  struct accepted *list, struct error *err)
 {
     enum sample_refusal why = REFUSED_REASON_COUNT; /* why there is no series */
     enum status st = OK;
-    for (size_t i = 0; i < staged->count && !st; i++) {
+    for (size_t i = list->count; i < staged->count && !st; i++) {
         const struct sample *sample = &staged->samples[i];
         if (!in_bounds(c, staged, sample)) continue;
         if (!staged->series && why == REFUSED_REASON_COUNT) {
@@ -179,30 +179,55 @@ static enum status apply_samples(struct commit *c, struct shard *sh, struct stag
     return st;
 }
 
-/* Apply one staged series; what was accepted becomes an entry of the batch. */
-static enum status apply(struct commit *c, struct shard *sh, struct staged *staged,
-                         struct error *err)
+/* What was accepted becomes an entry of the batch. */
+static ALWAYS_INLINE void add_entry(struct commit *c, struct series *s,
+                                    const struct sample *samples, size_t count)
 {
-    struct accepted list = {.given = staged->samples};
+    struct journal_series *entry = &c->batch.series[c->batch.series_count++];
+    entry->id = s->id;
+    entry->series = s;
+    entry->labels = (struct labels){.items = NULL};
+    entry->defined_in = &s->defined_in;
+    entry->samples = samples;
+    entry->sample_count = count;
+    c->batch.sample_count += count;
+}
+
+/* Apply one staged series; the samples that are in the list already are in memory. */
+static NO_INLINE enum status apply_carefully(struct commit *c, struct shard *sh,
+                                             struct staged *staged, struct accepted list,
+                                             struct error *err)
+{
     enum status st = OK;
     if (staged->series && staged->series->forgotten) st = resurrect(c->app, staged, err);
     if (!st) st = apply_samples(c, sh, staged, &list, err);
     struct series *s = staged->series;
     if (list.count > 0) {
-        c->batch.series[c->batch.series_count++] = (struct journal_series){
-            .id = s->id,
-            .series = s,
-            .defined_in = &s->defined_in,
-            .samples = list.copy ? list.copy : list.given,
-            .sample_count = list.count,
-        };
-        c->batch.sample_count += list.count;
+        add_entry(c, s, list.copy ? list.copy : list.given, list.count);
     } else if (s && series_is_empty(s)) {
         shard_forget_series(sh, s); /* made for samples of which none found memory */
         staged->series = NULL;
         atomic_fetch_sub_explicit(&c->app->db->series_live, 1, memory_order_relaxed);
     }
     return st;
+}
+
+/* Apply one staged series. Nearly always it is there, so is its chunk, and its samples come in
+ * order. */
+static ALWAYS_INLINE enum status apply(struct commit *c, struct shard *sh, struct staged *staged,
+                                       struct error *err)
+{
+    struct series *s = staged->series;
+    size_t done = 0;
+    if (LIKELY(s && !s->forgotten))
+        done = shard_run_append(&c->run, s, staged->samples, staged->count);
+    c->stored += done;
+    if (UNLIKELY(done == 0 || done < staged->count)) {
+        struct accepted list = {.given = staged->samples, .count = done};
+        return apply_carefully(c, sh, staged, list, err);
+    }
+    add_entry(c, s, staged->samples, done);
+    return OK;
 }
 
 /* Add what this commit did to a shard to the shard's numbers and the result. */
@@ -275,8 +300,7 @@ static void enter(struct commit *c, struct shard *sh)
     rwlock_write_lock(&sh->lock);
     /* Under the lock: a sweep that went by the clock later comes to this shard later, and finds
      * what was let in. */
-    c->bounds = storage_bounds(c->app->db);
-    c->run = (struct shard_run){0};
+    c->run = (struct shard_run){.bounds = storage_bounds(c->app->db)};
     c->held_ns = clock_mono_ns();
     c->unlooked = 0;
 }

@@ -365,15 +365,49 @@ static void run_enter(const struct shard *sh, struct shard_run *run, int64_t t_m
     const struct window_grid *grid = sh->common->grid;
     run->window = window_of(grid, t_ms);
     run->slot = window_slot(grid, run->window);
+    int64_t last_ms = window_end_ms(grid, run->window);
     run->start_ms = window_start_ms(grid, run->window);
-    run->end_ms = bits_add_clamped(window_end_ms(grid, run->window), 1);
+    if (run->start_ms < run->bounds.oldest_ms) run->start_ms = run->bounds.oldest_ms;
+    if (last_ms > run->bounds.newest_ms) last_ms = run->bounds.newest_ms;
+    run->end_ms = bits_add_clamped(last_ms, 1);
 }
 
-static void run_count(struct shard_run *run, int64_t t_ms)
+/* These samples, in order of time, are in. */
+static void run_count(struct shard_run *run, const struct sample *samples, size_t count)
 {
-    if (run->appended++ == 0) run->t_min_ms = run->t_max_ms = t_ms;
-    if (t_ms < run->t_min_ms) run->t_min_ms = t_ms;
-    if (t_ms > run->t_max_ms) run->t_max_ms = t_ms;
+    int64_t first_ms = samples[0].t_ms;
+    int64_t last_ms = samples[count - 1].t_ms;
+    if (run->appended == 0 || first_ms < run->t_min_ms) run->t_min_ms = first_ms;
+    if (run->appended == 0 || last_ms > run->t_max_ms) run->t_max_ms = last_ms;
+    run->appended += (int64_t)count;
+}
+
+static enum chunk_outcome run_add_to(struct shard_run *run, struct chunk *c,
+                                     const struct sample *sample)
+{
+    int64_t bytes = (int64_t)chunk_bytes(c);
+    int64_t spare_bytes = (int64_t)chunk_spare_bytes(c);
+    enum chunk_outcome outcome = chunk_add(c, sample->t_ms, sample->v);
+    run->bytes += (int64_t)chunk_bytes(c) - bytes;
+    run->spare_bytes += (int64_t)chunk_spare_bytes(c) - spare_bytes;
+    return outcome;
+}
+
+size_t shard_run_append(struct shard_run *run, const struct series *s, const struct sample *samples,
+                        size_t count)
+{
+    struct chunk *c = shard_run_chunk(run, s);
+    size_t n = 0;
+    if (!c || c->window != run->window) return 0;
+    for (; n < count; n++) {
+        const struct sample *sample = &samples[n];
+        if (sample->t_ms < run->start_ms || sample->t_ms >= run->end_ms) break;
+        if (chunk_repeat(c, sample->t_ms, sample->v)) continue;
+        if (!chunk_is_plain(c) || sample->t_ms <= c->state.t_ms) break;
+        if (run_add_to(run, c, sample) != CHUNK_APPENDED) break;
+    }
+    if (n > 0) run_count(run, samples, n);
+    return n;
 }
 
 int shard_run_add(struct shard *sh, struct shard_run *run, struct series *s,
@@ -381,20 +415,9 @@ int shard_run_add(struct shard *sh, struct shard_run *run, struct series *s,
 {
     int64_t t_ms = sample->t_ms;
     struct chunk *c = t_ms >= run->start_ms && t_ms < run->end_ms ? shard_run_chunk(run, s) : NULL;
-    bool same_window = c && c->window == run->window;
-    if (same_window && chunk_repeat(c, t_ms, sample->v)) {
-        run_count(run, t_ms);
-        return CHUNK_APPENDED;
-    }
-    if (same_window && chunk_is_plain(c)) {
-        int64_t bytes = (int64_t)chunk_bytes(c);
-        int64_t spare_bytes = (int64_t)chunk_spare_bytes(c);
-        enum chunk_outcome outcome = chunk_add(c, t_ms, sample->v);
-        if (outcome == CHUNK_APPENDED || outcome == CHUNK_LATE) {
-            run_count(run, t_ms);
-            run->bytes += (int64_t)chunk_bytes(c) - bytes;
-            run->spare_bytes += (int64_t)chunk_spare_bytes(c) - spare_bytes;
-        }
+    if (c && c->window == run->window && chunk_is_plain(c)) {
+        enum chunk_outcome outcome = run_add_to(run, c, sample);
+        if (outcome == CHUNK_APPENDED || outcome == CHUNK_LATE) run_count(run, sample, 1);
         run->waiting += outcome == CHUNK_LATE;
         return (int)outcome;
     }

@@ -111,10 +111,11 @@ bool shard_is_pressed(const struct shard *sh);
 void shard_merge_late(struct shard *sh, struct series *s, uint32_t slot, struct arena *scratch);
 
 /* Samples that go into open chunks of one window, under one hold of the lock: what they change of
- * the shard's numbers is summed up and counted at once. Zero: no window yet. */
+ * the shard's numbers is summed up and counted at once. Zero but for the bounds: no window yet. */
 struct shard_run {
-    int64_t start_ms; /* of the window; 0 and 0: none */
-    int64_t end_ms;   /* first behind it */
+    struct storage_bounds bounds; /* what the clock lets in */
+    int64_t start_ms;             /* of the window, inside the bounds; 0 and 0: none */
+    int64_t end_ms;               /* first behind it */
     int64_t window;
     uint32_t slot;
     int64_t appended; /* samples; of those: */
@@ -130,6 +131,10 @@ struct shard_run {
 /* shard_add_sample, as a part of the run. */
 int shard_run_add(struct shard *sh, struct shard_run *run, struct series *s,
                   const struct sample *sample);
+/* The same for samples that go to the end of the chunk that is there, one after the other: how many
+ * of them did, until one that is for shard_run_add. */
+size_t shard_run_append(struct shard_run *run, const struct series *s, const struct sample *samples,
+                        size_t count);
 /* Count what the run has summed up; before the lock goes. The run may go on. */
 void shard_run_end(struct shard *sh, struct shard_run *run);
 

@@ -46,8 +46,9 @@ static void check_round_trip(const struct wal_batch *batch, struct arena *a)
     const struct wal_place place = {.ordinal = 1};
     struct wal_batch again;
     struct buf b;
+    size_t labeled;
     buf_init(&b, HEAP_SNAPSHOT, ARENA_BYTES);
-    if (wal_batch_encode(&journal, place, &b, NULL) == OK &&
+    if (wal_batch_encode(&journal, place, &b, &labeled, NULL) == OK &&
         wal_batch_decode(b.data + RECORD_HEADER_BYTES, get_le32(b.data + 8), a, &again, NULL) == OK)
         check_same(batch, &again);
     buf_release(&b);

@@ -101,10 +101,11 @@ START_TEST(random_batches_come_back_bit_for_bit)
         make(m);
         for (int times = 1; times <= 3; times++) {
             struct wal_batch out;
+            size_t labeled;
             const struct wal_place place = {.ordinal = 1, .unit = times < 3 ? 0 : 100};
             buf_reset(&b);
             arena_reset(&arena);
-            ck_assert_int_eq(wal_batch_encode(&m->batch, place, &b, NULL), OK);
+            ck_assert_int_eq(wal_batch_encode(&m->batch, place, &b, &labeled, NULL), OK);
             size_t size = b.data[8] + 256u * b.data[9] + 65536u * b.data[10];
             ck_assert_int_eq(
                 wal_batch_decode(b.data + RECORD_HEADER_BYTES, size, &arena, &out, NULL), OK);
@@ -130,9 +131,11 @@ static bool has_labels(_Atomic uint32_t *defined_in, struct wal_place place, boo
                                     .sample_count = 1};
     const struct journal_batch batch = {.series = &series, .series_count = 1, .sample_count = 1};
     struct buf b;
+    size_t labeled;
     buf_init(&b, HEAP_SNAPSHOT, 1 << 20);
-    ck_assert_int_eq(wal_batch_encode(&batch, place, &b, NULL), OK);
+    ck_assert_int_eq(wal_batch_encode(&batch, place, &b, &labeled, NULL), OK);
     bool written = memmem(b.data, b.size, "up", 2) != NULL;
+    ck_assert_uint_eq(labeled, written);
     if (note) wal_batch_note(&batch, place);
     buf_release(&b);
     return written;
@@ -166,13 +169,14 @@ START_TEST(no_prefix_and_no_flip_of_a_payload_is_dangerous)
     struct made *m = heap_alloc(sizeof(*m), HEAP_SNAPSHOT);
     struct buf b;
     struct arena arena;
+    size_t labeled;
     random_state = 7;
     do
         make(m);
     while (m->batch.series_count < 3);
     buf_init(&b, HEAP_SNAPSHOT, 1 << 20);
     arena_init(&arena, HEAP_SNAPSHOT, 1 << 22);
-    ck_assert_int_eq(wal_batch_encode(&m->batch, PLACE(1, 0), &b, NULL), OK);
+    ck_assert_int_eq(wal_batch_encode(&m->batch, PLACE(1, 0), &b, &labeled, NULL), OK);
     size_t size = b.data[8] + 256u * b.data[9];
     for (size_t cut = 0; cut < size; cut++) {
         struct wal_batch out;
