@@ -273,21 +273,23 @@ static bool order_by_shard(const struct appender *app, struct shard_order *order
     return true;
 }
 
-/* Ask for what the series further on will need; at[0] is about to be applied. */
-static void fetch_ahead(const struct commit *c, const struct shard *sh, const uint32_t *at,
-                        const uint32_t *end)
+/* Ask for what the series further on will need; at[0] is about to be applied. Of other shards,
+ * behind `end`, only what may be looked at without their lock. */
+static ALWAYS_INLINE void fetch_ahead(const struct commit *c, const struct shard *sh,
+                                      const uint32_t *at, const uint32_t *end,
+                                      const uint32_t *all_end)
 {
     const struct staged *items = c->app->staged.items;
-    if (end - at > AHEAD_SERIES) {
+    const struct chunk *chunk;
+    if (all_end - at > AHEAD_SERIES) {
         const struct staged *staged = &items[at[AHEAD_SERIES]];
-        if (staged->series)
-            __builtin_prefetch(staged->series);
-        else
+        if (LIKELY(staged->series != NULL))
+            shard_run_prefetch(&c->run, staged->series);
+        else if (end - at > AHEAD_SERIES)
             shard_prefetch(sh, staged->newcomer->set.hash);
     }
-    if (end - at > AHEAD_NEWCOMER) __builtin_prefetch(items[at[AHEAD_NEWCOMER]].newcomer);
-    const struct chunk *chunk;
-    if (end - at > AHEAD_CHUNK &&
+    if (all_end - at > AHEAD_NEWCOMER) __builtin_prefetch(items[at[AHEAD_NEWCOMER]].newcomer);
+    if (all_end - at > AHEAD_CHUNK &&
         (chunk = shard_run_chunk(&c->run, items[at[AHEAD_CHUNK]].series)) != NULL)
         chunk_prefetch(chunk);
     if (end - at > AHEAD_END &&
@@ -300,7 +302,7 @@ static void enter(struct commit *c, struct shard *sh)
     rwlock_write_lock(&sh->lock);
     /* Under the lock: a sweep that went by the clock later comes to this shard later, and finds
      * what was let in. */
-    c->run = (struct shard_run){.bounds = storage_bounds(c->app->db)};
+    shard_run_begin(sh, &c->run, storage_bounds(c->app->db));
     c->held_ns = clock_mono_ns();
     c->unlooked = 0;
 }
@@ -329,6 +331,7 @@ static enum status apply_all(struct commit *c, const struct shard_order *order, 
 {
     struct storage *db = c->app->db;
     struct staged *staged = c->app->staged.items;
+    const uint32_t *all_end = &order->staged[order->first[db->shard_count]];
     enum status st = OK;
     for (uint32_t n = 0; n < db->shard_count && !st; n++) {
         struct shard *sh = &db->shards[n];
@@ -337,7 +340,7 @@ static enum status apply_all(struct commit *c, const struct shard_order *order, 
         if (at == end) continue;
         enter(c, sh);
         for (; at < end && !st; at++) {
-            fetch_ahead(c, sh, at, end);
+            fetch_ahead(c, sh, at, end, all_end);
             st = apply(c, sh, &staged[*at], err);
             if (at + 1 < end || c->run.merge) pause(c, sh);
         }

@@ -372,6 +372,16 @@ static void run_enter(const struct shard *sh, struct shard_run *run, int64_t t_m
     run->end_ms = bits_add_clamped(last_ms, 1);
 }
 
+void shard_run_begin(struct shard *sh, struct shard_run *run, struct storage_bounds bounds)
+{
+    const struct window_grid *grid = sh->common->grid;
+    bool any = run->end_ms != 0;
+    int64_t window = run->window;
+    *run = (struct shard_run){.bounds = bounds};
+    if (any && load_i64(&sh->windows[window_slot(grid, window)].window) == window)
+        run_enter(sh, run, window_start_ms(grid, window));
+}
+
 /* These samples, in order of time, are in. */
 static void run_count(struct shard_run *run, const struct sample *samples, size_t count)
 {

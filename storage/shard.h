@@ -128,6 +128,9 @@ struct shard_run {
         *merge; /* the last one whose late run wants to be merged, in merge_slot; or NULL */
     uint32_t merge_slot;
 };
+/* A new hold of a lock: what is in the run was counted (shard_run_end). It goes on in the window it
+ * is in, if the shard has entered that. */
+void shard_run_begin(struct shard *sh, struct shard_run *run, struct storage_bounds bounds);
 /* shard_add_sample, as a part of the run. */
 int shard_run_add(struct shard *sh, struct shard_run *run, struct series *s,
                   const struct sample *sample);
@@ -144,6 +147,13 @@ static inline struct chunk *shard_run_chunk(const struct shard_run *run, const s
     if (!s || run->end_ms == 0) return NULL;
     uint64_t word = series_word(s, run->slot);
     return ring_word_is_sealed(word) ? NULL : ring_word_chunk(word);
+}
+
+/* Ask for the memory that shard_run_chunk and the entry of the log will look at. */
+static inline void shard_run_prefetch(const struct shard_run *run, const struct series *s)
+{
+    __builtin_prefetch(s);
+    __builtin_prefetch((const void *)&s->ring[run->slot]);
 }
 
 /* What the slot holds now. */
