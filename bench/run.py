@@ -19,6 +19,7 @@ import math
 import os
 import pathlib
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -249,6 +250,7 @@ def run_scale(args, classes, scale, folder):
         if args.only and cls.name not in args.only:
             continue
         print(f"{scale.name}: {cls.name} ...", file=sys.stderr, flush=True)
+        shutil.rmtree(folder / cls.name, ignore_errors=True)  # of a run that was broken off
         measured[cls.name] = run_server(args, cls, scale, folder, start_ms, folder)
         results.write_text(json.dumps(measured))
     rows = {cls.name: measured[cls.name][0] for cls in classes if cls.name in measured}
