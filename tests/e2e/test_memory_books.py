@@ -100,4 +100,5 @@ def test_the_sum_of_all_owners_is_what_the_process_has(make):
     print(f"used {used / mib:.1f} MiB, resident {after / mib:.1f} MiB, at most {worst:.2%} apart")
     assert worst < 0.05, (used, before, after)
     assert m["hearth_memory_used_bytes", "series"] > 60_000 * 100
-    assert m["hearth_memory_used_bytes", "chunks"] >= 60_000 * 128  # an open chunk is a cell at least
+    # An open chunk is a cell at least.
+    assert m["hearth_memory_used_bytes", "chunks"] >= 60_000 * 128
