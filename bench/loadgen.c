@@ -9,21 +9,17 @@
  * thread each, one request at a time, and prints one line of JSON: requests, refused (not 2xx),
  * seconds, and the latencies' p50, p99 and max in milliseconds.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "bench/bodies.h"
+#include "bench/connection.h"
 
-enum { CONNECTIONS_MAX = 64, REPLY_BYTES = 65536 };
+enum { CONNECTIONS_MAX = 64 };
 
 struct body {
     const char *bytes;
@@ -62,77 +58,23 @@ static void die(const char *what)
     exit(1);
 }
 
-static int dial(const struct job *job)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    struct addrinfo *found;
-    int one = 1;
-    if (getaddrinfo(job->host, job->port, &hints, &found)) die("address");
-    int fd = socket(found->ai_family, SOCK_STREAM, 0);
-    if (fd < 0 || connect(fd, found->ai_addr, found->ai_addrlen)) die("connect");
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    freeaddrinfo(found);
-    return fd;
-}
-
-static void send_all(int fd, const char *bytes, size_t size)
-{
-    while (size > 0) {
-        ssize_t sent = send(fd, bytes, size, MSG_NOSIGNAL);
-        if (sent <= 0) die("send");
-        bytes += sent;
-        size -= (size_t)sent;
-    }
-}
-
-/* Read one reply whole; returns the status code and leaves the text in `reply`. */
-static int read_reply(int fd, char *reply)
-{
-    size_t size = 0;
-    size_t need = 0;
-    int code = 0;
-    while (need == 0 || size < need) {
-        ssize_t got = recv(fd, reply + size, REPLY_BYTES - 1 - size, 0);
-        if (got <= 0) die("receive");
-        size += (size_t)got;
-        reply[size] = '\0';
-        const char *end = strstr(reply, "\r\n\r\n");
-        if (need || !end) continue;
-        const char *length = strcasestr(reply, "content-length:");
-        code = (int)strtol(reply + 9, NULL, 10);
-        need = (size_t)(end + 4 - reply) +
-               (length && length < end ? strtoul(length + 15, NULL, 10) : 0);
-    }
-    return code;
-}
-
 static void *run(void *opaque)
 {
     struct sender *sender = opaque;
     const struct job *job = sender->job;
-    char *reply = malloc(REPLY_BYTES);
-    int fd = dial(job);
+    struct connection c;
+    connection_open(&c, "loadgen", job->host, job->port, job->path);
     for (size_t i = 0; i < job->count; i++) {
         const struct body *body = &job->bodies[i];
-        char head[512];
         if (body->connection != sender->connection) continue;
-        int head_size = snprintf(head, sizeof(head),
-                                 "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: "
-                                 "application/x-protobuf\r\nContent-Encoding: snappy\r\n"
-                                 "X-Prometheus-Remote-Write-Version: 0.1.0\r\n"
-                                 "Content-Length: %u\r\n\r\n",
-                                 job->path, job->host, body->size);
         double start = now_s();
-        send_all(fd, head, (size_t)head_size);
-        send_all(fd, body->bytes, body->size);
-        int code = read_reply(fd, reply);
+        int code = connection_post(&c, body->bytes, body->size);
         sender->latencies_ms[sender->requests++] = (now_s() - start) * 1000;
         if (code / 100 == 2) continue;
         if (sender->refused++ == 0)
-            snprintf(sender->first_refusal, sizeof(sender->first_refusal), "%.180s", reply);
+            snprintf(sender->first_refusal, sizeof(sender->first_refusal), "%.180s", c.reply);
     }
-    close(fd);
-    free(reply);
+    connection_close(&c);
     return NULL;
 }
 

@@ -19,25 +19,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <netdb.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "bench/bodies.h"
+#include "bench/connection.h"
 #include "bench/hours/packed.h"
 
 enum {
     TARGETS_PER_REQUEST = 8,
     SERIES_PER_REQUEST = TARGETS_PER_REQUEST * SERIES_PER_TARGET,
     CONNECTIONS_MAX = 64,
-    REPLY_BYTES = 65536,
     BATCH_MAX = 40,
     MESSAGE_SAMPLE_BYTES = PACKED_SAMPLE_BYTES + 3, /* with its keys and size */
     REPORT_MS = 600000,
@@ -69,7 +66,6 @@ struct tally {
 struct run {
     struct body_plan plan;
     _Atomic int64_t *clock_ms;
-    const char *host, *port, *path;
     struct request *requests;
     uint32_t request_count, target_count;
     uint32_t next_number;
@@ -79,10 +75,9 @@ struct run {
 
 struct sender {
     struct run *run;
-    uint32_t connection;
+    uint32_t number; /* of the connection */
     pthread_t thread;
-    int fd;
-    char *reply;
+    struct connection to;
     struct tally tally;
 };
 
@@ -192,46 +187,6 @@ static void replace_target(struct run *run, uint32_t place)
 
 /* ---- connections ---- */
 
-static int dial(const struct run *run)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    struct addrinfo *found;
-    int one = 1;
-    if (getaddrinfo(run->host, run->port, &hints, &found)) die("address");
-    int fd = socket(found->ai_family, SOCK_STREAM, 0);
-    if (fd < 0 || connect(fd, found->ai_addr, found->ai_addrlen)) die("connect");
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    freeaddrinfo(found);
-    return fd;
-}
-
-static void send_all(int fd, const void *bytes, size_t size)
-{
-    for (const char *at = bytes; size > 0;) {
-        ssize_t sent = send(fd, at, size, MSG_NOSIGNAL);
-        if (sent <= 0) die("send");
-        at += sent;
-        size -= (size_t)sent;
-    }
-}
-
-/* The code of one reply, which is left in `reply`. */
-static int read_reply(int fd, char *reply)
-{
-    size_t size = 0;
-    for (;;) {
-        ssize_t got = recv(fd, reply + size, REPLY_BYTES - 1 - size, 0);
-        if (got <= 0) die("receive");
-        size += (size_t)got;
-        reply[size] = '\0';
-        const char *end = strstr(reply, "\r\n\r\n");
-        if (!end) continue;
-        const char *length = strcasestr(reply, "content-length:");
-        size_t body = length && length < end ? strtoul(length + 15, NULL, 10) : 0;
-        if (size >= (size_t)(end + 4 - reply) + body) return (int)strtol(reply + 9, NULL, 10);
-    }
-}
-
 static void note_latency(struct tally *tally, double ms)
 {
     double power = log2(ms * 1000);
@@ -242,17 +197,8 @@ static void note_latency(struct tally *tally, double ms)
 
 static int post(struct sender *s, const struct packed *body)
 {
-    char head[512];
-    int head_size = snprintf(head, sizeof(head),
-                             "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: "
-                             "application/x-protobuf\r\nContent-Encoding: snappy\r\n"
-                             "X-Prometheus-Remote-Write-Version: 0.1.0\r\n"
-                             "Content-Length: %zu\r\n\r\n",
-                             s->run->path, s->run->host, body->size);
     double start_s = now_s();
-    send_all(s->fd, head, (size_t)head_size);
-    send_all(s->fd, body->bytes, body->size);
-    int code = read_reply(s->fd, s->reply);
+    int code = connection_post(&s->to, body->bytes, body->size);
     note_latency(&s->tally, (now_s() - start_s) * 1000);
     s->tally.requests++;
     return code;
@@ -262,12 +208,12 @@ static void deliver(struct sender *s, const struct packed *body)
 {
     int code;
     while ((code = post(s, body)) / 100 == 5) {
-        if (s->tally.again++ == 0) fprintf(stderr, "sender: again: %.300s\n", s->reply);
+        if (s->tally.again++ == 0) fprintf(stderr, "sender: again: %.300s\n", s->to.reply);
         usleep(AGAIN_US);
     }
     s->tally.samples += body->count;
     if (code / 100 == 2) return;
-    if (s->tally.refused++ == 0) fprintf(stderr, "sender: refused: %.600s\n", s->reply);
+    if (s->tally.refused++ == 0) fprintf(stderr, "sender: refused: %.600s\n", s->to.reply);
 }
 
 static void *send_steps(void *opaque)
@@ -277,7 +223,7 @@ static void *send_steps(void *opaque)
     for (;;) {
         pthread_barrier_wait(&run->barrier); /* a step begins */
         if (run->step == run->steps) return NULL;
-        for (uint32_t i = s->connection; i < run->request_count; i += run->plan.connections) {
+        for (uint32_t i = s->number; i < run->request_count; i += run->plan.connections) {
             struct request *r = &run->requests[i];
             if (r->farewell.bytes) deliver(s, &r->farewell);
             packed_release(&r->farewell);
@@ -417,8 +363,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: sender CLOCK HOST PORT PATH series=N hours=N start=MS ...\n");
         return 2;
     }
-    struct run run = {
-        .clock_ms = map_clock(argv[1]), .host = argv[2], .port = argv[3], .path = argv[4]};
+    struct run run = {.clock_ms = map_clock(argv[1])};
     run.plan = (struct body_plan){
         .series = (uint32_t)option(argc, argv, "series", 20000),
         .connections = (uint32_t)option(argc, argv, "connections", 2),
@@ -434,14 +379,15 @@ int main(int argc, char **argv)
     make_requests(&run);
     if (pthread_barrier_init(&run.barrier, NULL, run.plan.connections + 1)) die("barrier");
     for (uint32_t c = 0; c < run.plan.connections; c++) {
-        senders[c] = (struct sender){
-            .run = &run, .connection = c, .fd = dial(&run), .reply = malloc(REPLY_BYTES)};
-        if (!senders[c].reply || pthread_create(&senders[c].thread, NULL, send_steps, &senders[c]))
-            die("thread");
+        senders[c] = (struct sender){.run = &run, .number = c};
+        connection_open(&senders[c].to, "sender", argv[2], argv[3], argv[4]);
+        if (pthread_create(&senders[c].thread, NULL, send_steps, &senders[c])) die("thread");
     }
     simulate(&run, senders, option(argc, argv, "churn", 1));
-    for (uint32_t c = 0; c < run.plan.connections; c++)
+    for (uint32_t c = 0; c < run.plan.connections; c++) {
         pthread_join(senders[c].thread, NULL);
+        connection_close(&senders[c].to);
+    }
     print_checks(&run, option(argc, argv, "checked", 28));
     return 0;
 }

@@ -12,12 +12,9 @@
  */
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
-#include "base/clock.h"
 #include "bench/bodies.h"
+#include "bench/storage/program.h"
 #include "storage/appender.h"
 #include "storage/storage.h"
 #include "wire/frame.h"
@@ -41,29 +38,6 @@ struct worker {
     bool backwards;
     double cpu_s;
 };
-
-static double cpu_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
-static void must(enum status st, const struct error *err)
-{
-    if (!st) return;
-    fprintf(stderr, "%s\n", err->text);
-    exit(1);
-}
-
-static unsigned option(int argc, char **argv, const char *name, unsigned fallback)
-{
-    size_t length = strlen(name);
-    for (int i = 1; i < argc; i++)
-        if (strncmp(argv[i], name, length) == 0 && argv[i][length] == '=')
-            return (unsigned)strtoul(argv[i] + length + 1, NULL, 10);
-    return fallback;
-}
 
 static void make_bodies(unsigned series, unsigned n, struct bodies *out)
 {
