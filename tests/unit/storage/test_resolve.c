@@ -4,43 +4,24 @@
 #include <stdio.h>
 
 #include "base/thread.h"
+#include "tests/unit/storage/place.h"
 #include "tests/unit/storage/store.h"
-#include "tests/unit/suite.h"
 
-static epoch_destroy *const functions[EPOCH_KIND_COUNT] = {
-    [EPOCH_SYMBOL] = symbols_destroy_retired,
-    [EPOCH_SYMBOL_SLOTS] = symbol_table_destroy_retired,
-};
-
-struct place {
-    struct epoch *epoch;
-    struct symbols symbols;
-    struct arena arena;
+/* A resolver of the symbols of a place. */
+struct resolving {
+    struct place at;
     struct resolver resolver;
     atomic_bool stop;
 };
 
-static void place_open(struct place *p)
+static void resolving_open(struct resolving *p)
 {
-    p->epoch = heap_alloc_aligned(sizeof(*p->epoch), CACHE_LINE_BYTES, HEAP_PROCESS);
-    ck_assert_ptr_nonnull(p->epoch);
-    epoch_init(p->epoch, functions, NULL);
-    symbols_init(&p->symbols, p->epoch);
-    arena_init(&p->arena, HEAP_QUERY, UINT64_MAX);
-    resolver_init(&p->resolver, &p->symbols, &p->arena);
+    place_open(&p->at);
+    resolver_init(&p->resolver, &p->at.symbols, &p->at.arena);
     p->stop = false;
 }
 
-static void place_close(struct place *p)
-{
-    symbols_check(&p->symbols);
-    epoch_release(p->epoch);
-    symbols_release(&p->symbols);
-    heap_free(p->epoch, sizeof(*p->epoch), HEAP_PROCESS);
-    arena_release(&p->arena);
-}
-
-static struct resolved resolve_set(struct place *p, struct labels labels)
+static struct resolved resolve_set(struct resolving *p, struct labels labels)
 {
     struct resolved set;
     ck_assert(resolve(&p->resolver, labels, &set));
@@ -49,22 +30,22 @@ static struct resolved resolve_set(struct place *p, struct labels labels)
 
 START_TEST(a_set_hashes_the_same_before_and_after_its_symbols_are_there)
 {
-    struct place p;
-    place_open(&p);
-    struct labels labels = store_labels(&p.arena, "__name__", "up", "job", "node", NULL);
+    struct resolving p;
+    resolving_open(&p);
+    struct labels labels = store_labels(&p.at.arena, "__name__", "up", "job", "node", NULL);
     struct resolved before = resolve_set(&p, labels);
     ck_assert(!before.complete);
     ck_assert_ptr_null(before.symbols[0]);
-    ck_assert(symbols_acquire(&p.symbols, labels, before.symbols));
+    ck_assert(symbols_acquire(&p.at.symbols, labels, before.symbols));
     struct resolved after = resolve_set(&p, labels);
     ck_assert(after.complete);
     ck_assert_uint_eq(after.hash, before.hash);
     ck_assert_ptr_eq(after.symbols[1], before.symbols[1]);
     ck_assert_uint_ne(
-        resolve_set(&p, store_labels(&p.arena, "__name__", "node", "job", "up", NULL)).hash,
+        resolve_set(&p, store_labels(&p.at.arena, "__name__", "node", "job", "up", NULL)).hash,
         after.hash);
     ck_assert(resolve_set(&p, (struct labels){0}).complete);
-    place_close(&p);
+    place_close(&p.at);
 }
 END_TEST
 
@@ -96,38 +77,38 @@ static struct labels random_set(struct arena *a, uint64_t *random)
 START_TEST(random_sets_resolve_to_what_is_there)
 {
     enum { STEPS = 3000 };
-    struct place p;
+    struct resolving p;
     uint64_t random = 1;
     printf("seed 1\n");
-    place_open(&p);
+    resolving_open(&p);
     for (int step = 0; step < STEPS; step++) {
-        struct labels labels = random_set(&p.arena, &random);
+        struct labels labels = random_set(&p.at.arena, &random);
         struct resolved set = resolve_set(&p, labels);
         bool complete = true;
         for (size_t i = 0; i < labels.count; i++) {
             struct label l = labels.items[i];
-            ck_assert_ptr_eq(set.symbols[i], symbols_find_value(&p.symbols, l.name, l.value));
+            ck_assert_ptr_eq(set.symbols[i], symbols_find_value(&p.at.symbols, l.name, l.value));
             complete = complete && set.symbols[i];
         }
         ck_assert(set.complete == complete);
-        if (step % 3 == 0) ck_assert(symbols_acquire(&p.symbols, labels, set.symbols));
+        if (step % 3 == 0) ck_assert(symbols_acquire(&p.at.symbols, labels, set.symbols));
     }
-    place_close(&p);
+    place_close(&p.at);
 }
 END_TEST
 
 START_TEST(without_memory_nothing_is_resolved)
 {
-    struct place p;
+    struct resolving p;
     struct resolved set;
-    place_open(&p);
-    struct labels labels = store_labels(&p.arena, "a", "1", NULL);
+    resolving_open(&p);
+    struct labels labels = store_labels(&p.at.arena, "a", "1", NULL);
     struct arena small;
     arena_init(&small, HEAP_QUERY, 64);
-    resolver_init(&p.resolver, &p.symbols, &small);
+    resolver_init(&p.resolver, &p.at.symbols, &small);
     ck_assert(!resolve(&p.resolver, labels, &set));
     arena_release(&small);
-    place_close(&p);
+    place_close(&p.at);
 }
 END_TEST
 
@@ -136,46 +117,46 @@ enum { CHURNED = 64 };
 /* Symbols that come and go under those who look. */
 static void churn(void *self)
 {
-    struct place *p = self;
+    struct resolving *p = self;
     for (uint64_t n = 0; !atomic_load(&p->stop); n++) {
         char text[16];
         struct symbol *items[2] = {NULL};
         int size = snprintf(text, sizeof(text), "v%d", (int)(n % CHURNED));
         struct label labels[] = {{STR("a"), {text, (size_t)size}}, {STR("b"), STR("stays")}};
-        struct epoch_pin pin = epoch_enter(p->epoch);
-        ck_assert(symbols_acquire(&p->symbols, (struct labels){labels, 2}, items));
-        symbols_drop(&p->symbols, items, 2);
+        struct epoch_pin pin = epoch_enter(p->at.epoch);
+        ck_assert(symbols_acquire(&p->at.symbols, (struct labels){labels, 2}, items));
+        symbols_drop(&p->at.symbols, items, 2);
         epoch_leave(&pin);
-        epoch_collect(p->epoch, 100);
+        epoch_collect(p->at.epoch, 100);
     }
 }
 
 START_TEST(what_is_found_beside_writers_has_the_text_that_was_looked_for)
 {
     enum { LOOKS = 20000, WRITERS = 2 };
-    struct place p;
+    struct resolving p;
     struct thread writers[WRITERS];
-    place_open(&p);
-    struct labels kept = store_labels(&p.arena, "a", "kept", "b", "stays", NULL);
+    resolving_open(&p);
+    struct labels kept = store_labels(&p.at.arena, "a", "kept", "b", "stays", NULL);
     struct symbol *items[2] = {NULL};
-    ck_assert(symbols_acquire(&p.symbols, kept, items));
+    ck_assert(symbols_acquire(&p.at.symbols, kept, items));
     for (size_t i = 0; i < WRITERS; i++)
         ck_assert_int_eq(thread_start(&writers[i], "churn", churn, &p, NULL), OK);
     for (int i = 0; i < LOOKS; i++) {
         char text[16];
         int size = snprintf(text, sizeof(text), "v%d", i % CHURNED);
         struct label labels[] = {{STR("a"), {text, (size_t)size}}, {STR("b"), STR("stays")}};
-        struct epoch_pin pin = epoch_enter(p.epoch);
+        struct epoch_pin pin = epoch_enter(p.at.epoch);
         struct resolved set = resolve_set(&p, (struct labels){labels, 2});
         if (set.symbols[0]) ck_assert(str_equal(symbol_text(set.symbols[0]), labels[0].value));
-        ck_assert_ptr_eq(symbols_find_value(&p.symbols, STR("a"), STR("kept")), items[0]);
+        ck_assert_ptr_eq(symbols_find_value(&p.at.symbols, STR("a"), STR("kept")), items[0]);
         epoch_leave(&pin);
         p.resolver.count = 0; /* outside the epoch, its symbols may go */
     }
     atomic_store(&p.stop, true);
     for (size_t i = 0; i < WRITERS; i++)
         thread_join(&writers[i]);
-    place_close(&p);
+    place_close(&p.at);
 }
 END_TEST
 

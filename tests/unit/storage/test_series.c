@@ -1,38 +1,10 @@
 /* series - label sets through shared symbols, and the ring. */
 #include "storage/series.h"
 
+#include "tests/unit/storage/place.h"
 #include "tests/unit/storage/store.h"
-#include "tests/unit/suite.h"
-
-static epoch_destroy *const functions[EPOCH_KIND_COUNT] = {
-    [EPOCH_SYMBOL] = symbols_destroy_retired,
-    [EPOCH_SYMBOL_SLOTS] = symbol_table_destroy_retired,
-};
 
 enum { SLOTS = 9 };
-
-struct place {
-    struct epoch *epoch;
-    struct symbols symbols;
-    struct arena arena;
-};
-
-static void place_open(struct place *p)
-{
-    p->epoch = heap_alloc_aligned(sizeof(*p->epoch), CACHE_LINE_BYTES, HEAP_PROCESS);
-    ck_assert_ptr_nonnull(p->epoch);
-    epoch_init(p->epoch, functions, NULL);
-    symbols_init(&p->symbols, p->epoch);
-    arena_init(&p->arena, HEAP_QUERY, 1 << 24);
-}
-
-static void place_close(struct place *p)
-{
-    epoch_release(p->epoch);
-    symbols_release(&p->symbols);
-    heap_free(p->epoch, sizeof(*p->epoch), HEAP_PROCESS);
-    arena_release(&p->arena);
-}
 
 /* What is known of the labels; the symbols are on the arena. */
 static struct resolved resolved_of(struct place *p, struct labels labels)
