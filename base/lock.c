@@ -70,28 +70,31 @@ const char *lock_rank_name(enum lock_rank rank)
     return names[rank];
 }
 
+static void count_wait(struct counter *count, struct counter *ns, int64_t start_ns)
+{
+    counter_add(count, 1);
+    counter_add(ns, (uint64_t)(clock_mono_ns() - start_ns));
+}
+
 static void wait_for_mutex(struct mutex *m)
 {
     int64_t start_ns = clock_mono_ns();
     ASSERT(pthread_mutex_lock(&m->os) == 0);
-    counter_add(&waits[m->rank].writes, 1);
-    counter_add(&waits[m->rank].write_ns, (uint64_t)(clock_mono_ns() - start_ns));
+    count_wait(&waits[m->rank].writes, &waits[m->rank].write_ns, start_ns);
 }
 
 static void wait_to_read(struct rwlock *l)
 {
     int64_t start_ns = clock_mono_ns();
     ASSERT(pthread_rwlock_rdlock(&l->os) == 0);
-    counter_add(&waits[l->rank].reads, 1);
-    counter_add(&waits[l->rank].read_ns, (uint64_t)(clock_mono_ns() - start_ns));
+    count_wait(&waits[l->rank].reads, &waits[l->rank].read_ns, start_ns);
 }
 
 static void wait_to_write(struct rwlock *l)
 {
     int64_t start_ns = clock_mono_ns();
     ASSERT(pthread_rwlock_wrlock(&l->os) == 0);
-    counter_add(&waits[l->rank].writes, 1);
-    counter_add(&waits[l->rank].write_ns, (uint64_t)(clock_mono_ns() - start_ns));
+    count_wait(&waits[l->rank].writes, &waits[l->rank].write_ns, start_ns);
 }
 
 void mutex_init(struct mutex *m, enum lock_rank rank)

@@ -143,9 +143,11 @@ static void collect_storage(struct hearth *h, const struct metric_sink *sink)
     gauge_of(sink, "prometheus_tsdb_head_active_appenders", "Write requests under way.",
              (double)gauge_read(&h->writes.active));
     gauge_of(sink, "hearth_samples", "Samples held.", (double)s.samples);
-    gauge_of(sink, "hearth_chunk_bytes",
-             "Bytes of compressed samples: whole cells of open chunks, sealed ones as they are.",
-             (double)s.chunk_bytes);
+    gauge_of(
+        sink, "hearth_chunk_bytes",
+        "Bytes of compressed samples: whole cells of open chunks, sealed ones as they are, those "
+        "that several series share once for each.",
+        (double)s.chunk_bytes);
     gauge_of(sink, "hearth_symbols", "Distinct label strings.", (double)s.symbols);
     gauge_of(sink, "hearth_label_pairs", "Distinct pairs of label name and value.",
              (double)s.label_pairs);

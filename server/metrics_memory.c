@@ -104,10 +104,9 @@ static void write_totals(const struct hearth *h, const struct metric_sink *sink,
 }
 
 /* Where the samples of each window are. */
-static void write_windows(const struct hearth *h, const struct metric_sink *sink)
+static void write_windows(const struct metric_sink *sink, const struct window_bytes *rows,
+                          size_t count)
 {
-    struct window_bytes rows[STORAGE_WINDOWS_MAX];
-    size_t count = storage_window_bytes(h->storage, rows);
     char text[24];
     metric_family(sink, "hearth_alloc_window_bytes", METRIC_GAUGE,
                   "Bytes of chunks by window (its start, Unix seconds): open, in cells; sealed, in "
@@ -214,15 +213,15 @@ static double per(double bytes, uint64_t count)
 
 /* What a series and a sample take, and what all of them will. */
 static void write_forecast(const struct hearth *h, const struct metric_sink *sink,
-                           const struct memstats *s)
+                           const struct memstats *s, const struct window_bytes *windows,
+                           size_t window_count)
 {
-    struct window_bytes windows[STORAGE_WINDOWS_MAX];
     struct storage_stats stored;
     storage_stats_read(h->storage, &stored);
     uint64_t idle = s->heap_idle - s->heap_released;
     uint64_t used = heap_used_bytes();
     const struct forecast_input in = {.windows = windows,
-                                      .count = storage_window_bytes(h->storage, windows),
+                                      .count = window_count,
                                       .used_bytes = used > idle ? used - idle : 0,
                                       .now_ms = clock_wall_ms(),
                                       .chunk_ms = h->config.chunk_ms,
@@ -246,6 +245,8 @@ static void write_forecast(const struct hearth *h, const struct metric_sink *sin
 void metrics_collect_memory(const struct hearth *h, const struct metric_sink *sink)
 {
     struct memstats stats;
+    struct window_bytes windows[STORAGE_WINDOWS_MAX];
+    size_t window_count = storage_window_bytes(h->storage, windows);
     memstats_read(&stats);
     if (HEARTH_DEBUG) memstats_check(&stats);
     metrics_collect_go(h, sink, &stats);
@@ -253,8 +254,8 @@ void metrics_collect_memory(const struct hearth *h, const struct metric_sink *si
     write_tags(sink, &stats);
     write_totals(h, sink, &stats);
     write_slack(h, sink, &stats);
-    write_windows(h, sink);
+    write_windows(sink, windows, window_count);
     write_owners(h, sink, &stats);
     write_budget(h, sink, &stats);
-    write_forecast(h, sink, &stats);
+    write_forecast(h, sink, &stats, windows, window_count);
 }
