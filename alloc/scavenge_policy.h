@@ -15,8 +15,8 @@
  *       for some ten GiB at once.
  * Target: a small part of the memory in use is kept as a reserve.
  * Hysteresis: what had to be taken from the system again soon after it had gone is kept from then
- *      on, until it was left alone for twice as long as that time: a load that comes and goes is
- * let be, and leaves nothing when it has ended.
+ *      on, until it was left alone for twice as long as that time: a load that comes and
+ *      goes is let be, and leaves nothing when it has ended.
  *
  * Threads: one at a time.
  */

@@ -8,8 +8,8 @@
  * open chunks of closed windows again; then another sweep comes by after a while.
  *
  * A round is a bounded number of the sweep's steps (storage/sweep.h); what was dropped is freed by
- * the epoch. Sealing begins when no reader is left in the regions that were
- * dropped: their blocks are what it fills.
+ * the epoch. Sealing begins when no reader is left in the regions that were dropped: their blocks
+ * are what it fills.
  *
  * Nobody depends on the sweep to be right about what is visible: readers and writers go by the
  * clock. It keeps a little behind the clock itself, because the last samples of a window are still

@@ -7,8 +7,8 @@
  *     column:   | users: 32 | size: 32 | times (encoding/times.h) |
  *
  * `column` is the region's name for the column (alloc/region.h). No pointers, no capacity, nothing
- * to append to. A sample that comes late gets
- * an open chunk over the sealed one (chunk_create_over), until both are sealed again as one.
+ * to append to. A sample that comes late gets an open chunk over the sealed one
+ * (chunk_create_over), until both are sealed again as one.
  *
  * Threads: never changes, but for the users, which are the region's; any thread that is in the
  * epoch reads it without a lock.

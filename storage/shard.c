@@ -266,7 +266,7 @@ void shard_put(struct shard *sh, struct series *s, uint32_t slot, uint64_t word)
     if (held_any(&old) && !same_window) counter_add(&sh->counters.chunks_expired, 1);
     series_set_word(s, slot, word);
     uint64_t dead = held_sealed_word(&old);
-    bool stays = new.open &&chunk_base(new.open) == dead;
+    bool stays = new.open ? chunk_base(new.open) == dead : false; /* it stands on it now */
     if (dead && !stays) regions_delete(sh->common->regions, slot, dead);
     if (old.open) epoch_retire(sh->common->epoch, EPOCH_CHUNK, &old.open->retired);
 }

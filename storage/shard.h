@@ -124,9 +124,8 @@ struct shard_run {
     int64_t t_max_ms;
     int64_t bytes;
     int64_t spare_bytes;
-    struct series
-        *merge; /* the last one whose late run wants to be merged, in merge_slot; or NULL */
-    uint32_t merge_slot;
+    struct series *merge; /* the last one whose late run wants to be merged, or NULL; */
+    uint32_t merge_slot;  /* where that is */
 };
 /* A new hold of a lock: what is in the run was counted (shard_run_end). It goes on in the window it
  * is in, if the shard has entered that. */

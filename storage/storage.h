@@ -98,8 +98,10 @@ struct storage_stats {
     uint64_t chunks;           /* live now */
     uint64_t chunks_created;
     uint64_t chunks_expired;
-    uint64_t chunk_bytes; /* of live chunks: whole cells of open ones, sealed ones as they are */
-    uint64_t samples;     /* held now, all windows (expired ones until dropped) */
+    /* Of live chunks: whole cells of open ones, sealed ones as they are, those that several series
+     * share once for each. */
+    uint64_t chunk_bytes;
+    uint64_t samples;         /* held now, all windows (expired ones until dropped) */
     uint64_t samples_waiting; /* of those, came late and not merged yet: 16 bytes each */
     uint64_t samples_appended;
     uint64_t samples_late;      /* of those, accepted out of order */

@@ -1,8 +1,10 @@
 /*
  * sweep - one step of the walk over all series that drops what expired and seals what closed.
  *
- *     places of a shard --look--> changes --apply--> words        look: in the epoch, without a
- * lock apply: under the shard's lock
+ *     places of a shard --look--> changes --apply--> words
+ *
+ *     look:  in the epoch, without a lock
+ *     apply: under the shard's lock
  *
  * All that takes time is done while looking: chunks are read, encoded, compared and put into their
  * region. Under the lock words are exchanged, if the chunk is still what was read. One that got a
