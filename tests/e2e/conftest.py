@@ -1,9 +1,13 @@
 """Fixtures of the end-to-end tests; when a test fails, the end of each server's log is shown."""
 import os
+import pathlib
+import sys
 
 import pytest
 
 from hearth import BINARY, Hearth
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "faults"))
 
 LOG_LINES_SHOWN = 60
 
