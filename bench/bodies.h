@@ -5,7 +5,8 @@
  * A target is one host: 250 series of node exporter, kubelet and one application with a classic
  * histogram, about 8 labels and 170 bytes of names and values each. A quarter never changes; the
  * rest are counters with no, two and nine decimals, gauges with two decimals or in pages of memory,
- * and a little full-mantissa noise. Every target has its own phase in the scrape step.
+ * and a little full-mantissa noise. Every target has its own phase in the scrape step, and is late
+ * now and then.
  *
  * File: records of { u32 connection, u32 size, size bytes of snappy-compressed WriteRequest },
  * little-endian, in the order in which they are to be sent.
