@@ -2,16 +2,20 @@
 import json
 import os
 import pathlib
+import random
 import signal
 import struct
 import subprocess
 import time
 
-from hearth import BINARY, wait_until
+from hearth import BINARY, now_ms, wait_until
 
 BUILD = pathlib.Path(BINARY).resolve().parent
 TRAFFIC = BUILD / "tests" / "crash" / "traffic"
 CLOCK = BUILD / "bench" / "hours" / "clock.so"
+HOUR_MS = 3600_000
+TURNED_WINDOW_MS = 60_000  # some of them pass every second
+TURNED_LATE = 3000  # requests: three windows
 WRONG = ("lost", "wrong", "twice", "invented", "torn")
 
 
@@ -70,3 +74,29 @@ def restart(server):
     if server.process is None:
         server.spawn()
     wait_until(server.is_ready, 60, step=0.004, what="ready again")
+
+
+def dice():
+    """Chance, by a seed that is printed; HEARTH_SEED repeats it."""
+    seed = int(os.environ.get("HEARTH_SEED", time.time_ns() % 1_000_000))
+    print(f"HEARTH_SEED={seed}")
+    return random.Random(seed)
+
+
+def begin_traffic(make, programs, folder, sync, clock, rng, more_flags=(), **options):
+    """A running server and its traffic, not yet begun. clock: "turned" lets windows be sealed,
+    snapshot and expire all the time; with "still" samples go into windows of hours ago."""
+    flags = [f"--wal.sync={sync}", "--wal.segment-size=256KiB", "--snapshot.interval=1s"]
+    flags += more_flags
+    start_ms = now_ms() // TURNED_WINDOW_MS * TURNED_WINDOW_MS
+    if clock == "turned":
+        path = folder / "clock"
+        server = make(*flags, "--storage.chunk-duration=1m", env=turned_clock(path, start_ms))
+        options = {"clock": path, "chunk": TURNED_WINDOW_MS, "late": TURNED_LATE, **options}
+    else:
+        server = make(*flags)
+        start_ms -= 20 * HOUR_MS
+    server.start()
+    traffic = Traffic(server, seed=rng.randrange(1 << 30), start=start_ms, **options)
+    programs.append(traffic)
+    return server, traffic

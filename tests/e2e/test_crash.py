@@ -1,47 +1,14 @@
 """kill -9 at random instants, with a ledger of what was acknowledged: after each restart every
 acknowledged sample is there, exactly once, with its bits; a request that was under way is there
 whole or not at all; nothing is there that was never sent; what was shown once stays."""
-import os
-import random
 import time
 
 import pytest
 
-from crash import Traffic, restart, turned_clock
-from hearth import BINARY, LONG, now_ms
+from crash import begin_traffic, dice, restart
+from hearth import BINARY, LONG
 
 INSTRUMENTED = "san" in BINARY or "coverage" in BINARY
-HOUR_MS = 3600_000
-TURNED_WINDOW_MS = 60_000  # some of them pass every second
-TURNED_LATE = 3000  # requests: three windows
-
-
-def dice():
-    seed = int(os.environ.get("HEARTH_SEED", time.time_ns() % 1_000_000))
-    print(f"HEARTH_SEED={seed}")
-    return random.Random(seed)
-
-
-@pytest.fixture
-def under_traffic(make, tmp_path, programs):
-    """under_traffic(sync, clock, random): a running server and its traffic, not yet begun."""
-
-    def begin(sync, clock, rng, **options):
-        flags = [f"--wal.sync={sync}", "--wal.segment-size=256KiB", "--snapshot.interval=1s"]
-        start_ms = now_ms() // TURNED_WINDOW_MS * TURNED_WINDOW_MS
-        if clock == "turned":  # windows are sealed, snapshot and expire all the time
-            path = tmp_path / "clock"
-            server = make(*flags, "--storage.chunk-duration=1m", env=turned_clock(path, start_ms))
-            options = {"clock": path, "chunk": TURNED_WINDOW_MS, "late": TURNED_LATE, **options}
-        else:  # samples of hours ago, into windows that are sealed or will be
-            server = make(*flags)
-            start_ms -= 20 * HOUR_MS
-        server.start()
-        traffic = Traffic(server, seed=rng.randrange(1 << 30), start=start_ms, **options)
-        programs.append(traffic)
-        return server, traffic
-
-    return begin
 
 
 def kill_and_restart(server, rng):
@@ -68,9 +35,9 @@ if INSTRUMENTED:  # the clock's library knows no sanitizer
 
 
 @pytest.mark.parametrize("sync,clock,rounds", CASES)
-def test_every_acknowledged_sample_survives_kill_9(under_traffic, sync, clock, rounds):
+def test_every_acknowledged_sample_survives_kill_9(make, programs, tmp_path, sync, clock, rounds):
     rng = dice()
-    server, traffic = under_traffic(sync, clock, rng)
+    server, traffic = begin_traffic(make, programs, tmp_path, sync, clock, rng)
     for _ in range(rounds * 12 if LONG else rounds):
         traffic.go()
         time.sleep(rng.uniform(0.02, 2.0 if LONG else 0.6))
@@ -85,9 +52,9 @@ def test_every_acknowledged_sample_survives_kill_9(under_traffic, sync, clock, r
     traffic.check()
 
 
-def test_the_judge_sees_what_is_missing(under_traffic):
+def test_the_judge_sees_what_is_missing(make, programs, tmp_path):
     """Else the test above proves nothing."""
-    server, traffic = under_traffic("never", "still", dice())
+    server, traffic = begin_traffic(make, programs, tmp_path, "never", "still", dice())
     traffic.go()
     time.sleep(0.3)
     traffic.check()
