@@ -29,7 +29,7 @@ uint8_t *meta_base;
 
 void meta_init(size_t bytes)
 {
-    ASSERT(os_range_reserve(&meta.range, bytes));
+    if (!os_range_reserve(&meta.range, bytes)) os_end_without_room();
     meta_base = meta.range.base;
     meta.used_bytes = META_GRANULE; /* reference 0 is nobody */
 }

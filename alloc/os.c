@@ -38,6 +38,14 @@ bool os_range_reserve(struct os_range *range, size_t bytes)
     return true;
 }
 
+void os_end_without_room(void)
+{
+    static const char text[] =
+        "hearth: the system gives too little address space for the heap: raise ulimit -v\n";
+    (void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+    _exit(1);
+}
+
 void os_range_trim(struct os_range *range, size_t bytes)
 {
     ASSERT(bytes <= range->reserved_bytes && bytes % HEAP_PAGE_BYTES == 0);

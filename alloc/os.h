@@ -29,6 +29,10 @@ struct os_range {
 /* Reserve bytes; false when the system refuses so much address space. */
 MUST_USE bool os_range_reserve(struct os_range *range, size_t bytes);
 
+/* What to do when it does and nothing can run without: a line for people, exit code 1. This is
+ * before any request, often before main. */
+NO_RETURN COLD void os_end_without_room(void);
+
 /* Keep only the first `bytes` of a range of which nothing is usable yet. */
 void os_range_trim(struct os_range *range, size_t bytes);
 

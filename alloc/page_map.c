@@ -5,7 +5,6 @@
 
 #include "alloc/limit.h"
 #include "alloc/poison.h"
-#include "base/assert.h"
 #include "base/bits.h"
 
 /* 512 GiB is what a 32-bit cell index reaches (alloc/cells.h). */
@@ -24,7 +23,7 @@ static void reserve(void)
     while (!os_range_reserve(&page_map.heap_range, bytes)) {
         /* Address space is rationed (ulimit -v). */
         bytes /= 2;
-        ASSERT(bytes >= RESERVE_BYTES_MIN); /* else there is no room to work in */
+        if (bytes < RESERVE_BYTES_MIN) os_end_without_room();
     }
     /* When it is, use a quarter of what was granted and leave the rest to libc and the stacks. */
     if (bytes < RESERVE_BYTES_MAX) os_range_trim(&page_map.heap_range, bytes / 4);
@@ -36,9 +35,10 @@ void page_map_init(void)
     size_t bytes = page_map.heap_range.reserved_bytes;
     size_t pages = bytes >> PAGE_SHIFT;
     meta_init(bytes / META_PART);
-    ASSERT(os_range_reserve(&page_map.class_range, bits_align_up(pages, COMMIT_STEP_BYTES)));
-    ASSERT(os_range_reserve(&page_map.span_range,
-                            bits_align_up(pages * sizeof(uint32_t), COMMIT_STEP_BYTES)));
+    if (!os_range_reserve(&page_map.class_range, bits_align_up(pages, COMMIT_STEP_BYTES)) ||
+        !os_range_reserve(&page_map.span_range,
+                          bits_align_up(pages * sizeof(uint32_t), COMMIT_STEP_BYTES)))
+        os_end_without_room();
     page_map.base = page_map.heap_range.base;
     page_map.reserved_bytes = bytes;
     page_map.classes = page_map.class_range.base;

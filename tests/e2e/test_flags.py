@@ -2,6 +2,7 @@
 import os
 import pathlib
 import pwd
+import resource
 import socket
 import subprocess
 
@@ -95,6 +96,13 @@ def test_a_data_folder_that_is_a_file_ends_with_1_and_names_it(tmp_path):
 def test_a_data_folder_that_cannot_be_made_ends_with_1_and_names_it():
     path = "/proc/hearth-cannot-be-here/data"
     assert "/proc/hearth-cannot-be-here" in one_line(on_free_port(path), 1)
+
+
+def test_a_process_without_address_space_ends_with_1_and_says_so(tmp_path):
+    def ration():
+        resource.setrlimit(resource.RLIMIT_AS, (60 << 20, 60 << 20))
+
+    assert "ulimit -v" in one_line(on_free_port(tmp_path / "data", preexec_fn=ration), 1)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
