@@ -81,31 +81,51 @@ static ALWAYS_INLINE bool open_repeats(const struct open_state *state, int64_t t
 static ALWAYS_INLINE bool open_keeps_width(const struct open_state *state, uint64_t difference)
 {
     uint32_t needed = difference ? 64 - (uint32_t)__builtin_clzll(difference) : 0;
-    return needed <= state->width && needed + OPEN_WIDTH_SPARE_MAX + OPEN_WIDTH_BITS > state->width;
+    return state->width - needed < OPEN_WIDTH_SPARE_MAX + OPEN_WIDTH_BITS;
 }
 
-/* A sample of few bits. */
-enum { OPEN_FEW_BITS_MAX = 32, OPEN_FEW_CONTROL_BITS = 3 };
+/* A sample of few bits: all of them fit into one word. */
+enum {
+    OPEN_SHORT_STEP_BITS = 13, /* of the first form of a change of step */
+    OPEN_FEW_WIDTH_MAX = 64 - (3 + OPEN_SHORT_STEP_BITS + 1) - 1
+};
 struct open_few {
-    uint64_t bits; /* the low `count` ones */
+    uint64_t bits; /* the first one is the most significant; zeros behind the last */
     uint32_t count;
+    int64_t step_ms;
     int64_t mantissa;
 };
 
-/* A sample at the usual step whose value differs by a decimal of the present width; false when it
- * is another. The state is not changed. */
+/* A sample whose step changes little or not at all, and whose value differs by a decimal of the
+ * present width or not at all; false when it is another. The state is not changed. What it is of
+ * these hardly anybody can foretell, so it is computed without a branch. */
 static ALWAYS_INLINE bool open_encode_few(const struct open_state *state, int64_t t_ms, double v,
                                           struct open_few *few)
 {
+    const int64_t most = INT64_C(1) << (OPEN_SHORT_STEP_BITS - 1);
     uint32_t width = state->width;
-    if ((uint64_t)t_ms - (uint64_t)state->t_ms != (uint64_t)state->step_ms) return false;
-    if (state->scale == OPEN_XOR || width == 0 || width > OPEN_FEW_BITS_MAX - OPEN_FEW_CONTROL_BITS)
-        return false;
-    if (!decimal_exact(decimal_scale(state->scale), v, &few->mantissa)) return false;
-    uint64_t difference = bits_zigzag(few->mantissa - state->mantissa);
-    if (!open_keeps_width(state, difference)) return false;
-    few->bits = UINT64_C(4) << width | difference;
-    few->count = OPEN_FEW_CONTROL_BITS + width;
+    uint64_t step = (uint64_t)t_ms - (uint64_t)state->t_ms;
+    int64_t change = (int64_t)(step - (uint64_t)state->step_ms);
+    bool changed = bits_from_double(v) != state->v_bits;
+    int64_t mantissa;
+    if (state->bits == 0 || state->scale == OPEN_XOR || width > OPEN_FEW_WIDTH_MAX) return false;
+    if (change < -most || change >= most) return false;
+    if (!decimal_exact(decimal_scale(state->scale), v, &mantissa)) return false;
+    uint64_t difference = bits_zigzag(mantissa - state->mantissa);
+    if (changed & !open_keeps_width(state, difference)) return false;
+
+    uint64_t control = (uint64_t)changed << 1;
+    uint32_t control_bits = 1u + changed;
+    if (change != 0) {
+        uint64_t low = (uint64_t)change & (2 * (uint64_t)most - 1);
+        control = (UINT64_C(6) << OPEN_SHORT_STEP_BITS | low) << 1 | changed;
+        control_bits = 3 + OPEN_SHORT_STEP_BITS + 1;
+    }
+    uint32_t value_bits = changed ? width + 1 : 0;
+    few->count = control_bits + value_bits;
+    few->bits = (control << value_bits | (changed ? difference : 0)) << (64 - few->count);
+    few->step_ms = (int64_t)step;
+    few->mantissa = changed ? mantissa : state->mantissa;
     return true;
 }
 
@@ -114,6 +134,7 @@ static ALWAYS_INLINE void open_take_few(struct open_state *state, int64_t t_ms, 
                                         const struct open_few *few)
 {
     state->t_ms = t_ms;
+    state->step_ms = few->step_ms;
     state->v_bits = bits_from_double(v);
     state->mantissa = few->mantissa;
     state->bits += few->count;

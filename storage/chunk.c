@@ -118,53 +118,87 @@ static void write_bits(struct piece piece, uint32_t at, const struct sample_bits
     }
 }
 
-/* The same for a sample of few bits, if they fit into the piece. */
-static ALWAYS_INLINE bool write_few(const struct piece *piece, uint32_t at,
-                                    const struct open_few *few)
+/* The same for a sample of few bits when the last piece has room for three words: all of them are
+ * written, since hardly anybody can foretell how many it will be. */
+static ALWAYS_INLINE bool write_few(struct chunk *c, uint32_t at, const struct open_few *few)
 {
-    if (at >= piece->end_bit || few->count > piece->end_bit - at) return false;
-    _Atomic uint32_t *word = &piece->words[(at - piece->first_bit) / WORD_BITS];
-    uint32_t room = 2 * WORD_BITS - at % WORD_BITS - few->count;
-    uint64_t both = (uint64_t)word_load(word) << WORD_BITS | few->bits << room;
-    word_store(word, (uint32_t)(both >> WORD_BITS));
-    if (room < WORD_BITS) word_store(word + 1, (uint32_t)both);
+    enum { ROOM_BITS = 3 * WORD_BITS };
+    struct piece piece = last_piece(c);
+    if (UNLIKELY((uint64_t)at + ROOM_BITS > piece.end_bit)) return false;
+    _Atomic uint32_t *word = &piece.words[(at - piece.first_bit) / WORD_BITS];
+    uint32_t used = at % WORD_BITS;
+    uint64_t first = few->bits >> used;
+    word_store(word, word_load(word) | (uint32_t)(first >> WORD_BITS));
+    word_store(word + 1, (uint32_t)first);
+    word_store(word + 2, (uint32_t)(few->bits << (WORD_BITS - used)));
     return true;
 }
 
-/* The changes that are common, without a copy of the state. */
-static bool append_few(struct chunk *c, struct extent extent, int64_t t_ms, double v)
+/* Put bits behind the stream that lie in the last piece, or need more. */
+static NO_INLINE bool write_more(struct chunk *c, uint32_t at, const struct sample_bits *bits)
 {
-    struct open_few few;
     struct piece piece = last_piece(c);
-    if (!open_encode_few(&c->state, t_ms, v, &few)) return false;
-    if (!write_few(&piece, extent.bits, &few)) return false;
+    if (!chunk_extend(c, at + bits->count)) return false;
+    write_bits(piece, at, bits);
+    return true;
+}
+
+static NO_INLINE enum chunk_outcome append_any(struct chunk *c, struct extent extent, int64_t t_ms,
+                                               double v)
+{
+    struct open_state before = c->state;
+    struct sample_bits bits;
+    c->state.bits = extent.bits;
+    open_encode(&c->state, t_ms, v, &bits);
+    c->state.bits = before.bits;
+    if (!write_more(c, extent.bits, &bits)) {
+        c->state = before;
+        return CHUNK_NO_MEMORY;
+    }
+    c->state.bits = extent.bits + bits.count;
+    extent_publish(c, extent.count + 1, c->state.bits);
+    return CHUNK_APPENDED;
+}
+
+/* No copy of the state is made: reading in one piece what was just written in several, the CPU has
+ * to wait until it has arrived. */
+static ALWAYS_INLINE enum chunk_outcome append(struct chunk *c, int64_t t_ms, double v)
+{
+    struct extent extent = extent_load(c);
+    struct open_few few;
+    if (chunk_repeat(c, t_ms, v)) return CHUNK_APPENDED;
+    if (extent.bits > CHUNK_BITS_MAX) return CHUNK_NO_MEMORY;
+    if (!open_encode_few(&c->state, t_ms, v, &few)) return append_any(c, extent, t_ms, v);
+    if (!write_few(c, extent.bits, &few)) {
+        struct sample_bits bits = {.words = {few.bits}, .count = few.count};
+        if (!write_more(c, extent.bits, &bits)) return CHUNK_NO_MEMORY;
+    }
     open_take_few(&c->state, t_ms, v, &few);
     c->state.bits = extent.bits + few.count;
     extent_publish(c, extent.count + 1, c->state.bits);
-    return true;
-}
-
-static enum chunk_outcome append_any(struct chunk *c, struct extent extent, int64_t t_ms, double v)
-{
-    struct open_state state = c->state;
-    struct sample_bits bits;
-    struct piece piece = last_piece(c);
-    state.bits = extent.bits;
-    open_encode(&state, t_ms, v, &bits);
-    if (!chunk_extend(c, state.bits)) return CHUNK_NO_MEMORY;
-    write_bits(piece, extent.bits, &bits);
-    c->state = state;
-    extent_publish(c, extent.count + 1, state.bits);
     return CHUNK_APPENDED;
 }
 
 enum chunk_outcome chunk_append(struct chunk *c, int64_t t_ms, double v)
 {
-    struct extent extent = extent_load(c);
-    if (chunk_repeat(c, t_ms, v)) return CHUNK_APPENDED;
-    if (extent.bits > CHUNK_BITS_MAX) return CHUNK_NO_MEMORY;
-    if (append_few(c, extent, t_ms, v)) return CHUNK_APPENDED;
-    return append_any(c, extent, t_ms, v);
+    return append(c, t_ms, v);
+}
+
+size_t chunk_append_run(struct chunk *c, const struct sample *samples, size_t count, int64_t end_ms,
+                        struct chunk_growth *growth)
+{
+    uint32_t bits = c->state.bits;
+    size_t n = 0;
+    if (!chunk_is_plain(c)) return 0;
+    for (; n < count; n++) {
+        int64_t t_ms = samples[n].t_ms;
+        if (t_ms <= c->state.t_ms || t_ms >= end_ms) break;
+        if (append(c, t_ms, samples[n].v) != CHUNK_APPENDED) break;
+    }
+    int64_t bytes = (int64_t)(stream_cells(c->state.bits) - stream_cells(bits)) * CELL_BYTES;
+    growth->bytes += bytes;
+    growth->spare_bytes += bytes - ((int64_t)(c->state.bits + 7) / 8 - (int64_t)(bits + 7) / 8);
+    return n;
 }
 
 enum chunk_outcome chunk_add(struct chunk *c, int64_t t_ms, double v)

@@ -95,6 +95,17 @@ static ALWAYS_INLINE bool chunk_repeat(struct chunk *c, int64_t t_ms, double v)
     return true;
 }
 
+/* What a chunk has grown by. */
+struct chunk_growth {
+    int64_t bytes;       /* chunk_bytes */
+    int64_t spare_bytes; /* chunk_spare_bytes */
+};
+/* The same for samples that go to the end of the stream, one after the other: how many of them did,
+ * until one that is not later than the one before it, or not earlier than end_ms, or for which
+ * there is no memory; none when the chunk has a base or a late run. Growth is added to. */
+MUST_USE size_t chunk_append_run(struct chunk *c, const struct sample *samples, size_t count,
+                                 int64_t end_ms, struct chunk_growth *growth);
+
 /* True when the late run has grown so long that it should be merged by chunk_rewrite; much sooner
  * when memory for late runs is short. */
 bool chunk_wants_rewrite(const struct chunk *c, bool pressed);

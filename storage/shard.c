@@ -349,14 +349,15 @@ void shard_run_end(struct shard *sh, struct shard_run *run)
 {
     if (run->appended == 0) return;
     count_size(sh,
-               (struct chunk_size){.bytes = run->bytes,
-                                   .spare_bytes = run->spare_bytes,
+               (struct chunk_size){.bytes = run->growth.bytes,
+                                   .spare_bytes = run->growth.spare_bytes,
                                    .samples = run->appended,
                                    .waiting = run->waiting},
                1);
-    add_open_bytes(&sh->windows[run->slot], run->bytes);
+    add_open_bytes(&sh->windows[run->slot], run->growth.bytes);
     shard_touch_window(sh, run->slot, run->t_min_ms, run->t_max_ms);
-    run->appended = run->waiting = run->bytes = run->spare_bytes = 0;
+    run->appended = run->waiting = 0;
+    run->growth = (struct chunk_growth){0};
 }
 
 /* The run continues in the window of this time, which the shard has entered. */
@@ -398,8 +399,8 @@ static enum chunk_outcome run_add_to(struct shard_run *run, struct chunk *c,
     int64_t bytes = (int64_t)chunk_bytes(c);
     int64_t spare_bytes = (int64_t)chunk_spare_bytes(c);
     enum chunk_outcome outcome = chunk_add(c, sample->t_ms, sample->v);
-    run->bytes += (int64_t)chunk_bytes(c) - bytes;
-    run->spare_bytes += (int64_t)chunk_spare_bytes(c) - spare_bytes;
+    run->growth.bytes += (int64_t)chunk_bytes(c) - bytes;
+    run->growth.spare_bytes += (int64_t)chunk_spare_bytes(c) - spare_bytes;
     return outcome;
 }
 
@@ -407,15 +408,8 @@ size_t shard_run_append(struct shard_run *run, const struct series *s, const str
                         size_t count)
 {
     struct chunk *c = shard_run_chunk(run, s);
-    size_t n = 0;
-    if (!c || c->window != run->window) return 0;
-    for (; n < count; n++) {
-        const struct sample *sample = &samples[n];
-        if (sample->t_ms < run->start_ms || sample->t_ms >= run->end_ms) break;
-        if (chunk_repeat(c, sample->t_ms, sample->v)) continue;
-        if (!chunk_is_plain(c) || sample->t_ms <= c->state.t_ms) break;
-        if (run_add_to(run, c, sample) != CHUNK_APPENDED) break;
-    }
+    if (!c || c->window != run->window || samples[0].t_ms < run->start_ms) return 0;
+    size_t n = chunk_append_run(c, samples, count, run->end_ms, &run->growth);
     if (n > 0) run_count(run, samples, n);
     return n;
 }

@@ -122,8 +122,7 @@ struct shard_run {
     int64_t waiting;
     int64_t t_min_ms;
     int64_t t_max_ms;
-    int64_t bytes;
-    int64_t spare_bytes;
+    struct chunk_growth growth;
     struct series *merge; /* the last one whose late run wants to be merged, or NULL; */
     uint32_t merge_slot;  /* where that is */
 };

@@ -215,11 +215,13 @@ START_TEST(a_stream_is_the_codecs_with_zeros_implied)
         struct chunk_image image = {.labels = {0}};
         struct error err;
         long calm = 1 + random() % 400; /* changes in a row, then repeats in a row */
+        long jitter_ms = 1 + round % 2 * 4;
         double v = 1;
         r = (struct reference){.count = 0};
         for (int i = 0; i < 3000; i++) {
             if (random() % calm == 0 || i / calm % 2) v = next_value(v);
-            add_to_both(c, &r, random() % 100 ? 15000 : random() % 20000 + 1, v);
+            long step_ms = random() % 100 ? 15000 : random() % 20000;
+            add_to_both(c, &r, step_ms + 1 + random() % jitter_ms, v);
         }
         check_against(c, &r);
         ck_assert_int_eq(chunk_export(c, &arena, &image, &err), OK);
@@ -268,6 +270,94 @@ START_TEST(what_repeats_takes_no_memory)
     ck_assert_uint_eq(chunk_bytes(c), sizeof(*c) + cells * 128);
     check_against(c, &r);
     teardown(c);
+}
+END_TEST
+
+/* Add runs of up to 40 samples to one chunk, and each sample to the other one. */
+static void add_runs(struct chunk *c, struct chunk *single)
+{
+    struct sample samples[40];
+    struct chunk_growth growth = {.bytes = 0};
+    int64_t bytes = (int64_t)chunk_bytes(c);
+    int64_t spare_bytes = (int64_t)chunk_spare_bytes(c);
+    int64_t t_ms = single->state.t_ms;
+    for (int run = 0; run < 60; run++) {
+        size_t count = (size_t)random() % 40 + 1;
+        for (size_t i = 0; i < count; i++) {
+            t_ms += 15000 + random() % 3;
+            samples[i] = (struct sample){.t_ms = t_ms, .v = next_value((double)(t_ms % 7))};
+            ck_assert_int_eq(chunk_add(single, t_ms, samples[i].v), CHUNK_APPENDED);
+        }
+        ck_assert_uint_eq(chunk_append_run(c, samples, count, t_ms + 1, &growth), count);
+    }
+    ck_assert_int_eq(growth.bytes, (int64_t)chunk_bytes(c) - bytes);
+    ck_assert_int_eq(growth.spare_bytes, (int64_t)chunk_spare_bytes(c) - spare_bytes);
+}
+
+START_TEST(a_run_is_appended_like_its_samples)
+{
+    unsigned seed = (unsigned)clock_mono_ns();
+    printf("seed %u\n", seed);
+    srandom(seed);
+    setup();
+    for (int round = 0; round < 20; round++) {
+        struct chunk *c = chunk_create(0);
+        struct chunk *single = chunk_create(0);
+        add_runs(c, single);
+        check_same(c, single);
+        chunk_check(c);
+        chunk_destroy(single);
+        chunk_destroy(c);
+        arena_reset(&arena);
+    }
+    teardown(NULL);
+}
+END_TEST
+
+START_TEST(a_run_ends_before_what_is_not_for_the_end_of_the_stream)
+{
+    setup();
+    struct chunk_growth growth = {.bytes = 0};
+    struct chunk *c = chunk_create(0);
+    const struct sample late[] = {{100, 1}, {200, 2}, {150, 3}, {300, 4}};
+    const struct sample twice[] = {{300, 1}, {300, 1}};
+    const struct sample beyond[] = {{400, 1}, {500, 2}};
+    ck_assert_uint_eq(chunk_append_run(c, late, 4, 1000, &growth), 2);
+    ck_assert_uint_eq(chunk_append_run(c, twice, 2, 1000, &growth), 1);
+    ck_assert_uint_eq(chunk_append_run(c, beyond, 2, 500, &growth), 1);
+    ck_assert_uint_eq(chunk_append_run(c, beyond + 1, 1, 500, &growth), 0);
+    ck_assert_uint_eq(chunk_sample_count(c), 4);
+    ck_assert_int_eq(chunk_add(c, 250, 1), CHUNK_LATE);
+    ck_assert_uint_eq(chunk_append_run(c, beyond + 1, 1, 1000, &growth), 0);
+    teardown(c);
+}
+END_TEST
+
+START_TEST(a_run_ends_where_memory_does)
+{
+    setup();
+    for (uint64_t allowed = 0; allowed < 10; allowed++) {
+        struct sample samples[600];
+        struct chunk_growth growth = {.bytes = 0};
+        struct chunk *c = chunk_create(0);
+        for (int i = 0; i < 600; i++)
+            samples[i] = (struct sample){.t_ms = i * 1000 + i % 3, .v = i % 7 ? i * 0.01 : i / 7.0};
+        ck_assert_int_eq(chunk_add(c, -1, 0), CHUNK_APPENDED);
+        heap_fail_after(allowed);
+        size_t count = chunk_append_run(c, samples, 600, INT64_MAX, &growth);
+        heap_fail_after(UINT64_MAX);
+        ck_assert_uint_lt(count, 600);
+        chunk_check(c);
+        ck_assert_uint_eq(chunk_bytes(c), sizeof(*c) + allowed * 128);
+        ck_assert_int_eq(growth.bytes, (int64_t)allowed * 128);
+        ck_assert_uint_eq(read_all(c).count, count + 1);
+        ck_assert_uint_eq(chunk_append_run(c, samples + count, 600 - count, INT64_MAX, &growth),
+                          600 - count);
+        chunk_check(c);
+        chunk_destroy(c);
+        arena_reset(&arena);
+    }
+    teardown(NULL);
 }
 END_TEST
 
@@ -343,5 +433,7 @@ END_TEST
 SUITE(chunk, samples_come_back_in_order,
       late_samples_are_merged_duplicates_ignored_conflicts_refused,
       an_imported_image_continues_as_the_original, a_stream_is_the_codecs_with_zeros_implied,
-      what_repeats_takes_no_memory, damaged_images_are_refused_or_harmless,
-      random_order_equals_the_model, every_refused_allocation_leaves_the_chunk_whole)
+      what_repeats_takes_no_memory, a_run_is_appended_like_its_samples,
+      a_run_ends_before_what_is_not_for_the_end_of_the_stream, a_run_ends_where_memory_does,
+      damaged_images_are_refused_or_harmless, random_order_equals_the_model,
+      every_refused_allocation_leaves_the_chunk_whole)
