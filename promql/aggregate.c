@@ -103,6 +103,7 @@ struct cell {
 struct group {
     uint64_t *present;
     struct cell *cells;
+    bool drops_name; /* as one of its rows */
 };
 
 struct fold {
@@ -181,8 +182,10 @@ static enum status fold_row(struct fold *f, const struct row *row, struct error 
         slot->present = arena_calloc(a, row_words(f->steps), sizeof(uint64_t));
         slot->cells = arena_alloc_array(a, f->steps, sizeof(struct cell));
         if (!slot->present || !slot->cells) return no_room(a, err);
+        slot->drops_name = false;
     }
     struct group *group = &f->groups.items[number];
+    group->drops_name = group->drops_name || row->drops_name;
     struct bit_walk walk = bit_walk(row->present, f->steps);
     size_t i;
     while (bit_walk_next(&walk, &i)) {
@@ -204,7 +207,9 @@ static enum status fold_finish(struct fold *f, struct rows **out, struct error *
         const struct group *group = &f->groups.items[g];
         struct row *row = VEC_PUSH(&table, a);
         if (!row) return no_room(a, err);
-        *row = (struct row){.labels = f->grouping.groups.items[g], .present = group->present};
+        *row = (struct row){.labels = f->grouping.groups.items[g],
+                            .present = group->present,
+                            .drops_name = group->drops_name};
         row->v = arena_alloc_array(a, f->steps, sizeof(double));
         if (!row->v) return no_room(a, err);
         struct bit_walk walk = bit_walk(row->present, f->steps);

@@ -42,6 +42,8 @@ static enum status quantile_row(struct quantiles *s, const double *q, size_t fir
 {
     enum status st = row_alloc(out, s->steps, s->ev->arena, err);
     if (st) return st;
+    for (size_t i = first; i != SIZE_MAX; i = next[i])
+        out->drops_name = out->drops_name || s->rows.items[i].drops_name;
     for (size_t step = 0; step < s->steps; step++) {
         size_t count = 0;
         for (size_t i = first; i != SIZE_MAX; i = next[i])

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "model/number.h"
+#include "promql/literal.h"
 
 static struct annotation *find(struct annotation_set *set, enum annotation_kind kind,
                                struct str text)
@@ -42,17 +43,20 @@ enum status annotation_add(struct annotation_set *set, enum annotation_kind kind
     return st;
 }
 
-enum status annotation_add_forced(struct annotation_set *set,
+enum status annotation_add_forced(struct annotation_set *set, struct str metric,
                                   const struct forced_monotonicity *forced,
                                   struct ast_position position, struct arena *a, struct error *err)
 {
     struct annotation *note;
-    enum status st = find_or_add(
-        set, ANNOTATION_INFO,
-        STR("PromQL info: input to histogram_quantile needed to be fixed for monotonicity (see "
-            "https://prometheus.io/docs/prometheus/latest/querying/functions/"
-            "#histogram_quantile)"),
-        a, &note, err);
+    struct str text = STR("PromQL info: input to histogram_quantile needed to be fixed for "
+                          "monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/"
+                          "functions/#histogram_quantile)");
+    char quoted[QUOTED_TEXT_BYTES];
+    if (metric.size)
+        text = arena_printf(a, "%.*s for metric name %s", (int)text.size, text.data,
+                            quote_text(metric, quoted));
+    if (!text.data) return arena_error(a, err);
+    enum status st = find_or_add(set, ANNOTATION_INFO, text, a, &note, err);
     if (st || !note) return st;
     note->position = position;
     struct forced_monotonicity *old = &note->forced;

@@ -44,7 +44,8 @@ struct annotation_set {
 MUST_USE enum status annotation_add(struct annotation_set *set, enum annotation_kind kind,
                                     struct str text, struct ast_position position, struct arena *a,
                                     struct error *err);
-MUST_USE enum status annotation_add_forced(struct annotation_set *set,
+/* metric: the name the remark is about, or empty. */
+MUST_USE enum status annotation_add_forced(struct annotation_set *set, struct str metric,
                                            const struct forced_monotonicity *forced,
                                            struct ast_position position, struct arena *a,
                                            struct error *err);

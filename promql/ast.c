@@ -7,10 +7,11 @@
 #include "promql/parser.h"
 
 static const char *const op_texts[] = {
-    [OP_NONE] = "", [OP_ADD] = "+",         [OP_SUB] = "-",       [OP_MUL] = "*",  [OP_DIV] = "/",
-    [OP_MOD] = "%", [OP_POW] = "^",         [OP_ATAN2] = "atan2", [OP_EQL] = "==", [OP_NEQ] = "!=",
-    [OP_GTR] = ">", [OP_LSS] = "<",         [OP_GTE] = ">=",      [OP_LTE] = "<=", [OP_AND] = "and",
-    [OP_OR] = "or", [OP_UNLESS] = "unless",
+    [OP_NONE] = "",         [OP_ADD] = "+",         [OP_SUB] = "-",         [OP_MUL] = "*",
+    [OP_DIV] = "/",         [OP_MOD] = "%",         [OP_POW] = "^",         [OP_ATAN2] = "atan2",
+    [OP_EQL] = "==",        [OP_NEQ] = "!=",        [OP_GTR] = ">",         [OP_LSS] = "<",
+    [OP_GTE] = ">=",        [OP_LTE] = "<=",        [OP_AND] = "and",       [OP_OR] = "or",
+    [OP_UNLESS] = "unless", [OP_TRIM_UPPER] = "</", [OP_TRIM_LOWER] = ">/",
 };
 
 static const char *const aggregation_texts[] = {
@@ -36,6 +37,11 @@ bool ast_op_is_comparison(enum ast_op op)
 bool ast_op_is_set(enum ast_op op)
 {
     return op == OP_AND || op == OP_OR || op == OP_UNLESS;
+}
+
+bool ast_op_is_trim(enum ast_op op)
+{
+    return op == OP_TRIM_UPPER || op == OP_TRIM_LOWER;
 }
 
 const char *ast_aggregation_text(enum ast_aggregation op)

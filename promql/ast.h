@@ -56,7 +56,9 @@ enum ast_op {
     OP_LTE,
     OP_AND,
     OP_OR,
-    OP_UNLESS
+    OP_UNLESS,
+    OP_TRIM_UPPER, /* </ and >/ cut native histograms */
+    OP_TRIM_LOWER
 };
 
 enum ast_aggregation {
@@ -147,6 +149,7 @@ struct ast {
             struct ast_time_shift shift;
             bool anchored; /* experimental: refused unless enabled */
             bool smoothed;
+            bool only_labels; /* the second argument of info() */
         } selector;
         struct {
             struct ast *selector; /* AST_VECTOR_SELECTOR; offset and @ are in there */
@@ -198,6 +201,7 @@ struct ast {
 const char *ast_op_text(enum ast_op op);
 bool ast_op_is_comparison(enum ast_op op);
 bool ast_op_is_set(enum ast_op op);
+bool ast_op_is_trim(enum ast_op op);
 
 /* "sum", "count_values"; static storage. */
 const char *ast_aggregation_text(enum ast_aggregation op);

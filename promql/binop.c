@@ -22,6 +22,8 @@ bool binop_element(enum ast_op op, double lhs, double rhs, double *out)
     case OP_LSS: return lhs < rhs;
     case OP_GTE: return lhs >= rhs;
     case OP_LTE: return lhs <= rhs;
+    case OP_TRIM_UPPER:
+    case OP_TRIM_LOWER: return false;
     case OP_NONE:
     case OP_AND:
     case OP_OR:
@@ -37,10 +39,26 @@ double binop_scalar(enum ast_op op, double lhs, double rhs)
     return ast_op_is_comparison(op) ? (double)kept : v;
 }
 
+bool binop_changes_schema(enum ast_op op)
+{
+    return op >= OP_ADD && op <= OP_ATAN2;
+}
+
+enum status binop_remark_floats(struct eval *ev, const struct ast *node, struct error *err)
+{
+    const char *op = ast_op_text(node->binary.op);
+    struct str text = arena_printf(ev->arena,
+                                   "PromQL info: incompatible sample types encountered for binary "
+                                   "operator \"%s\": float %s float",
+                                   op, op);
+    return text.data ? eval_info(ev, text, node, err) : no_room(ev->arena, err);
+}
+
 struct scalar_rows {
     struct rows base;
     struct rows *child;
     const double *scalar; /* one per step */
+    const struct ast *node;
     enum ast_op op;
     bool scalar_left;
     bool return_bool;
@@ -58,11 +76,17 @@ static bool scalar_element(const struct scalar_rows *s, double v, double scalar,
     return kept || s->return_bool;
 }
 
+static bool changes_name(const struct scalar_rows *s)
+{
+    return binop_changes_schema(s->op) || s->return_bool;
+}
+
 static enum status scalar_next(struct rows *self, struct row **out, struct error *err)
 {
     struct scalar_rows *s = (struct scalar_rows *)self;
     for (;;) {
         enum status st = s->child->next(s->child, out, err);
+        if (!st && *out && ast_op_is_trim(s->op)) st = binop_remark_floats(self->ev, s->node, err);
         if (st || !*out) return st;
         struct row *row = *out;
         struct bit_walk walk = bit_walk(row->present, self->steps);
@@ -70,9 +94,7 @@ static enum status scalar_next(struct rows *self, struct row **out, struct error
         while (bit_walk_next(&walk, &i))
             if (!scalar_element(s, row->v[i], s->scalar[i], &row->v[i])) bit_clear(row->present, i);
         if (!bits_any(row->present, self->steps)) continue;
-        if (ast_op_is_comparison(s->op) && !s->return_bool) return OK;
-        return labels_unname(row->labels, self->stable ? NULL : &s->scratch, self->ev->arena,
-                             &row->labels, err);
+        return changes_name(s) ? row_unname(self, row, &s->scratch, err) : OK;
     }
 }
 
@@ -94,11 +116,10 @@ enum status binop_vector_scalar(struct eval *ev, const struct ast *node,
     s->base.next = scalar_next;
     s->child = child;
     s->scalar = scalar;
+    s->node = node;
     s->op = node->binary.op;
     s->scalar_left = scalar_left;
     s->return_bool = node->binary.return_bool;
     *out = &s->base;
-    bool keeps_name = ast_op_is_comparison(s->op) && !s->return_bool;
-    if (keeps_name || child->unnamed_unique) return OK;
-    return rows_merge(&s->base, MERGE_DISJOINT, out, err);
+    return changes_name(s) ? rows_unnamed(&s->base, MERGE_DISJOINT, out, err) : OK;
 }

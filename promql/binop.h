@@ -11,11 +11,18 @@
 
 #include "promql/eval.h"
 
-/* Two scalars; a comparison is 1 or 0. */
+/* Two scalars; a comparison is 1 or 0. Trimming is not for scalars. */
 double binop_scalar(enum ast_op op, double lhs, double rhs);
 
 /* One element: the value in *out, and whether it is kept (comparisons keep the left value). */
 bool binop_element(enum ast_op op, double lhs, double rhs, double *out);
+
+/* Does the operator make another metric of its operands, so that their name goes? */
+bool binop_changes_schema(enum ast_op op);
+
+/* Remark that an operator for native histograms met two floats. */
+MUST_USE enum status binop_remark_floats(struct eval *ev, const struct ast *node,
+                                         struct error *err);
 
 /* binop.c: a vector and a scalar, in either order. */
 MUST_USE enum status binop_vector_scalar(struct eval *ev, const struct ast *node,

@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 
 #include "alloc/arena.h"
+#include "promql/parser.h"
 #include "promql/value.h"
 #include "storage/querier.h"
 
@@ -23,7 +24,8 @@ struct engine_options {
     int64_t lookback_ms;         /* --query.lookback-delta, 5 min */
     uint64_t samples_max;        /* --query.max-samples, 50,000,000 */
     int64_t default_step_ms;     /* of subqueries without one, 1 min */
-    bool experimental_functions; /* off */
+    struct parse_options syntax; /* all off */
+    bool delayed_name_removal;   /* off: operators drop the names of metrics at once */
 };
 
 struct engine {
@@ -32,6 +34,12 @@ struct engine {
 };
 
 struct engine_options engine_options_default(void);
+
+/* Turn on the features of a list, as --enable-feature takes it: Prometheus' names, separated by
+ * commas, or "all". Its features that are no part of the language are accepted and change nothing.
+ * ERR_INVALID: a name that Prometheus does not know either. */
+MUST_USE enum status engine_enable_features(struct engine_options *options, struct str names,
+                                            struct error *err);
 
 struct query_stats {
     uint64_t samples_read; /* decoded from chunks */
@@ -65,7 +73,6 @@ struct query {
  *                  duration in it is none, or a range query is neither scalar nor vector
  * ERR_CONFLICT     it cannot be executed (HTTP 422): many-to-many matching, "vector cannot contain
  *                  metrics with the same labelset", a bad parameter or regex of a function
- * ERR_UNSUPPORTED  a function that this version knows of and does not offer: info()
  * ERR_TOO_LARGE    samples_max, or the arena's ceiling, or too deep
  * ERR_TIMEOUT, ERR_CANCELLED, ERR_NO_MEMORY, ERR_CORRUPT */
 MUST_USE enum status query_run(const struct engine *engine, struct query *query, struct error *err);

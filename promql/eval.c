@@ -85,6 +85,7 @@ static enum status repeat_next(struct rows *self, struct row **out, struct error
     enum status st = r->child->next(r->child, &one, err);
     if (st || !one) return st;
     r->row.labels = one->labels;
+    r->row.drops_name = one->drops_name;
     bits_fill(r->row.present, self->steps);
     for (size_t i = 0; i < self->steps; i++)
         r->row.v[i] = one->v[0];
@@ -125,8 +126,7 @@ static enum status negate_next(struct rows *self, struct row **out, struct error
     struct row *row = *out;
     for (size_t i = 0; i < self->steps; i++)
         if (bit_get(row->present, i)) row->v[i] = -row->v[i];
-    return labels_unname(row->labels, self->stable ? NULL : &n->scratch, self->ev->arena,
-                         &row->labels, err);
+    return row_unname(self, row, &n->scratch, err);
 }
 
 static enum status negate_open(struct eval *ev, const struct ast *node,
@@ -140,21 +140,14 @@ static enum status negate_open(struct eval *ev, const struct ast *node,
     n->base = *child;
     n->base.next = negate_next;
     n->child = child;
-    *out = &n->base;
-    return child->unnamed_unique ? OK : rows_merge(&n->base, MERGE_DISJOINT, out, err);
-}
-
-static enum status no_implementation(const struct ast *node, struct error *err)
-{
-    error_set(err, ERR_UNSUPPORTED, "function \"%s\" is not supported", node->call.function->name);
-    return ERR_UNSUPPORTED;
+    return rows_unnamed(&n->base, MERGE_DISJOINT, out, err);
 }
 
 static enum status call_rows(struct eval *ev, const struct ast *node,
                              const struct eval_range *range, struct rows **out, struct error *err)
 {
     const struct function_impl *impl = node->call.function->impl;
-    if (!impl) return no_implementation(node, err);
+    ASSERT(impl);
     switch (impl->kind) {
     case FUNCTION_MAP: return func_map_open(ev, node, range, out, err);
     case FUNCTION_RANGE: return func_range_open(ev, node, range, out, err);
@@ -203,6 +196,9 @@ static enum status binary_scalar(struct eval *ev, const struct ast *node,
                                  const struct eval_range *range, double **out, struct error *err)
 {
     double *rhs = NULL;
+    if (ast_op_is_trim(node->binary.op))
+        return error_set(err, ERR_CONFLICT, "operator \"%s\" not allowed for Scalar operations",
+                         ast_op_text(node->binary.op));
     enum status st = eval_scalar(ev, node->binary.lhs, range, out, err);
     if (!st) st = eval_scalar(ev, node->binary.rhs, range, &rhs, err);
     DEBUG_ASSERT(st || (*out && rhs));
@@ -215,8 +211,7 @@ static enum status call_scalar(struct eval *ev, const struct ast *node,
                                const struct eval_range *range, double **out, struct error *err)
 {
     const struct function_impl *impl = node->call.function->impl;
-    if (!impl) return no_implementation(node, err);
-    ASSERT(impl->kind == FUNCTION_SCALAR);
+    ASSERT(impl && impl->kind == FUNCTION_SCALAR);
     enum status st = scalar_array(ev, range->steps, out, err);
     return st ? st : impl->scalar(ev, node, range, *out, err);
 }

@@ -35,6 +35,7 @@ struct eval {
     struct querier *querier;
     struct arena *arena;
     int64_t lookback_ms;
+    bool delays_names; /* promql-delayed-name-removal */
     uint64_t samples_held;
     uint64_t ticks; /* work since the last look at the clock */
     struct annotation_set notes;

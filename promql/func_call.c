@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "promql/literal.h"
 #include "promql/select.h"
 
 enum status func_scalar_args(struct eval *ev, const struct ast *call,
@@ -51,9 +52,7 @@ static enum status map_next(struct rows *self, struct row **out, struct error *e
         enum status st = m->child->next(m->child, out, err);
         if (st || !*out) return st;
         map_row(m, *out);
-        if (bits_any((*out)->present, self->steps))
-            return labels_unname((*out)->labels, self->stable ? NULL : &m->scratch, self->ev->arena,
-                                 &(*out)->labels, err);
+        if (bits_any((*out)->present, self->steps)) return row_unname(self, *out, &m->scratch, err);
     }
 }
 
@@ -92,8 +91,25 @@ enum status func_map_open(struct eval *ev, const struct ast *call, const struct 
     m->base = *m->child;
     m->base.next = map_next;
     m->impl = call->call.function->impl;
-    *out = &m->base;
-    return m->base.unnamed_unique ? OK : rows_merge(&m->base, MERGE_DISJOINT, out, err);
+    return rows_unnamed(&m->base, MERGE_DISJOINT, out, err);
+}
+
+enum status func_check_selector(const struct ast *call, const struct ast *matrix, struct error *err)
+{
+    const struct function *function = call->call.function;
+    if (matrix->kind != AST_MATRIX_SELECTOR) return OK;
+    const struct ast *selector = matrix->matrix.selector;
+    if (selector->selector.anchored && !function->impl->takes_anchored)
+        return error_set(err, ERR_CONFLICT,
+                         "anchored modifier can only be used with: changes, delta, increase, rate, "
+                         "resets - not with %s",
+                         function->name);
+    if (selector->selector.smoothed && !function->impl->takes_smoothed)
+        return error_set(err, ERR_CONFLICT,
+                         "smoothed modifier can only be used with: delta, increase, rate - not "
+                         "with %s",
+                         function->name);
+    return OK;
 }
 
 struct range_rows {
@@ -133,10 +149,11 @@ static enum status remark_on_name(struct range_rows *r, struct error *err)
         ends_with(name, STR("_count")) || ends_with(name, STR("_bucket")))
         return OK;
     struct arena *a = r->base.ev->arena;
+    char quoted[QUOTED_TEXT_BYTES];
     struct str text = arena_printf(a,
                                    "PromQL info: metric might not be a counter, name does not end "
-                                   "in _total/_sum/_count/_bucket: \"%.*s\"",
-                                   (int)name.size, name.data);
+                                   "in _total/_sum/_count/_bucket: %s",
+                                   quote_text(name, quoted));
     if (!text.data) return no_room(a, err);
     return eval_info(r->base.ev, text, r->call.node->call.args[0], err);
 }
@@ -188,10 +205,9 @@ static enum status range_next(struct rows *self, struct row **out, struct error 
         if (st) return st;
         if (!bits_any(r->row.present, self->steps)) continue;
         r->row.labels = r->windows.labels;
+        r->row.drops_name = r->windows.drops_name;
         if (r->impl->wants_counter) st = remark_on_name(r, err);
-        if (!st && !r->impl->keeps_name)
-            st =
-                labels_unname(r->windows.labels, &r->scratch, self->ev->arena, &r->row.labels, err);
+        if (!st && !r->impl->keeps_name) st = row_unname(self, &r->row, &r->scratch, err);
         *out = &r->row;
         return st;
     }
@@ -212,12 +228,16 @@ enum status func_range_open(struct eval *ev, const struct ast *call, const struc
         .call = {.ev = ev, .node = call},
     };
     enum status st = func_scalar_args(ev, call, range, &r->args, &r->arg_count, err);
+    if (!st) st = func_check_selector(call, matrix, err);
     if (!st) st = row_alloc(&r->row, range->steps, ev->arena, err);
     if (!st) st = windows_open(ev, matrix, &r->range, &r->windows, err);
     if (st) return st;
+    if (matrix->kind == AST_MATRIX_SELECTOR) {
+        r->call.anchored = matrix->matrix.selector->selector.anchored;
+        r->call.smoothed = matrix->matrix.selector->selector.smoothed;
+    }
     r->call.range_s = (double)r->windows.range_ms / 1000;
     r->base.unnamed_unique = r->windows.unnamed_unique;
     *out = &r->base;
-    if (r->impl->keeps_name || r->base.unnamed_unique) return OK;
-    return rows_merge(&r->base, MERGE_NONE, out, err);
+    return r->impl->keeps_name ? OK : rows_unnamed(&r->base, MERGE_NONE, out, err);
 }

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "model/number.h"
 #include "promql/func_impl.h"
+#include "promql/literal.h"
 #include "promql/quantile.h"
 
 #define LABEL_BUCKET STR("le")
@@ -37,12 +38,23 @@ struct histograms {
     struct bucket *scratch;
 };
 
-static enum status warn_bucket_label(struct histograms *h, struct str le, struct error *err)
+/* The name to put into remarks. It is there only when names go late. */
+static struct str remark_name(const struct histograms *h, struct labels labels)
 {
-    struct str text = arena_printf(h->ev->arena,
-                                   "PromQL warning: bucket label \"le\" is missing or has a "
-                                   "malformed value of \"%.*s\"",
-                                   STR_ARG(le));
+    return h->ev->delays_names ? labels_get(labels, LABEL_METRIC_NAME) : STR("");
+}
+
+static enum status warn_bucket_label(struct histograms *h, struct labels labels, struct str le,
+                                     struct error *err)
+{
+    struct str name = remark_name(h, labels);
+    char value[QUOTED_TEXT_BYTES];
+    char quoted[QUOTED_TEXT_BYTES];
+    struct str text = arena_printf(
+        h->ev->arena,
+        "PromQL warning: bucket label \"le\" is missing or has a malformed value of %s%s%s",
+        quote_text(le, value), name.size ? " for metric name " : "",
+        name.size ? quote_text(name, quoted) : "");
     if (!text.data) return no_room(h->ev->arena, err);
     return eval_warn(h->ev, text, h->vector, err);
 }
@@ -76,7 +88,7 @@ static enum status take_row(struct histograms *h, const struct row *row, struct 
     size_t steps = h->range->steps;
     struct str le = labels_get(row->labels, LABEL_BUCKET);
     double upper_bound;
-    if (!number_parse(le, &upper_bound)) return warn_bucket_label(h, le, err);
+    if (!number_parse(le, &upper_bound)) return warn_bucket_label(h, row->labels, le, err);
     size_t group;
     enum status st = find_group(h, row->labels, &group, err);
     if (st) return st;
@@ -130,10 +142,11 @@ static size_t gather(const struct histograms *h, size_t group, size_t step)
     return count;
 }
 
-static enum status note_repair(struct histograms *h, size_t step,
+static enum status note_repair(struct histograms *h, size_t group, size_t step,
                                const struct bucket_repair *repair, struct error *err)
 {
     if (!repair->forced) return OK;
+    struct str name = remark_name(h, h->groups.items[group].labels);
     int64_t t_ms = eval_step_ms(h->range, step);
     struct forced_monotonicity forced = {
         .t_min_ms = t_ms,
@@ -143,7 +156,8 @@ static enum status note_repair(struct histograms *h, size_t step,
         .difference_max = repair->difference_max,
         .samples = 1,
     };
-    return annotation_add_forced(&h->ev->notes, &forced, h->vector->position, h->ev->arena, err);
+    return annotation_add_forced(&h->ev->notes, name, &forced, h->vector->position, h->ev->arena,
+                                 err);
 }
 
 /* One row per histogram: a quantile per step (upper == NULL), or the fraction between two values.
@@ -161,12 +175,14 @@ static enum status histogram_row_of(struct histograms *h, size_t group, const do
         } else {
             struct bucket_repair repair;
             out->v[i] = bucket_quantile(lower[i], h->scratch, count, &repair);
-            st = note_repair(h, i, &repair, err);
+            st = note_repair(h, group, i, &repair, err);
         }
         if (!st) st = eval_tick(h->ev, count, err);
     }
     if (st) return st;
-    return labels_unname(h->groups.items[group].labels, NULL, h->ev->arena, &out->labels, err);
+    out->labels = h->groups.items[group].labels;
+    out->drops_name = h->ev->delays_names;
+    return out->drops_name ? OK : labels_unname(out->labels, NULL, h->ev->arena, &out->labels, err);
 }
 
 static enum status histogram_finish(struct histograms *h, const struct row_table *table,
@@ -174,7 +190,8 @@ static enum status histogram_finish(struct histograms *h, const struct row_table
 {
     struct rows *rows;
     eval_drop(h->ev, h->held);
-    enum status st = rows_from_table(h->ev, table, h->range->steps, true, &rows, err);
+    enum status st =
+        rows_from_table(h->ev, table, h->range->steps, !h->ev->delays_names, &rows, err);
     return st ? st : rows_merge(rows, MERGE_DISJOINT, out, err);
 }
 

@@ -28,6 +28,8 @@ struct range_call {
     struct eval *ev;
     const struct ast *node;
     double range_s;
+    bool anchored;
+    bool smoothed;
     bool rises;      /* no value of the series is below its predecessor */
     double *scratch; /* room for the samples of any window */
     enum status failed;
@@ -45,8 +47,10 @@ struct function_impl {
     enum function_kind kind;
     /* The answer depends on the time of evaluation even when no argument does. */
     bool uses_time;
-    bool keeps_name;    /* FUNCTION_RANGE: last_over_time */
-    bool wants_counter; /* FUNCTION_RANGE: remark on names that do not look like one */
+    bool keeps_name;     /* FUNCTION_RANGE: last_over_time */
+    bool wants_counter;  /* FUNCTION_RANGE: remark on names that do not look like one */
+    bool takes_anchored; /* FUNCTION_RANGE: what selectors it may have */
+    bool takes_smoothed;
     /* FUNCTION_MAP. args: the scalar arguments at the step, arg_count of them. False: no value. */
     bool (*map)(double v, const double *args, size_t arg_count, double *out);
     /* FUNCTION_RANGE. False: no value. */
@@ -78,6 +82,9 @@ MUST_USE enum status func_map_open(struct eval *ev, const struct ast *call,
 MUST_USE enum status func_range_open(struct eval *ev, const struct ast *call,
                                      const struct eval_range *range, struct rows **out,
                                      struct error *err);
+/* ERR_CONFLICT: the function does not take the anchored or smoothed selector that it is given. */
+MUST_USE enum status func_check_selector(const struct ast *call, const struct ast *matrix,
+                                         struct error *err);
 /* All scalar arguments of a call in their order: (*out)[i] has range->steps values; *count. */
 MUST_USE enum status func_scalar_args(struct eval *ev, const struct ast *call,
                                       const struct eval_range *range, double ***out, size_t *count,
@@ -106,6 +113,8 @@ extern const struct function_impl func_absent, func_absent_over_time, func_scala
 /* func_sort.c */
 extern const struct function_impl func_sort, func_sort_desc, func_sort_by_label,
     func_sort_by_label_desc;
+/* func_info.c */
+extern const struct function_impl func_info;
 /* func_label.c */
 extern const struct function_impl func_label_replace, func_label_join;
 /* func_histogram.c */

@@ -54,6 +54,7 @@ static enum status label_next(struct rows *self, struct row **out, struct error 
     bool changed = true;
     st = l->regex ? replaced(l, *set, &changed, &value, err) : joined(l, *set, &value, err);
     if (st || !changed) return st;
+    if (str_equal(l->destination, LABEL_METRIC_NAME)) (*out)->drops_name = false;
     return labels_set(*set, l->destination, value, self->ev->arena, set, err);
 }
 

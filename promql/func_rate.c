@@ -3,10 +3,12 @@
  *
  * rate, increase and delta extrapolate from the first and last sample to the ends of the range, as
  * Prometheus does: all the way when the gap is at most 1.1 average intervals, else by half an
- * interval; a counter not beyond the point where it would have been zero.
+ * interval; a counter not beyond the point where it would have been zero. With anchored or smoothed
+ * selectors nothing is extrapolated (promql/extended.h).
  */
 #include <math.h>
 
+#include "promql/extended.h"
 #include "promql/func_impl.h"
 #include "promql/kahan.h"
 
@@ -24,8 +26,13 @@ static double counter_increase(const struct window *w, bool may_reset)
 static bool extrapolated(const struct range_call *call, const struct window *w, enum rate_kind kind,
                          double *out)
 {
-    if (w->count < 2) return false;
     bool counter = kind != RATE_DELTA;
+    if (call->anchored || call->smoothed) {
+        if (!window_extended_increase(w, call->smoothed, counter, out)) return false;
+        if (kind == RATE_PER_SECOND) *out /= call->range_s;
+        return true;
+    }
+    if (w->count < 2) return false;
     double result = counter_increase(w, counter && !call->rises);
     double to_start = (double)(w->t_ms[0] - w->start_ms) / 1000;
     double to_end = (double)(w->end_ms - w->t_ms[w->count - 1]) / 1000;
@@ -133,8 +140,13 @@ static bool range_predict_linear(struct range_call *call, const struct window *w
 
 static bool range_changes(struct range_call *call, const struct window *w, double *out)
 {
-    (void)call;
+    struct window anchored;
     size_t changes = 0;
+    if (call->anchored) {
+        anchored = window_from_anchor(w);
+        w = &anchored;
+        if (!w->count) return false;
+    }
     for (size_t i = 1; i < w->count; i++)
         changes += w->v[i] != w->v[i - 1] && !(isnan(w->v[i]) && isnan(w->v[i - 1]));
     *out = (double)changes;
@@ -143,7 +155,13 @@ static bool range_changes(struct range_call *call, const struct window *w, doubl
 
 static bool range_resets(struct range_call *call, const struct window *w, double *out)
 {
+    struct window anchored;
     size_t resets = 0;
+    if (call->anchored) {
+        anchored = window_from_anchor(w);
+        w = &anchored;
+        if (!w->count) return false;
+    }
     for (size_t i = 1; !call->rises && i < w->count; i++)
         resets += w->v[i] < w->v[i - 1];
     *out = (double)resets;
@@ -182,17 +200,26 @@ static bool range_smoothing(struct range_call *call, const struct window *w, dou
     return true;
 }
 
-const struct function_impl func_rate = {
-    .kind = FUNCTION_RANGE, .wants_counter = true, .range = range_rate};
-const struct function_impl func_increase = {
-    .kind = FUNCTION_RANGE, .wants_counter = true, .range = range_increase};
-const struct function_impl func_delta = {.kind = FUNCTION_RANGE, .range = range_delta};
+const struct function_impl func_rate = {.kind = FUNCTION_RANGE,
+                                        .wants_counter = true,
+                                        .takes_anchored = true,
+                                        .takes_smoothed = true,
+                                        .range = range_rate};
+const struct function_impl func_increase = {.kind = FUNCTION_RANGE,
+                                            .wants_counter = true,
+                                            .takes_anchored = true,
+                                            .takes_smoothed = true,
+                                            .range = range_increase};
+const struct function_impl func_delta = {
+    .kind = FUNCTION_RANGE, .takes_anchored = true, .takes_smoothed = true, .range = range_delta};
 const struct function_impl func_irate = {.kind = FUNCTION_RANGE, .range = range_irate};
 const struct function_impl func_idelta = {.kind = FUNCTION_RANGE, .range = range_idelta};
 const struct function_impl func_deriv = {.kind = FUNCTION_RANGE, .range = range_deriv};
 const struct function_impl func_predict_linear = {
     .kind = FUNCTION_RANGE, .uses_time = true, .range = range_predict_linear};
-const struct function_impl func_changes = {.kind = FUNCTION_RANGE, .range = range_changes};
-const struct function_impl func_resets = {.kind = FUNCTION_RANGE, .range = range_resets};
+const struct function_impl func_changes = {
+    .kind = FUNCTION_RANGE, .takes_anchored = true, .range = range_changes};
+const struct function_impl func_resets = {
+    .kind = FUNCTION_RANGE, .takes_anchored = true, .range = range_resets};
 const struct function_impl func_double_exponential_smoothing = {.kind = FUNCTION_RANGE,
                                                                 .range = range_smoothing};

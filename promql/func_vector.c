@@ -95,8 +95,10 @@ static enum status rows_absent_over_time(struct eval *ev, const struct ast *call
     if (!p) return no_room(ev->arena, err);
     p->base = (struct rows){.next = present_next, .ev = ev, .steps = range->steps};
     p->range = *range;
-    enum status st = row_alloc(&p->row, range->steps, ev->arena, err);
-    if (!st) st = windows_open(ev, eval_unwrap(call->call.args[0]), &p->range, &p->windows, err);
+    const struct ast *matrix = eval_unwrap(call->call.args[0]);
+    enum status st = func_check_selector(call, matrix, err);
+    if (!st) st = row_alloc(&p->row, range->steps, ev->arena, err);
+    if (!st) st = windows_open(ev, matrix, &p->range, &p->windows, err);
     return st ? st : absent_of(ev, call, &p->base, out, err);
 }
 
@@ -152,8 +154,7 @@ static enum status time_next(struct rows *self, struct row **out, struct error *
     if (st || !*out) return st;
     for (size_t i = 0; i < self->steps; i++)
         (*out)->v[i] = (double)eval_step_ms(&t->range, i) / 1000;
-    return labels_unname((*out)->labels, self->stable ? NULL : &t->scratch, self->ev->arena,
-                         &(*out)->labels, err);
+    return row_unname(self, *out, &t->scratch, err);
 }
 
 static enum status rows_timestamp(struct eval *ev, const struct ast *call,
@@ -172,8 +173,7 @@ static enum status rows_timestamp(struct eval *ev, const struct ast *call,
     t->base.next = time_next;
     t->child = child;
     t->range = *range;
-    *out = &t->base;
-    return child->unnamed_unique ? OK : rows_merge(&t->base, MERGE_DISJOINT, out, err);
+    return rows_unnamed(&t->base, MERGE_DISJOINT, out, err);
 }
 
 /* What native histograms answer, and floats do not; the argument is evaluated for its errors. */

@@ -1,8 +1,8 @@
 /*
  * functions - the table: one row per function of PromQL, in alphabetical order.
  *
- * The rows come from the list of functions of Prometheus 3.x ("Query functions"). A row without an
- * implementation is a name that this version knows of and does not offer.
+ * The rows come from the list of functions of Prometheus 3.x ("Query functions"). Those without an
+ * implementation are numbers by the time a tree is evaluated (promql/prepare.h).
  */
 #include "promql/functions.h"
 
@@ -51,7 +51,7 @@ static const struct function rows[] = {
     { "hour", {VALUE_VECTOR}, 1, 1, VALUE_VECTOR, false, &func_hour },
     { "idelta", {VALUE_MATRIX}, 1, 0, VALUE_VECTOR, false, &func_idelta },
     { "increase", {VALUE_MATRIX}, 1, 0, VALUE_VECTOR, false, &func_increase },
-    { "info", {VALUE_VECTOR, VALUE_VECTOR}, 2, 1, VALUE_VECTOR, true, NULL },
+    { "info", {VALUE_VECTOR, VALUE_VECTOR}, 2, 1, VALUE_VECTOR, true, &func_info },
     { "irate", {VALUE_MATRIX}, 1, 0, VALUE_VECTOR, false, &func_irate },
     { "label_join", {VALUE_VECTOR, VALUE_STRING, VALUE_STRING, VALUE_STRING}, 4, -1, VALUE_VECTOR, false, &func_label_join },
     { "label_replace", {VALUE_VECTOR, VALUE_STRING, VALUE_STRING, VALUE_STRING, VALUE_STRING}, 5, 0, VALUE_VECTOR, false, &func_label_replace },

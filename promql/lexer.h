@@ -39,7 +39,7 @@ enum token_kind {
     TOKEN_COLON,
     TOKEN_EQUAL,
 
-    TOKEN_ADD, /* from here to TOKEN_UNLESS: in the order of enum ast_op */
+    TOKEN_ADD, /* from here to TOKEN_TRIM_LOWER: in the order of enum ast_op */
     TOKEN_SUB,
     TOKEN_MUL,
     TOKEN_DIV,
@@ -55,7 +55,7 @@ enum token_kind {
     TOKEN_AND,
     TOKEN_OR,
     TOKEN_UNLESS,
-    TOKEN_TRIM_UPPER, /* </ and >/, on native histograms */
+    TOKEN_TRIM_UPPER,
     TOKEN_TRIM_LOWER,
     TOKEN_EQUAL_REGEX,
     TOKEN_NOT_EQUAL_REGEX,

@@ -146,10 +146,6 @@ static enum status parse_operation(struct parser *p, struct ast **lhs)
     struct ast *node;
     enum status st;
 
-    if (op.kind == TOKEN_TRIM_UPPER || op.kind == TOKEN_TRIM_LOWER)
-        return PARSER_FAIL(p, op.start,
-                           "operator \"%.*s\" trims native histograms, which are not supported",
-                           STR_ARG(op.text));
     st = parser_node(p, AST_BINARY, (*lhs)->position.start, &node);
     if (st) return st;
     node->binary.op = op_of(op.kind);

@@ -57,6 +57,7 @@ static enum status row_copy(const struct row *from, size_t steps, struct arena *
     if (st) return st;
     memcpy(out->v, from->v, steps * sizeof(from->v[0]));
     memcpy(out->present, from->present, row_words(steps) * sizeof(from->present[0]));
+    out->drops_name = from->drops_name;
     return labels_pin(from->labels, a, &out->labels, err);
 }
 
@@ -128,11 +129,20 @@ enum status error_same_labelset(struct error *err)
     return error_set(err, ERR_CONFLICT, "vector cannot contain metrics with the same labelset");
 }
 
-/* Move the values of `from` into `into`; false when a step has both. */
+static size_t first_step(const struct row *row, size_t steps)
+{
+    size_t first = steps;
+    struct bit_walk walk = bit_walk(row->present, steps);
+    return bit_walk_next(&walk, &first) ? first : steps;
+}
+
+/* Move the values of `from` into `into`; false when a step has both. Whether the name goes is what
+ * the row with the first value says. */
 static bool row_absorb(struct row *into, const struct row *from, size_t steps)
 {
     for (size_t w = 0; w < row_words(steps); w++)
         if (into->present[w] & from->present[w]) return false;
+    if (first_step(from, steps) < first_step(into, steps)) into->drops_name = from->drops_name;
     struct bit_walk walk = bit_walk(from->present, steps);
     size_t i;
     while (bit_walk_next(&walk, &i))
@@ -248,6 +258,25 @@ enum status labels_unname(struct labels set, struct label_scratch *scratch, stru
         if (!label_is_reserved(set.items[i].name)) kept[count++] = set.items[i];
     *out = (struct labels){.items = kept, .count = count};
     return OK;
+}
+
+enum status row_unname(struct rows *source, struct row *row, struct label_scratch *scratch,
+                       struct error *err)
+{
+    if (source->ev->delays_names) {
+        row->drops_name = true;
+        return OK;
+    }
+    return labels_unname(row->labels, source->stable ? NULL : scratch, source->ev->arena,
+                         &row->labels, err);
+}
+
+enum status rows_unnamed(struct rows *source, enum merge_rule rule, struct rows **out,
+                         struct error *err)
+{
+    *out = source;
+    if (source->ev->delays_names || source->unnamed_unique) return OK;
+    return rows_merge(source, rule, out, err);
 }
 
 enum status labels_pin(struct labels set, struct arena *a, struct labels *out, struct error *err)

@@ -24,6 +24,7 @@ struct row {
     struct labels labels;
     double *v;
     uint64_t *present;
+    bool drops_name; /* the labels lose their name when the query ends: see row_unname */
 };
 
 struct row_table VEC_OF(struct row);
@@ -156,6 +157,14 @@ struct label_scratch {
 bool label_is_reserved(struct str name);
 MUST_USE enum status labels_unname(struct labels set, struct label_scratch *scratch,
                                    struct arena *a, struct labels *out, struct error *err);
+
+/* An operator changed what a row means: its name has to go, now or, with delayed name removal, when
+ * the query ends. What goes now is built in the scratch unless the source is stable. */
+MUST_USE enum status row_unname(struct rows *source, struct row *row, struct label_scratch *scratch,
+                                struct error *err);
+/* Behind an operator that unnames each of its rows: join those that now have equal labels. */
+MUST_USE enum status rows_unnamed(struct rows *source, enum merge_rule rule, struct rows **out,
+                                  struct error *err);
 /* A copy of the array; texts are shared. */
 MUST_USE enum status labels_pin(struct labels set, struct arena *a, struct labels *out,
                                 struct error *err);

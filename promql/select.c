@@ -2,6 +2,7 @@
 #include "promql/select.h"
 
 #include "base/bits.h"
+#include "promql/extended.h"
 
 /* Do the series stay distinct without their names? Yes when they share one, and no __type__ or
  * __unit__ is there that only their name's metadata would tell apart. */
@@ -61,12 +62,24 @@ static struct reference reference_of(const struct ast_time_shift *shift,
     return ref;
 }
 
+static void drop_stale(struct columns *c)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        if (sample_is_stale(c->v[i])) continue;
+        c->t_ms[kept] = c->t_ms[i];
+        c->v[kept++] = c->v[i];
+    }
+    c->count = kept;
+}
+
 struct select_rows {
     struct rows base;
     struct eval_range range;
     enum select_what what;
     struct reference ref;
-    int64_t offset_ms;
+    bool smoothed;
+    int64_t after_ms; /* smoothed: how far behind the last reference time samples matter */
     struct selection selection;
     size_t at;
     struct columns columns;
@@ -90,13 +103,48 @@ static void look_back(struct select_rows *s)
         int64_t t_ms = c->t_ms[behind - 1];
         if (t_ms <= bits_sub_clamped(ref_ms, lookback_ms) || sample_is_stale(c->v[behind - 1]))
             continue;
-        s->row.v[i] = s->what == SELECT_TIMES ? (double)t_ms / 1000 : c->v[behind - 1];
+        s->row.v[i] = s->what == SELECT_VALUES   ? c->v[behind - 1]
+                      : s->what == SELECT_STAMPS ? (double)t_ms
+                                                 : (double)t_ms / 1000;
         bit_set(s->row.present, i);
     }
     if (s->ref.fixed && bit_get(s->row.present, 0)) {
         bits_fill(s->row.present, s->range.steps);
         for (size_t i = 1; i < s->range.steps; i++)
             s->row.v[i] = s->row.v[0];
+    }
+}
+
+/* Smoothed: between the neighbours of the reference time, stale markers left out; the last value
+ * goes on for as long as the lookback. */
+static bool smooth_at(const struct columns *c, size_t low, size_t high, int64_t ref_ms, double *out)
+{
+    size_t next = low;
+    while (next < high && c->t_ms[next] < ref_ms)
+        next++;
+    if (next < high && c->t_ms[next] == ref_ms) {
+        *out = c->v[next];
+        return true;
+    }
+    if (next == low) return false;
+    *out =
+        next == high ? c->v[next - 1] : interpolate_samples(c->t_ms, c->v, next - 1, ref_ms, false);
+    return true;
+}
+
+static void smooth(struct select_rows *s)
+{
+    const struct columns *c = &s->columns;
+    int64_t lookback_ms = s->base.ev->lookback_ms;
+    size_t low = 0;
+    size_t high = 0;
+    for (size_t i = 0; i < s->range.steps; i++) {
+        int64_t ref_ms = s->ref.first_ms + (s->ref.fixed ? 0 : (int64_t)i * s->range.step_ms);
+        while (high < c->count && c->t_ms[high] <= bits_add_clamped(ref_ms, lookback_ms))
+            high++;
+        while (low < high && c->t_ms[low] <= bits_sub_clamped(ref_ms, lookback_ms))
+            low++;
+        if (smooth_at(c, low, high, ref_ms, &s->row.v[i])) bit_set(s->row.present, i);
     }
 }
 
@@ -107,15 +155,19 @@ static enum status select_next(struct rows *self, struct row **out, struct error
     while (s->at < s->selection.count) {
         const struct series_view *view = &s->selection.series[s->at++];
         int64_t t_min_ms = bits_sub_clamped(s->ref.first_ms, self->ev->lookback_ms - 1);
-        enum status st = read_series(self->ev, view, t_min_ms, s->ref.last_ms, &s->columns, err);
+        int64_t t_max_ms = bits_add_clamped(s->ref.last_ms, s->after_ms);
+        enum status st = read_series(self->ev, view, t_min_ms, t_max_ms, &s->columns, err);
         if (st) return st;
+        if (s->smoothed) drop_stale(&s->columns);
         if (!s->columns.count) continue;
         bits_zero(s->row.present, self->steps);
-        look_back(s);
+        if (s->smoothed)
+            smooth(s);
+        else
+            look_back(s);
         if (!bits_any(s->row.present, self->steps)) continue;
         s->row.labels = view->labels;
-        if (s->what == SELECT_TIMES)
-            st = labels_unname(view->labels, &s->scratch, self->ev->arena, &s->row.labels, err);
+        if (s->what == SELECT_TIMES) st = row_unname(self, &s->row, &s->scratch, err);
         *out = &s->row;
         return st;
     }
@@ -132,17 +184,18 @@ enum status select_rows(struct eval *ev, const struct ast *node, const struct ev
         .range = *range,
         .what = what,
         .ref = reference_of(&node->selector.shift, range),
+        .smoothed = node->selector.smoothed && what == SELECT_VALUES,
         .columns = {.arena = ev->arena},
     };
+    s->after_ms = s->smoothed ? ev->lookback_ms : 0;
     enum status st = row_alloc(&s->row, range->steps, ev->arena, err);
     int64_t t_min_ms = bits_sub_clamped(s->ref.first_ms, ev->lookback_ms - 1);
-    if (!st) st = select_series(ev, node, t_min_ms, s->ref.last_ms, &s->selection, err);
+    int64_t t_max_ms = bits_add_clamped(s->ref.last_ms, s->after_ms);
+    if (!st) st = select_series(ev, node, t_min_ms, t_max_ms, &s->selection, err);
     if (st) return st;
     s->base.unnamed_unique = is_unnamed_unique(node, &s->selection);
     *out = &s->base;
-    if (what == SELECT_TIMES && !s->base.unnamed_unique)
-        return rows_merge(&s->base, MERGE_DISJOINT, out, err);
-    return OK;
+    return what == SELECT_TIMES ? rows_unnamed(&s->base, MERGE_DISJOINT, out, err) : OK;
 }
 
 /* The steps of a subquery: multiples of its step, behind the left end of its first window. */
@@ -177,10 +230,14 @@ static enum status open_selector(struct windows *w, const struct ast *node,
                                  const struct reference *ref, struct error *err)
 {
     const struct ast *selector = node->matrix.selector;
+    bool smoothed = selector->selector.smoothed;
     w->range_ms = node->matrix.range_ms;
+    w->before_ms = smoothed || selector->selector.anchored ? w->ev->lookback_ms : 0;
+    w->after_ms = smoothed ? w->ev->lookback_ms : 0;
     w->stable = true;
-    int64_t t_min_ms = bits_sub_clamped(ref->first_ms, w->range_ms - 1);
-    enum status st = select_series(w->ev, selector, t_min_ms, ref->last_ms, &w->selection, err);
+    int64_t t_min_ms = bits_sub_clamped(ref->first_ms, w->range_ms + w->before_ms - 1);
+    int64_t t_max_ms = bits_add_clamped(ref->last_ms, w->after_ms);
+    enum status st = select_series(w->ev, selector, t_min_ms, t_max_ms, &w->selection, err);
     if (!st) w->unnamed_unique = is_unnamed_unique(selector, &w->selection);
     return st;
 }
@@ -203,17 +260,6 @@ enum status windows_open(struct eval *ev, const struct ast *node, const struct e
     return subquery ? open_subquery(out, node, &ref, err) : open_selector(out, node, &ref, err);
 }
 
-static void drop_stale(struct columns *c)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < c->count; i++) {
-        if (sample_is_stale(c->v[i])) continue;
-        c->t_ms[kept] = c->t_ms[i];
-        c->v[kept++] = c->v[i];
-    }
-    c->count = kept;
-}
-
 static enum status next_selected(struct windows *w, bool *more, struct error *err)
 {
     *more = w->at < w->selection.count;
@@ -222,8 +268,9 @@ static enum status next_selected(struct windows *w, bool *more, struct error *er
     int64_t first_ms = w->fixed ? w->fixed_end_ms : w->range->start_ms - w->offset_ms;
     int64_t last_ms =
         w->fixed ? w->fixed_end_ms : eval_step_ms(w->range, w->range->steps - 1) - w->offset_ms;
-    int64_t t_min_ms = bits_sub_clamped(first_ms, w->range_ms - 1);
-    enum status st = read_series(w->ev, view, t_min_ms, last_ms, &w->columns, err);
+    int64_t t_min_ms = bits_sub_clamped(first_ms, w->range_ms + w->before_ms - 1);
+    int64_t t_max_ms = bits_add_clamped(last_ms, w->after_ms);
+    enum status st = read_series(w->ev, view, t_min_ms, t_max_ms, &w->columns, err);
     if (st) return st;
     drop_stale(&w->columns);
     w->labels = view->labels;
@@ -245,6 +292,7 @@ static enum status next_evaluated(struct windows *w, bool *more, struct error *e
         c->v[c->count++] = row->v[i];
     }
     w->labels = row->labels;
+    w->drops_name = row->drops_name;
     return eval_tick(w->ev, c->count, err);
 }
 
@@ -271,9 +319,11 @@ bool windows_at(struct windows *w, size_t step, struct window *out)
     int64_t eval_ms = eval_step_ms(w->range, step);
     int64_t end_ms = w->fixed ? w->fixed_end_ms : eval_ms - w->offset_ms;
     int64_t start_ms = bits_sub_clamped(end_ms, w->range_ms);
-    while (w->high < w->count && w->t_ms[w->high] <= end_ms)
+    int64_t high_ms = bits_add_clamped(end_ms, w->after_ms);
+    int64_t low_ms = bits_sub_clamped(start_ms, w->before_ms);
+    while (w->high < w->count && w->t_ms[w->high] <= high_ms)
         w->high++;
-    while (w->low < w->high && w->t_ms[w->low] <= start_ms)
+    while (w->low < w->high && w->t_ms[w->low] <= low_ms)
         w->low++;
     *out = (struct window){
         .t_ms = w->t_ms + w->low,

@@ -10,6 +10,10 @@
  *     step 1         |------------|
  *
  * A subquery is a range selector whose columns come from its expression's rows.
+ *
+ * anchored and smoothed range selectors also hand out the samples of one lookback before the
+ * window, and smoothed ones those of one lookback behind it (promql/extended.h). A smoothed instant
+ * selector interpolates.
  */
 #ifndef HEARTH_PROMQL_SELECT_H
 #define HEARTH_PROMQL_SELECT_H
@@ -17,9 +21,9 @@
 #include "promql/eval.h"
 #include "promql/func_impl.h"
 
-/* What an instant selector's rows hold: the samples' values, or their times in seconds
- * (timestamp(x)). */
-enum select_what { SELECT_VALUES, SELECT_TIMES };
+/* What an instant selector's rows hold: the samples' values; their times in seconds, the name gone
+ * (timestamp(x)); their times in milliseconds, all labels kept (info(x)). */
+enum select_what { SELECT_VALUES, SELECT_TIMES, SELECT_STAMPS };
 
 MUST_USE enum status select_rows(struct eval *ev, const struct ast *node,
                                  const struct eval_range *range, enum select_what what,
@@ -29,6 +33,7 @@ MUST_USE enum status select_rows(struct eval *ev, const struct ast *node,
  * the present one, until the next call. Stale markers are left out. */
 struct windows {
     struct labels labels;
+    bool drops_name; /* as of a row */
     const int64_t *t_ms;
     const double *v;
     size_t count;
@@ -39,6 +44,8 @@ struct windows {
     const struct eval_range *range;
     int64_t range_ms;
     int64_t offset_ms;
+    int64_t before_ms; /* how far samples reach beyond the window's ends */
+    int64_t after_ms;
     bool fixed; /* @: every step has the same window, that ends at fixed_end_ms */
     int64_t fixed_end_ms;
     size_t low, high; /* of the last window */

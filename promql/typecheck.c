@@ -163,12 +163,33 @@ static enum status check_argument_count(const struct checker *c, const struct as
     return OK;
 }
 
+/* The second argument of info(): matchers for labels, no metric. */
+static enum status check_label_selector(const struct checker *c, const struct ast *call,
+                                        struct ast *arg)
+{
+    if (arg->kind == AST_VECTOR_SELECTOR) {
+        arg->selector.only_labels = true;
+        if (!arg->selector.name.size) return OK;
+        return CHECK_FAIL(c, arg->position.start,
+                          "expected label selectors only, got vector selector instead");
+    }
+    enum status st = check(c, arg);
+    if (st) return st;
+    if (arg->type != VALUE_VECTOR)
+        return CHECK_FAIL(c, call->position.start,
+                          "expected type instant vector in call to function \"info\", got %s",
+                          value_type_words(arg->type));
+    return CHECK_FAIL(c, arg->position.start, "expected label selectors only");
+}
+
 static enum status check_call(const struct checker *c, struct ast *node)
 {
     const struct function *function = node->call.function;
     enum status st = check_argument_count(c, node);
 
     node->type = function->returns;
+    if (!st && node->call.arg_count > 1 && strcmp(function->name, "info") == 0)
+        st = check_label_selector(c, node, node->call.args[1]);
     for (size_t i = 0; i < node->call.arg_count && !st; i++) {
         struct ast *arg = node->call.args[i];
         size_t listed = i < function->arg_count ? i : (size_t)function->arg_count - 1;
@@ -199,6 +220,7 @@ static enum status check_selector(const struct checker *c, struct ast *node)
     }
     for (size_t i = 0; i < count; i++)
         if (!matcher_matches_empty(&matchers[i])) return OK;
+    if (node->selector.only_labels) return OK;
     return CHECK_FAIL(c, node->position.start,
                       "vector selector must contain at least one non-empty matcher");
 }

@@ -149,9 +149,8 @@ void api_query_range(struct request *req)
 static enum status parse_parameter(struct request *req, const struct form *form, struct ast **tree,
                                    struct error *err)
 {
-    struct parse_options options = {.experimental_functions =
-                                        req->app->engine.options.experimental_functions};
-    enum status st = parse_expr(form_get(form, STR("query")), &options, &req->mem, tree, err);
+    const struct parse_options *syntax = &req->app->engine.options.syntax;
+    enum status st = parse_expr(form_get(form, STR("query")), syntax, &req->mem, tree, err);
     return st == ERR_INVALID ? error_wrap(err, "invalid parameter \"query\": ") : st;
 }
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "model/duration.h"
 #include "model/number.h"
+#include "promql/engine.h"
 #include "snapshot/durability.h"
 
 #define KIB UINT64_C(1024)
@@ -28,7 +29,8 @@ enum flag_kind {
     FLAG_LIMIT,    /* struct config_limit: bytes or a percentage */
     FLAG_WORD,     /* uint64_t, index into words */
     FLAG_TEXT,     /* const char *, not empty */
-    FLAG_ADDRESS   /* appended to listen_addresses; may be given several times */
+    FLAG_ADDRESS,  /* appended to listen_addresses; may be given several times */
+    FLAG_FEATURES  /* appended to features; may be given several times */
 };
 
 struct flag {
@@ -112,6 +114,10 @@ static const struct flag flags[] = {
      "Memory one query may take: bytes, or a percentage of the memory limit."},
     {"query.lookback-delta", FLAG_DURATION, FIELD(query_lookback_ms), "5m", 1, 365 * DAY_MS, NULL,
      "How far back an instant selector looks for the latest sample."},
+    {"enable-feature", FLAG_FEATURES, FIELD(features), "", 0, 0, NULL,
+     "Experimental parts of PromQL by Prometheus' names, separated by commas: "
+     "promql-experimental-functions, promql-extended-range-selectors, promql-binop-fill-modifiers, "
+     "promql-delayed-name-removal, or all. May be repeated."},
     {"self-scrape.interval", FLAG_DURATION, FIELD(self_scrape_ms), "15s", 0, DAY_MS, NULL,
      "How often our own metrics are stored, under job=\"prometheus\"; 0: never."},
     {"log.level", FLAG_WORD, FIELD(log_level), "info", 0, 0, log_level_words,
@@ -244,6 +250,18 @@ static enum status add_address(struct config *config, const char *text, struct e
     return OK;
 }
 
+static enum status add_features(struct config *config, const char *text, struct error *err)
+{
+    struct engine_options unused = engine_options_default();
+    enum status st = engine_enable_features(&unused, str_from(text), err);
+    if (st || !*text) return st;
+    if (config->feature_count == CONFIG_FEATURES_MAX)
+        return error_set(err, ERR_INVALID, "given more than %d times; separate names with commas",
+                         CONFIG_FEATURES_MAX);
+    config->features[config->feature_count++] = text;
+    return OK;
+}
+
 static enum status store_value(struct config *config, const struct flag *flag, const char *text,
                                struct error *err)
 {
@@ -279,6 +297,7 @@ static enum status store_value(struct config *config, const struct flag *flag, c
         *(const char **)field = text;
         return OK;
     case FLAG_ADDRESS: return add_address(config, text, err);
+    case FLAG_FEATURES: return add_features(config, text, err);
     }
     UNREACHABLE();
 }
@@ -368,7 +387,8 @@ static enum status take_argument(struct config *config, const struct argument *a
     const char *name = argument->flag->name;
     enum status st = OK;
     if (!argument->value) return error_set(err, ERR_INVALID, "flag --%s needs a value", name);
-    if (config->flag_texts[row] && argument->flag->kind != FLAG_ADDRESS)
+    bool repeats = argument->flag->kind == FLAG_ADDRESS || argument->flag->kind == FLAG_FEATURES;
+    if (config->flag_texts[row] && !repeats)
         return error_set(err, ERR_INVALID, "flag --%s is given twice", name);
     st = store_value(config, argument->flag, argument->value, err);
     if (st) return err ? error_wrap(err, "flag --%s: ", name) : st;

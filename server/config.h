@@ -18,7 +18,7 @@
 #include "base/error.h"
 #include "base/str.h"
 
-enum { CONFIG_ADDRESSES_MAX = 8, CONFIG_FLAGS_MAX = 48 };
+enum { CONFIG_ADDRESSES_MAX = 8, CONFIG_FEATURES_MAX = 32, CONFIG_FLAGS_MAX = 48 };
 
 /* Bytes, or a share of something that is known only later. */
 struct config_limit {
@@ -64,6 +64,8 @@ struct config {
     uint64_t query_queue_max;
     struct config_limit query_memory; /* a share of the memory limit, or bytes */
     int64_t query_lookback_ms;
+    const char *features[CONFIG_FEATURES_MAX]; /* lists of names, checked */
+    uint32_t feature_count;
 
     int64_t self_scrape_ms; /* 0: off */
     uint64_t log_level;     /* enum log_level */

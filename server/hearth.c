@@ -60,7 +60,9 @@ static enum status open_storage(struct hearth *h, struct error *err)
     h->engine = (struct engine){.db = h->storage, .options = engine_options_default()};
     h->engine.options.lookback_ms = h->config.query_lookback_ms;
     h->engine.options.samples_max = h->config.query_samples_max;
-    return OK;
+    for (uint32_t i = 0; i < h->config.feature_count && !st; i++)
+        st = engine_enable_features(&h->engine.options, str_from(h->config.features[i]), err);
+    return st;
 }
 
 static enum status open_durability(struct hearth *h, struct error *err)

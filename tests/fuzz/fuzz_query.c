@@ -84,9 +84,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1) return 0;
     struct engine engine = {.db = db, .options = engine_options_default()};
     engine.options.samples_max = SAMPLES_MAX;
-    engine.options.experimental_functions = data[0] & 1;
     struct arena a;
     struct error err;
+    engine.options.syntax.experimental_functions = data[0] & 1;
+    if (data[0] & 8) ASSERT(!engine_enable_features(&engine.options, STR("all"), &err));
     arena_init(&a, HEAP_QUERY, ARENA_BYTES_MAX);
     struct query q = {
         .text = {.data = (const char *)data + 1, .size = size - 1},

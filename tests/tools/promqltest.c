@@ -1,115 +1,62 @@
 /*
  * promqltest - runs scripts of Prometheus' test language against the real storage and engine.
  *
- *     load 5m
- *       requests{job="a"} 0+10x10
- *     eval instant at 50m rate(requests[5m])
- *       {job="a"} 0.0333
+ *     promqltest [--optional] [-v] [--filter TEXT] [--features LIST] PATH...
  *
- *     promqltest [--optional] [-v] FILE...
+ * A PATH is a script, or a folder whose *.test files are run. Every feature of the language is on,
+ * unless LIST names others, as --enable-feature of the server does.
+ * Each failure is printed with what was expected and what came; then one line per file: passed,
+ * failed, and skipped by tag. A case is tagged native_histograms when a selector of its query
+ * matches a series that has them, or when it expects them, and start_timestamps in the same way;
+ * the engine has neither.
  *
- * Prints one line per file: passed, failed, and skipped by reason. What needs native histograms or
- * features that are off is skipped, never passed. Instant queries are asked a second time as the
- * middle step of a range query. Exit status: 0, 1 when a case failed, 77 when --optional is given
- * and no file is there.
+ * As Prometheus' own runner does, an instant query is also asked with @ on its selectors, at other
+ * times, and each of those again as the middle step of a range query.
+ *
+ * --filter runs only cases whose "file:line: query" contains TEXT; -v names every case. Exit
+ * status: 0, 1 when a case failed, 2 when a script cannot be read, 77 when --optional is given and
+ * no PATH is there.
  */
-#include <math.h>
-#include <stdarg.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
-#include "model/duration.h"
-#include "model/number.h"
 #include "promql/engine.h"
-#include "promql/functions.h"
-#include "promql/literal.h"
+#include "promql/func_impl.h"
 #include "promql/parser.h"
+#include "promql/printer.h"
 #include "storage/appender.h"
-#include "tests/tools/series_notation.h"
+#include "tests/tools/test_compare.h"
 
-enum { EXIT_SKIPPED = 77, LOOKBACK_MS = 300000, MINUTE_MS = 60000, SAMPLES_MAX = 10000 };
+enum { EXIT_UNREADABLE = 2, EXIT_SKIPPED = 77, MINUTE_MS = 60000, SAMPLES_MAX = 10000 };
 
-enum skip_reason {
-    SKIP_NONE,
-    SKIP_HISTOGRAM,
-    SKIP_START_TIMESTAMP,
-    SKIP_EXPERIMENTAL,
-    SKIP_UNSUPPORTED,
-    SKIP_DELAYED_NAME,
-    SKIP_REASON_COUNT
-};
+enum skip_tag { SKIP_NONE, SKIP_HISTOGRAMS, SKIP_START_TIMESTAMPS, SKIP_TAG_COUNT };
 
-static const char *const skip_words[] = {
-    "",
-    "native histograms",
-    "start timestamps",
-    "experimental syntax",
-    "unsupported function",
-    "delayed name removal",
-};
-
-/* Cases that only hold with Prometheus' promql-delayed-name-removal, which is off by default. */
-static const struct {
-    const char *file;
-    const char *expr;
-} delayed_name_cases[] = {
-    {"name_label_dropping.test",
-     "label_join(rate({env=\"1\"}[10m]), \"my_name\", \"_\", \"__name__\")"},
-    {"name_label_dropping.test",
-     "label_join(rate({env=\"1\"}[10m]), \"__name__\", \"_\", \"__name__\", \"env\")"},
-    {"name_label_dropping.test", "sum(rate({env=\"1\"}[10m])) by (env)"},
-    {"name_label_dropping.test",
-     "sum by (__name__) (rate(metric_total{env=\"2\"}[5m]) or metric_total{env=\"1\"})"},
-    {"type_and_unit.test",
-     "(http_requests_total{group=\"canary\"} + 1) and http_requests_total{instance=\"0\"}"},
-    {"type_and_unit.test",
-     "(http_requests_total{group=\"canary\"} + 1) or http_requests_total{instance=\"1\"}"},
-};
-
-struct expectation {
-    struct str text;
-    bool is_regex;
-    bool any;
-};
-struct expectations VEC_OF(struct expectation);
-struct expected_series VEC_OF(struct series_notation);
-
-struct test_case {
-    struct str expr;
-    unsigned line;
-    bool is_range;
-    bool from_range_vector; /* expect range vector ...: start, end and step are of the answer */
-    int64_t at_ms;
-    int64_t start_ms, end_ms, step_ms;
-    bool ordered, no_warn, no_info;
-    struct expectations fail, warn, info;
-    bool has_string, has_scalar;
-    struct str string;
-    double scalar;
-    struct expected_series series;
-    bool expects_histograms;
-};
+static const char *const tag_words[] = {"", "native_histograms", "start_timestamps"};
 
 struct label_sets VEC_OF(struct labels);
 
 struct runner {
     const char *path;
+    const char *filter;
+    const char *features;
     bool verbose;
-    struct storage *db;
+    struct engine engine;
     struct arena script; /* lines, cases: as long as the file */
     struct arena loaded; /* what is in the storage: until clear */
     struct label_sets histograms;
     struct label_sets start_timestamps;
     unsigned passed, failed;
-    unsigned skipped[SKIP_REASON_COUNT];
+    unsigned skipped[SKIP_TAG_COUNT];
 };
 
-static void die(const struct runner *r, unsigned line, const struct error *err)
+static void die(const struct runner *r, size_t line, const struct error *err)
 {
-    fprintf(stderr, "%s:%u: %s\n", r->path, line, err->text);
-    exit(2);
+    fprintf(stderr, "%s:%zu: %s\n", r->path, line, err->text);
+    exit(EXIT_UNREADABLE);
 }
 
 static void storage_renew(struct runner *r)
@@ -118,73 +65,16 @@ static void storage_renew(struct runner *r)
     struct storage_options options = storage_options_default();
     options.chunk_ms = INT64_C(365) * 24 * 60 * MINUTE_MS;
     options.shards = 4;
-    if (r->db) storage_close(r->db);
+    if (r->engine.db) storage_close(r->engine.db);
     clock_freeze(options.chunk_ms / 2); /* all times of a script are in the current window */
-    if (storage_open(&options, &r->db, &err)) die(r, 0, &err);
+    r->engine.options = engine_options_default();
+    r->engine.options.samples_max = SAMPLES_MAX;
+    if (storage_open(&options, &r->engine.db, &err) ||
+        engine_enable_features(&r->engine.options, str_from(r->features), &err))
+        die(r, 0, &err);
     arena_reset(&r->loaded);
     r->histograms = (struct label_sets){0};
     r->start_timestamps = (struct label_sets){0};
-}
-
-/* --- lines ---------------------------------------------------------------------------------- */
-
-struct lines VEC_OF(struct str);
-
-static struct str trim(struct str s)
-{
-    while (s.size && strchr(" \t\r", s.data[0])) {
-        s.data++;
-        s.size--;
-    }
-    while (s.size && strchr(" \t\r", s.data[s.size - 1]))
-        s.size--;
-    return s;
-}
-
-/* The text up to the next blank, taken off the front. */
-static struct str take_word(struct str *rest)
-{
-    *rest = trim(*rest);
-    struct str word = {.data = rest->data};
-    while (word.size < rest->size && !strchr(" \t", rest->data[word.size]))
-        word.size++;
-    rest->data += word.size;
-    rest->size -= word.size;
-    *rest = trim(*rest);
-    return word;
-}
-
-static bool take_prefix(struct str *s, struct str prefix)
-{
-    if (!str_starts_with(*s, prefix)) return false;
-    s->data += prefix.size;
-    s->size -= prefix.size;
-    return true;
-}
-
-static struct lines split(struct str text, struct arena *a)
-{
-    struct lines lines = {0};
-    while (text.size) {
-        const char *end = memchr(text.data, '\n', text.size);
-        size_t size = end ? (size_t)(end - text.data) : text.size;
-        struct str *slot = VEC_PUSH(&lines, a);
-        ASSERT(slot);
-        *slot = trim((struct str){.data = text.data, .size = size});
-        if (slot->size && slot->data[0] == '#') slot->size = 0;
-        size += end != NULL;
-        text = (struct str){.data = text.data + size, .size = text.size - size};
-    }
-    return lines;
-}
-
-static int64_t parse_time(const struct runner *r, unsigned line, struct str text)
-{
-    int64_t ms;
-    struct error err;
-    bool negative = take_prefix(&text, STR("-"));
-    if (duration_parse(text, &ms, &err)) die(r, line, &err);
-    return negative ? -ms : ms;
 }
 
 /* --- load ----------------------------------------------------------------------------------- */
@@ -215,7 +105,7 @@ static void remember_custom_buckets(struct runner *r, struct labels labels)
     }
 }
 
-static void load_series(struct runner *r, unsigned line, const struct series_notation *series,
+static void load_series(struct runner *r, size_t line, const struct series_notation *series,
                         int64_t gap_ms)
 {
     struct error err = {0};
@@ -230,158 +120,29 @@ static void load_series(struct runner *r, unsigned line, const struct series_not
         if (series->values.items[i].kind == NOTATION_FLOAT)
             samples[count++] =
                 (struct sample){.t_ms = (int64_t)i * gap_ms, .v = series->values.items[i].v};
-    if (appender_begin(r->db, &batch, &app, &err) ||
+    if (appender_begin(r->engine.db, &batch, &app, &err) ||
         appender_add(app, series->labels, samples, count, &err) ||
         appender_commit(app, &result, &err))
         die(r, line, &err);
     arena_release(&batch);
 }
 
-struct load VEC_OF(struct series_notation);
-
-/* A series given twice: the last time counts. */
-static void add_to_load(struct runner *r, struct load *load, const struct series_notation *series)
+static void run_load(struct runner *r, const struct lines *lines, size_t *at)
 {
-    for (size_t i = 0; i < load->count; i++) {
-        if (!labels_equal(load->items[i].labels, series->labels)) continue;
-        load->items[i] = *series;
-        return;
-    }
-    struct series_notation *slot = VEC_PUSH(load, &r->loaded);
-    ASSERT(slot);
-    *slot = *series;
-}
-
-/* Returns the index of the last line that belongs to the load. */
-static size_t run_load(struct runner *r, const struct lines *lines, size_t at)
-{
-    struct str rest = lines->items[at];
-    struct str command = take_word(&rest);
-    bool custom_buckets = str_equal(command, STR("load_with_nhcb"));
-    int64_t gap_ms = parse_time(r, (unsigned)at + 1, rest);
-    struct load load = {0};
-    while (at + 1 < lines->count && lines->items[at + 1].size) {
-        struct str line = lines->items[++at];
-        struct series_notation series;
-        struct error err;
-        const char *st_mark = memmem(line.data, line.size, "@st", 3);
-        if (st_mark) line.size = (size_t)(st_mark - line.data);
-        if (series_notation_parse(line, &r->loaded, &series, &err)) die(r, (unsigned)at + 1, &err);
-        if (st_mark) {
-            remember(&r->start_timestamps, series.labels, &r->loaded);
-            continue;
-        }
-        if (series.has_histograms) remember(&r->histograms, series.labels, &r->loaded);
-        if (custom_buckets) remember_custom_buckets(r, series.labels);
-        add_to_load(r, &load, &series);
-    }
-    for (size_t i = 0; i < load.count; i++)
-        load_series(r, (unsigned)at + 1, &load.items[i], gap_ms);
-    return at;
-}
-
-/* --- expectations --------------------------------------------------------------------------- */
-
-static void add_expectation(struct runner *r, struct expectations *list, struct str rest)
-{
-    struct expectation *slot = VEC_PUSH(list, &r->script);
-    ASSERT(slot);
-    *slot = (struct expectation){.any = true};
-    bool regex = take_prefix(&rest, STR("regex:"));
-    if (!regex && !take_prefix(&rest, STR("msg:"))) return;
-    *slot = (struct expectation){.text = trim(rest), .is_regex = regex};
-}
-
-static void parse_range_vector(struct runner *r, struct test_case *c, unsigned line,
-                               struct str rest)
-{
-    (void)take_word(&rest); /* from */
-    c->start_ms = parse_time(r, line, take_word(&rest));
-    (void)take_word(&rest); /* to */
-    c->end_ms = parse_time(r, line, take_word(&rest));
-    (void)take_word(&rest); /* step */
-    c->step_ms = parse_time(r, line, take_word(&rest));
-    c->from_range_vector = true;
-}
-
-static void parse_expect(struct runner *r, struct test_case *c, unsigned line, struct str rest)
-{
+    struct load_command load;
     struct error err;
-    if (take_prefix(&rest, STR("range vector "))) {
-        parse_range_vector(r, c, line, rest);
-        return;
+    if (script_load(lines, at, &r->loaded, &load, &err)) die(r, *at + 1, &err);
+    for (size_t i = 0; i < load.start_ts.count; i++)
+        remember(&r->start_timestamps, load.start_ts.items[i].labels, &r->loaded);
+    for (size_t i = 0; i < load.series.count; i++) {
+        const struct series_notation *series = &load.series.items[i];
+        if (series->has_histograms) remember(&r->histograms, series->labels, &r->loaded);
+        if (load.custom_buckets) remember_custom_buckets(r, series->labels);
+        load_series(r, *at + 1, series, load.gap_ms);
     }
-    if (take_prefix(&rest, STR("string "))) {
-        c->has_string = true;
-        if (literal_string(trim(rest), &r->script, &c->string, &err)) die(r, line, &err);
-        return;
-    }
-    struct str word = take_word(&rest);
-    if (str_equal(word, STR("ordered"))) c->ordered = true;
-    if (str_equal(word, STR("no_warn"))) c->no_warn = true;
-    if (str_equal(word, STR("no_info"))) c->no_info = true;
-    if (str_equal(word, STR("fail"))) add_expectation(r, &c->fail, rest);
-    if (str_equal(word, STR("warn"))) add_expectation(r, &c->warn, rest);
-    if (str_equal(word, STR("info"))) add_expectation(r, &c->info, rest);
-}
-
-static bool is_number_line(struct str line, double *out)
-{
-    bool negative = line.size && line.data[0] == '-';
-    if (!number_parse(line, out)) return false;
-    if (negative && isnan(*out)) *out = -*out;
-    return true;
-}
-
-static size_t parse_expectations(struct runner *r, struct test_case *c, const struct lines *lines,
-                                 size_t at)
-{
-    while (at + 1 < lines->count && lines->items[at + 1].size) {
-        struct str line = lines->items[++at];
-        struct str rest = line;
-        struct error err;
-        if (take_prefix(&rest, STR("expect "))) {
-            parse_expect(r, c, (unsigned)at + 1, trim(rest));
-        } else if (is_number_line(line, &c->scalar)) {
-            c->has_scalar = true;
-        } else {
-            struct series_notation *slot = VEC_PUSH(&c->series, &r->script);
-            ASSERT(slot);
-            if (series_notation_parse(line, &r->script, slot, &err)) die(r, (unsigned)at + 1, &err);
-            c->expects_histograms = c->expects_histograms || slot->has_histograms;
-        }
-    }
-    return at;
-}
-
-static void parse_command(struct runner *r, struct test_case *c, struct str line)
-{
-    struct str command = take_word(&line);
-    if (str_equal(command, STR("eval_ordered"))) c->ordered = true;
-    if (str_equal(command, STR("eval_fail"))) add_expectation(r, &c->fail, STR(""));
-    if (str_equal(command, STR("eval_warn"))) add_expectation(r, &c->warn, STR(""));
-    if (str_equal(command, STR("eval_info"))) add_expectation(r, &c->info, STR(""));
-    struct str kind = take_word(&line);
-    c->is_range = str_equal(kind, STR("range"));
-    (void)take_word(&line); /* at, or from */
-    c->at_ms = parse_time(r, c->line, take_word(&line));
-    if (c->is_range) {
-        c->start_ms = c->at_ms;
-        (void)take_word(&line); /* to */
-        c->end_ms = parse_time(r, c->line, take_word(&line));
-        (void)take_word(&line); /* step */
-        c->step_ms = parse_time(r, c->line, take_word(&line));
-    }
-    c->expr = line;
 }
 
 /* --- what to skip --------------------------------------------------------------------------- */
-
-/* Only info() can be parsed and not be run, and it is called first. */
-static bool calls_unsupported(const struct ast *tree)
-{
-    return tree->kind == AST_CALL && strcmp(tree->call.function->name, "info") == 0;
-}
 
 static bool selects_any(const struct ast *selector, const struct label_sets *sets)
 {
@@ -423,350 +184,260 @@ static bool tree_selects(const struct ast *node, const struct label_sets *sets)
     return false;
 }
 
+static enum skip_tag skip_of(const struct runner *r, const struct test_case *c)
+{
+    struct error err;
+    struct arena a;
+    struct ast *tree;
+    enum skip_tag tag = SKIP_NONE;
+    if (c->expects_histograms) return SKIP_HISTOGRAMS;
+    arena_init(&a, HEAP_QUERY, UINT64_MAX);
+    if (!parse_expr(c->expr, &r->engine.options.syntax, &a, &tree, &err)) {
+        if (tree_selects(tree, &r->start_timestamps)) tag = SKIP_START_TIMESTAMPS;
+        if (tree_selects(tree, &r->histograms)) tag = SKIP_HISTOGRAMS;
+        ast_release(tree);
+    }
+    arena_release(&a);
+    return tag;
+}
+
+/* --- eval ----------------------------------------------------------------------------------- */
+
+struct attempt {
+    const struct runner *r;
+    const struct test_case *c;
+    struct str text;
+    int64_t start_ms, end_ms, step_ms;
+    struct verdict verdict;
+};
+
+static struct query query_of(const struct attempt *t, struct arena *a)
+{
+    return (struct query){.text = t->text,
+                          .start_ms = t->start_ms,
+                          .end_ms = t->end_ms,
+                          .step_ms = t->step_ms,
+                          .arena = a};
+}
+
+static struct str without_prefix(const char *text)
+{
+    static const char prefix[] = "invalid parameter \"query\": ";
+    struct str s = str_from(text);
+    return str_starts_with(s, STR(prefix)) ? str_from(text + sizeof(prefix) - 1) : s;
+}
+
+/* Name what was asked, and show all of what came. */
+static void explain(const struct attempt *t, const char *form, const struct query *q)
+{
+    printf("%s:%u: %.*s\n    %s: %.*s\n    %s\n", t->r->path, t->c->line, TEXT_ARG(t->c->expr),
+           form, TEXT_ARG(t->text), t->verdict.why);
+    printf("    got at %lld to %lld by %lld:\n", (long long)t->start_ms, (long long)t->end_ms,
+           (long long)t->step_ms);
+    print_value(&q->value, q->arena);
+    for (size_t i = 0; i < q->annotations.warning_count; i++)
+        printf("      %s\n", q->annotations.warnings[i].data);
+    for (size_t i = 0; i < q->annotations.info_count; i++)
+        printf("      %s\n", q->annotations.infos[i].data);
+}
+
+/* *type: what kind of value came; VALUE_NONE after an error that was expected. */
+static void ask(struct attempt *t, const char *form, struct arena *a, enum value_type *type)
+{
+    struct error err = {0};
+    struct query q = query_of(t, a);
+    enum status st = query_run(&t->r->engine, &q, &err);
+    *type = st ? VALUE_NONE : q.value.type;
+    if (t->c->fail.count) {
+        if (st)
+            compare_error(t->c, without_prefix(err.text), &t->verdict);
+        else
+            verdict_fail(&t->verdict, "expected an error");
+    } else if (st) {
+        verdict_fail(&t->verdict, "%s: %s", status_name(st), err.text);
+    } else {
+        /* Remarks name places of the query as it was written or printed. */
+        compare_remarks(t->c, &q.annotations, &t->verdict);
+        struct test_case at_this_time = *t->c;
+        at_this_time.at_ms = q.value.t_ms;
+        compare_value(&at_this_time, &q.value, a, &t->verdict);
+    }
+    if (t->verdict.failed) explain(t, form, &q);
+    query_finish(&q);
+    arena_reset(a);
+}
+
+/* The same again as the middle step of three. */
+static void ask_middle(struct attempt *t, const char *form, bool was_scalar, struct arena *a)
+{
+    struct error err = {0};
+    struct test_case at_this_time = *t->c;
+    struct query q = query_of(t, a);
+    at_this_time.at_ms = t->start_ms;
+    q.start_ms -= MINUTE_MS;
+    q.end_ms += MINUTE_MS;
+    q.step_ms = MINUTE_MS;
+    enum status st = query_run(&t->r->engine, &q, &err);
+    if (st)
+        verdict_fail(&t->verdict, "as a range query: %s: %s", status_name(st), err.text);
+    else if (!t->c->ordered)
+        compare_middle(&at_this_time, &q.value, was_scalar, a, &t->verdict);
+    if (t->verdict.failed) explain(t, form, &q);
+    query_finish(&q);
+    arena_reset(a);
+}
+
 static bool contains(struct str text, const char *part)
 {
     return text.size && memmem(text.data, text.size, part, strlen(part)) != NULL;
 }
 
-static enum skip_reason skip_unparsed(const struct test_case *c, const struct error *err)
-{
-    struct str words = str_from(err->text);
-    if (contains(words, "not enabled") || contains(words, "must be enabled"))
-        return SKIP_EXPERIMENTAL;
-    /* The trimming operators exist for histograms only. */
-    if (contains(c->expr, "</") || contains(c->expr, ">/")) return SKIP_HISTOGRAM;
-    return SKIP_NONE;
-}
-
-/* Remarks on bucket labels name the metric only when its name is still there at the end. */
-static bool is_delayed_name_case(const struct runner *r, const struct test_case *c)
-{
-    for (size_t i = 0; i < ARRAY_COUNT(delayed_name_cases); i++)
-        if (contains(str_from(r->path), delayed_name_cases[i].file) &&
-            str_equal(c->expr, str_from(delayed_name_cases[i].expr)))
-            return true;
-    for (size_t i = 0; i < c->warn.count; i++)
-        if (contains(c->warn.items[i].text, "malformed value") &&
-            contains(c->warn.items[i].text, "for metric name"))
-            return true;
-    return false;
-}
-
-static enum skip_reason skip_of(const struct runner *r, const struct test_case *c)
-{
-    struct error err;
-    struct arena a;
-    struct ast *tree;
-    enum skip_reason reason = SKIP_NONE;
-    struct parse_options options = {.experimental_functions = true};
-    if (c->expects_histograms) return SKIP_HISTOGRAM;
-    if (is_delayed_name_case(r, c)) return SKIP_DELAYED_NAME;
-    arena_init(&a, HEAP_QUERY, UINT64_MAX);
-    if (parse_expr(c->expr, &options, &a, &tree, &err)) {
-        reason = skip_unparsed(c, &err);
-    } else {
-        if (calls_unsupported(tree)) reason = SKIP_UNSUPPORTED;
-        if (tree_selects(tree, &r->start_timestamps)) reason = SKIP_START_TIMESTAMP;
-        if (tree_selects(tree, &r->histograms)) reason = SKIP_HISTOGRAM;
-        ast_release(tree);
-    }
-    arena_release(&a);
-    return reason;
-}
-
-/* --- comparing ------------------------------------------------------------------------------ */
-
-struct verdict {
-    bool failed;
-    char why[512];
-};
-
-PRINTF_LIKE(2, 3) static void fail_with(struct verdict *v, const char *format, ...)
-{
-    va_list args;
-    if (v->failed) return;
-    v->failed = true;
-    va_start(args, format);
-    vsnprintf(v->why, sizeof(v->why), format, args);
-    va_end(args);
-}
-
-/* Equal to a millionth of the sum, as Prometheus' own runner compares. */
-static bool is_almost_equal(double a, double b)
-{
-    const double epsilon = 1e-6;
-    const double least_normal = 0x1p-1022;
-    if (isnan(a) || isnan(b)) return isnan(a) && isnan(b);
-    if (a == b) return true;
-    double sum = fabs(a) + fabs(b);
-    if (a == 0 || b == 0 || sum < least_normal) return fabs(a - b) < epsilon * least_normal;
-    return fabs(a - b) / fmin(sum, 0x1.fffffffffffffp1023) < epsilon;
-}
-
-static bool is_met(const struct expectation *e, struct str text)
-{
-    if (e->any) return true;
-    if (!e->is_regex) return str_equal(e->text, text);
-    struct regex *re;
-    struct error err;
-    struct arena a;
-    arena_init(&a, HEAP_QUERY, UINT64_MAX);
-    struct str pattern = arena_printf(&a, ".*(?:%.*s).*", (int)e->text.size, e->text.data);
-    bool met = !regex_create(pattern, &re, &err);
-    if (met) {
-        met = regex_matches(re, text);
-        regex_destroy(re);
-    }
-    arena_release(&a);
-    return met;
-}
-
-static void check_remarks(const struct expectations *expected, const struct str *texts,
-                          size_t count, bool none, const char *kind, struct verdict *v)
-{
-    if (none && count) fail_with(v, "unexpected %s: %.*s", kind, STR_ARG(texts[0]));
-    if (!expected->count) return;
-    if (!count) fail_with(v, "no %s", kind);
-    for (size_t i = 0; i < expected->count; i++) {
-        bool met = false;
-        for (size_t k = 0; k < count && !met; k++)
-            met = is_met(&expected->items[i], texts[k]);
-        if (!met)
-            fail_with(v, "no %s like \"%.*s\" but \"%.*s\"", kind, STR_ARG(expected->items[i].text),
-                      STR_ARG(count ? texts[0] : STR("")));
-    }
-    for (size_t k = 0; k < count; k++) {
-        bool met = false;
-        for (size_t i = 0; i < expected->count && !met; i++)
-            met = is_met(&expected->items[i], texts[k]);
-        if (!met) fail_with(v, "unexpected %s: %.*s", kind, STR_ARG(texts[k]));
-    }
-}
-
-static struct str name_of(struct labels labels, struct arena *a)
-{
-    struct str text;
-    return labels_print(labels, a, &text, NULL) ? STR("?") : text;
-}
-
-static const struct series_points *find_series(const struct value *value, struct labels labels)
-{
-    for (size_t i = 0; i < value->series_count; i++)
-        if (labels_equal(value->series[i].labels, labels)) return &value->series[i];
-    return NULL;
-}
-
-static bool is_expected(const struct test_case *c, struct labels labels)
-{
-    for (size_t i = 0; i < c->series.count; i++)
-        if (labels_equal(c->series.items[i].labels, labels)) return true;
-    return false;
-}
-
-static const struct sample *point_at(const struct series_points *series, int64_t t_ms)
-{
-    for (size_t i = 0; series && i < series->count; i++)
-        if (series->points[i].t_ms == t_ms) return &series->points[i];
-    return NULL;
-}
-
-/* One series of a range: as many points, at the same times, with the same values. */
-static void compare_points(const struct test_case *c, const struct series_notation *expected,
-                           const struct series_points *got, struct arena *a, struct verdict *v)
-{
-    struct str name = name_of(expected->labels, a);
-    size_t count = 0;
-    for (size_t i = 0; i < expected->values.count; i++) {
-        if (expected->values.items[i].kind == NOTATION_GAP) continue;
-        int64_t t_ms = c->start_ms + (int64_t)i * c->step_ms;
-        const struct sample *point = point_at(got, t_ms);
-        count++;
-        if (!point)
-            fail_with(v, "no point of %.*s at %lld", STR_ARG(name), (long long)t_ms);
-        else if (!is_almost_equal(point->v, expected->values.items[i].v))
-            fail_with(v, "%.*s at %lld: expected %.17g, got %.17g", STR_ARG(name), (long long)t_ms,
-                      expected->values.items[i].v, point->v);
-    }
-    size_t found = got ? got->count : 0;
-    if (found != count)
-        fail_with(v, "%.*s: expected %zu points, got %zu", STR_ARG(name), count, found);
-}
-
-static void compare_matrix(const struct test_case *c, const struct value *value, struct arena *a,
-                           struct verdict *v)
-{
-    for (size_t i = 0; i < value->series_count; i++)
-        if (!is_expected(c, value->series[i].labels))
-            fail_with(v, "unexpected series %.*s", STR_ARG(name_of(value->series[i].labels, a)));
-    for (size_t i = 1; i < value->series_count; i++)
-        if (labels_compare(value->series[i - 1].labels, value->series[i].labels) >= 0)
-            fail_with(v, "series are not in order");
-    for (size_t i = 0; i < c->series.count; i++) {
-        const struct series_notation *expected = &c->series.items[i];
-        compare_points(c, expected, find_series(value, expected->labels), a, v);
-    }
-}
-
-/* The values at one time, of a vector or of a matrix that has more. */
-static void compare_at(const struct test_case *c, const struct value *value, struct arena *a,
-                       struct verdict *v)
-{
-    size_t at = 0;
-    for (size_t i = 0; i < value->series_count; i++) {
-        const struct series_points *series = &value->series[i];
-        if (!point_at(series, c->at_ms)) continue;
-        if (!is_expected(c, series->labels))
-            fail_with(v, "unexpected series %.*s", STR_ARG(name_of(series->labels, a)));
-        else if (c->ordered && value->type == VALUE_VECTOR &&
-                 !labels_equal(c->series.items[at].labels, series->labels))
-            fail_with(v, "%.*s at place %zu", STR_ARG(name_of(series->labels, a)), at);
-        at++;
-    }
-    for (size_t i = 0; i < c->series.count; i++) {
-        const struct series_notation *expected = &c->series.items[i];
-        const struct sample *point = point_at(find_series(value, expected->labels), c->at_ms);
-        struct str name = name_of(expected->labels, a);
-        if (!point)
-            fail_with(v, "no series %.*s", STR_ARG(name));
-        else if (!is_almost_equal(point->v, expected->values.items[0].v))
-            fail_with(v, "%.*s: expected %.17g, got %.17g", STR_ARG(name),
-                      expected->values.items[0].v, point->v);
-    }
-}
-
-static void compare_scalar(const struct test_case *c, const struct value *value, struct verdict *v)
-{
-    double got = value->scalar;
-    if (value->type == VALUE_MATRIX) {
-        const struct sample *point =
-            value->series_count ? point_at(&value->series[0], c->at_ms) : NULL;
-        if (!point) fail_with(v, "no scalar");
-        got = point ? point->v : 0;
-    } else if (value->type != VALUE_SCALAR) {
-        fail_with(v, "not a scalar");
-    }
-    if (!is_almost_equal(got, c->scalar))
-        fail_with(v, "expected scalar %.17g, got %.17g", c->scalar, got);
-}
-
-static void compare_value(const struct test_case *c, const struct value *value, struct arena *a,
-                          struct verdict *v)
-{
-    if (c->has_string || value->type == VALUE_STRING) {
-        if (value->type != VALUE_STRING || !str_equal(value->string, c->string))
-            fail_with(v, "expected string \"%.*s\"", STR_ARG(c->string));
-    } else if (c->has_scalar || value->type == VALUE_SCALAR) {
-        compare_scalar(c, value, v);
-    } else if (c->is_range || c->from_range_vector) {
-        compare_matrix(c, value, a, v);
-    } else {
-        compare_at(c, value, a, v);
-    }
-}
-
-/* --- eval ----------------------------------------------------------------------------------- */
-
-static struct str without_prefix(const char *text)
-{
-    struct str s = str_from(text);
-    (void)take_prefix(&s, STR("invalid parameter \"query\": "));
-    return s;
-}
-
-static void ask(const struct runner *r, const struct test_case *c, struct query *q,
-                struct verdict *v, bool remarks)
-{
-    struct error err = {0};
-    struct engine engine = {.db = r->db, .options = engine_options_default()};
-    engine.options.lookback_ms = LOOKBACK_MS;
-    engine.options.samples_max = SAMPLES_MAX;
-    engine.options.experimental_functions = true;
-    enum status st = query_run(&engine, q, &err);
-    if (c->fail.count) {
-        struct str words = without_prefix(err.text);
-        if (!st)
-            fail_with(v, "expected an error");
-        else if (!is_met(&c->fail.items[0], words))
-            fail_with(v, "expected error \"%.*s\", got \"%.*s\"", STR_ARG(c->fail.items[0].text),
-                      STR_ARG(words));
-    } else if (st) {
-        fail_with(v, "%s: %s", status_name(st), err.text);
-    } else {
-        compare_value(c, &q->value, q->arena, v);
-        if (remarks) {
-            const struct annotations *notes = &q->annotations;
-            check_remarks(&c->warn, notes->warnings, notes->warning_count, c->no_warn, "warning",
-                          v);
-            check_remarks(&c->info, notes->infos, notes->info_count, c->no_info, "info", v);
-        }
-    }
-    query_finish(q);
-}
-
-/* The times of the query itself change with the range, and an order is of instant queries only. */
+/* The times of the query itself change with the range. */
 static bool may_repeat_as_range(const struct test_case *c)
 {
-    return !c->is_range && !c->from_range_vector && !c->has_string && !c->ordered &&
-           !c->fail.count && !contains(c->expr, "start()") && !contains(c->expr, "end()") &&
-           !contains(c->expr, "step()") && !contains(c->expr, "range()");
+    return !c->from_range_vector && !c->has_string && !contains(c->expr, "start()") &&
+           !contains(c->expr, "end()") && !contains(c->expr, "step()") &&
+           !contains(c->expr, "range()");
+}
+
+static bool ask_instant(const struct runner *r, const struct test_case *c, struct str text,
+                        int64_t at_ms, const char *form, struct arena *a)
+{
+    struct attempt t = {.r = r, .c = c, .text = text, .start_ms = at_ms, .end_ms = at_ms};
+    enum value_type type;
+    ask(&t, form, a, &type);
+    if (!t.verdict.failed && type != VALUE_NONE && may_repeat_as_range(c))
+        ask_middle(&t, form, type == VALUE_SCALAR, a);
+    return !t.verdict.failed;
+}
+
+/* Set @ on every selector and outermost subquery that has none; false when the tree calls a
+ * function of the time of evaluation. Recursion: AST_DEPTH_MAX. */
+static bool pin(struct ast *node, int64_t at_ms)
+{
+    struct ast_time_shift *shift = NULL;
+    bool pinned = true;
+    if (!node) return true;
+    switch (node->kind) {
+    case AST_VECTOR_SELECTOR: shift = &node->selector.shift; break;
+    case AST_MATRIX_SELECTOR: shift = &node->matrix.selector->selector.shift; break;
+    case AST_SUBQUERY: shift = &node->subquery.shift; break;
+    case AST_CALL: {
+        const struct function_impl *impl = node->call.function->impl;
+        pinned = impl && !impl->uses_time;
+        for (size_t i = 0; i < node->call.arg_count; i++)
+            pinned = pin(node->call.args[i], at_ms) && pinned;
+        return pinned;
+    }
+    case AST_AGGREGATE:
+        pinned = pin(node->aggregate.param, at_ms);
+        return pin(node->aggregate.expr, at_ms) && pinned;
+    case AST_BINARY:
+        pinned = pin(node->binary.lhs, at_ms);
+        return pin(node->binary.rhs, at_ms) && pinned;
+    case AST_UNARY: return pin(node->unary.expr, at_ms);
+    case AST_PAREN:
+    case AST_STEP_INVARIANT: return pin(node->inner, at_ms);
+    case AST_NUMBER:
+    case AST_STRING:
+    case AST_DURATION: return true;
+    }
+    if (shift && shift->at != AT_TIMESTAMP) {
+        shift->at = AT_TIMESTAMP;
+        shift->at_ms = at_ms;
+    }
+    return true;
+}
+
+/* The query with @ on its selectors; empty when the time of evaluation matters. */
+static struct str pinned_text(const struct runner *r, const struct test_case *c, struct arena *a)
+{
+    struct error err;
+    struct ast *tree;
+    struct str text = STR("");
+    if (parse_expr(c->expr, &r->engine.options.syntax, a, &tree, &err)) return text;
+    if (pin(tree, c->at_ms) && ast_print(tree, a, &text, &err)) text = STR("");
+    ast_release(tree);
+    return text;
+}
+
+static bool ask_pinned(const struct runner *r, const struct test_case *c, struct arena *a)
+{
+    struct arena texts;
+    bool passed = true;
+    int64_t at = c->at_ms;
+    const int64_t times[] = {-10 * at, 0, at / 5, at, 10 * at};
+    const int64_t times_of_zero[] = {-1000, 0, 1000};
+    size_t count = at ? ARRAY_COUNT(times) : ARRAY_COUNT(times_of_zero);
+    arena_init(&texts, HEAP_QUERY, UINT64_MAX);
+    struct str text = pinned_text(r, c, &texts);
+    for (size_t i = 0; text.size && passed && i < count; i++)
+        passed = ask_instant(r, c, text, at ? times[i] : times_of_zero[i], "with @", a);
+    arena_release(&texts);
+    return passed;
+}
+
+static bool run_attempts(const struct runner *r, const struct test_case *c, struct arena *a)
+{
+    enum value_type type;
+    if (!c->is_range)
+        return ask_instant(r, c, c->expr, c->at_ms, "as it is", a) && ask_pinned(r, c, a);
+    struct attempt t = {.r = r,
+                        .c = c,
+                        .text = c->expr,
+                        .start_ms = c->start_ms,
+                        .end_ms = c->end_ms,
+                        .step_ms = c->step_ms};
+    ask(&t, "as it is", a, &type);
+    return !t.verdict.failed;
+}
+
+static bool is_wanted(const struct runner *r, const struct test_case *c, struct arena *a)
+{
+    if (!r->filter) return true;
+    struct str text = arena_printf(a, "%s:%u: %.*s", r->path, c->line, TEXT_ARG(c->expr));
+    return contains(text, r->filter);
 }
 
 static void run_case(struct runner *r, const struct test_case *c)
 {
     struct arena a;
-    struct verdict v = {0};
-    enum skip_reason reason = skip_of(r, c);
-    if (reason) {
-        r->skipped[reason]++;
-        return;
-    }
+    enum skip_tag tag = skip_of(r, c);
+    const char *outcome = tag_words[tag];
     arena_init(&a, HEAP_QUERY, UINT64_C(1) << 30);
-    struct query q = {.text = c->expr, .arena = &a, .start_ms = c->at_ms, .end_ms = c->at_ms};
-    if (c->is_range) {
-        q.end_ms = c->end_ms;
-        q.step_ms = c->step_ms;
-    }
-    ask(r, c, &q, &v, true);
-    arena_reset(&a);
-    if (!v.failed && may_repeat_as_range(c)) {
-        struct query again = {.text = c->expr,
-                              .arena = &a,
-                              .start_ms = c->at_ms - MINUTE_MS,
-                              .end_ms = c->at_ms + MINUTE_MS,
-                              .step_ms = MINUTE_MS};
-        ask(r, c, &again, &v, false);
-        if (v.failed) fprintf(stderr, "(as a range query) ");
+    if (is_wanted(r, c, &a)) {
+        if (tag) {
+            r->skipped[tag]++;
+        } else if (run_attempts(r, c, &a)) {
+            r->passed++;
+            outcome = "passed";
+        } else {
+            r->failed++;
+            outcome = "failed";
+        }
+        if (r->verbose)
+            printf("%s:%u: %s%s: %.*s\n", r->path, c->line, tag ? "skipped " : "", outcome,
+                   TEXT_ARG(c->expr));
     }
     arena_release(&a);
-    r->failed += v.failed;
-    r->passed += !v.failed;
-    if (v.failed)
-        fprintf(stderr, "%s:%u: %.*s\n    %s\n", r->path, c->line, (int)c->expr.size, c->expr.data,
-                v.why);
-    else if (r->verbose)
-        printf("%s:%u: ok\n", r->path, c->line);
 }
 
 static void run_script(struct runner *r, struct str text)
 {
-    struct lines lines = split(text, &r->script);
+    struct lines lines = script_lines(text, &r->script);
     storage_renew(r);
     for (size_t i = 0; i < lines.count; i++) {
         struct str line = lines.items[i];
         if (!line.size) continue;
-        if (str_starts_with(line, STR("clear"))) {
+        if (str_equal(line, STR("clear"))) {
             storage_renew(r);
         } else if (str_starts_with(line, STR("load"))) {
-            i = run_load(r, &lines, i);
-        } else if (str_starts_with(line, STR("eval"))) {
-            struct test_case c = {.line = (unsigned)i + 1};
-            parse_command(r, &c, line);
-            i = parse_expectations(r, &c, &lines, i);
-            run_case(r, &c);
+            run_load(r, &lines, &i);
         } else {
+            struct test_case c;
             struct error err;
-            error_set(&err, ERR_INVALID, "unknown command \"%.*s\"", STR_ARG(line));
-            die(r, (unsigned)i + 1, &err);
+            if (script_eval(&lines, &i, &r->script, &c, &err)) die(r, i + 1, &err);
+            run_case(r, &c);
         }
     }
 }
@@ -774,11 +445,11 @@ static void run_script(struct runner *r, struct str text)
 static void print_summary(const struct runner *r)
 {
     unsigned skipped = 0;
-    for (size_t i = 0; i < SKIP_REASON_COUNT; i++)
+    for (size_t i = 0; i < SKIP_TAG_COUNT; i++)
         skipped += r->skipped[i];
     printf("%s: %u passed, %u failed, %u skipped", r->path, r->passed, r->failed, skipped);
-    for (size_t i = 1; i < SKIP_REASON_COUNT; i++)
-        if (r->skipped[i]) printf(" (%s: %u)", skip_words[i], r->skipped[i]);
+    for (size_t i = 1; i < SKIP_TAG_COUNT; i++)
+        if (r->skipped[i]) printf(" (%s: %u)", tag_words[i], r->skipped[i]);
     printf("\n");
 }
 
@@ -790,45 +461,82 @@ static struct str read_file(FILE *file, struct arena *a)
     return (struct str){.data = data, .size = fread(data, 1, FILE_BYTES_MAX, file)};
 }
 
-/* Returns how many cases failed. */
-static unsigned run_file(const char *path, FILE *file, bool verbose)
+struct totals {
+    const char *filter;
+    const char *features;
+    bool verbose;
+    unsigned files, passed, failed;
+    unsigned skipped[SKIP_TAG_COUNT];
+};
+
+/* False when there is no such file. */
+static bool run_file(const char *path, struct totals *totals)
 {
-    struct runner r = {.path = path, .verbose = verbose};
+    struct runner r = {.path = path,
+                       .filter = totals->filter,
+                       .features = totals->features,
+                       .verbose = totals->verbose};
+    FILE *file = fopen(path, "rb");
+    if (!file) return false;
     arena_init(&r.script, HEAP_QUERY, UINT64_MAX);
     arena_init(&r.loaded, HEAP_QUERY, UINT64_MAX);
     run_script(&r, read_file(file, &r.script));
+    fclose(file);
     print_summary(&r);
-    storage_close(r.db);
+    totals->files++;
+    totals->passed += r.passed;
+    totals->failed += r.failed;
+    for (size_t i = 0; i < SKIP_TAG_COUNT; i++)
+        totals->skipped[i] += r.skipped[i];
+    storage_close(r.engine.db);
     arena_release(&r.loaded);
     arena_release(&r.script);
-    return r.failed;
+    return true;
+}
+
+/* Returns how many files there were. */
+static unsigned run_path(const char *path, struct totals *totals)
+{
+    char pattern[4096];
+    glob_t found;
+    struct stat about;
+    unsigned before = totals->files;
+    if (stat(path, &about) == 0 && S_ISDIR(about.st_mode)) {
+        (void)snprintf(pattern, sizeof(pattern), "%s/*.test", path);
+        if (glob(pattern, 0, NULL, &found) == 0) {
+            for (size_t i = 0; i < found.gl_pathc; i++)
+                (void)run_file(found.gl_pathv[i], totals);
+            globfree(&found);
+        }
+    } else {
+        (void)run_file(path, totals);
+    }
+    return totals->files - before;
 }
 
 int main(int argc, char **argv)
 {
+    struct totals totals = {.features = "all"};
     bool optional = false;
-    bool verbose = false;
-    unsigned failed = 0;
-    unsigned ran = 0;
+    bool missing = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--optional") == 0) {
             optional = true;
-            continue;
-        }
-        if (strcmp(argv[i], "-v") == 0) {
-            verbose = true;
-            continue;
-        }
-        FILE *file = fopen(argv[i], "rb");
-        if (!file) {
+        } else if (strcmp(argv[i], "-v") == 0) {
+            totals.verbose = true;
+        } else if (strcmp(argv[i], "--filter") == 0 && i + 1 < argc) {
+            totals.filter = argv[++i];
+        } else if (strcmp(argv[i], "--features") == 0 && i + 1 < argc) {
+            totals.features = argv[++i];
+        } else if (!run_path(argv[i], &totals)) {
             printf("%s: skipped: not present\n", argv[i]);
-            if (!optional) return EXIT_FAILURE;
-            continue;
+            missing = true;
         }
-        failed += run_file(argv[i], file, verbose);
-        ran++;
-        fclose(file);
     }
-    if (failed) return EXIT_FAILURE;
-    return ran || !optional ? EXIT_SUCCESS : EXIT_SKIPPED;
+    printf("%u files: %u passed, %u failed", totals.files, totals.passed, totals.failed);
+    for (size_t i = 1; i < SKIP_TAG_COUNT; i++)
+        printf(", %u skipped (%s)", totals.skipped[i], tag_words[i]);
+    printf("\n");
+    if (totals.failed || (missing && !optional)) return EXIT_FAILURE;
+    return totals.files ? EXIT_SUCCESS : EXIT_SKIPPED;
 }

@@ -90,8 +90,8 @@ START_TEST(repairs_of_buckets_add_up)
                                          .difference_max = 0.25,
                                          .samples = 2};
     set_up();
-    ck_assert_int_eq(annotation_add_forced(&set, &first, at, &arena, NULL), OK);
-    ck_assert_int_eq(annotation_add_forced(&set, &second, at, &arena, NULL), OK);
+    ck_assert_int_eq(annotation_add_forced(&set, STR(""), &first, at, &arena, NULL), OK);
+    ck_assert_int_eq(annotation_add_forced(&set, STR(""), &second, at, &arena, NULL), OK);
     struct annotations out = render(&set, "query");
     ck_assert_uint_eq(out.info_count, 1);
     struct str text = out.infos[0];

@@ -98,15 +98,6 @@ START_TEST(positions_are_bytes_of_the_query)
 }
 END_TEST
 
-START_TEST(trimming_histograms_is_refused_clearly)
-{
-    assert_error("a </ 2", "1:3: parse error: operator \"</\" trims native histograms, which are "
-                           "not supported");
-    assert_error("a >/ 2", "1:3: parse error: operator \">/\" trims native histograms, which are "
-                           "not supported");
-}
-END_TEST
-
 /* Parse head, then `count` times item, then tail. */
 static enum status parse_repeated(const char *head, const char *item, size_t count,
                                   const char *tail, struct parsed *p)
@@ -247,7 +238,6 @@ END_TEST
 
 SUITE(parser, every_case_of_the_file, the_matcher_of_the_name_comes_last,
       shifts_and_ranges_are_in_milliseconds, matching_labels_are_sorted_and_unique,
-      positions_are_bytes_of_the_query, trimming_histograms_is_refused_clearly,
-      depth_is_bounded_in_every_direction, a_long_flat_query_is_no_problem,
-      without_memory_it_says_so, the_ceiling_of_the_arena_is_an_error,
-      a_selector_alone_is_for_match_parameters)
+      positions_are_bytes_of_the_query, depth_is_bounded_in_every_direction,
+      a_long_flat_query_is_no_problem, without_memory_it_says_so,
+      the_ceiling_of_the_arena_is_an_error, a_selector_alone_is_for_match_parameters)

@@ -225,8 +225,22 @@ START_TEST(flags_are_shown_as_given_or_as_defaulted)
 }
 END_TEST
 
+START_TEST(features_are_prometheus_names_and_may_be_repeated)
+{
+    ck_assert_int_eq(parse(""), OK);
+    ck_assert_uint_eq(config.feature_count, 0);
+    ck_assert_int_eq(parse("--enable-feature=promql-experimental-functions,old-ui "
+                           "--enable-feature promql-delayed-name-removal"),
+                     OK);
+    ck_assert_uint_eq(config.feature_count, 2);
+    ck_assert_str_eq(config.features[1], "promql-delayed-name-removal");
+    ck_assert_int_eq(parse("--enable-feature=all"), OK);
+    expect_refused("--enable-feature=promql-experimental", "there is no feature");
+}
+END_TEST
+
 SUITE(config, defaults_are_the_documented_ones, values_come_behind_an_equals_sign_or_a_blank,
       switches_are_named_negated_or_given_a_word, memory_may_go_at_once_or_lazily,
       the_listen_address_may_be_repeated, wrong_flags_are_named, wrong_values_are_explained,
       help_and_version_win_over_the_rest, addresses_are_split_at_the_last_colon, sizes_have_units,
-      flags_are_shown_as_given_or_as_defaulted)
+      flags_are_shown_as_given_or_as_defaulted, features_are_prometheus_names_and_may_be_repeated)
