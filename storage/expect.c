@@ -1,6 +1,8 @@
 /* expect - a ring of places that are on their way from memory. */
 #include "storage/expect.h"
 
+#include "storage/series_match.h"
+
 enum { LOOK_BYTES = 2 * CACHE_LINE_BYTES };
 
 static struct directory_place *place_of(const struct storage *db, uint32_t id)

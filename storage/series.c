@@ -45,20 +45,6 @@ bool series_has_labels(const struct series *s, const struct resolved *set)
     return true;
 }
 
-size_t series_match(const struct series *s, struct str message)
-{
-    struct symbol *const *symbols = series_symbols(s);
-    const uint8_t *at = (const uint8_t *)message.data;
-    const uint8_t *end = at + message.size;
-    for (size_t i = 0; i < s->label_count; i++) {
-        const struct symbol *symbol = symbols[i];
-        size_t size = symbol->text_at + symbol->size;
-        if (size > (size_t)(end - at) || !label_bytes_equal(at, symbol->bytes, size)) return 0;
-        at += size;
-    }
-    return (size_t)(at - (const uint8_t *)message.data);
-}
-
 void series_prefetch(const struct series *s)
 {
     enum { BYTES_BLIND = 4 * CACHE_LINE_BYTES }; /* how long it is, it would have to tell itself */

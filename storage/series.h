@@ -70,10 +70,6 @@ size_t series_bytes(const struct series *s);
 
 bool series_has_labels(const struct series *s, const struct resolved *set);
 
-/* How many bytes at the start of the message are the series' labels, one after the other in the
- * form of model/label_bytes.h; 0: others, or none. More labels may follow. */
-size_t series_match(const struct series *s, struct str message);
-
 /* Ask for the memory that series_match and a new sample will look at. */
 void series_prefetch(const struct series *s);
 

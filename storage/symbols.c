@@ -114,8 +114,10 @@ static struct symbol *symbol_create(struct symbols *s, struct symbol *name, stru
     size_t head = name ? label_bytes_head(label) : 0;
     struct symbol *item = heap_alloc(sizeof(*item) + head + text.size, HEAP_LABELS);
     if (!item) return NULL;
-    *item = (struct symbol){
-        .name = name, .hash = hash, .size = (uint32_t)text.size, .text_at = (uint32_t)head};
+    *item = (struct symbol){.name = name,
+                            .hash = hash,
+                            .size = (uint32_t)text.size,
+                            .bytes_size = (uint32_t)(head + text.size)};
     seen_init(&item->seen);
     if (name)
         label_bytes_put(label, item->bytes);
@@ -343,7 +345,7 @@ void symbols_init(struct symbols *s, struct epoch *epoch)
 
 static void symbol_destroy(struct symbol *item)
 {
-    heap_free(item, sizeof(*item) + item->text_at + item->size, HEAP_LABELS);
+    heap_free(item, sizeof(*item) + item->bytes_size, HEAP_LABELS);
 }
 
 void symbols_release(struct symbols *s)
