@@ -32,6 +32,7 @@ static struct symbol *symbol_make(size_t i)
     struct symbol *item = heap_calloc(1, sizeof(*item) + TEXT_BYTES, HEAP_LABELS);
     ck_assert_ptr_nonnull(item);
     item->size = (uint32_t)snprintf((char *)item->bytes, TEXT_BYTES, "%zu", i);
+    item->bytes_size = item->size;
     item->hash = (uint32_t)(i % 40) * 0x3FFFFFF;
     return item;
 }
