@@ -37,7 +37,8 @@ struct durability_options {
     const char *path; /* of the data folder; created when missing */
     enum wal_sync sync;
     int64_t sync_interval_ms;
-    uint64_t segment_bytes; /* a new segment after so much; 1 GiB */
+    uint64_t segment_bytes;   /* a new segment after so much; 1 GiB */
+    uint32_t restore_threads; /* that read files at a start; 0 as 1 */
 };
 
 /* ERR_UNAVAILABLE  another process holds the folder
