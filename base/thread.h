@@ -1,8 +1,9 @@
 /*
  * thread - named threads, and what must happen when any thread ends.
  *
- * Only server/ starts threads. Threads made by libraries (libmicrohttpd's pool) are served too: a
- * thread_exit_hook runs for every thread that has set it.
+ * Only server/ starts threads that stay (base/parallel.h has those that do not). Threads made by
+ * libraries (libmicrohttpd's pool) are served too: a thread_exit_hook runs for every thread that
+ * has set it.
  */
 #ifndef HEARTH_BASE_THREAD_H
 #define HEARTH_BASE_THREAD_H

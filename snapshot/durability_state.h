@@ -49,6 +49,7 @@ struct durability {
     _Atomic uint64_t progress_first;
     _Atomic uint64_t progress_last;
     _Atomic uint64_t progress_current;
+    _Atomic uint64_t progress_bytes; /* of window files */
     _Atomic bool progress_done;
 
     struct counter wal_corruptions;

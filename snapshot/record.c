@@ -63,8 +63,19 @@ void record_scan_open(struct record_scan *scan, const struct file *file, uint64_
                       uint64_t start, uint32_t seed, struct buf *buffer)
 {
     buf_reset(buffer);
-    *scan = (struct record_scan){
-        .file = file, .size = size, .at = start, .seed = seed, .buffer = buffer};
+    *scan = (struct record_scan){.file = file,
+                                 .size = size,
+                                 .at = start,
+                                 .seed = seed,
+                                 .buffer = buffer,
+                                 .ahead = READ_AHEAD_BYTES};
+}
+
+void record_scan_claim(struct record_scan *scan, const struct file *file, uint64_t start,
+                       uint64_t end, uint32_t seed, struct buf *buffer)
+{
+    record_scan_open(scan, file, end, start, seed, buffer);
+    if (end - start > READ_AHEAD_BYTES) scan->ahead = (size_t)(end - start);
 }
 
 void record_scan_memory(struct record_scan *scan, const uint8_t *memory, uint64_t size,
@@ -92,7 +103,7 @@ static enum status view(struct record_scan *scan, uint64_t offset, size_t want, 
         *out = b->data + (want ? offset - scan->buffer_offset : 0);
         return OK;
     }
-    size_t size = want > READ_AHEAD_BYTES ? want : READ_AHEAD_BYTES;
+    size_t size = want > scan->ahead ? want : scan->ahead;
     if (size > left) size = (size_t)left;
     buf_reset(b);
     if (!buf_reserve(b, size)) return buf_status(b, err);
@@ -107,6 +118,28 @@ static enum status view(struct record_scan *scan, uint64_t offset, size_t want, 
     return OK;
 }
 
+/* An intact header, of a record that fits into the file from offset on? */
+static bool read_header(const struct record_scan *scan, uint64_t offset, const uint8_t *bytes,
+                        struct record *record)
+{
+    if (get_le32(bytes) != RECORD_MAGIC ||
+        crc32c(scan->seed, bytes, AT_HEADER_CRC) != get_le32(bytes + AT_HEADER_CRC))
+        return false;
+    record->type = get_le32(bytes + AT_TYPE);
+    record->size = get_le32(bytes + AT_SIZE);
+    record->sequence = get_le64(bytes + AT_SEQUENCE);
+    record->offset = offset;
+    uint32_t size_max = record->type == RECORD_BATCH ? RECORD_BATCH_MAX : RECORD_PAYLOAD_MAX;
+    return record->size <= size_max && record->size <= scan->size - offset - RECORD_HEADER_BYTES;
+}
+
+/* Where the record ends, with its padding. */
+static uint64_t end_of(const struct record *record)
+{
+    return record->offset + RECORD_HEADER_BYTES + record->size +
+           (RECORD_ALIGNMENT - record->size % RECORD_ALIGNMENT) % RECORD_ALIGNMENT;
+}
+
 /* Is there an intact record at offset? */
 static enum status try_frame(struct record_scan *scan, uint64_t offset, struct record *record,
                              bool *intact, struct error *err)
@@ -116,18 +149,9 @@ static enum status try_frame(struct record_scan *scan, uint64_t offset, struct r
     *intact = false;
     enum status st = view(scan, offset, RECORD_HEADER_BYTES, &bytes, &have, err);
     if (st) return st;
-    if (!bytes || have < RECORD_HEADER_BYTES || get_le32(bytes) != RECORD_MAGIC ||
-        crc32c(scan->seed, bytes, AT_HEADER_CRC) != get_le32(bytes + AT_HEADER_CRC))
+    if (!bytes || have < RECORD_HEADER_BYTES || !read_header(scan, offset, bytes, record))
         return OK;
-
     uint32_t payload_crc = get_le32(bytes + AT_PAYLOAD_CRC);
-    record->type = get_le32(bytes + AT_TYPE);
-    record->size = get_le32(bytes + AT_SIZE);
-    record->sequence = get_le64(bytes + AT_SEQUENCE);
-    record->offset = offset;
-    uint32_t size_max = record->type == RECORD_BATCH ? RECORD_BATCH_MAX : RECORD_PAYLOAD_MAX;
-    if (record->size > size_max || record->size > scan->size - offset - RECORD_HEADER_BYTES)
-        return OK;
 
     size_t whole = RECORD_HEADER_BYTES + (size_t)record->size;
     st = view(scan, offset, whole, &bytes, &have, err);
@@ -176,9 +200,7 @@ enum status record_next(struct record_scan *scan, struct record *record, bool *m
         enum status st = try_frame(scan, at, record, &intact, err);
         if (st) return st;
         if (intact) {
-            uint64_t end = at + RECORD_HEADER_BYTES + record->size;
-            scan->at =
-                end + (RECORD_ALIGNMENT - record->size % RECORD_ALIGNMENT) % RECORD_ALIGNMENT;
+            scan->at = end_of(record);
             record->damaged_bytes = at - start;
             *more = true;
             return OK;
@@ -189,4 +211,33 @@ enum status record_next(struct record_scan *scan, struct record *record, bool *m
     record->damaged_bytes = scan->size - (start < scan->size ? start : scan->size);
     scan->at = scan->size;
     return OK;
+}
+
+/* The header alone: the payload is for whoever gets the claim. */
+static enum status try_header(const struct record_scan *scan, uint64_t offset,
+                              struct record *record, bool *intact, struct error *err)
+{
+    uint8_t bytes[RECORD_HEADER_BYTES];
+    size_t got = 0;
+    *intact = false;
+    if (scan->size - offset < sizeof(bytes)) return OK;
+    enum status st = file_read(scan->file, offset, bytes, sizeof(bytes), &got, err);
+    *intact = !st && got == sizeof(bytes) && read_header(scan, offset, bytes, record);
+    return st;
+}
+
+enum status record_claim(struct record_scan *scan, uint64_t *start, uint64_t *end,
+                         struct error *err)
+{
+    struct record record;
+    bool intact;
+    *start = *end = scan->at < scan->size ? scan->at : scan->size;
+    enum status st = try_header(scan, *start, &record, &intact, err);
+    if (!st && intact) *end = end_of(&record) < scan->size ? end_of(&record) : scan->size;
+    while (!st && !intact && *end < scan->size) {
+        st = find_magic(scan, *end + 1, end, err);
+        if (!st) st = try_header(scan, *end, &record, &intact, err);
+    }
+    scan->at = *end;
+    return st;
 }

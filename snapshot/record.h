@@ -66,6 +66,7 @@ struct record_scan {
     uint32_t seed;
     struct buf *buffer;
     uint64_t buffer_offset; /* in the file, of buffer->data[0] */
+    size_t ahead;           /* bytes read at once, at least */
 };
 
 /* Scan [start, size) of the file. buffer is the caller's, reused and grown up to the largest
@@ -73,6 +74,9 @@ struct record_scan {
  */
 void record_scan_open(struct record_scan *scan, const struct file *file, uint64_t size,
                       uint64_t start, uint32_t seed, struct buf *buffer);
+/* Scan a claim, read at once. */
+void record_scan_claim(struct record_scan *scan, const struct file *file, uint64_t start,
+                       uint64_t end, uint32_t seed, struct buf *buffer);
 void record_scan_memory(struct record_scan *scan, const uint8_t *memory, uint64_t size,
                         uint64_t start, uint32_t seed);
 
@@ -84,5 +88,12 @@ void record_scan_memory(struct record_scan *scan, const uint8_t *memory, uint64_
  * ERR_NO_MEMORY   no buffer for a record of that size */
 MUST_USE enum status record_next(struct record_scan *scan, struct record *record, bool *more,
                                  struct error *err);
+
+/* For who scans a file with several hands: the place of the next record, from the end of the last
+ * one on, by its header alone. Where no header is intact, all up to the next intact one is claimed
+ * with it. Whoever scans the claim (record_scan_claim) sees what is in it, and what is damaged. At
+ * the end of the file the claim is empty. Statuses as record_next. */
+MUST_USE enum status record_claim(struct record_scan *scan, uint64_t *start, uint64_t *end,
+                                  struct error *err);
 
 #endif

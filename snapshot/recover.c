@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "snapshot/durability_state.h"
 #include "snapshot/wal_replay.h"
-#include "snapshot/window_file.h"
+#include "snapshot/window_load.h"
 #include "storage/export.h"
 
 struct window_span recover_span(const struct storage *db, int64_t window)
@@ -70,51 +70,82 @@ static enum status check_chunk_ms(const struct durability *d, const struct stora
 
 /* ---- windows ---- */
 
-static void note_state(struct durability *d, size_t index, const struct load_totals *before,
-                       const struct load_totals *after, bool whole)
+static struct window_loader loader_of(struct durability *d, struct storage *db, uint32_t threads)
 {
-    struct entry_state *state = &d->states[index];
-    if (after->too_new > before->too_new)
+    return (struct window_loader){
+        .folder = &d->folder, .db = db, .threads = threads, .bytes_done = &d->progress_bytes};
+}
+
+static void note_state(struct entry_state *state, const struct window_load *load)
+{
+    if (load->totals.too_new > 0)
         state->state = FILE_STATE_PENDING;
-    else if (whole && after->too_old == before->too_old)
+    else if (load->whole && load->totals.too_old == 0)
         state->state = FILE_STATE_CURRENT;
     else
         state->state = FILE_STATE_STALE;
 }
 
-/* Load the entries in `from` state. *first_segment is lowered when the older generation has to
- * help. */
-static enum status load_entries(struct durability *d, struct window_loader *l, bool pending_only,
-                                uint64_t *first_segment, struct error *err)
+/* Where an entry was not whole, the older generation has to help: its file of the same window, and
+ * the log from where its manifest says. Fills loads[]; returns how many there are. */
+static size_t older_loads(const struct durability *d, const struct window_load *loads, size_t count,
+                          struct window_load *older_loads, uint64_t *first_segment)
 {
-    for (size_t i = 0; i < d->current.count; i++) {
-        const struct window_entry *entry = &d->current.entries[i];
-        const struct window_span span = recover_span(l->db, entry->window);
-        const struct load_totals before = l->totals;
-        bool whole;
-        if (pending_only && d->states[i].state != FILE_STATE_PENDING) continue;
-        enum status st = window_file_load(l, &span, entry->snapshot, &whole, err);
-        if (st) return st;
-        note_state(d, i, &before, &l->totals, whole);
-        if (whole) continue;
-
-        bool again;
-        const struct window_entry *older = manifest_find(&d->previous, entry->window);
-        if (d->previous.snapshot && older && older->snapshot != entry->snapshot) {
-            st = window_file_load(l, &span, older->snapshot, &again, err);
-            if (st) return st;
-        }
-        uint64_t older_first = d->previous.snapshot ? d->previous.first_segment : 0;
+    size_t older_count = 0;
+    uint64_t older_first = d->previous.snapshot ? d->previous.first_segment : 0;
+    for (size_t i = 0; i < count; i++) {
+        if (loads[i].whole) continue;
+        const struct window_entry *older = manifest_find(&d->previous, loads[i].span.window);
+        if (d->previous.snapshot && older && older->snapshot != loads[i].snapshot)
+            older_loads[older_count++] = (struct window_load){
+                .span = loads[i].span, .snapshot = older->snapshot, .size_expected = older->size};
         if (older_first < *first_segment) *first_segment = older_first;
     }
-    return OK;
+    return older_count;
+}
+
+/* The entries of the current manifest, or only those that are pending. *first_segment is lowered
+ * when the older generation has to help. */
+static enum status load_entries(struct durability *d, struct storage *db, bool pending_only,
+                                struct load_totals *totals, uint64_t *first_segment,
+                                struct error *err)
+{
+    /* Later, the server serves beside it. */
+    const struct window_loader loader =
+        loader_of(d, db, pending_only ? 1 : d->options.restore_threads);
+    struct window_load *loads =
+        heap_calloc(2 * MANIFEST_ENTRIES_MAX, sizeof(*loads), HEAP_SNAPSHOT);
+    size_t places[MANIFEST_ENTRIES_MAX];
+    size_t count = 0;
+    if (!loads) return error_set(err, ERR_NO_MEMORY, "no memory to load windows");
+    for (size_t i = 0; i < d->current.count; i++) {
+        const struct window_entry *entry = &d->current.entries[i];
+        if (pending_only && d->states[i].state != FILE_STATE_PENDING) continue;
+        places[count] = i;
+        loads[count++] = (struct window_load){.span = recover_span(db, entry->window),
+                                              .snapshot = entry->snapshot,
+                                              .size_expected = entry->size};
+    }
+    enum status st = window_load(&loader, loads, count, err);
+    struct window_load *older = loads + MANIFEST_ENTRIES_MAX;
+    size_t older_count = st ? 0 : older_loads(d, loads, count, older, first_segment);
+    for (size_t i = 0; st == OK && i < count; i++)
+        note_state(&d->states[places[i]], &loads[i]);
+    if (st == OK) st = window_load(&loader, older, older_count, err);
+    for (size_t i = 0; i < count; i++)
+        load_totals_add(totals, &loads[i].totals);
+    for (size_t i = 0; i < older_count; i++)
+        load_totals_add(totals, &older[i].totals);
+    heap_free(loads, 2 * MANIFEST_ENTRIES_MAX * sizeof(*loads), HEAP_SNAPSHOT);
+    return st;
 }
 
 /* Without any manifest: everything that is there. While the log still has its first segment, that
  * is what an interrupted first snapshot left. */
-static enum status load_all(struct durability *d, struct window_loader *l, struct arena *a,
-                            struct error *err)
+static enum status load_all(struct durability *d, struct storage *db, struct arena *a,
+                            struct load_totals *totals, struct error *err)
 {
+    const struct window_loader loader = loader_of(d, db, d->options.restore_threads);
     struct data_names names;
     struct data_names segments;
     enum status st = data_folder_list(&d->folder, DATA_WINDOW, a, &names, err);
@@ -126,13 +157,15 @@ static enum status load_all(struct durability *d, struct window_loader *l, struc
     else if (names.count)
         log_warn("snapshot", "no manifest verifies, every window file is loaded", "files=%zu",
                  names.count);
-    for (size_t i = 0; i < names.count; i++) {
-        bool whole;
-        const struct window_span span = recover_span(l->db, names.items[i].number);
-        st = window_file_load(l, &span, names.items[i].snapshot, &whole, err);
-        if (st) return st;
-    }
-    return OK;
+    struct window_load *loads = arena_calloc(a, names.count, sizeof(*loads));
+    if (!loads) return arena_error(a, err);
+    for (size_t i = 0; i < names.count; i++)
+        loads[i] = (struct window_load){.span = recover_span(db, names.items[i].number),
+                                        .snapshot = names.items[i].snapshot};
+    st = window_load(&loader, loads, names.count, err);
+    for (size_t i = 0; i < names.count; i++)
+        load_totals_add(totals, &loads[i].totals);
+    return st;
 }
 
 /* Files that are loaded whole need not be written again as long as storage's version stays. */
@@ -154,21 +187,19 @@ static void note_versions(struct durability *d, struct storage *db)
 static enum status load_windows(struct durability *d, struct storage *db, struct arena *a,
                                 uint64_t *first_segment, struct error *err)
 {
-    struct window_loader loader;
-    window_loader_init(&loader, &d->folder, db);
+    struct load_totals totals = {0};
     *first_segment = d->current.snapshot ? d->current.first_segment : 0;
-    enum status st = d->current.snapshot ? load_entries(d, &loader, false, first_segment, err)
-                                         : load_all(d, &loader, a, err);
+    enum status st = d->current.snapshot ? load_entries(d, db, false, &totals, first_segment, err)
+                                         : load_all(d, db, a, &totals, err);
     if (st == OK) note_versions(d, db);
-    counter_add(&d->recovered_samples, loader.totals.samples);
-    counter_add(&d->snapshot_corruptions, loader.totals.corruptions);
+    counter_add(&d->recovered_samples, totals.samples);
+    counter_add(&d->snapshot_corruptions, totals.corruptions);
     if (st == OK)
         log_info("snapshot", "windows loaded",
                  "files=%zu chunks=%" PRIu64 " samples=%" PRIu64 " bytes=%" PRIu64
                  " damaged=%" PRIu64 " too_old=%" PRIu64 " too_new=%" PRIu64,
-                 d->current.count, loader.totals.chunks, loader.totals.samples, loader.totals.bytes,
-                 loader.totals.corruptions, loader.totals.too_old, loader.totals.too_new);
-    window_loader_release(&loader);
+                 d->current.count, totals.chunks, totals.samples, totals.bytes, totals.corruptions,
+                 totals.too_old, totals.too_new);
     return st;
 }
 
@@ -343,13 +374,11 @@ enum status recover_held(struct durability *d, struct storage *db, struct error 
 {
     enum status st = OK;
     if (has_pending(d, db)) {
-        struct window_loader loader;
+        struct load_totals totals = {0};
         uint64_t first = 0;
-        window_loader_init(&loader, &d->folder, db);
-        st = load_entries(d, &loader, true, &first, err);
-        counter_add(&d->recovered_samples, loader.totals.samples);
-        counter_add(&d->snapshot_corruptions, loader.totals.corruptions);
-        window_loader_release(&loader);
+        st = load_entries(d, db, true, &totals, &first, err);
+        counter_add(&d->recovered_samples, totals.samples);
+        counter_add(&d->snapshot_corruptions, totals.corruptions);
         /* Memory may have held other samples of that window already. */
         for (size_t i = 0; i < d->current.count; i++)
             if (d->states[i].state == FILE_STATE_CURRENT && d->states[i].version == 0)

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "base/bits.h"
+#include "base/endian.h"
 #include "base/varint.h"
 #include "snapshot/record.h"
 
@@ -37,10 +38,28 @@ size_t window_block_bytes(const struct window_block *b)
     return b->symbols.size + b->chunks.size;
 }
 
+enum { STATE_BYTES = 13 }; /* behind two varints */
+
 static void put_varint(struct buf *out, uint64_t v)
 {
     uint8_t *at = buf_reserve(out, VARINT_BYTES_MAX);
     if (at) out->size += varint_encode(at, v);
+}
+
+/* What the encoder of an open chunk knows, but for the time, which is the last one's. */
+static void put_state(struct buf *out, const struct open_state *state)
+{
+    put_varint(out, bits_zigzag(state->step_ms));
+    put_varint(out, bits_zigzag(state->mantissa));
+    uint8_t *at = buf_reserve(out, STATE_BYTES);
+    if (!at) return;
+    put_le64(at, state->v_bits);
+    at[8] = (uint8_t)(-state->bits % 8);
+    at[9] = state->scale;
+    at[10] = state->width;
+    at[11] = state->leading;
+    at[12] = state->trailing;
+    out->size += STATE_BYTES;
 }
 
 static enum status put_symbol(struct window_block *b, struct str text, struct error *err)
@@ -75,6 +94,7 @@ enum status window_block_add(struct window_block *b, const struct window_span *s
         enum status st = put_symbol(b, times, err);
         if (st) return st;
     }
+    if (image->encoding == CHUNK_OPEN) put_state(&b->chunks, &image->state);
     put_varint(&b->chunks, image->size);
     buf_append(&b->chunks, image->bytes, image->size);
     b->count++;
@@ -121,23 +141,22 @@ enum status window_cursor_open(struct window_cursor *c, const uint8_t *payload, 
     return OK;
 }
 
-static enum status get_labels(struct window_cursor *c, struct arena *a, struct label **items,
-                              size_t *count, struct error *err)
+static enum status get_labels(struct window_cursor *c, struct arena *a, struct chunk_image *image,
+                              struct error *err)
 {
-    uint64_t declared;
-    if (!get_varint(c, &declared) || declared > left(c) / 2)
+    uint64_t count;
+    if (!get_varint(c, &count) || count > left(c) / 2)
         return corrupt(c, "bad count of labels", err);
-    *items = arena_alloc_array(a, (size_t)declared, sizeof(**items));
-    if (!*items) return arena_error(a, err);
-    *count = (size_t)declared;
-    for (size_t i = 0; i < *count; i++) {
-        uint64_t name;
-        uint64_t value;
-        if (!get_varint(c, &name) || !get_varint(c, &value) || name >= c->text_count ||
-            value >= c->text_count)
+    uint32_t *numbers = arena_alloc_array(a, 2 * (size_t)count, sizeof(*numbers));
+    if (!numbers) return arena_error(a, err);
+    for (size_t i = 0; i < 2 * (size_t)count; i++) {
+        uint64_t number;
+        if (!get_varint(c, &number) || number >= c->text_count)
             return corrupt(c, "bad symbol number", err);
-        (*items)[i] = (struct label){.name = c->texts[name], .value = c->texts[value]};
+        numbers[i] = (uint32_t)number;
     }
+    image->labels.count = (size_t)count;
+    image->numbers = numbers;
     return OK;
 }
 
@@ -153,39 +172,56 @@ static bool get_times(struct window_cursor *c, struct chunk_image *image)
     return true;
 }
 
+static bool get_state(struct window_cursor *c, struct open_state *state)
+{
+    uint64_t step;
+    uint64_t mantissa;
+    if (!get_varint(c, &step) || !get_varint(c, &mantissa) || left(c) < STATE_BYTES) return false;
+    *state = (struct open_state){.step_ms = bits_unzigzag(step),
+                                 .mantissa = bits_unzigzag(mantissa),
+                                 .v_bits = get_le64(c->at),
+                                 .bits = c->at[8], /* that are not used, until the size is known */
+                                 .scale = c->at[9],
+                                 .width = c->at[10],
+                                 .leading = c->at[11],
+                                 .trailing = c->at[12]};
+    c->at += STATE_BYTES;
+    return true;
+}
+
 /* The bytes are read to the end before anything is judged, so that the next chunk can be found. */
 enum status window_cursor_next(struct window_cursor *c, struct arena *a, struct chunk_image *image,
                                bool *more, struct error *err)
 {
-    struct label *items = NULL;
-    size_t count = 0;
     uint64_t samples;
     uint64_t first;
     uint64_t length_ms;
     uint64_t size;
     *more = c->at < c->end;
     if (!*more) return OK;
-    enum status st = get_labels(c, a, &items, &count, err);
+    *image = (struct chunk_image){.window = c->span.window};
+    enum status st = get_labels(c, a, image, err);
     if (st) return st;
     if (left(c) == 0) return corrupt(c, "cut chunk", err);
-    *image = (struct chunk_image){.window = c->span.window, .encoding = *c->at++};
+    image->encoding = *c->at++;
     if (!get_varint(c, &samples) || !get_varint(c, &first) || !get_varint(c, &length_ms) ||
-        !get_times(c, image) || !get_varint(c, &size) || size > left(c))
+        !get_times(c, image) || (image->encoding == CHUNK_OPEN && !get_state(c, &image->state)) ||
+        !get_varint(c, &size) || size > left(c))
         return corrupt(c, "bad chunk", err);
     image->bytes = c->at;
     image->size = (uint32_t)size;
     c->at += size;
 
     int64_t last_ms;
-    if (samples > UINT32_MAX || length_ms > INT64_MAX ||
+    uint64_t bits = size * 8 - image->state.bits;
+    if (samples > UINT32_MAX || length_ms > INT64_MAX || bits > UINT32_MAX ||
         __builtin_add_overflow(c->span.start_ms, bits_unzigzag(first), &image->t_first_ms) ||
         __builtin_add_overflow(image->t_first_ms, (int64_t)length_ms, &last_ms))
         return error_set(err, ERR_INVALID, "a chunk with %" PRIu64 " samples over %" PRIu64 " ms",
                          samples, length_ms);
     image->sample_count = (uint32_t)samples;
     image->t_last_ms = last_ms;
-    struct error why;
-    if (labels_normalize(items, count, &image->labels, &why))
-        return error_set(err, ERR_INVALID, "%s", why.text);
+    image->state.t_ms = last_ms;
+    image->state.bits = (uint32_t)bits;
     return OK;
 }

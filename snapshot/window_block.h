@@ -31,6 +31,7 @@ struct window_block {
 };
 
 enum { WINDOW_BLOCK_BYTES = 1 << 20 }; /* closed when it has reached this */
+enum { WINDOW_END_BYTES = 32 };        /* payload of the record behind all blocks */
 
 void window_block_init(struct window_block *b);
 void window_block_release(struct window_block *b);
@@ -56,11 +57,11 @@ MUST_USE enum status window_cursor_open(struct window_cursor *c, const uint8_t *
                                         size_t size, const struct window_span *span,
                                         struct arena *a, struct error *err);
 
-/* The next chunk: texts and bytes view the payload, the label array is on the arena. *more is false
- * at the end.
+/* The next chunk: bytes view the payload, the numbers of its labels (in c->texts) are on the arena.
+ * *more is false at the end.
  *
  * OK
- * ERR_INVALID   this chunk's labels or times are not legal; the next one may be
+ * ERR_INVALID   this chunk's times are not legal; the next one may be
  * ERR_CORRUPT   the payload goes wrong here: there is no next
  * ERR_NO_MEMORY, ERR_TOO_LARGE   the arena */
 MUST_USE enum status window_cursor_next(struct window_cursor *c, struct arena *a,

@@ -1,8 +1,8 @@
 /*
- * window_file - one window of storage to a file, and back (docs/formats.md, "A window").
+ * window_file - one window of storage to a file (docs/formats.md, "A window"); back it comes by
+ * snapshot/window_load.h.
  *
- * Writing streams from the exporter, reading streams into import_chunks; both hold one block (1
- * MiB, or one chunk if that is larger) at a time.
+ * It streams from the exporter, a block (1 MiB, or one chunk if that is larger) at a time.
  *
  * Threads: one at a time.
  */
@@ -21,33 +21,5 @@ MUST_USE enum status window_file_write(const struct data_folder *folder, struct 
                                        const struct window_span *span, uint64_t snapshot,
                                        struct window_block *scratch, struct window_entry *out,
                                        struct error *err);
-
-struct load_totals {
-    uint64_t chunks; /* imported */
-    uint64_t samples;
-    uint64_t bytes;       /* of files read */
-    uint64_t corruptions; /* damaged places, files and chunks; each was logged */
-    uint64_t too_old;     /* chunks of windows not retained any more */
-    uint64_t too_new;     /* chunks of windows that the clock has not reached */
-};
-
-struct window_loader {
-    const struct data_folder *folder;
-    struct storage *db;
-    struct arena arena;
-    struct buf buffer;
-    struct load_totals totals;
-};
-void window_loader_init(struct window_loader *l, const struct data_folder *folder,
-                        struct storage *db);
-void window_loader_release(struct window_loader *l);
-
-/* Load one file. *whole is false when something of it was damaged, refused or missing.
- *
- * OK                also after damage
- * ERR_UNSUPPORTED   another format version, another chunk_ms, an unknown chunk encoding
- * ERR_NO_MEMORY */
-MUST_USE enum status window_file_load(struct window_loader *l, const struct window_span *span,
-                                      uint64_t snapshot, bool *whole, struct error *err);
 
 #endif

@@ -11,7 +11,6 @@ static enum status export_stream(const struct chunk *c, struct arena *a, struct 
                                  struct error *err)
 {
     struct extent extent = extent_load(c);
-    struct open_state state;
     image->window = c->window;
     image->encoding = CHUNK_OPEN;
     image->sample_count = extent.count;
@@ -23,12 +22,12 @@ static enum status export_stream(const struct chunk *c, struct arena *a, struct 
     image->size = (uint32_t)(((uint64_t)extent.bits + 7) / 8);
     /* The last byte may hold the start of a sample that came meanwhile. */
     if (extent.bits % 8) bytes[image->size - 1] &= (uint8_t)(0xFF00 >> extent.bits % 8);
-    enum status st = open_decode(bytes, image->size, &extent.count, NULL, NULL, &state);
+    enum status st = open_decode(bytes, image->size, &extent.count, NULL, NULL, &image->state);
     if (st) return error_set(err, st, "chunk of window %lld does not decode", (long long)c->window);
     uint64_t t_first;
     memcpy(&t_first, bytes, sizeof(t_first));
     image->t_first_ms = (int64_t)be64toh(t_first);
-    image->t_last_ms = state.t_ms;
+    image->t_last_ms = image->state.t_ms;
     return OK;
 }
 
@@ -63,22 +62,40 @@ static uint32_t bits_without_zeros(const uint8_t *bytes, uint32_t bits)
     return OPEN_FIRST_BITS;
 }
 
-/* Put checked bytes into the chunk and its cells, and say how far: the reverse of stream_copy. */
+/* Whole words of the stream. Nobody else knows the chunk yet: no word has to be atomic. */
+static void words_load(_Atomic uint32_t *words, const uint8_t *bytes, uint32_t count)
+{
+    uint32_t *to = (uint32_t *)(void *)words;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t word;
+        memcpy(&word, bytes + (size_t)i * 4, sizeof(word));
+        to[i] = be32toh(word);
+    }
+}
+
+/* Put the bytes into the chunk and its cells, and say how far: the reverse of stream_copy. */
 static bool stream_load(struct chunk *c, const uint8_t *bytes, uint32_t bits)
 {
     uint32_t stored = bits_without_zeros(bytes, bits);
+    uint32_t whole = stored / WORD_BITS;
     _Atomic uint32_t *words = c->words;
     uint32_t room = CHUNK_WORDS;
     if (!chunk_extend(c, stored)) return false;
     uint32_t next = atomic_load_explicit(&c->next, memory_order_relaxed);
-    for (uint32_t index = 0; index * WORD_BITS < stored; index++, room--) {
+    for (uint32_t index = 0; index * WORD_BITS < stored;) {
         if (room == 0) {
             struct cell *cell = cells_at(next);
             next = atomic_load_explicit(&cell->next, memory_order_relaxed);
             words = cell->words;
             room = CELL_WORDS;
         }
-        word_store(words++, word_of(bytes, bits, index));
+        uint32_t count = whole - index < room ? whole - index : room;
+        words_load(words, bytes + (size_t)index * 4, count);
+        words += count;
+        index += count;
+        room -= count;
+        if (index < whole || index * WORD_BITS == stored || room == 0) continue;
+        word_store(words, word_of(bytes, bits, index++));
     }
     c->state.bits = stored;
     return true;
@@ -88,26 +105,52 @@ static bool stream_load(struct chunk *c, const uint8_t *bytes, uint32_t bits)
 static bool goes_on(const struct open_state *state)
 {
     const int64_t most = INT64_C(1) << DECIMAL_MANTISSA_BITS;
-    return state->scale == OPEN_XOR || (state->mantissa >= -most && state->mantissa <= most);
+    if (state->scale == OPEN_XOR) return state->leading + state->trailing <= 64;
+    return state->scale < OPEN_XOR && state->width < 64 && state->mantissa >= -most &&
+           state->mantissa <= most;
+}
+
+static bool same_state(const struct open_state *a, const struct open_state *b)
+{
+    return a->t_ms == b->t_ms && a->step_ms == b->step_ms && a->v_bits == b->v_bits &&
+           a->mantissa == b->mantissa && a->bits == b->bits && a->scale == b->scale &&
+           a->width == b->width && a->leading == b->leading && a->trailing == b->trailing;
+}
+
+/* What is known of the end of the stream: from the image, or by decoding it. */
+static enum status read_state(const struct chunk_image *image, struct open_state *state,
+                              struct error *err)
+{
+    uint32_t count = image->sample_count;
+    bool told = image->encoding == CHUNK_OPEN;
+    *state = image->state;
+    if (!(told && image->verified) &&
+        open_decode(image->bytes, image->size, &count, NULL, NULL, state))
+        return error_set(err, ERR_CORRUPT, "chunk does not decode after %u of %u samples", count,
+                         image->sample_count);
+    if (told && !same_state(state, &image->state))
+        return error_set(err, ERR_CORRUPT, "chunk does not end as it is told to");
+    /* A sample is a bit at least. */
+    if (state->bits < OPEN_FIRST_BITS || count - 1 > state->bits - OPEN_FIRST_BITS)
+        return error_set(err, ERR_CORRUPT, "chunk of %u samples in %u bits", count, state->bits);
+    return OK;
 }
 
 static enum status check_image(const struct chunk_image *image, int64_t t_min_ms, int64_t t_max_ms,
                                struct open_state *state, struct error *err)
 {
-    if (image->encoding != CHUNK_OPEN)
+    if (image->encoding != CHUNK_OPEN && image->encoding != CHUNK_STREAM)
         return error_set(err, ERR_UNSUPPORTED, "unknown chunk encoding %u", image->encoding);
     if (image->sample_count == 0 || image->size < OPEN_FIRST_BITS / 8)
         return error_set(err, ERR_CORRUPT, "chunk of %u samples in %u bytes", image->sample_count,
                          image->size);
-    uint32_t count = image->sample_count;
-    if (open_decode(image->bytes, image->size, &count, NULL, NULL, state))
-        return error_set(err, ERR_CORRUPT, "chunk does not decode after %u of %u samples", count,
-                         image->sample_count);
+    enum status st = read_state(image, state, err);
+    if (st) return st;
     uint64_t t_first;
     memcpy(&t_first, image->bytes, sizeof(t_first));
     t_first = be64toh(t_first);
     if ((int64_t)t_first != image->t_first_ms || state->t_ms != image->t_last_ms ||
-        ((uint64_t)state->bits + 7) / 8 != image->size)
+        image->t_last_ms < image->t_first_ms || ((uint64_t)state->bits + 7) / 8 != image->size)
         return error_set(err, ERR_CORRUPT, "chunk and its description do not agree");
     if (!goes_on(state)) return error_set(err, ERR_CORRUPT, "chunk with a number out of range");
     if (image->t_first_ms < t_min_ms || image->t_last_ms > t_max_ms)

@@ -75,7 +75,8 @@ static inline size_t stream_bytes(struct extent extent)
 /* Copy the stream up to the extent into bytes, most significant first; room for stream_bytes. */
 void chunk_stream_copy(const struct chunk *c, struct extent extent, uint8_t *out);
 
-/* Look for a time in the stream. ERR_NO_MEMORY when there is no room to decode it. */
+/* Look for a time in the stream. ERR_NO_MEMORY when there is no room to decode it, ERR_CORRUPT when
+ * it does not decode. */
 enum status chunk_stream_find(const struct chunk *c, int64_t t_ms, bool *found, double *v);
 
 /* What becomes of a sample whose time is there already. */

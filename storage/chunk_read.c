@@ -4,7 +4,6 @@
 #include <endian.h>
 #include <string.h>
 
-#include "base/assert.h"
 #include "storage/chunk_parts.h"
 #include "storage/regions.h"
 
@@ -42,12 +41,11 @@ enum status chunk_stream_find(const struct chunk *c, int64_t t_ms, bool *found, 
     all.v = (double *)(void *)(all.t_ms + extent.count);
     chunk_stream_copy(c, extent, scratch);
     enum status st = open_decode(scratch, size, &extent.count, all.t_ms, all.v, &state);
-    ASSERT(st == OK);
     size_t at;
-    *found = columns_find(&all, t_ms, &at);
+    *found = !st && columns_find(&all, t_ms, &at);
     if (*found) *v = all.v[at];
     heap_free(scratch, scratch_bytes, HEAP_CHUNKS);
-    return OK;
+    return st;
 }
 
 /* The samples of the stream; the columns have room. */

@@ -13,19 +13,23 @@
 #define HEARTH_STORAGE_EXPORT_H
 
 #include "alloc/arena.h"
+#include "encoding/open_codec.h"
 #include "model/labels.h"
 #include "storage/storage.h"
 
 enum chunk_encoding {
-    CHUNK_XOR = 1,   /* Gorilla's, storage/xor_codec.h: only read, from files of former versions */
-    CHUNK_OPEN = 2,  /* encoding/open_codec.h */
-    CHUNK_SEALED = 3 /* encoding/times.h and encoding/values.h */
+    CHUNK_XOR = 1,    /* Gorilla's, storage/xor_codec.h: only read, from files of former versions */
+    CHUNK_STREAM = 2, /* encoding/open_codec.h: likewise */
+    CHUNK_SEALED = 3, /* encoding/times.h and encoding/values.h */
+    CHUNK_OPEN = 4    /* encoding/open_codec.h, with what its encoder knows at the end */
 };
 
 struct chunk_image {
-    struct labels labels;
+    struct labels labels;    /* or only their count, and */
+    const uint32_t *numbers; /* of texts told to the importer: name and value by turns; else NULL */
     int64_t window;
     uint8_t encoding; /* enum chunk_encoding */
+    bool verified;    /* a checksum says that bytes and state are what was exported */
     uint32_t sample_count;
     uint32_t size; /* bytes */
     const uint8_t *bytes;
@@ -33,6 +37,7 @@ struct chunk_image {
     uint32_t times_size;
     int64_t t_first_ms;
     int64_t t_last_ms;
+    struct open_state state; /* CHUNK_OPEN: behind the last sample */
 };
 
 /* Windows that hold anything, oldest first, at most 66. version grows with every change of any
@@ -54,17 +59,31 @@ MUST_USE enum status export_next(struct exporter *e, struct chunk_image *image, 
                                  struct error *err);
 void export_close(struct exporter *e);
 
+/* Chunks on their way back. An importer is one thread's; any number of them at once. */
+struct importer;
+MUST_USE enum status importer_open(struct storage *db, struct importer **out, struct error *err);
+void importer_close(struct importer *im);
+
+/* Images that follow may name their labels by the numbers of these texts, which stay where they are
+ * until the next call. ERR_NO_MEMORY, ERR_TOO_LARGE. */
+MUST_USE enum status importer_texts(struct importer *im, const struct str *texts, size_t count,
+                                    struct error *err);
+
 /* Put chunks back, one after the other, up to the first that does not go in; *done is how many are
- * in. The bytes are decoded and checked before anything of a chunk is stored. Who has many hands
- * over many at once: those of one shard that follow each other, as an exporter's do, share a hold
- * of its lock.
+ * in. They are checked before anything of a chunk is stored, and decoded, but for those of
+ * CHUNK_OPEN that are verified. Who has many hands over many at once: those of one shard that
+ * follow each other, as an exporter's do, share a hold of its lock.
  *
  * OK                 all of them
  * Otherwise nothing is stored of images[*done], because
  * ERR_OUT_OF_RANGE   its window is not retained any more (or not yet)
- * ERR_CORRUPT        bytes, count, times or window do not agree
+ * ERR_CORRUPT        labels, bytes, count, times or window do not agree
  * ERR_UNSUPPORTED    unknown encoding
  * ERR_NO_MEMORY      the limit */
+MUST_USE enum status importer_put(struct importer *im, const struct chunk_image *images,
+                                  size_t count, size_t *done, struct error *err);
+
+/* The same with an importer of its own. */
 MUST_USE enum status import_chunks(struct storage *db, const struct chunk_image *images,
                                    size_t count, size_t *done, struct error *err);
 

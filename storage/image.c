@@ -47,14 +47,15 @@ static enum status read_sealed(const struct chunk_image *image, struct columns *
 enum status image_read(const struct chunk_image *image, int64_t t_min_ms, int64_t t_max_ms,
                        struct columns *columns, struct error *err)
 {
-    if (image->encoding != CHUNK_OPEN && image->encoding != CHUNK_SEALED)
+    if (image->encoding != CHUNK_OPEN && image->encoding != CHUNK_STREAM &&
+        image->encoding != CHUNK_SEALED)
         return error_set(err, ERR_UNSUPPORTED, "unknown chunk encoding %u", image->encoding);
     if (image->sample_count == 0) return corrupt(image, "nothing in it", err);
     if (image->t_first_ms < t_min_ms || image->t_last_ms > t_max_ms ||
         image->t_last_ms < image->t_first_ms)
         return corrupt(image, "times outside its window", err);
-    enum status st = image->encoding == CHUNK_OPEN ? read_open(image, columns, err)
-                                                   : read_sealed(image, columns, err);
+    enum status st = image->encoding == CHUNK_SEALED ? read_sealed(image, columns, err)
+                                                     : read_open(image, columns, err);
     if (st) return st;
     const int64_t *t_ms = columns->t_ms + columns->count;
     if (t_ms[0] != image->t_first_ms || t_ms[image->sample_count - 1] != image->t_last_ms)

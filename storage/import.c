@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "storage/dictionary.h"
 #include "storage/expiry.h"
 #include "storage/export.h"
 #include "storage/image.h"
@@ -15,6 +16,7 @@
 #include "storage/state.h"
 
 static const uint64_t merge_bytes_max = UINT64_C(1) << 30;
+static const uint64_t texts_bytes_max = UINT64_C(64) << 30;
 
 static enum status check_labels(struct labels labels, struct error *err)
 {
@@ -78,13 +80,15 @@ static enum status merge_chunks(const struct held *there, const struct chunk *mo
 struct incoming {
     const struct chunk_image *image;
     struct resolved set;       /* its labels */
+    bool refers;               /* to their symbols, through the dictionary */
     struct sealed_parts parts; /* of a closed window */
     struct chunk *fresh;       /* of an open one */
 };
 
-/* What the chunks of a call share. */
-struct import {
+struct importer {
     struct storage *db;
+    struct arena arena; /* of the dictionary */
+    struct dictionary dictionary;
     struct storage_bounds bounds;
     int64_t open_from;    /* the oldest window that has not closed */
     struct sealer sealer; /* its arena has all that is made of images */
@@ -94,12 +98,12 @@ struct import {
 };
 
 /* The window has closed: nothing will be appended, as far as the clock knows. */
-static bool is_closed(const struct import *im, int64_t window)
+static bool is_closed(const struct importer *im, int64_t window)
 {
     return window < im->open_from;
 }
 
-static enum status check_window(const struct import *im, int64_t window, struct error *err)
+static enum status check_window(const struct importer *im, int64_t window, struct error *err)
 {
     if (window >= im->bounds.oldest_window &&
         window <= window_of(&im->db->grid, im->bounds.newest_ms))
@@ -107,7 +111,7 @@ static enum status check_window(const struct import *im, int64_t window, struct 
     return error_set(err, ERR_OUT_OF_RANGE, "window %lld is not retained", (long long)window);
 }
 
-static enum status read_image(struct import *im, const struct chunk_image *image,
+static enum status read_image(struct importer *im, const struct chunk_image *image,
                               struct columns *columns, struct error *err)
 {
     *columns = (struct columns){.arena = &im->sealer.arena};
@@ -115,10 +119,10 @@ static enum status read_image(struct import *im, const struct chunk_image *image
                       window_end_ms(&im->db->grid, image->window), columns, err);
 }
 
-static enum status make_open(struct import *im, struct incoming *in, struct error *err)
+static enum status make_open(struct importer *im, struct incoming *in, struct error *err)
 {
     const struct chunk_image *image = in->image;
-    if (image->encoding == CHUNK_OPEN)
+    if (image->encoding == CHUNK_OPEN || image->encoding == CHUNK_STREAM)
         return chunk_import(image, window_start_ms(&im->db->grid, image->window),
                             window_end_ms(&im->db->grid, image->window), &in->fresh, err);
     const struct columns none = {0};
@@ -134,7 +138,7 @@ static enum status make_open(struct import *im, struct incoming *in, struct erro
 }
 
 /* The sealer's parts last until it seals the next one. */
-static enum status keep_parts(struct import *im, struct sealed_parts *parts, struct error *err)
+static enum status keep_parts(struct importer *im, struct sealed_parts *parts, struct error *err)
 {
     struct arena *a = &im->sealer.arena;
     uint8_t *bytes = arena_alloc(a, (size_t)parts->times_size + parts->values_size);
@@ -146,7 +150,7 @@ static enum status keep_parts(struct import *im, struct sealed_parts *parts, str
     return OK;
 }
 
-static enum status make_sealed(struct import *im, struct incoming *in, struct error *err)
+static enum status make_sealed(struct importer *im, struct incoming *in, struct error *err)
 {
     const struct chunk_image *image = in->image;
     struct columns columns;
@@ -167,7 +171,7 @@ static enum status make_sealed(struct import *im, struct incoming *in, struct er
 }
 
 /* A chunk of a former version's encoding as an open one. */
-static enum status convert(struct import *im, struct incoming *in, struct error *err)
+static enum status convert(struct importer *im, struct incoming *in, struct error *err)
 {
     struct chunk_image *open = arena_alloc(&im->sealer.arena, sizeof(*open));
     if (!open) return arena_error(&im->sealer.arena, err);
@@ -176,21 +180,44 @@ static enum status convert(struct import *im, struct incoming *in, struct error 
     return st;
 }
 
-/* Whatever it becomes, it is decoded and checked before a lock is held. */
-static enum status make_ready(struct import *im, struct incoming *in, struct error *err)
+static enum status resolve_numbers(struct importer *im, struct incoming *in, struct error *err)
 {
-    enum status st = check_window(im, in->image->window, err);
-    if (!st) st = check_labels(in->image->labels, err);
-    if (!st && in->image->encoding == CHUNK_XOR) st = convert(im, in, err);
+    size_t count = in->image->labels.count;
+    in->set = (struct resolved){.labels = {.count = count}, .complete = true};
+    if (count > SERIES_LABELS_MAX)
+        return error_set(err, ERR_CORRUPT, "series with %zu labels, at most %d are allowed", count,
+                         SERIES_LABELS_MAX);
+    in->set.symbols = arena_alloc_array(&im->sealer.arena, count, sizeof(*in->set.symbols));
+    if (!in->set.symbols) return arena_error(&im->sealer.arena, err);
+    enum status st = dictionary_take(&im->dictionary, in->image->numbers, count, in->set.symbols,
+                                     &in->set.hash, err);
+    in->refers = !st;
+    return st;
+}
+
+static enum status resolve_labels(struct importer *im, struct incoming *in, struct error *err)
+{
+    if (in->image->numbers) return resolve_numbers(im, in, err);
+    enum status st = check_labels(in->image->labels, err);
     if (st) return st;
     if (!resolve(&im->resolver, in->image->labels, &in->set) ||
         !resolved_keep(&in->set, &im->sealer.arena))
         return arena_error(&im->sealer.arena, err);
+    return OK;
+}
+
+/* Whatever it becomes, it is checked before a lock is held. */
+static enum status make_ready(struct importer *im, struct incoming *in, struct error *err)
+{
+    enum status st = check_window(im, in->image->window, err);
+    if (!st) st = resolve_labels(im, in, err);
+    if (!st && in->image->encoding == CHUNK_XOR) st = convert(im, in, err);
+    if (st) return st;
     return is_closed(im, in->image->window) ? make_sealed(im, in, err) : make_open(im, in, err);
 }
 
 /* An open chunk of the samples, merged with what is there. */
-static enum status place_open(struct import *im, struct incoming *in, struct shard *sh,
+static enum status place_open(struct importer *im, struct incoming *in, struct shard *sh,
                               struct series *s, const struct held *there, struct error *err)
 {
     enum status st = in->fresh ? OK : make_open(im, in, err);
@@ -209,7 +236,7 @@ static enum status place_open(struct import *im, struct incoming *in, struct sha
 
 /* Put the chunk into its series: sealed where nothing is expected any more, as ingestion would have
  * left it, else open. */
-static enum status place_chunk(struct import *im, struct incoming *in, struct shard *sh,
+static enum status place_chunk(struct importer *im, struct incoming *in, struct shard *sh,
                                struct series *s, struct error *err)
 {
     const struct chunk_image *image = in->image;
@@ -237,16 +264,20 @@ static enum status place_chunk(struct import *im, struct incoming *in, struct sh
 }
 
 /* NULL at the memory limit. */
-static struct series *create(struct import *im, struct incoming *in, struct shard *sh)
+static struct series *create(struct importer *im, struct incoming *in, struct shard *sh)
 {
     struct symbols *symbols = &im->db->symbols;
-    if (!symbols_acquire(symbols, in->set.labels, in->set.symbols)) return NULL;
+    bool refers = in->refers;
+    if (!refers && !symbols_acquire(symbols, in->set.labels, in->set.symbols)) return NULL;
     struct series *s = shard_create_series(sh, &in->set);
-    if (!s) symbols_drop(symbols, in->set.symbols, in->set.labels.count);
+    if (s)
+        in->refers = false; /* they are the series' now */
+    else if (!refers)
+        symbols_drop(symbols, in->set.symbols, in->set.labels.count);
     return s;
 }
 
-static enum status place(struct import *im, struct incoming *in, struct shard *sh,
+static enum status place(struct importer *im, struct incoming *in, struct shard *sh,
                          struct error *err)
 {
     const struct chunk_image *image = in->image;
@@ -267,7 +298,7 @@ static enum status place(struct import *im, struct incoming *in, struct shard *s
 }
 
 /* Those from the first on that are of one shard; *placed counts up. */
-static enum status place_run(struct import *im, struct incoming *in, size_t count, size_t *placed,
+static enum status place_run(struct importer *im, struct incoming *in, size_t count, size_t *placed,
                              struct error *err)
 {
     struct shard *sh = storage_shard(im->db, in[0].set.hash);
@@ -290,7 +321,7 @@ static enum status place_run(struct import *im, struct incoming *in, size_t coun
 /* So many at most, that no lock is held for long. */
 enum { GROUP = 32 };
 
-static enum status import_group(struct import *im, const struct chunk_image *images, size_t count,
+static enum status import_group(struct importer *im, const struct chunk_image *images, size_t count,
                                 size_t *placed, struct error *err)
 {
     struct incoming in[GROUP];
@@ -311,27 +342,71 @@ static enum status import_group(struct import *im, const struct chunk_image *ima
     *placed = 0;
     while (!st && *placed < ready)
         st = place_run(im, in + *placed, ready - *placed, placed, err);
+    for (size_t i = 0; i < ready + (unready != OK); i++) {
+        if (in[i].refers)
+            dictionary_give_back(&im->dictionary, in[i].image->numbers, in[i].set.labels.count,
+                                 in[i].set.symbols);
+        if (i >= *placed) chunk_destroy(in[i].fresh);
+    }
     epoch_leave(&pin);
-    for (size_t i = *placed; i < ready; i++)
-        chunk_destroy(in[i].fresh);
     arena_rewind(&im->sealer.arena, mark);
     if (!st && unready) st = error_set(err, unready, "%s", why.text);
+    return st;
+}
+
+enum status importer_open(struct storage *db, struct importer **out, struct error *err)
+{
+    struct importer *im = heap_calloc(1, sizeof(*im), HEAP_SNAPSHOT);
+    if (!im) return error_set(err, ERR_NO_MEMORY, "no memory to import chunks");
+    im->db = db;
+    arena_init(&im->arena, HEAP_SNAPSHOT, texts_bytes_max);
+    sealer_init(&im->sealer);
+    *out = im;
+    return OK;
+}
+
+void importer_close(struct importer *im)
+{
+    if (!im) return;
+    dictionary_close(&im->dictionary);
+    sealer_release(&im->sealer);
+    arena_release(&im->arena);
+    heap_free(im, sizeof(*im), HEAP_SNAPSHOT);
+}
+
+enum status importer_texts(struct importer *im, const struct str *texts, size_t count,
+                           struct error *err)
+{
+    dictionary_close(&im->dictionary);
+    arena_reset(&im->arena);
+    if (!dictionary_open(&im->dictionary, &im->db->symbols, texts, count, &im->arena))
+        return arena_error(&im->arena, err);
+    return OK;
+}
+
+enum status importer_put(struct importer *im, const struct chunk_image *images, size_t count,
+                         size_t *done, struct error *err)
+{
+    enum status st = OK;
+    im->times = (struct image_times){0};
+    for (*done = 0; !st && *done < count;) {
+        size_t left = count - *done;
+        size_t placed;
+        st = import_group(im, images + *done, left < GROUP ? left : GROUP, &placed, err);
+        *done += placed;
+    }
     return st;
 }
 
 enum status import_chunks(struct storage *db, const struct chunk_image *images, size_t count,
                           size_t *done, struct error *err)
 {
-    struct import im = {.db = db};
-    enum status st = OK;
-    sealer_init(&im.sealer);
-    for (*done = 0; !st && *done < count;) {
-        size_t left = count - *done;
-        size_t placed;
-        st = import_group(&im, images + *done, left < GROUP ? left : GROUP, &placed, err);
-        *done += placed;
-    }
-    sealer_release(&im.sealer);
+    struct importer *im;
+    *done = 0;
+    enum status st = importer_open(db, &im, err);
+    if (st) return st;
+    st = importer_put(im, images, count, done, err);
+    importer_close(im);
     return st;
 }
 

@@ -34,13 +34,14 @@ void series_destroy(struct series *s)
 bool series_has_labels(const struct series *s, const struct resolved *set)
 {
     struct symbol *const *symbols = series_symbols(s);
-    const struct label *labels = set->labels.items;
     if (s->label_count != set->labels.count) return false;
     for (size_t i = 0; i < s->label_count; i++) {
-        if (symbols[i] == set->symbols[i]) continue;
+        const struct symbol *symbol = set->symbols[i];
+        if (symbols[i] == symbol) continue;
         /* Perhaps it was not there yet, or its last series went and a new one came since. */
-        if (!str_equal(symbol_text(symbols[i]), labels[i].value)) return false;
-        if (!str_equal(symbol_text(symbols[i]->name), labels[i].name)) return false;
+        struct label label = symbol ? symbol_label(symbol) : set->labels.items[i];
+        if (!str_equal(symbol_text(symbols[i]), label.value)) return false;
+        if (!str_equal(symbol_text(symbols[i]->name), label.name)) return false;
     }
     return true;
 }

@@ -153,33 +153,33 @@ static struct symbol *find_locked(struct symbols *s, struct symbol *name, struct
     return symbols_peek(s, name, text, symbol_hash(name ? name->hash : 0, text));
 }
 
-/* One more reference, unless there is none any more. */
-static bool refer(struct symbol *item)
+/* So many more references, unless there is none any more. */
+static bool refer(struct symbol *item, uint32_t times)
 {
     uint32_t refs = atomic_load_explicit(&item->refs, memory_order_relaxed);
     while (refs > 0) {
-        if (atomic_compare_exchange_weak_explicit(&item->refs, &refs, refs + 1,
+        if (atomic_compare_exchange_weak_explicit(&item->refs, &refs, refs + times,
                                                   memory_order_relaxed, memory_order_relaxed))
             return true;
     }
     return false;
 }
 
-/* One reference less, unless it is the last one. */
-static bool drop_unless_last(struct symbol *item)
+/* So many references less, unless the last one is among them. */
+static bool drop_unless_last(struct symbol *item, uint32_t times)
 {
     uint32_t refs = atomic_load_explicit(&item->refs, memory_order_relaxed);
-    DEBUG_ASSERT(refs > 0);
-    while (refs > 1) {
-        if (atomic_compare_exchange_weak_explicit(&item->refs, &refs, refs - 1,
+    DEBUG_ASSERT(refs >= times);
+    while (refs > times) {
+        if (atomic_compare_exchange_weak_explicit(&item->refs, &refs, refs - times,
                                                   memory_order_relaxed, memory_order_relaxed))
             return true;
     }
     return false;
 }
 
-/* The value symbol of a label, with one more reference. */
-static struct symbol *acquire_locked(struct symbols *s, struct label label)
+/* The value symbol of a label, with so many more references. */
+static struct symbol *acquire_locked(struct symbols *s, struct label label, uint32_t times)
 {
     uint32_t hash = symbol_hash(0, label.name);
     struct symbol *name = symbols_peek(s, NULL, label.name, hash);
@@ -191,18 +191,18 @@ static struct symbol *acquire_locked(struct symbols *s, struct label label)
     struct symbol *value = symbols_peek(s, name, label.value, hash);
     if (!value) value = symbol_create(s, name, label.value, hash);
     if (value) {
-        atomic_fetch_add_explicit(&value->refs, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&value->refs, times, memory_order_relaxed);
     } else if (name_is_new) {
         symbol_forget(s, name);
     }
     return value;
 }
 
-static void drop_locked(struct symbols *s, struct symbol *item)
+static void drop_locked(struct symbols *s, struct symbol *item, uint32_t times)
 {
-    uint32_t before = atomic_fetch_sub_explicit(&item->refs, 1, memory_order_relaxed);
-    DEBUG_ASSERT(before > 0);
-    if (before == 1) symbol_forget(s, item);
+    uint32_t before = atomic_fetch_sub_explicit(&item->refs, times, memory_order_relaxed);
+    DEBUG_ASSERT(before >= times);
+    if (before == times) symbol_forget(s, item);
 }
 
 /* Those of the set for which there is no reference yet; at the limit, all are given back. */
@@ -211,11 +211,11 @@ static bool acquire_missing(struct symbols *s, struct labels set, struct symbol 
     size_t at = 0;
     rwlock_write_lock(&s->lock);
     for (; at < set.count; at++) {
-        if (!items[at]) items[at] = acquire_locked(s, set.items[at]);
+        if (!items[at]) items[at] = acquire_locked(s, set.items[at], 1);
         if (!items[at]) break;
     }
     for (size_t i = 0; at < set.count && i < set.count; i++)
-        if (items[i]) drop_locked(s, items[i]);
+        if (items[i]) drop_locked(s, items[i], 1);
     rwlock_write_unlock(&s->lock);
     return at == set.count;
 }
@@ -224,7 +224,7 @@ bool symbols_acquire(struct symbols *s, struct labels set, struct symbol **items
 {
     bool all = true;
     for (size_t i = 0; i < set.count; i++) {
-        if (items[i] && refer(items[i])) continue;
+        if (items[i] && refer(items[i], 1)) continue;
         items[i] = NULL;
         all = false;
     }
@@ -235,12 +235,33 @@ void symbols_drop(struct symbols *s, struct symbol *const *items, size_t count)
 {
     bool locked = false;
     for (size_t i = 0; i < count; i++) {
-        if (drop_unless_last(items[i])) continue;
+        if (drop_unless_last(items[i], 1)) continue;
         if (!locked) rwlock_write_lock(&s->lock);
         locked = true;
-        drop_locked(s, items[i]);
+        drop_locked(s, items[i], 1);
     }
     if (locked) rwlock_write_unlock(&s->lock);
+}
+
+struct symbol *symbols_refer(struct symbols *s, struct label label, uint32_t times)
+{
+    uint32_t hash = symbol_hash(0, label.name);
+    struct symbol *name = symbols_peek(s, NULL, label.name, hash);
+    struct symbol *value = NULL;
+    if (name) value = symbols_peek(s, name, label.value, symbol_hash(name->hash, label.value));
+    if (value && refer(value, times)) return value;
+    rwlock_write_lock(&s->lock);
+    value = acquire_locked(s, label, times);
+    rwlock_write_unlock(&s->lock);
+    return value;
+}
+
+void symbols_give_back(struct symbols *s, struct symbol *value, uint32_t times)
+{
+    if (times == 0 || drop_unless_last(value, times)) return;
+    rwlock_write_lock(&s->lock);
+    drop_locked(s, value, times);
+    rwlock_write_unlock(&s->lock);
 }
 
 static void mark_locked(struct symbol *value, int64_t window)

@@ -75,6 +75,17 @@ MUST_USE bool symbols_acquire(struct symbols *s, struct labels set, struct symbo
 /* Give the references back; what nobody refers to any more is forgotten and retired. */
 void symbols_drop(struct symbols *s, struct symbol *const *items, size_t count);
 
+/* The value symbol of a label, which is made when there is none, referred to so many times (at
+ * least once). The caller is inside the epoch. NULL at the memory limit. */
+MUST_USE struct symbol *symbols_refer(struct symbols *s, struct label label, uint32_t times);
+/* So many times more; the caller refers to it already. */
+static inline void symbols_refer_more(struct symbol *value, uint32_t times)
+{
+    atomic_fetch_add_explicit(&value->refs, times, memory_order_relaxed);
+}
+/* Give so many references back. */
+void symbols_give_back(struct symbols *s, struct symbol *value, uint32_t times);
+
 /* A series with these values has samples in this window, and so have they and their names. The lock
  * is taken only when one of them did not know. */
 void symbols_mark_seen(struct symbols *s, struct symbol *const *items, size_t count,

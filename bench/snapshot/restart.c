@@ -4,10 +4,10 @@
  *     restart make FOLDER [series=100000] [samples=120] [windows=1] [step=15000] [batch=60] [log=0]
  *     restart load FOLDER [threads=0]
  *
- * make fills a data folder: so many samples of every series (bench/bodies.h) in each window, `batch`
- * of them in one request; the last window is the open one, the others are sealed. With log=1 all of
- * it is left in the log, as after kill -9, else in a snapshot, as after a clean stop. The clock is
- * turned by hand, and what it said in the end is kept beside the folder.
+ * make fills a data folder: so many samples of every series (bench/bodies.h) in each window,
+ * `batch` of them in one request; the last window is the open one, the others are sealed. With
+ * log=1 all of it is left in the log, as after kill -9, else in a snapshot, as after a clean stop.
+ * The clock is turned by hand, and what it said in the end is kept beside the folder.
  *
  * load does what a start does, and prints how long it took (s), the CPU of it, resident memory
  * afterwards, its peak, and what is held.
@@ -33,9 +33,8 @@ static void read_labels(struct made *m, const uint8_t *at, size_t size)
     for (const uint8_t *end = at + size; at < end; at += 2 + at[1]) {
         const uint8_t *name = at + 2;
         const uint8_t *value = name + 2 + name[1];
-        m->labels[m->label_count++] =
-            (struct label){.name = {(const char *)name + 2, name[1]},
-                           .value = {(const char *)value + 2, value[1]}};
+        m->labels[m->label_count++] = (struct label){.name = {(const char *)name + 2, name[1]},
+                                                     .value = {(const char *)value + 2, value[1]}};
     }
 }
 
@@ -83,9 +82,8 @@ static void open_both(const char *folder, unsigned threads, struct storage **db,
 {
     struct error err;
     struct storage_options options = storage_options_default();
-    const struct durability_options durability = {.path = folder,
-                                                  .sync = WAL_SYNC_NEVER,
-                                                  .restore_threads = threads};
+    const struct durability_options durability = {
+        .path = folder, .sync = WAL_SYNC_NEVER, .restore_threads = threads};
     must(storage_open(&options, db, &err), &err);
     must(durability_open(&durability, d, &err), &err);
     must(durability_recover(*d, *db, &err), &err);
@@ -113,9 +111,9 @@ static void append(struct storage *db, struct arena *a, const struct made *all,
             unsigned target = i / SERIES_PER_TARGET;
             struct labels labels = {.items = all[i].labels, .count = all[i].label_count};
             for (unsigned n = 0; n < count; n++)
-                samples[i - from][n] = (struct sample){
-                    bodies_time_ms(&plan->body, target, first + n),
-                    bodies_value(target, i % SERIES_PER_TARGET, first + n)};
+                samples[i - from][n] =
+                    (struct sample){bodies_time_ms(&plan->body, target, first + n),
+                                    bodies_value(target, i % SERIES_PER_TARGET, first + n)};
             must(appender_add(app, labels, samples[i - from], count, &err), &err);
         }
         must(appender_commit(app, &result, &err), &err);

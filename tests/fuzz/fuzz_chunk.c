@@ -2,8 +2,9 @@
 /*
  * A chunk from outside: 4 bytes of sample count, little-endian, then the stream. The description
  * that goes with it (first and last time, size) is made to agree, as far as the stream decodes; one
- * bit of the count chooses to leave it wrong, another one the encoding of version 1. What is
- * imported must read, grow, and export to itself.
+ * bit of the count chooses to leave it wrong, others the encodings of former versions, or to have
+ * the state of the encoder from the input and call it verified. What is imported must read, grow,
+ * and export to itself; after a lie about the state, it must only be harmless.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -17,7 +18,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { HEADER_BYTES = 4, SAMPLES_MAX = 1 << 20, LIE_BIT = 1 << 24, XOR_BIT = 1 << 25 };
+enum {
+    HEADER_BYTES = 4,
+    SAMPLES_MAX = 1 << 20,
+    LIE_BIT = 1 << 24,
+    XOR_BIT = 1 << 25,
+    STREAM_BIT = 1 << 26,
+    STATE_BIT = 1 << 27,
+    STATE_BYTES = 32
+};
 
 static struct columns read_all(const struct chunk *c, struct arena *a)
 {
@@ -73,6 +82,35 @@ static void describe(struct chunk_image *image, struct columns *all)
     image->t_first_ms = all->t_ms[0];
     image->t_last_ms = is_xor ? xors.t_ms : state.t_ms;
     image->size = ((is_xor ? xors.bits : state.bits) + 7) / 8;
+    image->state = state;
+}
+
+/* The encoder's state from the end of the input. */
+static void lie(struct chunk_image *image, const uint8_t *data, size_t size)
+{
+    if (size < HEADER_BYTES + STATE_BYTES) return;
+    const uint8_t *at = data + size - STATE_BYTES;
+    image->verified = true;
+    image->state.step_ms = (int64_t)get_le64(at);
+    image->state.v_bits = get_le64(at + 8);
+    image->state.mantissa = (int64_t)get_le64(at + 16);
+    image->state.bits ^= get_le32(at + 24);
+    image->state.scale = at[28];
+    image->state.width = at[29];
+    image->state.leading = at[30];
+    image->state.trailing = at[31];
+}
+
+static void use(struct chunk *c, struct arena *a)
+{
+    struct columns columns = {.arena = a};
+    struct chunk_image image = {0};
+    for (int i = 0; i < 4; i++) {
+        uint64_t step = i % 2 ? (uint64_t)c->state.step_ms : (uint64_t)i - 1;
+        (void)!chunk_add(c, (int64_t)((uint64_t)c->state.t_ms + step), i * 0.1);
+    }
+    (void)!chunk_read(c, INT64_MIN, INT64_MAX, &columns, NULL);
+    (void)!chunk_export(c, a, &image, NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -90,9 +128,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     first.arena = &a;
     if (count & XOR_BIT) image.encoding = CHUNK_XOR;
     if (!(count & LIE_BIT)) describe(&image, &first);
+    if (count & STREAM_BIT && image.encoding == CHUNK_OPEN) image.encoding = CHUNK_STREAM;
+    if (count & STATE_BIT) lie(&image, data, size);
     struct chunk_image xor_image = image;
     if (count & XOR_BIT && import_xor(&xor_image, &a, &image, NULL)) image.sample_count = 0;
-    if (chunk_import(&image, INT64_MIN, INT64_MAX, &c, NULL) == OK) {
+    enum status st = chunk_import(&image, INT64_MIN, INT64_MAX, &c, NULL);
+    if (st == OK && image.verified) {
+        use(c, &a);
+        chunk_destroy(c);
+    } else if (st == OK) {
         struct columns columns = read_all(c, &a);
         check_round_trip(c, &a);
         grow(c, &columns);

@@ -20,25 +20,32 @@ static void read_block(const uint8_t *data, size_t size)
 {
     struct storage_options options = storage_options_default();
     struct storage *db;
+    struct importer *importer;
     struct window_cursor cursor;
     struct arena a;
     bool more = true;
     clock_freeze(NOW_MS);
     options.shards = 1;
     if (storage_open(&options, &db, NULL) != OK) return;
+    if (importer_open(db, &importer, NULL) != OK) {
+        storage_close(db);
+        return;
+    }
     struct window_span span = {.window = storage_window_of(db, NOW_MS),
                                .chunk_ms = options.chunk_ms};
     span.start_ms = storage_window_start_ms(db, span.window);
     arena_init(&a, HEAP_SNAPSHOT, ARENA_BYTES);
     enum status st = window_cursor_open(&cursor, data, size, &span, &a, NULL);
+    if (st == OK) st = importer_texts(importer, cursor.texts, cursor.text_count, NULL);
     while (more && (st == OK || st == ERR_INVALID)) {
         struct chunk_image image;
         struct error err;
         st = window_cursor_next(&cursor, &a, &image, &more, &err);
         size_t done;
-        if (st == OK && more && import_chunks(db, &image, 1, &done, &err) != OK)
+        if (st == OK && more && importer_put(importer, &image, 1, &done, &err) != OK)
             ASSERT(done == 0 && err.text[0] != '\0');
     }
+    importer_close(importer);
     storage_check(db);
     arena_release(&a);
     storage_close(db);

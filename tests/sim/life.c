@@ -252,6 +252,8 @@ bool life_run(struct sim *s)
     bool started = start(s);
     /* A file that could not be read was set aside, and the log says so. */
     if (from_birth && !is_fair(&weather) && s->damaged) ledger_forgive(&s->ledger);
+    bool lied = sim_disk_lied(); /* what the start wrote went to another place, perhaps */
+    if (lied) ledger_forgive(&s->ledger);
     if (started) {
         bool good =
             sim_disk_stopped() || ledger_check(&s->ledger, s->db, s->fault, sizeof(s->fault));
@@ -259,7 +261,7 @@ bool life_run(struct sim *s)
         for (uint64_t acts = 5 + below(s, 100); good && acts > 0 && !s->fault[0]; acts--)
             act(s);
         stop(s);
-    } else if (sim_disk_stopped() || (from_birth && !is_fair(&weather))) {
+    } else if (sim_disk_stopped() || lied || (from_birth && !is_fair(&weather))) {
         s->fault[0] = '\0';
         s->refused_starts++;
     }

@@ -1,6 +1,8 @@
 /* record: round trips, every bit flipped, resynchronising. */
 #include "snapshot/record.h"
 
+#include <unistd.h>
+
 #include "tests/unit/suite.h"
 
 enum { RECORDS = 5, SEED = 12345 };
@@ -115,6 +117,76 @@ START_TEST(sizes_beyond_the_file_or_the_ceiling_are_not_believed)
 }
 END_TEST
 
-SUITE(record, records_come_back_in_order, a_flipped_bit_takes_one_record_at_most,
-      inserted_bytes_do_not_hide_what_follows, records_of_another_file_are_damage,
-      sizes_beyond_the_file_or_the_ceiling_are_not_believed)
+static void file_of(struct file *f, const uint8_t *bytes, size_t size)
+{
+    char path[] = "/tmp/hearth-record-XXXXXX";
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    struct file_piece piece = {.data = bytes, .size = size};
+    ck_assert_int_eq(file_open(f, path, FILE_CHANGE, NULL), OK);
+    unlink(path);
+    ck_assert_int_eq(file_write(f, 0, &piece, 1, NULL), OK);
+}
+
+/* Records of all claims; they lie one behind the other, and cover the file. */
+static size_t count_claimed(const uint8_t *bytes, size_t size, size_t *claims)
+{
+    struct file f;
+    struct buf search;
+    struct buf buffer;
+    struct record_scan scan;
+    uint64_t start;
+    uint64_t end = 0;
+    size_t count = 0;
+    file_of(&f, bytes, size);
+    buf_init(&search, HEAP_SNAPSHOT, 1 << 20);
+    buf_init(&buffer, HEAP_SNAPSHOT, 1 << 20);
+    record_scan_open(&scan, &f, size, 0, SEED, &search);
+    for (*claims = 0;; ++*claims) {
+        struct record_scan part;
+        struct record record;
+        bool more = true;
+        uint64_t before = end;
+        ck_assert_int_eq(record_claim(&scan, &start, &end, NULL), OK);
+        ck_assert_uint_eq(start, before);
+        if (start == end) break;
+        record_scan_claim(&part, &f, start, end, SEED, &buffer);
+        while (more) {
+            ck_assert_int_eq(record_next(&part, &record, &more, NULL), OK);
+            count += more && record.size == 7 * (record.sequence - 100);
+        }
+    }
+    ck_assert_uint_eq(end, size);
+    buf_release(&search);
+    buf_release(&buffer);
+    file_close(&f);
+    return count;
+}
+
+START_TEST(claims_cover_a_file_and_lose_no_more_than_what_is_damaged)
+{
+    struct buf b;
+    size_t claims;
+    buf_init(&b, HEAP_SNAPSHOT, 1 << 20);
+    make(&b);
+    ck_assert_uint_eq(count_claimed(b.data, b.size, &claims), RECORDS);
+    ck_assert_uint_eq(claims, RECORDS);
+    for (size_t i = 0; i < b.size; i++) {
+        b.data[i] ^= 0x10;
+        ck_assert_uint_ge(count_claimed(b.data, b.size, &claims), RECORDS - 1);
+        ck_assert_uint_ge(claims, RECORDS - 1);
+        b.data[i] ^= 0x10;
+    }
+    for (size_t cut = 0; cut < b.size; cut++) {
+        uint64_t damaged;
+        size_t expected = count_intact(b.data, cut, &damaged);
+        ck_assert_uint_eq(count_claimed(b.data, cut, &claims), expected);
+    }
+    buf_release(&b);
+}
+END_TEST
+
+SUITE(record, claims_cover_a_file_and_lose_no_more_than_what_is_damaged, records_come_back_in_order,
+      a_flipped_bit_takes_one_record_at_most, inserted_bytes_do_not_hide_what_follows,
+      records_of_another_file_are_damage, sizes_beyond_the_file_or_the_ceiling_are_not_believed)
