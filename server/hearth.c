@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/parallel.h"
 #include "base/thread.h"
 #include "server/budget.h"
 #include "server/dispatch.h"
@@ -70,7 +71,8 @@ static enum status open_durability(struct hearth *h, struct error *err)
     const struct durability_options options = {.path = h->config.storage_path,
                                                .sync = (enum wal_sync)h->config.wal_sync,
                                                .sync_interval_ms = h->config.wal_sync_interval_ms,
-                                               .segment_bytes = h->config.wal_segment_bytes};
+                                               .segment_bytes = h->config.wal_segment_bytes,
+                                               .restore_threads = parallel_cores()};
     return durability_open(&options, &h->durability, err);
 }
 

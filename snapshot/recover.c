@@ -104,6 +104,8 @@ static size_t older_loads(const struct durability *d, const struct window_load *
     return older_count;
 }
 
+enum { LOADS_MAX = 2 * MANIFEST_ENTRIES_MAX }; /* of both generations */
+
 /* The entries of the current manifest, or only those that are pending. *first_segment is lowered
  * when the older generation has to help. */
 static enum status load_entries(struct durability *d, struct storage *db, bool pending_only,
@@ -113,8 +115,7 @@ static enum status load_entries(struct durability *d, struct storage *db, bool p
     /* Later, the server serves beside it. */
     const struct window_loader loader =
         loader_of(d, db, pending_only ? 1 : d->options.restore_threads);
-    struct window_load *loads =
-        heap_calloc(2 * MANIFEST_ENTRIES_MAX, sizeof(*loads), HEAP_SNAPSHOT);
+    struct window_load *loads = heap_calloc(LOADS_MAX, sizeof(*loads), HEAP_SNAPSHOT);
     size_t places[MANIFEST_ENTRIES_MAX];
     size_t count = 0;
     if (!loads) return error_set(err, ERR_NO_MEMORY, "no memory to load windows");
@@ -136,7 +137,7 @@ static enum status load_entries(struct durability *d, struct storage *db, bool p
         load_totals_add(totals, &loads[i].totals);
     for (size_t i = 0; i < older_count; i++)
         load_totals_add(totals, &older[i].totals);
-    heap_free(loads, 2 * MANIFEST_ENTRIES_MAX * sizeof(*loads), HEAP_SNAPSHOT);
+    heap_free(loads, LOADS_MAX * sizeof(*loads), HEAP_SNAPSHOT);
     return st;
 }
 

@@ -401,7 +401,7 @@ enum status importer_put(struct importer *im, const struct chunk_image *images, 
 enum status import_chunks(struct storage *db, const struct chunk_image *images, size_t count,
                           size_t *done, struct error *err)
 {
-    struct importer *im;
+    struct importer *im = NULL;
     *done = 0;
     enum status st = importer_open(db, &im, err);
     if (st) return st;
