@@ -404,7 +404,7 @@ enum status import_chunks(struct storage *db, const struct chunk_image *images, 
     struct importer *im = NULL;
     *done = 0;
     enum status st = importer_open(db, &im, err);
-    if (st) return st;
+    if (!im) return st;
     st = importer_put(im, images, count, done, err);
     importer_close(im);
     return st;
