@@ -11,6 +11,9 @@
 /* Hash of `size` bytes; data may be NULL when size is 0. */
 uint64_t hash_bytes(const void *data, size_t size, uint64_t seed);
 
+/* XXH64 with seed 0: the same number in every process and in every program that computes it. */
+uint64_t hash_xxh64(const void *data, size_t size);
+
 /* Mix a further word into a running hash; order matters. */
 static inline uint64_t hash_mix(uint64_t hash, uint64_t word)
 {

@@ -8,6 +8,7 @@
 
 #include <math.h>
 
+#include "base/hash.h"
 #include "model/number.h"
 
 struct choice {
@@ -23,6 +24,7 @@ struct choice {
     size_t *order;
     size_t *heap;      /* chosen at this step: those of g start at first[g]; SIZE_MAX: nothing */
     uint64_t **chosen; /* by row */
+    double *places;    /* by row, of limit_ratio */
 };
 
 /* Is row a a worse choice than b at this step? The heap has the worst at its root. */
@@ -87,11 +89,65 @@ static void sort_heap(const struct choice *c, size_t step, size_t *heap, size_t 
     }
 }
 
-/* The share of all label sets that hash below the ratio; with a negative one, the complement. */
-static bool is_sampled(double ratio, struct labels labels)
+/* A size as Prometheus' label sets have it in front of a text: one byte, or 255 and three. */
+static size_t put_size(char *out, size_t size)
 {
-    double offset = (double)labels_hash(labels) / 18446744073709551615.0;
-    return (ratio >= 0 && offset < ratio) || (ratio < 0 && offset >= 1.0 + ratio);
+    const size_t long_mark = 255;
+    if (size < long_mark) {
+        out[0] = (char)size;
+        return 1;
+    }
+    out[0] = (char)long_mark;
+    for (size_t i = 0; i < 3; i++)
+        out[i + 1] = (char)(size >> 8 * i);
+    return 4;
+}
+
+static size_t put_text(char *out, struct str text)
+{
+    size_t used = put_size(out, text.size);
+    if (text.size) memcpy(out + used, text.data, text.size);
+    return used + text.size;
+}
+
+/* Where a label set lies in [0, 1): by the hash that Prometheus takes, over the bytes that it keeps
+ * label sets in, so that both choose the same series. */
+static enum status place_labels(struct arena *a, struct labels labels, double *out,
+                                struct error *err)
+{
+    enum { SIZES_BYTES = 8 };
+    struct arena_mark mark = arena_mark(a);
+    size_t bound = 0;
+    size_t used = 0;
+    for (size_t i = 0; i < labels.count; i++)
+        bound += SIZES_BYTES + labels.items[i].name.size + labels.items[i].value.size;
+    char *bytes = arena_alloc(a, bound);
+    if (!bytes) return no_room(a, err);
+    for (size_t i = 0; i < labels.count; i++) {
+        used += put_text(bytes + used, labels.items[i].name);
+        used += put_text(bytes + used, labels.items[i].value);
+    }
+    *out = (double)hash_xxh64(bytes, used) / 18446744073709551615.0;
+    arena_rewind(a, mark);
+    return OK;
+}
+
+static enum status place_rows(struct choice *c, struct error *err)
+{
+    struct arena *a = c->ev->arena;
+    enum status st = OK;
+    if (c->op != AGG_LIMIT_RATIO) return OK;
+    c->places = arena_alloc_array(a, c->rows.count, sizeof(c->places[0]));
+    if (!c->places) return no_room(a, err);
+    for (size_t i = 0; !st && i < c->rows.count; i++)
+        st = place_labels(a, c->rows.items[i].labels, &c->places[i], err);
+    return st;
+}
+
+/* The share of all label sets that lie below the ratio; with a negative one, the complement. */
+static bool is_sampled(double ratio, double place)
+{
+    return (ratio >= 0 && place < ratio) || (ratio < 0 && place >= 1.0 + ratio);
 }
 
 static size_t limit_of(const struct choice *c, size_t step)
@@ -110,7 +166,7 @@ static void choose_in_group(struct choice *c, size_t step, size_t k, size_t g)
     for (size_t i = c->first[g]; i < c->first[g + 1]; i++) {
         const struct row *row = &c->rows.items[c->order[i]];
         if (!bit_get(row->present, step)) continue;
-        if (c->op == AGG_LIMIT_RATIO && !is_sampled(ratio, row->labels)) continue;
+        if (c->op == AGG_LIMIT_RATIO && !is_sampled(ratio, c->places[c->order[i]])) continue;
         offer(c, step, heap, &count, k, c->order[i]);
     }
     if (c->steps == 1) sort_heap(c, step, heap, count);
@@ -243,6 +299,7 @@ enum status aggregate_k_open(struct eval *ev, const struct ast *node,
     st = eval_rows(ev, node->aggregate.expr, range, &child, err);
     if (!st) st = rows_collect(child, &c.rows, err);
     if (!st) st = group_rows(&c, err);
+    if (!st) st = place_rows(&c, err);
     if (!st) st = choose_all(&c, err);
     return st ? st : finish(&c, child->unnamed_unique, out, err);
 }

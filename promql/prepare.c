@@ -33,7 +33,7 @@ static bool query_constant(const struct preparation *p, const struct ast *node, 
     else if (is_call_of(node, "range"))
         *out = (double)(t->end_ms - t->start_ms) / 1000;
     else if (is_call_of(node, "step"))
-        *out = (double)t->step_ms / 1000;
+        *out = t->start_ms == t->end_ms ? 0 : (double)t->step_ms / 1000;
     else
         return false;
     return true;
