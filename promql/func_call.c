@@ -121,19 +121,13 @@ struct range_rows {
     double **args;
     size_t arg_count;
     size_t scratch_capacity;
+    struct slide slide;
+    size_t *low; /* by step: the ends of its window; NULL: never slides */
+    size_t *high;
     struct str remarked; /* the last name a remark was made on */
     struct label_scratch scratch;
     struct row row;
 };
-
-/* Do values ever fall? (A NaN falls nowhere.) */
-static bool rises(const double *v, size_t count)
-{
-    bool falls = false;
-    for (size_t i = 1; i < count; i++)
-        falls |= v[i] < v[i - 1];
-    return !falls;
-}
 
 static bool ends_with(struct str text, struct str end)
 {
@@ -160,22 +154,87 @@ static enum status remark_on_name(struct range_rows *r, struct error *err)
 
 static enum status grow_scratch(struct range_rows *r, struct error *err)
 {
+    struct arena *a = r->base.ev->arena;
     if (r->windows.count <= r->scratch_capacity) return OK;
     size_t capacity = r->windows.count * 2;
-    r->call.scratch = arena_alloc_array(r->base.ev->arena, capacity, sizeof(double));
-    if (!r->call.scratch) return no_room(r->base.ev->arena, err);
+    if (r->impl->wants_falls) {
+        r->call.falls = arena_alloc_array(a, capacity, sizeof(r->call.falls[0]));
+        if (!r->call.falls) return no_room(a, err);
+    }
+    if (r->impl->slide) {
+        r->slide.suffixes = arena_alloc_array(a, capacity, sizeof(r->slide.suffixes[0]));
+        if (!r->slide.suffixes) return no_room(a, err);
+    }
+    r->call.scratch = arena_alloc_array(a, capacity, sizeof(double));
+    if (!r->call.scratch) return no_room(a, err);
     r->scratch_capacity = capacity;
     return OK;
 }
 
-static enum status evaluate_windows(struct range_rows *r, struct error *err)
+/* A NaN falls nowhere. */
+static void find_falls(struct range_call *call, const double *v, size_t count)
+{
+    call->series = v;
+    call->fall_count = call->fall_low = call->fall_high = 0;
+    for (size_t i = 1; i < count; i++) {
+        call->falls[call->fall_count] = i;
+        call->fall_count += v[i] < v[i - 1];
+    }
+}
+
+/* Those behind the first sample of [low, high), up to the last. */
+static void move_falls(struct range_call *call, size_t low, size_t high)
+{
+    while (call->fall_high < call->fall_count && call->falls[call->fall_high] < high)
+        call->fall_high++;
+    while (call->fall_low < call->fall_high && call->falls[call->fall_low] <= low)
+        call->fall_low++;
+}
+
+static bool is_moderate(const double *v, size_t count)
+{
+    bool moderate = true;
+    for (size_t i = 0; i < count; i++)
+        moderate &= fabs(v[i]) < SLIDE_VALUE_MAX;
+    return moderate;
+}
+
+/* Find the ends of all windows. Worth it when they share most of their samples. */
+static bool find_windows(struct range_rows *r)
+{
+    size_t samples = 0;
+    for (size_t i = 0; i < r->base.steps; i++) {
+        struct window w;
+        (void)windows_at(&r->windows, i, &w);
+        r->low[i] = r->windows.low;
+        r->high[i] = r->windows.high;
+        samples += w.count;
+    }
+    r->windows.low = r->windows.high = 0;
+    return samples > 4 * r->windows.count;
+}
+
+static bool slides(struct range_rows *r)
+{
+    return r->low && is_moderate(r->windows.v, r->windows.count) && find_windows(r);
+}
+
+static enum status slide_row(struct range_rows *r, struct error *err)
+{
+    r->slide.v = r->windows.v;
+    r->slide.out = r->row.v;
+    r->impl->slide(&r->slide);
+    for (size_t i = 0; i < r->base.steps; i++)
+        if (r->low[i] < r->high[i]) bit_set(r->row.present, i);
+    return eval_tick(r->base.ev, r->windows.count + r->base.steps, err);
+}
+
+static enum status window_by_window(struct range_rows *r, struct error *err)
 {
     double args[MAP_ARGS_MAX] = {0};
     uint64_t work = 0;
-    bits_zero(r->row.present, r->base.steps);
-    r->call.rises = rises(r->windows.v, r->windows.count);
-    r->call.err = err;
-    enum status st = grow_scratch(r, err);
+    enum status st = OK;
+    if (r->impl->wants_falls) find_falls(&r->call, r->windows.v, r->windows.count);
     for (size_t i = 0; !st && i < r->base.steps; i++) {
         struct window w;
         if (!windows_at(&r->windows, i, &w)) continue;
@@ -183,6 +242,7 @@ static enum status evaluate_windows(struct range_rows *r, struct error *err)
             args[k] = r->args[k][i];
         w.args = args;
         work += w.count;
+        if (r->impl->wants_falls) move_falls(&r->call, r->windows.low, r->windows.high);
         if (r->impl->range(&r->call, &w, &r->row.v[i])) bit_set(r->row.present, i);
         st = r->call.failed;
         if (!st && i % 64 == 63) {
@@ -191,6 +251,30 @@ static enum status evaluate_windows(struct range_rows *r, struct error *err)
         }
     }
     return st ? st : eval_tick(r->base.ev, work, err);
+}
+
+static enum status evaluate_windows(struct range_rows *r, struct error *err)
+{
+    bits_zero(r->row.present, r->base.steps);
+    r->call.err = err;
+    enum status st = grow_scratch(r, err);
+    if (st) return st;
+    return slides(r) ? slide_row(r, err) : window_by_window(r, err);
+}
+
+/* Room for the ends of windows, where the function and its selector can slide. */
+static enum status prepare_slide(struct range_rows *r, struct error *err)
+{
+    size_t steps = r->base.steps;
+    struct arena *a = r->base.ev->arena;
+    if (!r->impl->slide || steps < 2 || r->call.anchored || r->call.smoothed) return OK;
+    r->low = arena_alloc_array(a, steps, sizeof(r->low[0]));
+    r->high = arena_alloc_array(a, steps, sizeof(r->high[0]));
+    if (!r->low || !r->high) return no_room(a, err);
+    r->slide.low = r->low;
+    r->slide.high = r->high;
+    r->slide.steps = steps;
+    return OK;
 }
 
 static enum status range_next(struct rows *self, struct row **out, struct error *err)
@@ -236,6 +320,8 @@ enum status func_range_open(struct eval *ev, const struct ast *call, const struc
         r->call.anchored = matrix->matrix.selector->selector.anchored;
         r->call.smoothed = matrix->matrix.selector->selector.smoothed;
     }
+    st = prepare_slide(r, err);
+    if (st) return st;
     r->call.range_s = (double)r->windows.range_ms / 1000;
     r->base.unnamed_unique = r->windows.unnamed_unique;
     *out = &r->base;

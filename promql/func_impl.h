@@ -10,6 +10,7 @@
 
 #include "promql/eval.h"
 #include "promql/functions.h"
+#include "promql/slide.h"
 
 /* The samples of one series in the range of one step: start_ms < t <= end_ms, stale markers left
  * out, at least one. */
@@ -30,8 +31,14 @@ struct range_call {
     double range_s;
     bool anchored;
     bool smoothed;
-    bool rises;      /* no value of the series is below its predecessor */
     double *scratch; /* room for the samples of any window */
+    /* For wants_falls: where values of the series fall, as indices of the lower ones, and which of
+     * those lie between two samples of the present window: falls[fall_low] .. falls[fall_high - 1].
+     */
+    const double *series;
+    size_t *falls;
+    size_t fall_count;
+    size_t fall_low, fall_high;
     enum status failed;
     struct error *err;
 };
@@ -49,12 +56,15 @@ struct function_impl {
     bool uses_time;
     bool keeps_name;     /* FUNCTION_RANGE: last_over_time */
     bool wants_counter;  /* FUNCTION_RANGE: remark on names that do not look like one */
+    bool wants_falls;    /* FUNCTION_RANGE: see struct range_call */
     bool takes_anchored; /* FUNCTION_RANGE: what selectors it may have */
     bool takes_smoothed;
     /* FUNCTION_MAP. args: the scalar arguments at the step, arg_count of them. False: no value. */
     bool (*map)(double v, const double *args, size_t arg_count, double *out);
     /* FUNCTION_RANGE. False: no value. */
     bool (*range)(struct range_call *call, const struct window *w, double *out);
+    /* The same for all windows of a series at once, where windows overlap; may be NULL. */
+    slide_function *slide;
     enum status (*rows)(struct eval *ev, const struct ast *call, const struct eval_range *range,
                         struct rows **out, struct error *err);
     /* out has room for range->steps values. */

@@ -176,12 +176,15 @@ static bool range_ts_of_max(struct range_call *call, const struct window *w, dou
 
 #define OVER_TIME(name, function)                                                                  \
     const struct function_impl func_##name = {.kind = FUNCTION_RANGE, .range = (function)}
+#define SLIDING(name, function, all)                                                               \
+    const struct function_impl func_##name = {                                                     \
+        .kind = FUNCTION_RANGE, .range = (function), .slide = (all)}
 
-OVER_TIME(avg_over_time, range_avg);
-OVER_TIME(sum_over_time, range_sum);
+SLIDING(avg_over_time, range_avg, slide_avg);
+SLIDING(sum_over_time, range_sum, slide_sum);
 OVER_TIME(count_over_time, range_count);
-OVER_TIME(min_over_time, range_min);
-OVER_TIME(max_over_time, range_max);
+SLIDING(min_over_time, range_min, slide_min);
+SLIDING(max_over_time, range_max, slide_max);
 OVER_TIME(stddev_over_time, range_stddev);
 OVER_TIME(stdvar_over_time, range_stdvar);
 OVER_TIME(quantile_over_time, range_quantile);

@@ -15,11 +15,11 @@
 enum rate_kind { RATE_PER_SECOND, RATE_INCREASE, RATE_DELTA };
 
 /* The increase over the samples; each reset starts from zero. */
-static double counter_increase(const struct window *w, bool may_reset)
+static double counter_increase(const struct range_call *call, const struct window *w)
 {
     double total = w->v[w->count - 1] - w->v[0];
-    for (size_t i = 1; may_reset && i < w->count; i++)
-        if (w->v[i] < w->v[i - 1]) total += w->v[i - 1];
+    for (size_t i = call->fall_low; i < call->fall_high; i++)
+        total += call->series[call->falls[i] - 1];
     return total;
 }
 
@@ -33,7 +33,7 @@ static bool extrapolated(const struct range_call *call, const struct window *w, 
         return true;
     }
     if (w->count < 2) return false;
-    double result = counter_increase(w, counter && !call->rises);
+    double result = counter ? counter_increase(call, w) : w->v[w->count - 1] - w->v[0];
     double to_start = (double)(w->t_ms[0] - w->start_ms) / 1000;
     double to_end = (double)(w->end_ms - w->t_ms[w->count - 1]) / 1000;
     double sampled = (double)(w->t_ms[w->count - 1] - w->t_ms[0]) / 1000;
@@ -155,15 +155,14 @@ static bool range_changes(struct range_call *call, const struct window *w, doubl
 
 static bool range_resets(struct range_call *call, const struct window *w, double *out)
 {
-    struct window anchored;
-    size_t resets = 0;
+    size_t resets = call->fall_high - call->fall_low;
     if (call->anchored) {
-        anchored = window_from_anchor(w);
-        w = &anchored;
-        if (!w->count) return false;
+        struct window anchored = window_from_anchor(w);
+        if (!anchored.count) return false;
+        resets = 0;
+        for (size_t i = 1; i < anchored.count; i++)
+            resets += anchored.v[i] < anchored.v[i - 1];
     }
-    for (size_t i = 1; !call->rises && i < w->count; i++)
-        resets += w->v[i] < w->v[i - 1];
     *out = (double)resets;
     return true;
 }
@@ -202,11 +201,13 @@ static bool range_smoothing(struct range_call *call, const struct window *w, dou
 
 const struct function_impl func_rate = {.kind = FUNCTION_RANGE,
                                         .wants_counter = true,
+                                        .wants_falls = true,
                                         .takes_anchored = true,
                                         .takes_smoothed = true,
                                         .range = range_rate};
 const struct function_impl func_increase = {.kind = FUNCTION_RANGE,
                                             .wants_counter = true,
+                                            .wants_falls = true,
                                             .takes_anchored = true,
                                             .takes_smoothed = true,
                                             .range = range_increase};
@@ -218,8 +219,8 @@ const struct function_impl func_deriv = {.kind = FUNCTION_RANGE, .range = range_
 const struct function_impl func_predict_linear = {
     .kind = FUNCTION_RANGE, .uses_time = true, .range = range_predict_linear};
 const struct function_impl func_changes = {
-    .kind = FUNCTION_RANGE, .takes_anchored = true, .range = range_changes};
+    .kind = FUNCTION_RANGE, .takes_anchored = true, .range = range_changes, .slide = slide_changes};
 const struct function_impl func_resets = {
-    .kind = FUNCTION_RANGE, .takes_anchored = true, .range = range_resets};
+    .kind = FUNCTION_RANGE, .wants_falls = true, .takes_anchored = true, .range = range_resets};
 const struct function_impl func_double_exponential_smoothing = {.kind = FUNCTION_RANGE,
                                                                 .range = range_smoothing};

@@ -65,7 +65,8 @@ MUST_USE enum status windows_open(struct eval *ev, const struct ast *node,
                                   struct error *err);
 /* *more = false at the end. Series without a sample are passed over. */
 MUST_USE enum status windows_next(struct windows *w, bool *more, struct error *err);
-/* The window of a step; ask for steps in ascending order. False when it is empty. */
+/* The window of a step; ask for steps in ascending order. False when it is empty. After a call
+ * w->low and w->high are its ends in the columns. */
 bool windows_at(struct windows *w, size_t step, struct window *out);
 
 #endif
