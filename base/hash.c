@@ -1,11 +1,15 @@
 /* hash - the one door to libxxhash. */
 #include "base/hash.h"
 
+#include "base/assert.h"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 uint64_t hash_xxh64(const void *data, size_t size)
 {
+    if (!size) data = "";
+    ASSERT(data);
     return XXH64(data, size, 0);
 }
 

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "base/assert.h"
 #include "promql/literal.h"
 #include "promql/select.h"
 
@@ -305,6 +306,7 @@ enum status func_range_open(struct eval *ev, const struct ast *call, const struc
     const struct ast *matrix = NULL;
     for (size_t i = 0; i < call->call.arg_count && !matrix; i++)
         if (call->call.args[i]->type == VALUE_MATRIX) matrix = eval_unwrap(call->call.args[i]);
+    ASSERT(matrix);
     *r = (struct range_rows){
         .base = {.next = range_next, .ev = ev, .steps = range->steps},
         .impl = call->call.function->impl,

@@ -213,9 +213,9 @@ START_TEST(a_range_answers_what_instants_do)
         int64_t step_ms = (int64_t)(next_random(&state) % 40000) + 10000;
         snprintf(text, sizeof(text), "%s(m{k=\"%s\"}[%llds])", functions[f],
                  f % 2 ? "tame" : "wild", (long long)range_s);
-        compare_with_instants(&k, text, 3600 * 1000, step_ms);
+        compare_with_instants(&k, text, INT64_C(3600) * 1000, step_ms);
         snprintf(text, sizeof(text), "%s(m{k=\"%s\"}[10m])", functions[f], f % 2 ? "wild" : "tame");
-        compare_with_instants(&k, text, 3600 * 1000, 15000);
+        compare_with_instants(&k, text, INT64_C(3600) * 1000, 15000);
     }
     asking_close(&k);
 }
