@@ -3,11 +3,12 @@
  * server's wall clock in its hand (clock_shim.c).
  *
  *     sender CLOCK HOST PORT PATH series=N hours=N start=MS [churn=1 connections=2 step=15000
- *                                                               batch=1]
+ *                                                               batch=1 first=0]
  *
  * A step is one sample of every series, 2000 series a request (bench/bodies.h), over keep-alive
  * connections, one request at a time on each. Before a step the clock moves to its end, so samples
  * are up to one step old. batch: so many steps go into one request, as from a sender that waits.
+ * first: begin with this step, as if those before had been sent; start and hours are of the whole.
  * `churn` per cent of the targets an hour, one after the other, are replaced by new ones; the last
  * samples of the old one are stale markers. Refused with 5xx: sent again after a tenth of a second,
  * as a sender would.
@@ -337,16 +338,28 @@ static void make_requests(struct run *run)
                      run->requests[i].target_count, run->plan.samples_per_request);
 }
 
-static void simulate(struct run *run, struct sender *senders, double churn_percent)
+/* The targets that have ended by now; returns how many. */
+static uint32_t replace_due(struct run *run, double ends_per_step, uint32_t ended)
+{
+    for (; ended < (uint32_t)(ends_per_step * run->step); ended++)
+        replace_target(run, ended % run->target_count);
+    return ended;
+}
+
+static void simulate(struct run *run, struct sender *senders, double churn_percent, uint32_t first)
 {
     uint32_t report_steps = (uint32_t)(REPORT_MS / run->plan.step_ms);
+    uint32_t batch = run->plan.samples_per_request;
     double ends_per_step =
         run->target_count * churn_percent / 100 * (double)run->plan.step_ms / HOUR_MS;
     uint32_t ended = 0;
-    for (run->step = 0; run->step < run->steps;) {
-        for (; ended < (uint32_t)(ends_per_step * run->step); ended++)
-            replace_target(run, ended % run->target_count);
-        uint32_t batch = run->plan.samples_per_request;
+    for (; run->step < first; run->step += batch) { /* another sender has done these */
+        ended = replace_due(run, ends_per_step, ended);
+        for (uint32_t i = 0; i < run->request_count; i++)
+            packed_release(&run->requests[i].farewell);
+    }
+    while (run->step < run->steps) {
+        ended = replace_due(run, ends_per_step, ended);
         *run->clock_ms = run->plan.start_ms + (run->step + batch) * run->plan.step_ms;
         pthread_barrier_wait(&run->barrier);
         pthread_barrier_wait(&run->barrier); /* the step has ended */
@@ -383,7 +396,8 @@ int main(int argc, char **argv)
         connection_open(&senders[c].to, "sender", argv[2], argv[3], argv[4]);
         if (pthread_create(&senders[c].thread, NULL, send_steps, &senders[c])) die("thread");
     }
-    simulate(&run, senders, option(argc, argv, "churn", 1));
+    simulate(&run, senders, option(argc, argv, "churn", 1),
+             (uint32_t)option(argc, argv, "first", 0));
     for (uint32_t c = 0; c < run.plan.connections; c++) {
         pthread_join(senders[c].thread, NULL);
         connection_close(&senders[c].to);

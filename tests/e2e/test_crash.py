@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from crash import begin_traffic, dice, restart
-from hearth import BINARY, LONG
+from crash import BUILD, begin_traffic, dice, restart
+from hearth import LONG
 
-INSTRUMENTED = "san" in BINARY or "coverage" in BINARY
+INSTRUMENTED = BUILD.name in ("asan", "tsan", "coverage")
 
 
 def kill_and_restart(server, rng):
@@ -35,7 +35,7 @@ if INSTRUMENTED:  # the clock's library knows no sanitizer
 
 
 @pytest.mark.parametrize("sync,clock,rounds", CASES)
-def test_every_acknowledged_sample_survives_kill_9(make, programs, tmp_path, sync, clock, rounds):
+def test_acknowledged_samples_survive_kill_9(make, programs, tmp_path, sync, clock, rounds):
     rng = dice()
     server, traffic = begin_traffic(make, programs, tmp_path, sync, clock, rng)
     for _ in range(rounds * 12 if LONG else rounds):
@@ -65,3 +65,18 @@ def test_the_judge_sees_what_is_missing(make, programs, tmp_path):
     verdict = traffic.say("check")
     assert verdict["lost"] > 0 and "acknowledged" in verdict["first"]
     assert not any(verdict[kind] for kind in ("wrong", "twice", "invented"))
+
+
+def test_what_is_acknowledged_is_visible_to_the_next_query(make, programs, tmp_path):
+    """Queries on eight connections beside the writers: each asks for a request that was
+    acknowledged before, or for one that is under way."""
+    pairs = 1_000_000 if LONG else 200 if INSTRUMENTED else 5_000
+    clock = "still" if INSTRUMENTED else "turned"
+    options = {"readers": 8, "pause_us": 500}
+    server, traffic = begin_traffic(make, programs, tmp_path, "interval", clock, dice(), **options)
+    verdict = {"pairs": 0}
+    while verdict["pairs"] < pairs:
+        traffic.go()
+        time.sleep(10 if LONG else 0.3)
+        verdict = traffic.check()
+    print(verdict)

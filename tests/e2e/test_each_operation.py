@@ -6,6 +6,7 @@ fault of its own, requests are answered with 204 or 5xx, and the next start has 
 sample, and no other than what was sent.
 """
 import http.client
+import os
 import struct
 import time
 
@@ -18,6 +19,7 @@ from hearth import LONG, now_ms, series
 WINDOW_MS = 60_000
 WRITES_BEFORE, WRITES_AFTER = 3, 2
 SAMPLED = 4  # of each kind, unless LONG
+CASE = os.environ.get("HEARTH_CASE")  # "life,operation": only this one
 FLAGS = [
     "--wal.sync=always", "--storage.chunk-duration=1m", "--storage.windows=4",
     "--web.threads=2", "--snapshot.interval=1h", "--log.level=warn",
@@ -190,7 +192,9 @@ def test_each_operation(session, kind):
     counts = operations(session, op)
     for life, count in enumerate(counts):
         cases += [(life, n) for n in range(count)]
-    if not LONG:
+    if CASE:
+        cases = [tuple(int(word) for word in CASE.split(","))]
+    elif not LONG:
         cases = rng.sample(cases, min(SAMPLED, len(cases)))
     for life, n in cases:
         print(f"life {life}, operation {n}")

@@ -16,7 +16,7 @@
 /*
  * Windows of a minute, batches of a second. Window 0 is sealed, and its file is the same in both
  * generations: no log holds it any more. Window 1 was open in the older generation and is sealed in
- * the newer one. Window 2 is open, and the log goes on behind the newer generation.
+ * the newer one. Window 2 was open then, and the log goes on behind the newer generation.
  */
 enum {
     SEALED_ALONE = 20, /* batches 0 to 19: window 0 */
@@ -324,5 +324,85 @@ START_TEST(stretches_of_zeros_cost_what_they_cover)
 }
 END_TEST
 
+/* ---- a window of several blocks ---- */
+
+enum { WIDE_SERIES = 12000, WIDE_SAMPLES = 40, WIDE_BATCH = 500 };
+
+static void write_wide(struct world *w, struct random *r)
+{
+    for (int first = 0; first < WIDE_SERIES; first += WIDE_BATCH) {
+        struct arena arena;
+        struct appender *app;
+        struct append_result result;
+        struct error err;
+        arena_init(&arena, HEAP_HTTP, WORLD_ARENA_BYTES);
+        ck_assert_int_eq(appender_begin(w->db, &arena, &app, &err), OK);
+        for (int i = first; i < first + WIDE_BATCH; i++) {
+            struct sample *samples = arena_alloc(&arena, WIDE_SAMPLES * sizeof(*samples));
+            struct str name = arena_printf(&arena, "%d", i);
+            struct label *labels = arena_alloc(&arena, 2 * sizeof(*labels));
+            labels[0] = (struct label){LABEL_METRIC_NAME, STR("wide")};
+            labels[1] = (struct label){STR("i"), name};
+            for (int k = 0; k < WIDE_SAMPLES; k++) /* full mantissas: nothing to compress */
+                samples[k] = (struct sample){world_time((size_t)k),
+                                             1 + (double)(random_next(r) >> 11) * 0x1p-53};
+            ck_assert_int_eq(
+                appender_add(app, (struct labels){labels, 2}, samples, WIDE_SAMPLES, &err), OK);
+        }
+        ck_assert_int_eq(appender_commit(app, &result, &err), OK);
+        ck_assert_uint_eq(result.stored, (uint64_t)WIDE_BATCH * WIDE_SAMPLES);
+        arena_release(&arena);
+    }
+}
+
+static uint64_t samples_there(const struct world *w)
+{
+    struct storage_stats stats;
+    storage_stats_read(w->db, &stats);
+    return stats.samples;
+}
+
+START_TEST(of_a_window_of_several_blocks_a_flip_costs_one)
+{
+    const uint64_t all = (uint64_t)WIDE_SERIES * WIDE_SAMPLES;
+    struct random r = random_start("blocks");
+    memset(&g, 0, sizeof(g));
+    world_init(&g.w);
+    world_open(&g.w);
+    clock_freeze(world_time(WIDE_SAMPLES));
+    write_wide(&g.w, &r);
+    world_snapshot(&g.w);
+    for (size_t k = 60; k < 180; k += 60) { /* no log holds the window any more */
+        write_until(k, k + 1);
+        world_snapshot(&g.w);
+    }
+    world_close(&g.w);
+    each_name("windows", add_file);
+    const struct victim *v = &g.files[0];
+    for (size_t f = 1; f < g.count; f++)
+        if (g.files[f].size > v->size) v = &g.files[f];
+    log_tap(hear);
+    for (int round = 0; round < 4; round++) {
+        uint8_t *damaged = malloc(v->size);
+        memcpy(damaged, v->bytes, v->size);
+        damaged[HEAD_BYTES + random_below(&r, v->size - HEAD_BYTES)] ^= 0x20;
+        put_bytes(v, damaged, v->size);
+        free(damaged);
+        g.damaged = strrchr(v->name, '/') + 1;
+        g.named = false;
+        log_configure(LOG_WARN, LOG_FORMAT_LOGFMT);
+        world_open(&g.w);
+        world_quiet();
+        ck_assert(g.named && world_stats(&g.w).snapshot_corruptions > 0);
+        ck_assert_uint_ge(samples_there(&g.w), all / 2); /* it has three or four */
+        ck_assert_uint_le(samples_there(&g.w), all + (uint64_t)2 * WORLD_SERIES);
+        heal(v);
+    }
+    log_tap(NULL);
+    release_patient();
+}
+END_TEST
+
 SUITE(every_byte, a_flipped_byte_costs_the_request_or_block_it_hit,
-      a_file_cut_at_any_length_costs_what_is_behind, stretches_of_zeros_cost_what_they_cover)
+      a_file_cut_at_any_length_costs_what_is_behind, stretches_of_zeros_cost_what_they_cover,
+      of_a_window_of_several_blocks_a_flip_costs_one)

@@ -1,0 +1,71 @@
+"""The same load for a long time: windows come and go, series are replaced, queries are asked,
+snapshots are taken, and now and then it is killed. Memory and descriptors stay what they were,
+nothing is refused, nothing is lost.
+
+HEARTH_SOAK_SECONDS says how long (./dev test-long: ten minutes; 86400 is a day). The windows are a
+minute wide and the clock is turned, so that some hundred of them come and go in these ten minutes.
+"""
+import itertools
+import os
+import statistics
+import time
+
+import pytest
+
+from crash import TURNED_WINDOW_MS, begin_traffic, dice, restart
+from hearth import LONG, wait_until
+
+SECONDS = int(os.environ.get("HEARTH_SOAK_SECONDS", "600" if LONG else "0"))
+KILLS = 24
+LOOK_SECONDS = 1
+FULL_MS = 9 * TURNED_WINDOW_MS  # of its time until the windows are full
+LEAST_MS = 16 * TURNED_WINDOW_MS  # memory goes up and down with each window
+DRIFT_MAX = 0.01 if SECONDS >= 6 * 3600 else 0.03  # of the last half against the first
+QUESTIONS = (
+    "sum(rate(ledger[1m])) by (g)", 'topk(5, ledger{instance=~"node-0.*"})', "count(ledger)",
+    'quantile_over_time(0.9, ledger{g="1"}[4m])', "max_over_time(sum(ledger)[2m:10s])",
+)  # fmt: skip
+
+
+def resident(server):
+    with open(f"/proc/{server.process.pid}/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
+
+
+def descriptors(server):
+    return len(os.listdir(f"/proc/{server.process.pid}/fd"))
+
+
+@pytest.mark.skipif(not SECONDS, reason="HEARTH_SOAK_SECONDS or ./dev test-long")
+def test_a_long_time_changes_nothing(make, programs, tmp_path):
+    rng = dice()
+    options = {"writers": 2, "readers": 1, "pause_us": 8000, "churn": 400, "series": 200}
+    server, traffic = begin_traffic(make, programs, tmp_path, "interval", "turned", rng, **options)
+    def clock_ms():
+        return int.from_bytes((tmp_path / "clock").read_bytes(), "little")
+
+    full_ms = clock_ms() + FULL_MS
+    traffic.go()
+    wait_until(lambda: clock_ms() >= full_ms, 3600, step=1, what="the windows are full")
+    begin = time.monotonic()
+    kill_at = begin + SECONDS / KILLS
+    looks = []
+    questions = itertools.cycle(QUESTIONS)
+    while (now := time.monotonic()) < begin + SECONDS or clock_ms() < full_ms + LEAST_MS:
+        if now >= kill_at:
+            kill_at += SECONDS / KILLS
+            server.kill()
+            restart(server)
+            traffic.check()
+            traffic.go()
+        time.sleep(LOOK_SECONDS)
+        server.query(next(questions), clock_ms() / 1000)
+        looks.append((resident(server), descriptors(server)))
+    verdict = traffic.check()
+    print(verdict)
+    assert verdict["refused"] == 0
+    first, last = looks[: len(looks) // 2], looks[len(looks) // 2 :]
+    before, after = (statistics.median(rss for rss, _ in part) for part in (first, last))
+    print(f"resident {before / 1e6:.2f} MB, later {after / 1e6:.2f} MB")
+    assert abs(after / before - 1) <= DRIFT_MAX
+    assert max(fds for _, fds in last) <= max(fds for _, fds in first)
