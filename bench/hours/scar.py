@@ -15,6 +15,7 @@ import json
 import os
 import pathlib
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -48,6 +49,7 @@ def kinds(plan):
     every = range(1, plan.hours)
     return {
         "never restarted": ((), None),
+        "never restarted, again": ((), None),
         f"restarted at hour {plan.restart_at}": ((plan.restart_at,), signal.SIGTERM),
         f"killed at hour {plan.restart_at}": ((plan.restart_at,), signal.SIGKILL),
         "restarted every hour": (every, signal.SIGTERM),
@@ -118,14 +120,15 @@ def life(plan, programs, folder, restarts, how):
 
 def compare(row, control):
     """How far it is from a process that was never restarted, as fractions."""
-    sizes = {*row["spans"], *control["spans"]}
-    moved = sum(abs(row["spans"].get(s, 0) - control["spans"].get(s, 0)) for s in sizes)
+    spans, others = row["spans"], control["spans"]
     unused = (row["heap_inuse"] - row["heap_alloc"]) - (control["heap_inuse"] - control["heap_alloc"])
     return {
         "rss": row["rss"] / control["rss"] - 1,
         "heap in use": row["heap_inuse"] / control["heap_inuse"] - 1,
         "in use and not allocated": unused / control["heap_inuse"],
-        "spans by class": moved / sum(control["spans"].values()),
+        "spans": sum(spans.values()) / sum(others.values()) - 1,
+        "spans of classes that have more": sum(max(0, n - others.get(size, 0)) for size, n in spans.items())
+        / sum(others.values()),
     }
 
 
@@ -155,13 +158,14 @@ def print_tables(plan, results):
         last = rows[-1]
         print(f"| {kind} | {last['rss'] / 1e6:.1f} | {last['heap_inuse'] / 1e6:.1f} | "
               f"{(last['heap_inuse'] - last['heap_alloc']) / 1e6:.2f} | {sum(last['spans'].values())} |")
-    print("\nLargest difference to the process that was never restarted, at any look after the restart, and the last one:\n")
-    print("| | RSS | heap in use | in use and not allocated | spans by class |\n|---|---|---|---|---|")
+    print("\nDifference to the process that was never restarted, the middle one of all looks after the restart, and the last:\n")
+    whats = list(compare(results["never restarted"][0], results["never restarted"][0]))
+    print("| | " + " | ".join(whats) + " |\n" + "|---" * (len(whats) + 1) + "|")
     for kind, rows in differences(results, plan).items():
         cells = []
-        for what in rows[-1][1]:
-            worst = max((d[what] for _, d in rows), key=abs)
-            cells.append(f"{worst:+.2%}, {rows[-1][1][what]:+.2%}")
+        for what in whats:
+            middle = statistics.median(d[what] for _, d in rows)
+            cells.append(f"{middle:+.2%}, {rows[-1][1][what]:+.2%}")
         print(f"| {kind} | " + " | ".join(cells) + " |")
 
 
@@ -189,13 +193,17 @@ def main():
     parser.add_argument("--hours", type=int, default=84)
     parser.add_argument("--restart-at", type=int, default=36)
     parser.add_argument("--step-ms", type=int, default=15000)
+    parser.add_argument("--only", nargs="*", help="kinds, by name; \"never restarted\" is one of them")
+    parser.add_argument("--results", type=pathlib.Path, help="all that was noted, as JSON")
     parser.add_argument("--image", type=pathlib.Path)
     args = parser.parse_args()
     servers.Hearth.binary = os.path.abspath(args.hearth)
     plan = Plan(args.series, args.hours, args.restart_at, args.step_ms)
-    results = run(plan, args.programs)
+    results = run(plan, args.programs, args.only)
     print_tables(plan, results)
     print_owners(results)
+    if args.results:
+        args.results.write_text(json.dumps(results, indent=1) + "\n")
     if args.image:
         args.image.write_text(draw(plan, results))
 

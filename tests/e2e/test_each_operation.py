@@ -18,8 +18,9 @@ from hearth import LONG, now_ms, series
 
 WINDOW_MS = 60_000
 WRITES_BEFORE, WRITES_AFTER = 3, 2
+PATIENCE_SECONDS = 120  # with a process that neither works nor ends
 SAMPLED = 4  # of each kind, unless LONG
-CASE = os.environ.get("HEARTH_CASE")  # "life,operation": only this one
+CASE = os.environ.get("HEARTH_CASE")  # "life,operation" or "life,first,last": only these
 FLAGS = [
     "--wal.sync=always", "--storage.chunk-duration=1m", "--storage.windows=4",
     "--web.threads=2", "--snapshot.interval=1h", "--log.level=warn",
@@ -50,7 +51,7 @@ class Session:
     def try_to_start(self):
         """True when it is ready; False when it has ended."""
         self.server.spawn()
-        end = time.monotonic() + 20
+        end = time.monotonic() + PATIENCE_SECONDS
         while self.server.process.poll() is None and time.monotonic() < end:
             try:
                 if self.server.get("/-/ready", timeout=10).code == 200:
@@ -103,7 +104,7 @@ class Session:
         process, self.server.process = self.server.process, None
         if process.poll() is None:
             process.terminate()
-        return process.wait(30)
+        return process.wait(PATIENCE_SECONDS)
 
     def run(self, rule):
         self.faults.set(rule)
@@ -193,7 +194,8 @@ def test_each_operation(session, kind):
     for life, count in enumerate(counts):
         cases += [(life, n) for n in range(count)]
     if CASE:
-        cases = [tuple(int(word) for word in CASE.split(","))]
+        life, first, *last = (int(word) for word in CASE.split(","))
+        cases = [(life, n) for n in range(first, (last or [first])[0] + 1)]
     elif not LONG:
         cases = rng.sample(cases, min(SAMPLED, len(cases)))
     for life, n in cases:
