@@ -66,7 +66,10 @@ static ALWAYS_INLINE double decimal_from_int(int64_t m)
 
 static ALWAYS_INLINE double decimal_value(const struct decimal_scale *s, int64_t m)
 {
-    return decimal_from_int(m) / s->divide / s->divide_again * s->multiply;
+    double v = decimal_from_int(m) / s->divide;
+    /* A second division, by 1 nearly always, would be a third of the time of an append. */
+    if (UNLIKELY(s->divide_again != 1)) v /= s->divide_again;
+    return v * s->multiply;
 }
 
 /* The nearest mantissa; false when it has too many bits (NaN and the infinities, too). */

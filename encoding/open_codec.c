@@ -10,17 +10,16 @@
 #include "model/sample.h"
 
 enum {
-    CONTROL_BITS_MAX = 5,
-    STEP_FORMS = 3,
-    WIDTH_BITS = OPEN_WIDTH_BITS,
+    CONTROL_ONES_MAX = 5,
+    STEP_BITS = 20,
+    LENGTH_BITS = 6,
     LEADING_MAX = 31, /* 5 bits */
     NO_WINDOW = 32    /* leading and trailing: no bit is left between them */
 };
 
-/* Bits of a change of step by the number of ones before it, less two. */
-static const uint8_t step_bits[STEP_FORMS] = {13, 20, 64};
+/* ---- What both sides know behind a part of a sample ---- */
 
-static bool is_decimal(uint64_t v_bits)
+static ALWAYS_INLINE bool is_decimal(uint64_t v_bits)
 {
     return (v_bits >> 52 & 0x7FF) != 0x7FF && v_bits != UINT64_C(1) << 63;
 }
@@ -32,43 +31,57 @@ static void move_scale(struct open_state *state, uint64_t v_bits)
     for (uint32_t scale = state->scale; scale < DECIMAL_SCALES; scale = decimal_next_scale(scale)) {
         if (!decimal_exact(decimal_scale(scale), bits_to_double(v_bits), &state->mantissa))
             continue;
-        state->scale = (uint8_t)scale;
+        state->scale = scale & 63;
+        state->slope = 0;
+        state->pages = 0;
         return;
     }
-    state->scale = OPEN_XOR;
+    state->scale = OPEN_XOR & 63;
     state->leading = NO_WINDOW;
     state->trailing = NO_WINDOW;
 }
 
-static void put_step(struct sample_bits *out, int64_t change)
+/* A sample so long after the one before it starts a new grid. */
+static ALWAYS_INLINE void move_step(struct open_state *state, uint64_t step)
 {
-    uint32_t form = 0;
-    for (; form < STEP_FORMS - 1; form++) {
-        int64_t most = INT64_C(1) << (step_bits[form] - 1);
-        if (change >= -most && change < most) break;
-    }
-    sample_bits_put(out, (8u << form) - 2, form + 3); /* ones, then a zero */
-    sample_bits_put(out, (uint64_t)change, step_bits[form]);
+    state->step_ms = step <= INT32_MAX ? (int32_t)step : 0;
+    state->late_ms = 0;
+}
+
+/* ---- Encoding ---- */
+
+static void put_ones(struct sample_bits *out, uint32_t count)
+{
+    sample_bits_put(out, UINT64_MAX, count);
 }
 
 static void put_decimal(struct open_state *state, struct sample_bits *out, uint64_t v_bits)
 {
     int64_t m;
+    uint64_t residual;
     if (!decimal_exact(decimal_scale(state->scale), bits_to_double(v_bits), &m)) {
-        sample_bits_put(out, 1u << WIDTH_BITS, 1 + WIDTH_BITS);
+        put_ones(out, OPEN_ONES_MAX);
+        sample_bits_put(out, 0, LENGTH_BITS);
         sample_bits_put(out, v_bits, 64);
         move_scale(state, v_bits);
         return;
     }
-    uint64_t difference = bits_zigzag(m - state->mantissa);
-    state->mantissa = m;
-    if (open_keeps_width(state, difference)) {
+    int64_t difference = m - state->mantissa;
+    uint32_t low = open_low_bits(state);
+    bool usual = open_residual(state, difference, &residual);
+    if (usual && residual >> low < OPEN_ONES_MAX) {
+        put_ones(out, (uint32_t)(residual >> low));
         sample_bits_put(out, 0, 1);
+        sample_bits_put(out, residual, low);
     } else {
-        state->width = (uint8_t)(64 - (uint32_t)__builtin_clzll(difference | 1));
-        sample_bits_put(out, 1u << WIDTH_BITS | state->width, 1 + WIDTH_BITS);
+        residual = bits_zigzag(difference - open_expected(state));
+        uint32_t length = 64 - (uint32_t)__builtin_clzll(residual | 1);
+        put_ones(out, OPEN_ONES_MAX);
+        sample_bits_put(out, length, LENGTH_BITS);
+        sample_bits_put(out, residual, length);
     }
-    sample_bits_put(out, difference, state->width);
+    open_learn(state, difference, residual);
+    state->mantissa = m;
 }
 
 static void put_xor(struct open_state *state, struct sample_bits *out, uint64_t changed)
@@ -104,23 +117,45 @@ static void put_first(struct open_state *state, struct sample_bits *out, int64_t
     move_scale(state, v_bits);
 }
 
+/* A time that is not the next of the grid. */
+static void put_time(struct open_state *state, struct sample_bits *out, int64_t t_ms,
+                     int64_t lateness)
+{
+    const int64_t late_max = 1 << (OPEN_LATE_BITS - 1);
+    const int64_t change_max = 1 << (STEP_BITS - 1);
+    uint64_t step = (uint64_t)t_ms - (uint64_t)state->t_ms;
+    int64_t change = (int64_t)(step - (uint64_t)state->step_ms);
+    if (state->step_ms && lateness >= -late_max && lateness < late_max) {
+        sample_bits_put(out, 6, 3);
+        sample_bits_put(out, (uint64_t)lateness, OPEN_LATE_BITS);
+        state->late_ms = open_next_late(state, lateness);
+        return;
+    }
+    if (step <= INT32_MAX && change >= -change_max && change < change_max) {
+        sample_bits_put(out, 14, 4);
+        sample_bits_put(out, (uint64_t)change, STEP_BITS);
+    } else {
+        sample_bits_put(out, 30, 5);
+        sample_bits_put(out, step, 64);
+    }
+    move_step(state, step);
+}
+
 static void put_next(struct open_state *state, struct sample_bits *out, int64_t t_ms,
                      uint64_t v_bits)
 {
-    uint64_t step = (uint64_t)t_ms - (uint64_t)state->t_ms;
-    uint64_t change = step - (uint64_t)state->step_ms;
+    int64_t lateness = open_lateness(state, t_ms);
     bool changed = v_bits != state->v_bits;
-    state->step_ms = (int64_t)step;
-    if (change) {
-        put_step(out, (int64_t)change);
+    if (lateness) {
+        put_time(state, out, t_ms, lateness);
         sample_bits_put(out, changed, 1);
-    } else if (!changed) {
-        sample_bits_put(out, 0, 1);
-    } else if (v_bits == STALE_NAN_BITS) {
-        sample_bits_put(out, 0x1F, CONTROL_BITS_MAX);
-        return;
     } else {
-        sample_bits_put(out, 2, 2);
+        state->late_ms = 0;
+        if (changed && v_bits == STALE_NAN_BITS) {
+            put_ones(out, CONTROL_ONES_MAX);
+            return;
+        }
+        sample_bits_put(out, changed ? 2 : 0, changed ? 2 : 1);
     }
     if (changed) put_value(state, out, v_bits);
 }
@@ -138,7 +173,9 @@ void open_encode(struct open_state *state, int64_t t_ms, double v, struct sample
     state->bits += bits->count;
 }
 
-static bool take_xor(struct bit_reader *r, struct open_state *state)
+/* ---- Decoding ---- */
+
+static ALWAYS_INLINE bool take_xor(struct bit_reader *r, struct open_state *state)
 {
     if (bit_reader_take_short(r, 1)) {
         uint32_t leading = (uint32_t)bit_reader_take_short(r, 5);
@@ -153,60 +190,127 @@ static bool take_xor(struct bit_reader *r, struct open_state *state)
     return true;
 }
 
-static bool take_decimal(struct bit_reader *r, struct open_state *state)
+static ALWAYS_INLINE int64_t take_signed(struct bit_reader *r, uint32_t bits)
 {
-    uint64_t ahead = bit_reader_peek(r);
-    if (ahead >> 63) {
-        uint32_t width = (uint32_t)(ahead >> (63 - WIDTH_BITS)) & ((1u << WIDTH_BITS) - 1);
-        r->position += WIDTH_BITS;
-        if (width == 0) {
-            r->position++;
-            state->v_bits = bit_reader_take(r, 64);
-            move_scale(state, state->v_bits);
-            return true;
-        }
-        state->width = (uint8_t)width;
-    }
-    r->position++;
-    uint64_t difference = bit_reader_take(r, state->width);
-    state->mantissa = (int64_t)((uint64_t)state->mantissa + (uint64_t)bits_unzigzag(difference));
+    return (int64_t)(bit_reader_take_short(r, bits) << (64 - bits)) >> (64 - bits);
+}
+
+/* The residual is known, and so is the value. */
+static ALWAYS_INLINE void take_difference(struct open_state *state, int64_t difference,
+                                          uint64_t residual)
+{
+    open_learn(state, difference, residual);
+    state->mantissa = (int64_t)((uint64_t)state->mantissa + (uint64_t)difference);
     state->v_bits = bits_from_double(decimal_value(decimal_scale(state->scale), state->mantissa));
+}
+
+/* Behind the twelve ones. */
+static ALWAYS_INLINE void take_unusual(struct bit_reader *r, struct open_state *state)
+{
+    uint32_t length = (uint32_t)bit_reader_take_short(r, LENGTH_BITS);
+    if (length == 0) {
+        state->v_bits = bit_reader_take(r, 64);
+        move_scale(state, state->v_bits);
+        return;
+    }
+    uint64_t residual = bit_reader_take(r, length);
+    uint64_t off = (uint64_t)bits_unzigzag(residual);
+    take_difference(state, (int64_t)(off + (uint64_t)open_expected(state)), residual);
+}
+
+static ALWAYS_INLINE void take_decimal(struct bit_reader *r, struct open_state *state)
+{
+    uint32_t ones = (uint32_t)__builtin_clzll(~bit_reader_peek(r) | 1);
+    uint32_t low = open_low_bits(state);
+    if (ones >= OPEN_ONES_MAX) {
+        r->position += OPEN_ONES_MAX;
+        take_unusual(r, state);
+        return;
+    }
+    r->position += ones + 1;
+    uint64_t residual = (uint64_t)ones << low | bit_reader_take(r, low);
+    uint64_t off = (uint64_t)bits_unzigzag(residual) << open_page_shift(state);
+    take_difference(state, (int64_t)(off + (uint64_t)open_expected(state)), residual);
+}
+
+static ALWAYS_INLINE bool take_value(struct bit_reader *r, struct open_state *state)
+{
+    if (state->scale == OPEN_XOR) return take_xor(r, state);
+    take_decimal(r, state);
     return true;
 }
 
-static bool take_value(struct bit_reader *r, struct open_state *state)
+/* A time that is not the next of the grid, after 2, 3 or 4 ones. */
+static ALWAYS_INLINE void take_time(struct bit_reader *r, struct open_state *state, uint32_t ones)
 {
-    return state->scale == OPEN_XOR ? take_xor(r, state) : take_decimal(r, state);
+    if (ones == 2) {
+        int64_t lateness = take_signed(r, OPEN_LATE_BITS);
+        int64_t next_ms = (int64_t)state->step_ms - state->late_ms + lateness;
+        state->t_ms = (int64_t)((uint64_t)state->t_ms + (uint64_t)next_ms);
+        state->late_ms = open_next_late(state, lateness);
+        return;
+    }
+    uint64_t step =
+        ones == 3 ? (uint64_t)(state->step_ms + take_signed(r, STEP_BITS)) : bit_reader_take(r, 64);
+    state->t_ms = (int64_t)((uint64_t)state->t_ms + step);
+    move_step(state, step);
 }
 
-/* Changes the step; whether the value is changed, too. */
-static bool take_step(struct bit_reader *r, struct open_state *state, uint32_t ones)
-{
-    uint32_t bits = step_bits[ones - 2];
-    uint32_t unused = (64 - bits) & 63;
-    int64_t change = (int64_t)(bit_reader_take(r, bits) << unused) >> unused;
-    state->step_ms = (int64_t)((uint64_t)state->step_ms + (uint64_t)change);
-    return bit_reader_take_short(r, 1);
-}
-
+/* A sample that is not one zero bit. False for what no encoder writes. */
 static ALWAYS_INLINE bool take_next(struct bit_reader *r, struct open_state *state)
 {
     uint64_t ahead = bit_reader_peek(r);
-    int64_t before = state->t_ms;
-    if (!(ahead >> 63)) {
-        r->position += 1;
+    uint32_t ones = (uint32_t)__builtin_clzll(~ahead | 1);
+    int64_t before_ms = state->t_ms;
+    bool changed = ones == 1;
+    if (ones < 2 || ones >= CONTROL_ONES_MAX) {
+        int64_t step_ms = (int64_t)state->step_ms - state->late_ms;
+        state->t_ms = (int64_t)((uint64_t)before_ms + (uint64_t)step_ms);
+        state->late_ms = 0;
+        r->position += ones < 2 ? ones + 1 : CONTROL_ONES_MAX;
+        if (ones >= CONTROL_ONES_MAX) state->v_bits = STALE_NAN_BITS;
     } else {
-        uint32_t ones = (uint32_t)__builtin_clzll(~ahead | 1);
-        if (ones >= CONTROL_BITS_MAX) {
-            r->position += CONTROL_BITS_MAX;
-            state->v_bits = STALE_NAN_BITS;
-        } else {
-            r->position += ones + 1;
-            if ((ones == 1 || take_step(r, state, ones)) && !take_value(r, state)) return false;
-        }
+        r->position += ones + 1;
+        take_time(r, state, ones);
+        changed = bit_reader_take_short(r, 1);
     }
-    state->t_ms = (int64_t)((uint64_t)before + (uint64_t)state->step_ms);
-    return state->t_ms > before;
+    if (changed && !take_value(r, state)) return false;
+    return state->t_ms > before_ms;
+}
+
+/* Samples that repeat, as many as one look ahead shows, and no more than `most`. */
+static ALWAYS_INLINE uint32_t repeats_ahead(const struct bit_reader *r, uint32_t most)
+{
+    uint32_t zeros = (uint32_t)__builtin_clzll(bit_reader_peek(r) | 1);
+    uint64_t left = r->position < r->size_bits ? r->size_bits - r->position : 0;
+    if (zeros > BIT_READER_PEEK_BITS) zeros = BIT_READER_PEEK_BITS;
+    if (zeros > most) zeros = most;
+    return zeros < left ? zeros : (uint32_t)left;
+}
+
+/* So many of them, at least one. False for what no encoder writes. */
+static ALWAYS_INLINE bool take_repeats(struct bit_reader *r, struct open_state *state,
+                                       uint32_t count, int64_t *t_ms, double *v)
+{
+    int64_t step_ms = state->step_ms;
+    uint64_t next_ms = (uint64_t)state->t_ms + (uint64_t)(step_ms - state->late_ms);
+    int64_t last_ms = (int64_t)(next_ms + (count - 1) * (uint64_t)step_ms);
+    if (step_ms <= 0 || step_ms <= state->late_ms || last_ms <= state->t_ms) return false;
+    for (uint32_t i = 0; t_ms && i < count; i++) {
+        t_ms[i] = (int64_t)(next_ms + i * (uint64_t)step_ms);
+        v[i] = bits_to_double(state->v_bits);
+    }
+    state->t_ms = last_ms;
+    state->late_ms = 0;
+    r->position += count;
+    return true;
+}
+
+static void take_first(struct bit_reader *r, struct open_state *state)
+{
+    state->t_ms = (int64_t)bit_reader_take(r, 64);
+    state->v_bits = bit_reader_take(r, 64);
+    move_scale(state, state->v_bits);
 }
 
 enum status open_decode(const uint8_t *bytes, size_t size, uint32_t *count, int64_t *t_ms,
@@ -216,18 +320,22 @@ enum status open_decode(const uint8_t *bytes, size_t size, uint32_t *count, int6
     struct open_state s = {.bits = 0};
     uint32_t done = 0;
     bool whole = true;
-    for (; done < *count; done++) {
-        if (done == 0) {
-            s.t_ms = (int64_t)bit_reader_take(&reader, 64);
-            s.v_bits = bit_reader_take(&reader, 64);
-            move_scale(&s, s.v_bits);
-        } else if (!take_next(&reader, &s)) {
-            whole = false;
+    for (uint32_t taken = 1; done < *count; done += taken, taken = 1) {
+        int64_t *to_t_ms = t_ms ? t_ms + done : NULL;
+        double *to_v = t_ms ? v + done : NULL;
+        uint32_t repeats = done ? repeats_ahead(&reader, *count - done) : 0;
+        if (repeats) {
+            taken = repeats;
+            whole = take_repeats(&reader, &s, repeats, to_t_ms, to_v);
+        } else if (done) {
+            whole = take_next(&reader, &s);
+        } else {
+            take_first(&reader, &s);
         }
         if (!whole || reader.position > reader.size_bits || reader.position > UINT32_MAX) break;
-        if (!t_ms) continue;
-        t_ms[done] = s.t_ms;
-        v[done] = bits_to_double(s.v_bits);
+        if (!t_ms || repeats) continue;
+        *to_t_ms = s.t_ms;
+        *to_v = bits_to_double(s.v_bits);
     }
     whole = done == *count;
     s.bits = (uint32_t)reader.position;

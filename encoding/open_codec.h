@@ -1,22 +1,29 @@
 /*
  * open_codec - the bits of one sample after another, for chunks that grow.
  *
- *     0                          time regular (the step before it again), value unchanged
- *     10     value               time regular
- *     110    13 bits  changed    change of the step in [-4096, 4095]
- *     1110   20 bits  changed                       in [-524288, 524287]
- *     11110  64 bits  changed
- *     11111                      time regular, value a stale marker
+ *     0                          on time, value unchanged
+ *     10     value               on time
+ *     110    7 bits   changed    off the grid by [-64, 63] ms, which stays where it is
+ *     1110   20 bits  changed    a new grid from here on: change of the step in [-524288, 524287]
+ *     11110  64 bits  changed                             milliseconds since the sample before
+ *     11111                      on time, value a stale marker
  *
  *     changed:  0   the value before it again     1 value
  *
- * The first sample is 64 bits of time and 64 of value. The control bits are those of Prometheus'
- * XOR2 chunks. Values are decimals as long as they can be: the difference of mantissas at the
- * present scale (encoding/decimal.h), zigzag, in a width that moves:
+ * The first sample is 64 bits of time and 64 of value. Times are scrapes of a grid, most of them
+ * just on it and some a few milliseconds late: a late one costs bits once, the next one is on time
+ * again. When two in a row are off by the same, the grid goes there.
  *
- *     value:    0  difference        in the present width
- *               1  width: 6  difference
- *               1  0: 6      64 bits of the double, which is no decimal at this scale
+ * Values are decimals as long as they can be: mantissas at the present scale (encoding/decimal.h).
+ * What is stored of one is its residual, zigzag: how far it is from the one before it, or from
+ * where the slope of the last ones leads, whichever came nearer lately. Residuals are of Rice's
+ * code
+ * ("Some Practical Universal Noiseless Coding Techniques", JPL 1979), its parameter from the usual
+ * length of them. Differences that are all multiples of 4096, pages of memory, are coded in pages.
+ *
+ *     value:    q ones  0  k bits             residual = q << k | bits, q < 12
+ *               12 ones  length: 6  residual  in so many bits; in units of one, not in pages
+ *               12 ones  0: 6  64 bits        of the double, which is no decimal at this scale
  *
  * A double in full moves the scale on to the first one that fits it. When there is none, values are
  * XORed with their predecessors from then on ("Gorilla", Pelkonen et al., VLDB 2015, 4.1):
@@ -39,22 +46,35 @@
 /* What encoder and decoder know after a sample. Zero before the first. */
 struct open_state {
     int64_t t_ms;
-    int64_t step_ms;
     uint64_t v_bits;
-    int64_t mantissa; /* of the last decimal */
-    uint32_t bits;    /* of the stream so far */
-    uint8_t scale;    /* encoding/decimal.h; OPEN_XOR when values are no decimals any more */
-    uint8_t width;    /* of differences of mantissas */
-    uint8_t leading;  /* of the window of meaningful bits: zero bits before it */
-    uint8_t trailing; /* and behind it; both 32 when there is none yet */
+    int64_t mantissa;  /* of the last decimal */
+    uint32_t bits;     /* of the stream so far */
+    int32_t step_ms;   /* of the grid; 0: none yet */
+    int32_t slope;     /* of mantissas, in sixteenths; of those that changed, the last ones */
+    uint8_t scale : 6; /* encoding/decimal.h; OPEN_XOR when values are no decimals any more */
+    uint8_t pages : 2; /* the last differences that were multiples of 4096, no more than 2 */
+    int8_t late_ms;    /* of the last sample, behind the grid */
+    union {
+        uint8_t length;  /* usual one of residuals, in quarters of bits, rounded up */
+        uint8_t leading; /* OPEN_XOR: zero bits before the window of meaningful bits */
+    };
+    union {
+        int8_t trend;     /* above 0: the slope came nearer than no slope lately */
+        uint8_t trailing; /* OPEN_XOR: and behind it; both 32 when there is no window yet */
+    };
 };
 
 enum {
     OPEN_FIRST_BITS = 128, /* the first sample */
     OPEN_XOR = DECIMAL_SCALES,
-    OPEN_WIDTH_BITS = 6,
-    OPEN_WIDTH_SPARE_MAX = 3 /* a width so much too large is kept */
+    OPEN_ONES_MAX = 12, /* so many before a residual say that it is no Rice code */
+    OPEN_LATE_BITS = 7,
+    OPEN_TREND_MAX = 7,
+    OPEN_PAGE_SHIFT = 12,
+    OPEN_PAGES_MIN = 2
 };
+_Static_assert(sizeof(struct open_state) == 40, "no padding: states are compared");
+_Static_assert(OPEN_XOR < 1 << 6, "a scale and OPEN_XOR fit into open_state.scale");
 
 /* Encode one more sample: fills *bits and moves the state on. t_ms is later than state->t_ms. */
 void open_encode(struct open_state *state, int64_t t_ms, double v, struct sample_bits *bits);
@@ -70,62 +90,132 @@ MUST_USE enum status open_decode(const uint8_t *bytes, size_t size, uint32_t *co
 
 /* ---- The same bits as open_encode, faster for what most samples are ---- */
 
-/* A sample that is one zero bit: all that it moves on is state->t_ms. False before the first. */
-static ALWAYS_INLINE bool open_repeats(const struct open_state *state, int64_t t_ms, double v)
+/* Milliseconds from where the grid has its next sample. */
+static ALWAYS_INLINE int64_t open_lateness(const struct open_state *state, int64_t t_ms)
 {
-    return (uint64_t)t_ms - (uint64_t)state->t_ms == (uint64_t)state->step_ms &&
-           bits_from_double(v) == state->v_bits && t_ms > state->t_ms;
+    int64_t grid_ms = (int64_t)state->step_ms - state->late_ms;
+    return (int64_t)((uint64_t)t_ms - (uint64_t)state->t_ms - (uint64_t)grid_ms);
 }
 
-/* Whether a difference, zigzag, is written in the present width. */
-static ALWAYS_INLINE bool open_keeps_width(const struct open_state *state, uint64_t difference)
+/* A sample that is one zero bit. False before the second. */
+static ALWAYS_INLINE bool open_repeats(const struct open_state *state, int64_t t_ms, double v)
 {
-    uint32_t needed = difference ? 64 - (uint32_t)__builtin_clzll(difference) : 0;
-    return state->width - needed < OPEN_WIDTH_SPARE_MAX + OPEN_WIDTH_BITS;
+    return open_lateness(state, t_ms) == 0 && bits_from_double(v) == state->v_bits &&
+           t_ms > state->t_ms;
+}
+
+/* Move the state on behind it, but for state->bits. */
+static ALWAYS_INLINE void open_take_repeat(struct open_state *state, int64_t t_ms)
+{
+    state->t_ms = t_ms;
+    state->late_ms = 0;
+}
+
+/* What follows has no branches: series differ, and their samples come in turn. */
+
+/* The difference of mantissas that is expected. */
+static ALWAYS_INLINE int64_t open_expected(const struct open_state *state)
+{
+    return (state->slope >> 4) & -(state->trend > 0);
+}
+
+/* Low bits of differences that are expected to be zeros, and are not stored. */
+static ALWAYS_INLINE uint32_t open_page_shift(const struct open_state *state)
+{
+    return OPEN_PAGE_SHIFT & -(uint32_t)(state->pages >= OPEN_PAGES_MIN && state->trend <= 0);
+}
+
+/* Rice's parameter: the low bits of a residual that are stored as they are. */
+static ALWAYS_INLINE uint32_t open_low_bits(const struct open_state *state)
+{
+    uint32_t length = (state->length + 3u) / 4;
+    return length ? length - 1 : 0;
+}
+
+/* How far the difference of mantissas is from the expected one, as it is stored; false when pages
+ * are expected and it is none. */
+static ALWAYS_INLINE bool open_residual(const struct open_state *state, int64_t difference,
+                                        uint64_t *residual)
+{
+    uint32_t shift = open_page_shift(state);
+    int64_t off = (int64_t)((uint64_t)difference - (uint64_t)open_expected(state));
+    *residual = bits_zigzag(off >> shift);
+    return ((uint64_t)off & ((UINT64_C(1) << shift) - 1)) == 0;
+}
+
+static ALWAYS_INLINE int32_t open_clamp(int64_t v, int32_t most)
+{
+    int64_t low = v < -most ? -most : v;
+    return (int32_t)(low > most ? most : low);
+}
+
+/* What the difference of two mantissas, whose residual was this, says of the next one. */
+static ALWAYS_INLINE void open_learn(struct open_state *state, int64_t difference,
+                                     uint64_t residual)
+{
+    const int32_t difference_max = (1 << 27) - 1;
+    int64_t near = open_clamp(difference, difference_max);
+    uint64_t ahead = (uint64_t)difference - (uint64_t)(int64_t)(state->slope >> 4);
+    uint64_t flat_miss = bits_zigzag(difference);
+    uint64_t slope_miss = bits_zigzag((int64_t)ahead);
+    int32_t gain = (slope_miss < flat_miss) - (slope_miss > flat_miss);
+    int32_t bits = 63 - __builtin_clzll(residual << 1 | 1);
+    uint32_t page = (difference & ((1 << OPEN_PAGE_SHIFT) - 1)) == 0;
+    uint32_t pages = (state->pages + 1u) & -page;
+    state->pages = (pages > OPEN_PAGES_MIN ? OPEN_PAGES_MIN : pages) & 3;
+    state->trend = (int8_t)(open_clamp(state->trend + gain, OPEN_TREND_MAX));
+    state->slope += (int32_t)((near * 16 - state->slope) >> 2);
+    state->length = (uint8_t)(state->length + ((bits * 4 - state->length + 3) >> 2));
+}
+
+/* What is kept of a sample off the grid. */
+static ALWAYS_INLINE int8_t open_next_late(const struct open_state *state, int64_t lateness)
+{
+    return (int8_t)(lateness == state->late_ms ? 0 : lateness);
 }
 
 /* A sample of few bits: all of them fit into one word. */
-enum {
-    OPEN_SHORT_STEP_BITS = 13, /* of the first form of a change of step */
-    OPEN_FEW_WIDTH_MAX = 64 - (3 + OPEN_SHORT_STEP_BITS + 1) - 1
-};
+enum { OPEN_FEW_LOW_MAX = 64 - (3 + OPEN_LATE_BITS + 1) - OPEN_ONES_MAX };
 struct open_few {
     uint64_t bits; /* the first one is the most significant; zeros behind the last */
     uint32_t count;
-    int64_t step_ms;
+    int8_t late_ms;
+    bool changed;
     int64_t mantissa;
+    uint64_t residual;
 };
 
-/* A sample whose step changes little or not at all, and whose value differs by a decimal of the
- * present width or not at all; false when it is another. The state is not changed. What it is of
- * these hardly anybody can foretell, so it is computed without a branch. */
+/* A sample on the grid, or nearly, whose value differs by a decimal of a usual residual or not at
+ * all; false when it is another. The state is not changed. What it is of these hardly anybody can
+ * foretell, so it is computed without a branch. */
 static ALWAYS_INLINE bool open_encode_few(const struct open_state *state, int64_t t_ms, double v,
                                           struct open_few *few)
 {
-    const int64_t most = INT64_C(1) << (OPEN_SHORT_STEP_BITS - 1);
-    uint32_t width = state->width;
-    uint64_t step = (uint64_t)t_ms - (uint64_t)state->t_ms;
-    int64_t change = (int64_t)(step - (uint64_t)state->step_ms);
+    const int64_t late_max = 1 << (OPEN_LATE_BITS - 1);
+    int64_t lateness = open_lateness(state, t_ms);
+    uint32_t low = open_low_bits(state);
     bool changed = bits_from_double(v) != state->v_bits;
-    int64_t mantissa;
-    if (state->bits == 0 || state->scale == OPEN_XOR || width > OPEN_FEW_WIDTH_MAX) return false;
-    if (change < -most || change >= most) return false;
-    if (!decimal_exact(decimal_scale(state->scale), v, &mantissa)) return false;
-    uint64_t difference = bits_zigzag(mantissa - state->mantissa);
-    if (changed & !open_keeps_width(state, difference)) return false;
+    if (state->scale == OPEN_XOR || state->step_ms == 0 || low > OPEN_FEW_LOW_MAX) return false;
+    if (lateness < -late_max || lateness >= late_max) return false;
+    if (!decimal_exact(decimal_scale(state->scale), v, &few->mantissa)) return false;
+    bool usual = open_residual(state, few->mantissa - state->mantissa, &few->residual);
+    uint64_t ones = few->residual >> low;
+    if (changed & (!usual | (ones >= OPEN_ONES_MAX))) return false;
 
     uint64_t control = (uint64_t)changed << 1;
     uint32_t control_bits = 1u + changed;
-    if (change != 0) {
-        uint64_t low = (uint64_t)change & (2 * (uint64_t)most - 1);
-        control = (UINT64_C(6) << OPEN_SHORT_STEP_BITS | low) << 1 | changed;
-        control_bits = 3 + OPEN_SHORT_STEP_BITS + 1;
+    if (lateness != 0) {
+        uint64_t late = (uint64_t)lateness & ((1 << OPEN_LATE_BITS) - 1);
+        control = 6 << (OPEN_LATE_BITS + 1) | late << 1 | changed;
+        control_bits = 3 + OPEN_LATE_BITS + 1;
     }
-    uint32_t value_bits = changed ? width + 1 : 0;
+    uint32_t value_bits = changed ? (uint32_t)ones + 1 + low : 0;
+    uint64_t value = ((UINT64_C(2) << (ones & 63)) - 2) << low;
+    value |= few->residual & ((UINT64_C(1) << low) - 1);
     few->count = control_bits + value_bits;
-    few->bits = (control << value_bits | (changed ? difference : 0)) << (64 - few->count);
-    few->step_ms = (int64_t)step;
-    few->mantissa = changed ? mantissa : state->mantissa;
+    few->bits = (control << value_bits | (changed ? value : 0)) << (64 - few->count);
+    few->late_ms = open_next_late(state, lateness);
+    few->changed = changed;
     return true;
 }
 
@@ -133,10 +223,13 @@ static ALWAYS_INLINE bool open_encode_few(const struct open_state *state, int64_
 static ALWAYS_INLINE void open_take_few(struct open_state *state, int64_t t_ms, double v,
                                         const struct open_few *few)
 {
+    if (few->changed) {
+        open_learn(state, few->mantissa - state->mantissa, few->residual);
+        state->mantissa = few->mantissa;
+    }
     state->t_ms = t_ms;
-    state->step_ms = few->step_ms;
+    state->late_ms = few->late_ms;
     state->v_bits = bits_from_double(v);
-    state->mantissa = few->mantissa;
     state->bits += few->count;
 }
 

@@ -38,7 +38,7 @@ size_t window_block_bytes(const struct window_block *b)
     return b->symbols.size + b->chunks.size;
 }
 
-enum { STATE_BYTES = 13 }; /* behind two varints */
+enum { STATE_BYTES = 13 }; /* behind three varints */
 
 static void put_varint(struct buf *out, uint64_t v)
 {
@@ -49,14 +49,15 @@ static void put_varint(struct buf *out, uint64_t v)
 /* What the encoder of an open chunk knows, but for the time, which is the last one's. */
 static void put_state(struct buf *out, const struct open_state *state)
 {
-    put_varint(out, bits_zigzag(state->step_ms));
+    put_varint(out, (uint32_t)state->step_ms);
     put_varint(out, bits_zigzag(state->mantissa));
+    put_varint(out, bits_zigzag(state->slope));
     uint8_t *at = buf_reserve(out, STATE_BYTES);
     if (!at) return;
     put_le64(at, state->v_bits);
     at[8] = (uint8_t)(-state->bits % 8);
-    at[9] = state->scale;
-    at[10] = state->width;
+    at[9] = (uint8_t)(state->scale | state->pages << 6);
+    at[10] = (uint8_t)state->late_ms;
     at[11] = state->leading;
     at[12] = state->trailing;
     out->size += STATE_BYTES;
@@ -176,13 +177,17 @@ static bool get_state(struct window_cursor *c, struct open_state *state)
 {
     uint64_t step;
     uint64_t mantissa;
-    if (!get_varint(c, &step) || !get_varint(c, &mantissa) || left(c) < STATE_BYTES) return false;
-    *state = (struct open_state){.step_ms = bits_unzigzag(step),
+    uint64_t slope;
+    if (!get_varint(c, &step) || !get_varint(c, &mantissa) || !get_varint(c, &slope)) return false;
+    if (step > INT32_MAX || slope > UINT32_MAX || left(c) < STATE_BYTES) return false;
+    *state = (struct open_state){.step_ms = (int32_t)step,
                                  .mantissa = bits_unzigzag(mantissa),
+                                 .slope = (int32_t)bits_unzigzag(slope),
                                  .v_bits = get_le64(c->at),
                                  .bits = c->at[8], /* that are not used, until the size is known */
-                                 .scale = c->at[9],
-                                 .width = c->at[10],
+                                 .scale = c->at[9] & 63u,
+                                 .pages = (unsigned)c->at[9] >> 6 & 3u,
+                                 .late_ms = (int8_t)c->at[10],
                                  .leading = c->at[11],
                                  .trailing = c->at[12]};
     c->at += STATE_BYTES;

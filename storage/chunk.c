@@ -100,15 +100,17 @@ static uint32_t bits_at(const struct sample_bits *bits, uint32_t position)
     return (uint32_t)(value >> WORD_BITS);
 }
 
-/* Write the bits of a sample at bit `at` of the stream: in the piece, or behind it. */
-static void write_bits(struct piece piece, uint32_t at, const struct sample_bits *bits)
+/* Write the first `count` bits of a sample at bit `at` of the stream: in the piece, or behind it.
+ */
+static void write_bits(struct piece piece, uint32_t at, const struct sample_bits *bits,
+                       uint32_t count)
 {
     while (at >= piece.end_bit)
         step(&piece);
     _Atomic uint32_t *word = &piece.words[(at - piece.first_bit) / WORD_BITS];
     uint32_t used = at % WORD_BITS;
     word_store(word, word_load(word) | bits_at(bits, 0) >> used);
-    for (uint32_t done = WORD_BITS - used; done < bits->count; done += WORD_BITS) {
+    for (uint32_t done = WORD_BITS - used; done < count; done += WORD_BITS) {
         word++;
         if (at + done == piece.end_bit) {
             step(&piece);
@@ -134,12 +136,24 @@ static ALWAYS_INLINE bool write_few(struct chunk *c, uint32_t at, const struct o
     return true;
 }
 
-/* Put bits behind the stream that lie in the last piece, or need more. */
-static NO_INLINE bool write_more(struct chunk *c, uint32_t at, const struct sample_bits *bits)
+/* How many bits of a sample at bit `at` have to be stored: up to the last one, as a stream that is
+ * loaded has them. Of the first sample all. */
+static uint32_t stored_bits(uint32_t at, const struct sample_bits *bits)
+{
+    if (at == 0) return bits->count;
+    uint32_t word = SAMPLE_BITS_WORDS - 1;
+    while (word > 0 && bits->words[word] == 0)
+        word--;
+    return word * 64 + 64 - (uint32_t)__builtin_ctzll(bits->words[word]);
+}
+
+/* Put the first `count` bits of a sample behind the stream, in as many cells as it takes. */
+static NO_INLINE bool write_more(struct chunk *c, uint32_t at, const struct sample_bits *bits,
+                                 uint32_t count)
 {
     struct piece piece = last_piece(c);
-    if (!chunk_extend(c, at + bits->count)) return false;
-    write_bits(piece, at, bits);
+    if (!chunk_extend(c, at + count)) return false;
+    write_bits(piece, at, bits, count);
     return true;
 }
 
@@ -151,12 +165,13 @@ static NO_INLINE enum chunk_outcome append_any(struct chunk *c, struct extent ex
     c->state.bits = extent.bits;
     open_encode(&c->state, t_ms, v, &bits);
     c->state.bits = before.bits;
-    if (!write_more(c, extent.bits, &bits)) {
+    uint32_t stored = stored_bits(extent.bits, &bits);
+    if (!write_more(c, extent.bits, &bits, stored)) {
         c->state = before;
         return CHUNK_NO_MEMORY;
     }
-    c->state.bits = extent.bits + bits.count;
-    extent_publish(c, extent.count + 1, c->state.bits);
+    c->state.bits = extent.bits + stored;
+    extent_publish(c, extent.count + 1, extent.bits + bits.count);
     return CHUNK_APPENDED;
 }
 
@@ -169,13 +184,14 @@ static ALWAYS_INLINE enum chunk_outcome append(struct chunk *c, int64_t t_ms, do
     if (chunk_repeat(c, t_ms, v)) return CHUNK_APPENDED;
     if (extent.bits > CHUNK_BITS_MAX) return CHUNK_NO_MEMORY;
     if (!open_encode_few(&c->state, t_ms, v, &few)) return append_any(c, extent, t_ms, v);
+    uint32_t stored = 64 - (uint32_t)__builtin_ctzll(few.bits);
     if (!write_few(c, extent.bits, &few)) {
         struct sample_bits bits = {.words = {few.bits}, .count = few.count};
-        if (!write_more(c, extent.bits, &bits)) return CHUNK_NO_MEMORY;
+        if (!write_more(c, extent.bits, &bits, stored)) return CHUNK_NO_MEMORY;
     }
     open_take_few(&c->state, t_ms, v, &few);
-    c->state.bits = extent.bits + few.count;
-    extent_publish(c, extent.count + 1, c->state.bits);
+    c->state.bits = extent.bits + stored;
+    extent_publish(c, extent.count + 1, extent.bits + few.count);
     return CHUNK_APPENDED;
 }
 
@@ -246,7 +262,7 @@ void chunk_prefetch(const struct chunk *c)
 void chunk_prefetch_end(const struct chunk *c)
 {
     uint32_t at = extent_load(c).bits;
-    if (at > c->state.bits) return; /* the last one was a repeat: so will this one be */
+    if (at - c->state.bits >= WORD_BITS) return; /* the last ones were repeats: so will this be */
     const _Atomic uint32_t *words = c->words;
     if (c->last_cell != CELL_NONE) {
         words = cells_at(c->last_cell)->words;

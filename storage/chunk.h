@@ -90,7 +90,7 @@ static ALWAYS_INLINE bool chunk_repeat(struct chunk *c, int64_t t_ms, double v)
 {
     uint64_t published = atomic_load_explicit(&c->published, memory_order_relaxed);
     if (!open_repeats(&c->state, t_ms, v) || (uint32_t)published > CHUNK_BITS_MAX) return false;
-    c->state.t_ms = t_ms;
+    open_take_repeat(&c->state, t_ms);
     atomic_store_explicit(&c->published, published + (UINT64_C(1) << 32 | 1), memory_order_release);
     return true;
 }
@@ -165,10 +165,10 @@ static inline uint64_t chunk_base(const struct chunk *c)
 MUST_USE enum status chunk_export(const struct chunk *c, struct arena *a, struct chunk_image *image,
                                   struct error *err);
 
-/* A chunk from an image of CHUNK_STREAM, all of it checked: encoding, counts, order, times within
- * [t_min_ms, t_max_ms] (the window); or of CHUNK_OPEN: likewise, or without a look at the bytes
- * when they are verified. Even if that was a lie, nothing worse comes of it than readers that find
- * other samples, or a stream that does not decode. Statuses as import_chunks. */
+/* A chunk from an image of CHUNK_OPEN, all of it checked: encoding, counts, order, state, times
+ * within [t_min_ms, t_max_ms] (the window); without a look at the bytes when they are verified.
+ * Even if that was a lie, nothing worse comes of it than readers that find other samples, or a
+ * stream that does not decode. Statuses as import_chunks. */
 MUST_USE enum status chunk_import(const struct chunk_image *image, int64_t t_min_ms,
                                   int64_t t_max_ms, struct chunk **out, struct error *err);
 

@@ -105,16 +105,11 @@ static bool stream_load(struct chunk *c, const uint8_t *bytes, uint32_t bits)
 static bool goes_on(const struct open_state *state)
 {
     const int64_t most = INT64_C(1) << DECIMAL_MANTISSA_BITS;
+    if (state->step_ms < 0) return false;
     if (state->scale == OPEN_XOR) return state->leading + state->trailing <= 64;
-    return state->scale < OPEN_XOR && state->width < 64 && state->mantissa >= -most &&
-           state->mantissa <= most;
-}
-
-static bool same_state(const struct open_state *a, const struct open_state *b)
-{
-    return a->t_ms == b->t_ms && a->step_ms == b->step_ms && a->v_bits == b->v_bits &&
-           a->mantissa == b->mantissa && a->bits == b->bits && a->scale == b->scale &&
-           a->width == b->width && a->leading == b->leading && a->trailing == b->trailing;
+    return state->scale < OPEN_XOR && decimal_scale_exists(state->scale) &&
+           state->pages <= OPEN_PAGES_MIN && state->trend >= -OPEN_TREND_MAX &&
+           state->trend <= OPEN_TREND_MAX && state->mantissa >= -most && state->mantissa <= most;
 }
 
 /* What is known of the end of the stream: from the image, or by decoding it. */
@@ -122,14 +117,14 @@ static enum status read_state(const struct chunk_image *image, struct open_state
                               struct error *err)
 {
     uint32_t count = image->sample_count;
-    bool told = image->encoding == CHUNK_OPEN;
     *state = image->state;
-    if (!(told && image->verified) &&
-        open_decode(image->bytes, image->size, &count, NULL, NULL, state))
-        return error_set(err, ERR_CORRUPT, "chunk does not decode after %u of %u samples", count,
-                         image->sample_count);
-    if (told && !same_state(state, &image->state))
-        return error_set(err, ERR_CORRUPT, "chunk does not end as it is told to");
+    if (!image->verified) {
+        if (open_decode(image->bytes, image->size, &count, NULL, NULL, state))
+            return error_set(err, ERR_CORRUPT, "chunk does not decode after %u of %u samples",
+                             count, image->sample_count);
+        if (memcmp(state, &image->state, sizeof(*state)) != 0)
+            return error_set(err, ERR_CORRUPT, "chunk does not end as it is told to");
+    }
     /* A sample is a bit at least. */
     if (state->bits < OPEN_FIRST_BITS || count - 1 > state->bits - OPEN_FIRST_BITS)
         return error_set(err, ERR_CORRUPT, "chunk of %u samples in %u bits", count, state->bits);
@@ -139,7 +134,7 @@ static enum status read_state(const struct chunk_image *image, struct open_state
 static enum status check_image(const struct chunk_image *image, int64_t t_min_ms, int64_t t_max_ms,
                                struct open_state *state, struct error *err)
 {
-    if (image->encoding != CHUNK_OPEN && image->encoding != CHUNK_STREAM)
+    if (image->encoding != CHUNK_OPEN)
         return error_set(err, ERR_UNSUPPORTED, "unknown chunk encoding %u", image->encoding);
     if (image->sample_count == 0 || image->size < OPEN_FIRST_BITS / 8)
         return error_set(err, ERR_CORRUPT, "chunk of %u samples in %u bytes", image->sample_count,

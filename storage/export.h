@@ -18,10 +18,10 @@
 #include "storage/storage.h"
 
 enum chunk_encoding {
-    CHUNK_XOR = 1,    /* Gorilla's, storage/xor_codec.h: only read, from files of former versions */
-    CHUNK_STREAM = 2, /* encoding/open_codec.h: likewise */
-    CHUNK_SEALED = 3, /* encoding/times.h and encoding/values.h */
-    CHUNK_OPEN = 4    /* encoding/open_codec.h, with what its encoder knows at the end */
+    CHUNK_XOR = 1,         /* Gorilla's, storage/xor_codec.h: only read, of former versions */
+    CHUNK_OPEN_FORMER = 2, /* encoding/open_former.h: likewise */
+    CHUNK_SEALED = 3,      /* encoding/times.h and encoding/values.h */
+    CHUNK_OPEN = 4         /* encoding/open_codec.h, with what its encoder knows at the end */
 };
 
 struct chunk_image {

@@ -47,8 +47,7 @@ static enum status read_sealed(const struct chunk_image *image, struct columns *
 enum status image_read(const struct chunk_image *image, int64_t t_min_ms, int64_t t_max_ms,
                        struct columns *columns, struct error *err)
 {
-    if (image->encoding != CHUNK_OPEN && image->encoding != CHUNK_STREAM &&
-        image->encoding != CHUNK_SEALED)
+    if (image->encoding != CHUNK_OPEN && image->encoding != CHUNK_SEALED)
         return error_set(err, ERR_UNSUPPORTED, "unknown chunk encoding %u", image->encoding);
     if (image->sample_count == 0) return corrupt(image, "nothing in it", err);
     if (image->t_first_ms < t_min_ms || image->t_last_ms > t_max_ms ||

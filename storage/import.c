@@ -11,7 +11,7 @@
 #include "storage/expiry.h"
 #include "storage/export.h"
 #include "storage/image.h"
-#include "storage/import_xor.h"
+#include "storage/import_former.h"
 #include "storage/seal.h"
 #include "storage/state.h"
 
@@ -122,7 +122,7 @@ static enum status read_image(struct importer *im, const struct chunk_image *ima
 static enum status make_open(struct importer *im, struct incoming *in, struct error *err)
 {
     const struct chunk_image *image = in->image;
-    if (image->encoding == CHUNK_OPEN || image->encoding == CHUNK_STREAM)
+    if (image->encoding == CHUNK_OPEN)
         return chunk_import(image, window_start_ms(&im->db->grid, image->window),
                             window_end_ms(&im->db->grid, image->window), &in->fresh, err);
     const struct columns none = {0};
@@ -175,7 +175,7 @@ static enum status convert(struct importer *im, struct incoming *in, struct erro
 {
     struct chunk_image *open = arena_alloc(&im->sealer.arena, sizeof(*open));
     if (!open) return arena_error(&im->sealer.arena, err);
-    enum status st = import_xor(in->image, &im->sealer.arena, open, err);
+    enum status st = import_former(in->image, &im->sealer.arena, open, err);
     in->image = open;
     return st;
 }
@@ -211,7 +211,7 @@ static enum status make_ready(struct importer *im, struct incoming *in, struct e
 {
     enum status st = check_window(im, in->image->window, err);
     if (!st) st = resolve_labels(im, in, err);
-    if (!st && in->image->encoding == CHUNK_XOR) st = convert(im, in, err);
+    if (!st && import_is_former(in->image->encoding)) st = convert(im, in, err);
     if (st) return st;
     return is_closed(im, in->image->window) ? make_sealed(im, in, err) : make_open(im, in, err);
 }

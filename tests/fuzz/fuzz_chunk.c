@@ -12,8 +12,9 @@
 #include "base/assert.h"
 #include "base/bits.h"
 #include "base/endian.h"
+#include "encoding/open_former.h"
 #include "storage/chunk.h"
-#include "storage/import_xor.h"
+#include "storage/import_former.h"
 #include "storage/xor_codec.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -23,7 +24,7 @@ enum {
     SAMPLES_MAX = 1 << 20,
     LIE_BIT = 1 << 24,
     XOR_BIT = 1 << 25,
-    STREAM_BIT = 1 << 26,
+    FORMER_BIT = 1 << 26,
     STATE_BIT = 1 << 27,
     STATE_BYTES = 32
 };
@@ -66,23 +67,36 @@ static void check_round_trip(const struct chunk *c, struct arena *a)
     chunk_destroy(again);
 }
 
+/* Samples that decode, into columns with room for them; *bits of the stream they are. */
+static uint32_t decode(struct chunk_image *image, struct columns *all, uint32_t *bits)
+{
+    uint32_t count = image->sample_count;
+    if (image->encoding == CHUNK_XOR) {
+        struct xor_state state = {.count = 0};
+        (void)!xor_decode(image->bytes, image->size, count, INT64_MIN, INT64_MAX, all, &state);
+        *bits = state.bits;
+        return state.count;
+    }
+    if (image->encoding == CHUNK_OPEN_FORMER) {
+        bool whole =
+            !open_former_decode(image->bytes, image->size, &count, all->t_ms, all->v, bits);
+        return whole ? count : 0;
+    }
+    bool whole = !open_decode(image->bytes, image->size, &count, all->t_ms, all->v, &image->state);
+    *bits = image->state.bits;
+    return whole ? count : 0;
+}
+
 /* Make the description agree with the bytes, as far as they decode. */
 static void describe(struct chunk_image *image, struct columns *all)
 {
-    struct open_state state = {.bits = 0};
-    uint32_t count = image->sample_count;
-    struct xor_state xors = {.count = 0};
-    bool is_xor = image->encoding == CHUNK_XOR;
+    uint32_t bits = 0;
     if (!columns_reserve(all, image->sample_count)) return;
-    if (is_xor ? xor_decode(image->bytes, image->size, image->sample_count, INT64_MIN, INT64_MAX,
-                            all, &xors)
-               : open_decode(image->bytes, image->size, &count, all->t_ms, all->v, &state))
-        return;
-    if (is_xor ? xors.count == 0 : count == 0) return;
+    uint32_t count = decode(image, all, &bits);
+    if (count < image->sample_count || count == 0) return;
     image->t_first_ms = all->t_ms[0];
-    image->t_last_ms = is_xor ? xors.t_ms : state.t_ms;
-    image->size = ((is_xor ? xors.bits : state.bits) + 7) / 8;
-    image->state = state;
+    image->t_last_ms = all->t_ms[count - 1];
+    image->size = (bits + 7) / 8;
 }
 
 /* The encoder's state from the end of the input. */
@@ -91,12 +105,14 @@ static void lie(struct chunk_image *image, const uint8_t *data, size_t size)
     if (size < HEADER_BYTES + STATE_BYTES) return;
     const uint8_t *at = data + size - STATE_BYTES;
     image->verified = true;
-    image->state.step_ms = (int64_t)get_le64(at);
+    image->state.step_ms = (int32_t)get_le32(at);
+    image->state.slope = (int32_t)get_le32(at + 4);
     image->state.v_bits = get_le64(at + 8);
     image->state.mantissa = (int64_t)get_le64(at + 16);
     image->state.bits ^= get_le32(at + 24);
-    image->state.scale = at[28];
-    image->state.width = at[29];
+    image->state.scale = at[28] & 63u;
+    image->state.pages = (unsigned)at[28] >> 6 & 3u;
+    image->state.late_ms = (int8_t)at[29];
     image->state.leading = at[30];
     image->state.trailing = at[31];
 }
@@ -126,12 +142,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     image.size = (uint32_t)(size - HEADER_BYTES);
     arena_init(&a, HEAP_QUERY, 64 << 20);
     first.arena = &a;
+    if (count & FORMER_BIT) image.encoding = CHUNK_OPEN_FORMER;
     if (count & XOR_BIT) image.encoding = CHUNK_XOR;
     if (!(count & LIE_BIT)) describe(&image, &first);
-    if (count & STREAM_BIT && image.encoding == CHUNK_OPEN) image.encoding = CHUNK_STREAM;
     if (count & STATE_BIT) lie(&image, data, size);
-    struct chunk_image xor_image = image;
-    if (count & XOR_BIT && import_xor(&xor_image, &a, &image, NULL)) image.sample_count = 0;
+    struct chunk_image former = image;
+    if (import_is_former(former.encoding) && import_former(&former, &a, &image, NULL))
+        image.sample_count = 0;
     enum status st = chunk_import(&image, INT64_MIN, INT64_MAX, &c, NULL);
     if (st == OK && image.verified) {
         use(c, &a);

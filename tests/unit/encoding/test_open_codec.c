@@ -30,7 +30,7 @@ static void check_fast(const struct open_state *before, int64_t t_ms, double v,
     if (open_repeats(before, t_ms, v)) {
         ck_assert_uint_eq(bits->count, 1);
         ck_assert_uint_eq(bits->words[0], 0);
-        state.t_ms = t_ms;
+        open_take_repeat(&state, t_ms);
         state.bits++;
     } else if (open_encode_few(before, t_ms, v, &few)) {
         ck_assert_uint_eq(bits->count, few.count);
@@ -39,7 +39,7 @@ static void check_fast(const struct open_state *before, int64_t t_ms, double v,
     } else {
         return;
     }
-    ck_assert_mem_eq(&state, after, offsetof(struct open_state, trailing) + 1);
+    ck_assert_mem_eq(&state, after, sizeof(state));
 }
 
 static struct sink *encode_all(const int64_t *t_ms, const double *v, uint32_t count,
@@ -75,7 +75,7 @@ static uint32_t check_round_trip(const int64_t *t_ms, const double *v, uint32_t 
     ck_assert_mem_eq(out_t, t_ms, count * sizeof(*t_ms));
     ck_assert_mem_eq(out_v, v, count * sizeof(*v));
     /* So that a decoded stream can be appended to. */
-    ck_assert_mem_eq(&state, &end, offsetof(struct open_state, trailing) + 1);
+    ck_assert_mem_eq(&state, &end, sizeof(state));
     free(exact);
     free(sink);
     return end.bits;
@@ -130,16 +130,69 @@ START_TEST(what_does_not_change_is_one_bit)
 }
 END_TEST
 
-START_TEST(decimals_take_the_bits_of_their_differences)
+static void on_a_grid(int64_t *t_ms, int count)
+{
+    for (int i = 0; i < count; i++)
+        t_ms[i] = 1795177537350 + i * 15000;
+}
+
+/* The first sample, and a step of 20 bits with its prefix and one for the value. */
+enum { START_BITS = 128 + 4 + 20 + 1 };
+
+START_TEST(a_late_scrape_is_paid_once)
+{
+    int64_t t_ms[100];
+    double v[100] = {0};
+    on_a_grid(t_ms, 100);
+    t_ms[50] += 63;
+    t_ms[70] -= 64;
+    ck_assert_uint_eq(check_round_trip(t_ms, v, 100), START_BITS + 96 + 2 * (3 + 7 + 1));
+    t_ms[90] += 64; /* too late for that: a step, one back, and the usual one */
+    ck_assert_uint_eq(check_round_trip(t_ms, v, 100),
+                      START_BITS + 93 + 2 * (3 + 7 + 1) + 3 * (4 + 20 + 1));
+}
+END_TEST
+
+START_TEST(a_grid_moves_to_where_samples_stay)
+{
+    int64_t t_ms[100];
+    double v[100] = {0};
+    on_a_grid(t_ms, 100);
+    for (int i = 50; i < 100; i++)
+        t_ms[i] += 20;
+    ck_assert_uint_eq(check_round_trip(t_ms, v, 100), START_BITS + 96 + 2 * (3 + 7 + 1));
+    t_ms[0] += 20; /* the first step is 14980: three are late, then there is a new one */
+    ck_assert_uint_eq(check_round_trip(t_ms, v, 100),
+                      START_BITS + 92 + 5 * (3 + 7 + 1) + (4 + 20 + 1));
+}
+END_TEST
+
+START_TEST(decimals_take_the_bits_of_what_is_not_expected_of_them)
 {
     int64_t t_ms[500];
     double v[500];
     srandom(1);
-    for (int i = 0; i < 500; i++) {
-        t_ms[i] = 1795177537350 + i * 15000;
-        v[i] = (double)(100000 + i * 4 + random() % 2) / 100; /* differences of 3 to 5 */
-    }
-    ck_assert_uint_le(check_round_trip(t_ms, v, 500), 128 + 25 + 200 + 499 * (2 + 1 + 4));
+    on_a_grid(t_ms, 500);
+    for (int i = 0; i < 500; i++)
+        v[i] = (double)(100000 + i * 400 + random() % 2) / 100; /* differences of 399 to 401 */
+    ck_assert_uint_le(check_round_trip(t_ms, v, 500), START_BITS + 200 + 499 * (2 + 3));
+    for (int i = 0; i < 500; i++)
+        v[i] = (double)(100000 + random() % 16) / 100; /* no slope */
+    ck_assert_uint_le(check_round_trip(t_ms, v, 500), START_BITS + 200 + 499 * (2 + 5));
+}
+END_TEST
+
+START_TEST(pages_are_counted_in_pages)
+{
+    int64_t t_ms[500];
+    double v[500];
+    srandom(1);
+    on_a_grid(t_ms, 500);
+    for (int i = 0; i < 500; i++)
+        v[i] = (double)(100000 + random() % 16) * 4096;
+    ck_assert_uint_le(check_round_trip(t_ms, v, 500), START_BITS + 300 + 499 * (2 + 5));
+    v[250] += 1;
+    ck_assert_uint_le(check_round_trip(t_ms, v, 500), START_BITS + 500 + 499 * (2 + 5));
 }
 END_TEST
 
@@ -199,5 +252,6 @@ START_TEST(cut_or_flipped_bytes_never_read_past_the_end)
 END_TEST
 
 SUITE(open_codec, extreme_values_and_times_survive, random_streams_survive,
-      what_does_not_change_is_one_bit, decimals_take_the_bits_of_their_differences,
-      any_prefix_decodes, cut_or_flipped_bytes_never_read_past_the_end)
+      what_does_not_change_is_one_bit, a_late_scrape_is_paid_once,
+      a_grid_moves_to_where_samples_stay, decimals_take_the_bits_of_what_is_not_expected_of_them,
+      pages_are_counted_in_pages, any_prefix_decodes, cut_or_flipped_bytes_never_read_past_the_end)

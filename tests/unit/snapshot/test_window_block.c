@@ -20,12 +20,14 @@ static void join(const struct window_block *b, struct buf *out)
 static struct open_state state_of(uint32_t i)
 {
     return (struct open_state){.t_ms = span.start_ms + (int64_t)2 * i,
-                               .step_ms = -(int64_t)i,
+                               .step_ms = INT32_MAX - (int32_t)i,
                                .v_bits = UINT64_MAX / (i + 1),
                                .mantissa = INT64_MIN + i,
+                               .slope = INT32_MIN + (int32_t)i,
                                .bits = i ? 8 * i - i % 8 : 0,
-                               .scale = (uint8_t)i,
-                               .width = (uint8_t)(i + 1),
+                               .scale = i & 63,
+                               .pages = i & 3,
+                               .late_ms = (int8_t)(1 - i),
                                .leading = (uint8_t)(i + 2),
                                .trailing = (uint8_t)(i + 3)};
 }
@@ -33,15 +35,7 @@ static struct open_state state_of(uint32_t i)
 static void check_state(const struct open_state *state, uint32_t i)
 {
     struct open_state expected = state_of(i);
-    ck_assert_int_eq(state->t_ms, expected.t_ms);
-    ck_assert_int_eq(state->step_ms, expected.step_ms);
-    ck_assert_uint_eq(state->v_bits, expected.v_bits);
-    ck_assert_int_eq(state->mantissa, expected.mantissa);
-    ck_assert_uint_eq(state->bits, expected.bits);
-    ck_assert_uint_eq(state->scale, expected.scale);
-    ck_assert_uint_eq(state->width, expected.width);
-    ck_assert_uint_eq(state->leading, expected.leading);
-    ck_assert_uint_eq(state->trailing, expected.trailing);
+    ck_assert_mem_eq(state, &expected, sizeof(expected));
 }
 
 /* The text of a number, as long as it is a short one. */

@@ -47,8 +47,8 @@ START_TEST(samples_fill_the_cells_of_a_chunk)
     struct labels labels = store_labels(&s.arena, "a", "1", NULL);
     store_append(&s, labels, STORE_NOW_MS, 1);
     uint64_t spare = storage_spare_bytes(s.db);
-    store_append(&s, labels, STORE_NOW_MS + 10,
-                 1); /* a delta and no change of the value: 18 bits */
+    /* 1110, a step of 20 bits whose last one is a zero, and a zero for the value: 23 are stored */
+    store_append(&s, labels, STORE_NOW_MS + 10, 1);
     ck_assert_uint_eq(storage_spare_bytes(s.db), spare - 3);
     store_append(&s, labels, STORE_NOW_MS - 10, 2); /* late: a cell of its own, 40 bytes of it */
     ck_assert_uint_eq(storage_spare_bytes(s.db), spare - 3 + 128 - 40);

@@ -1,11 +1,12 @@
-/* import_xor: chunks of former versions come in with every sample; damaged ones do not. */
-#include "storage/import_xor.h"
+/* import_former: chunks of former versions come in with every sample; damaged ones do not. */
+#include "storage/import_former.h"
 
 #include <stdlib.h>
 
 #include "model/sample.h"
 #include "storage/chunk.h"
 #include "storage/xor_codec.h"
+#include "tests/unit/encoding/former_stream.h"
 #include "tests/unit/suite.h"
 
 enum { SAMPLES = 300, STREAM_BYTES = SAMPLES * 24, STEP_MS = 15000 };
@@ -47,7 +48,7 @@ START_TEST(every_sample_comes_in)
     struct arena a;
     struct chunk *c;
     arena_init(&a, HEAP_QUERY, 1 << 20);
-    ck_assert_int_eq(import_xor(&from, &a, &to, NULL), OK);
+    ck_assert_int_eq(import_former(&from, &a, &to, NULL), OK);
     ck_assert_uint_eq(to.encoding, CHUNK_OPEN);
     ck_assert_int_eq(chunk_import(&to, 0, 1 << 30, &c, NULL), OK);
     struct columns columns = {.arena = &a};
@@ -58,6 +59,40 @@ START_TEST(every_sample_comes_in)
         ck_assert_uint_eq(bits_from_double(columns.v[i]), bits_from_double(value_at(i)));
     }
     chunk_destroy(c);
+    arena_release(&a);
+}
+END_TEST
+
+START_TEST(open_chunks_of_the_last_version_come_in)
+{
+    const struct chunk_image from = {.encoding = CHUNK_OPEN_FORMER,
+                                     .window = 5,
+                                     .bytes = former_stream,
+                                     .size = FORMER_BYTES,
+                                     .sample_count = FORMER_SAMPLES,
+                                     .t_first_ms = former_t_ms[0],
+                                     .t_last_ms = former_t_ms[FORMER_SAMPLES - 1]};
+    struct chunk_image to;
+    struct arena a;
+    struct chunk *c;
+    arena_init(&a, HEAP_QUERY, 1 << 20);
+    ck_assert_int_eq(import_former(&from, &a, &to, NULL), OK);
+    ck_assert_uint_eq(to.encoding, CHUNK_OPEN);
+    ck_assert_int_eq(chunk_import(&to, 0, INT64_MAX, &c, NULL), OK);
+    struct columns columns = {.arena = &a};
+    ck_assert_int_eq(chunk_read(c, INT64_MIN, INT64_MAX, &columns, NULL), OK);
+    ck_assert_uint_eq(columns.count, FORMER_SAMPLES);
+    for (uint32_t i = 0; i < FORMER_SAMPLES; i++) {
+        ck_assert_int_eq(columns.t_ms[i], former_t_ms[i]);
+        ck_assert_uint_eq(bits_from_double(columns.v[i]), bits_from_double(former_v(i)));
+    }
+    chunk_destroy(c);
+    struct chunk_image bad[] = {from, from, from};
+    bad[0].sample_count = UINT32_MAX;
+    bad[1].t_last_ms--;
+    bad[2].size--;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        ck_assert_int_eq(import_former(&bad[i], &a, &to, NULL), ERR_CORRUPT);
     arena_release(&a);
 }
 END_TEST
@@ -76,12 +111,13 @@ START_TEST(what_does_not_agree_is_refused)
     bad[4].size--;
     arena_init(&a, HEAP_QUERY, 1 << 20);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        ck_assert_int_eq(import_xor(&bad[i], &a, &to, NULL), ERR_CORRUPT);
+        ck_assert_int_eq(import_former(&bad[i], &a, &to, NULL), ERR_CORRUPT);
     arena_release(&a);
     arena_init(&a, HEAP_QUERY, 1000);
-    ck_assert_int_eq(import_xor(&good, &a, &to, NULL), ERR_TOO_LARGE);
+    ck_assert_int_eq(import_former(&good, &a, &to, NULL), ERR_TOO_LARGE);
     arena_release(&a);
 }
 END_TEST
 
-SUITE(import_xor, every_sample_comes_in, what_does_not_agree_is_refused)
+SUITE(import_former, every_sample_comes_in, open_chunks_of_the_last_version_come_in,
+      what_does_not_agree_is_refused)
