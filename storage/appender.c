@@ -59,35 +59,53 @@ struct series *appender_find(struct appender *app, struct labels labels)
 
 /* In pieces: between two of them the lock of the shard can be given back. Each is written where it
  * lies: a copy of one made elsewhere would wait for its stores to arrive. */
-static ALWAYS_INLINE enum status stage(struct appender *app, struct staged entry, struct error *err)
+static ALWAYS_INLINE enum status stage(struct appender *app, struct staged entry, size_t count,
+                                       struct error *err)
 {
     do {
-        size_t count = entry.count < STAGED_SAMPLES_MAX ? entry.count : STAGED_SAMPLES_MAX;
         if (app->staged.count == BATCH_SERIES_MAX)
             return error_set(err, ERR_TOO_LARGE, "more than %u series in one batch",
                              BATCH_SERIES_MAX);
         struct staged *staged = VEC_PUSH(&app->staged, app->arena);
         if (!staged) return arena_error(app->arena, err);
         staged->series = entry.series;
+        staged->chunk = entry.chunk;
         staged->newcomer = entry.newcomer;
         staged->samples = entry.samples;
-        staged->count = count;
-        staged->shard = entry.shard;
-        entry.samples += count;
-        entry.count -= count;
-    } while (UNLIKELY(entry.count > 0));
+        staged->count = count < STAGED_SAMPLES_MAX ? (uint32_t)count : STAGED_SAMPLES_MAX;
+        staged->id = entry.id;
+        entry.samples += staged->count;
+        count -= staged->count;
+    } while (UNLIKELY(count > 0));
     return OK;
+}
+
+static void enter_window(struct appender *app, int64_t t_ms)
+{
+    const struct window_grid *grid = &app->db->grid;
+    int64_t window = window_of(grid, t_ms);
+    app->window = (struct staged_window){.start_ms = window_start_ms(grid, window),
+                                         .end_ms = bits_add_clamped(window_end_ms(grid, window), 1),
+                                         .slot = window_slot(grid, window)};
+}
+
+/* The open chunk that a sample of this time would go into now. The series has just been looked at;
+ * when its shard is locked, memory has long forgotten it. */
+static ALWAYS_INLINE struct chunk *chunk_now(struct appender *app, const struct series *s,
+                                             int64_t t_ms)
+{
+    if (UNLIKELY(t_ms < app->window.start_ms || t_ms >= app->window.end_ms))
+        enter_window(app, t_ms);
+    uint64_t word = series_word(s, app->window.slot);
+    return ring_word_is_sealed(word) ? NULL : ring_word_chunk(word);
 }
 
 enum status appender_add_to(struct appender *app, struct series *s, const struct sample *samples,
                             size_t count, struct error *err)
 {
-    enum status st = stage(app,
-                           (struct staged){.series = s,
-                                           .samples = samples,
-                                           .count = count,
-                                           .shard = s->id & (app->db->shard_count - 1)},
-                           err);
+    struct staged entry = {.series = s, .samples = samples, .id = s->id};
+    if (LIKELY(count > 0)) entry.chunk = chunk_now(app, s, samples[0].t_ms);
+    enum status st = stage(app, entry, count, err);
     app->newcomer_run = 0;
     if (LIKELY(st || s == app->due)) return st;
     app->surprised |= app->staged.count > 1;
@@ -141,9 +159,8 @@ enum status appender_add(struct appender *app, struct labels labels, const struc
     return stage(app,
                  (struct staged){.newcomer = newcomer,
                                  .samples = samples,
-                                 .count = count,
-                                 .shard = storage_shard(app->db, newcomer->set.hash)->number},
-                 err);
+                                 .id = storage_shard(app->db, newcomer->set.hash)->number},
+                 count, err);
 }
 
 enum status appender_commit(struct appender *app, struct append_result *result, struct error *err)

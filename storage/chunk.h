@@ -48,7 +48,7 @@ struct chunk {
         /* The writer's: of the encoder, after the last sample; state.bits is how far the stream is
          * stored. There are cells for so many bits, and what follows is zeros. */
         struct open_state state;
-        struct epoch_node retired; /* of whoever discards the chunk: nobody writes any more */
+        struct epoch_node retired; /* of a chunk that was discarded: only its scale counts */
     };
     int64_t window;
     _Atomic uint32_t side; /* the cell of the chunk's struct chunk_side; CELL_NONE: there is none */
@@ -80,6 +80,17 @@ MUST_USE struct chunk *chunk_create(int64_t window);
 /* The same over a sealed chunk, whose samples count as this one's. */
 MUST_USE struct chunk *chunk_create_over(int64_t window, uint64_t base);
 void chunk_destroy(struct chunk *c);
+
+/* Writer only: it is out of its series, and takes no more samples. */
+enum { CHUNK_DISCARDED = UINT8_MAX }; /* no scale */
+static inline void chunk_discard(struct chunk *c)
+{
+    c->state.scale = CHUNK_DISCARDED;
+}
+static inline bool chunk_is_discarded(const struct chunk *c)
+{
+    return c->state.scale == CHUNK_DISCARDED;
+}
 
 /* Writer only. t_ms belongs to the chunk's window (the caller has checked). */
 MUST_USE enum chunk_outcome chunk_add(struct chunk *c, int64_t t_ms, double v);

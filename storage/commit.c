@@ -180,11 +180,11 @@ static enum status apply_samples(struct commit *c, struct shard *sh, struct stag
 }
 
 /* What was accepted becomes an entry of the batch. */
-static ALWAYS_INLINE void add_entry(struct commit *c, struct series *s,
+static ALWAYS_INLINE void add_entry(struct commit *c, struct series *s, uint32_t id,
                                     const struct sample *samples, size_t count)
 {
     struct journal_series *entry = &c->batch.series[c->batch.series_count++];
-    entry->id = s->id;
+    entry->id = id;
     entry->series = s;
     entry->labels = (struct labels){.items = NULL};
     entry->defined_in = &s->defined_in;
@@ -202,8 +202,8 @@ static NO_INLINE enum status apply_carefully(struct commit *c, struct shard *sh,
     if (staged->series && staged->series->forgotten) st = resurrect(c->app, staged, err);
     if (!st) st = apply_samples(c, sh, staged, &list, err);
     struct series *s = staged->series;
-    if (list.count > 0) {
-        add_entry(c, s, list.copy ? list.copy : list.given, list.count);
+    if (s && list.count > 0) {
+        add_entry(c, s, s->id, list.copy ? list.copy : list.given, list.count);
     } else if (s && series_is_empty(s)) {
         shard_forget_series(sh, s); /* made for samples of which none found memory */
         staged->series = NULL;
@@ -212,21 +212,20 @@ static NO_INLINE enum status apply_carefully(struct commit *c, struct shard *sh,
     return st;
 }
 
-/* Apply one staged series. Nearly always it is there, so is its chunk, and its samples come in
- * order. */
+/* Apply one staged series. Nearly always the chunk it had is still its chunk, and its samples come
+ * in order; then nothing else of the series is looked at. */
 static ALWAYS_INLINE enum status apply(struct commit *c, struct shard *sh, struct staged *staged,
                                        struct error *err)
 {
-    struct series *s = staged->series;
     size_t done = 0;
-    if (LIKELY(s && !s->forgotten))
-        done = shard_run_append(&c->run, s, staged->samples, staged->count);
+    if (LIKELY(staged->chunk != NULL))
+        done = shard_run_append(&c->run, staged->chunk, staged->samples, staged->count);
     c->stored += done;
     if (UNLIKELY(done == 0 || done < staged->count)) {
         struct accepted list = {.given = staged->samples, .count = done};
         return apply_carefully(c, sh, staged, list, err);
     }
-    add_entry(c, s, staged->samples, done);
+    add_entry(c, staged->series, staged->id, staged->samples, done);
     return OK;
 }
 
@@ -258,43 +257,46 @@ static bool order_by_shard(const struct appender *app, struct shard_order *order
 {
     const struct staged *staged = app->staged.items;
     uint32_t shard_count = app->db->shard_count;
+    uint32_t mask = shard_count - 1;
     order->first = arena_calloc(app->arena, shard_count + 1, sizeof(*order->first));
     order->staged = arena_alloc_array(app->arena, app->staged.count, sizeof(*order->staged));
     if (!order->first || !order->staged) return false;
     for (size_t i = 0; i < app->staged.count; i++)
-        order->first[staged[i].shard + 1]++;
+        order->first[(staged[i].id & mask) + 1]++;
     for (uint32_t n = 0; n < shard_count; n++)
         order->first[n + 1] += order->first[n];
     for (size_t i = 0; i < app->staged.count; i++)
-        order->staged[order->first[staged[i].shard]++] = (uint32_t)i;
+        order->staged[order->first[staged[i].id & mask]++] = (uint32_t)i;
     for (uint32_t n = shard_count; n > 0; n--) /* each has moved on to the next one's start */
         order->first[n] = order->first[n - 1];
     order->first[0] = 0;
     return true;
 }
 
-/* Ask for what the series further on will need; at[0] is about to be applied. Of other shards,
- * behind `end`, only what may be looked at without their lock. */
+/* The same for series that are looked up. Of other shards, behind `end`, only what may be looked at
+ * without their lock. */
+static NO_INLINE void fetch_newcomers(const struct commit *c, const struct shard *sh,
+                                      const uint32_t *at, const uint32_t *end,
+                                      const uint32_t *all_end)
+{
+    const struct staged *items = c->app->staged.items;
+    if (all_end - at > AHEAD_NEWCOMER) __builtin_prefetch(items[at[AHEAD_NEWCOMER]].newcomer);
+    if (end - at > AHEAD_SERIES && !items[at[AHEAD_SERIES]].series)
+        shard_prefetch(sh, items[at[AHEAD_SERIES]].newcomer->set.hash);
+}
+
+/* Ask for what the series further on will need; at[0] is about to be applied. */
 static ALWAYS_INLINE void fetch_ahead(const struct commit *c, const struct shard *sh,
                                       const uint32_t *at, const uint32_t *end,
                                       const uint32_t *all_end)
 {
     const struct staged *items = c->app->staged.items;
-    const struct chunk *chunk;
-    if (all_end - at > AHEAD_SERIES) {
-        const struct staged *staged = &items[at[AHEAD_SERIES]];
-        if (LIKELY(staged->series != NULL))
-            shard_run_prefetch(&c->run, staged->series);
-        else if (end - at > AHEAD_SERIES)
-            shard_prefetch(sh, staged->newcomer->set.hash);
+    if (LIKELY(all_end - at > AHEAD_CHUNK)) chunk_prefetch(items[at[AHEAD_CHUNK]].chunk);
+    if (LIKELY(end - at > AHEAD_END)) {
+        const struct chunk *chunk = items[at[AHEAD_END]].chunk;
+        if (chunk) chunk_prefetch_end(chunk);
     }
-    if (all_end - at > AHEAD_NEWCOMER) __builtin_prefetch(items[at[AHEAD_NEWCOMER]].newcomer);
-    if (all_end - at > AHEAD_CHUNK &&
-        (chunk = shard_run_chunk(&c->run, items[at[AHEAD_CHUNK]].series)) != NULL)
-        chunk_prefetch(chunk);
-    if (end - at > AHEAD_END &&
-        (chunk = shard_run_chunk(&c->run, items[at[AHEAD_END]].series)) != NULL)
-        chunk_prefetch_end(chunk);
+    if (UNLIKELY(c->app->newcomers != NULL)) fetch_newcomers(c, sh, at, end, all_end);
 }
 
 static void enter(struct commit *c, struct shard *sh)

@@ -268,7 +268,10 @@ void shard_put(struct shard *sh, struct series *s, uint32_t slot, uint64_t word)
     uint64_t dead = held_sealed_word(&old);
     bool stays = new.open ? chunk_base(new.open) == dead : false; /* it stands on it now */
     if (dead && !stays) regions_delete(sh->common->regions, slot, dead);
-    if (old.open) epoch_retire(sh->common->epoch, EPOCH_CHUNK, &old.open->retired);
+    if (old.open) {
+        chunk_discard(old.open);
+        epoch_retire(sh->common->epoch, EPOCH_CHUNK, &old.open->retired);
+    }
 }
 
 /* Start a chunk with this sample: the first of its window, or over a sealed one. */
@@ -404,21 +407,28 @@ static enum chunk_outcome run_add_to(struct shard_run *run, struct chunk *c,
     return outcome;
 }
 
-size_t shard_run_append(struct shard_run *run, const struct series *s, const struct sample *samples,
+size_t shard_run_append(struct shard_run *run, struct chunk *c, const struct sample *samples,
                         size_t count)
 {
-    struct chunk *c = shard_run_chunk(run, s);
-    if (!c || c->window != run->window || samples[0].t_ms < run->start_ms) return 0;
+    if (chunk_is_discarded(c) || c->window != run->window || samples[0].t_ms < run->start_ms)
+        return 0;
     size_t n = chunk_append_run(c, samples, count, run->end_ms, &run->growth);
     if (n > 0) run_count(run, samples, n);
     return n;
+}
+
+/* The open chunk in the run's window. */
+static struct chunk *run_chunk(const struct shard_run *run, const struct series *s)
+{
+    uint64_t word = series_word(s, run->slot);
+    return ring_word_is_sealed(word) ? NULL : ring_word_chunk(word);
 }
 
 int shard_run_add(struct shard *sh, struct shard_run *run, struct series *s,
                   const struct sample *sample)
 {
     int64_t t_ms = sample->t_ms;
-    struct chunk *c = t_ms >= run->start_ms && t_ms < run->end_ms ? shard_run_chunk(run, s) : NULL;
+    struct chunk *c = t_ms >= run->start_ms && t_ms < run->end_ms ? run_chunk(run, s) : NULL;
     if (c && c->window == run->window && chunk_is_plain(c)) {
         enum chunk_outcome outcome = run_add_to(run, c, sample);
         if (outcome == CHUNK_APPENDED || outcome == CHUNK_LATE) run_count(run, sample, 1);

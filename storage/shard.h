@@ -132,27 +132,13 @@ void shard_run_begin(struct shard *sh, struct shard_run *run, struct storage_bou
 /* shard_add_sample, as a part of the run. */
 int shard_run_add(struct shard *sh, struct shard_run *run, struct series *s,
                   const struct sample *sample);
-/* The same for samples that go to the end of the chunk that is there, one after the other: how many
- * of them did, until one that is for shard_run_add. */
-size_t shard_run_append(struct shard_run *run, const struct series *s, const struct sample *samples,
+/* The same for samples that go to the end of a chunk of the shard, one after the other: how many of
+ * them did, until one that is for shard_run_add. None when the chunk has been taken out of its
+ * series; it was there in the epoch the caller is in. */
+size_t shard_run_append(struct shard_run *run, struct chunk *c, const struct sample *samples,
                         size_t count);
 /* Count what the run has summed up; before the lock goes. The run may go on. */
 void shard_run_end(struct shard *sh, struct shard_run *run);
-
-/* The open chunk that the next sample will go into, if there is one: for a look ahead. */
-static inline struct chunk *shard_run_chunk(const struct shard_run *run, const struct series *s)
-{
-    if (!s || run->end_ms == 0) return NULL;
-    uint64_t word = series_word(s, run->slot);
-    return ring_word_is_sealed(word) ? NULL : ring_word_chunk(word);
-}
-
-/* Ask for the memory that shard_run_chunk and the entry of the log will look at. */
-static inline void shard_run_prefetch(const struct shard_run *run, const struct series *s)
-{
-    __builtin_prefetch(s);
-    __builtin_prefetch((const void *)&s->ring[run->slot]);
-}
 
 /* What the slot holds now. */
 static inline struct held shard_hold(const struct shard *sh, const struct series *s, uint32_t slot)

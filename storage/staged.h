@@ -22,11 +22,19 @@ struct newcomer {
 /* Samples of a series, or a piece of many. */
 enum { STAGED_SAMPLES_MAX = 32 };
 struct staged {
-    struct series *series;     /* NULL before its newcomer is in the store */
+    struct series *series; /* NULL before its newcomer is in the store */
+    struct chunk *chunk;   /* open, of the first sample's window, when this was staged; or NULL */
     struct newcomer *newcomer; /* NULL: the series was found */
     const struct sample *samples;
-    size_t count;
-    uint32_t shard;
+    uint32_t count;
+    uint32_t id; /* of the series; before it has one, the shard's number does */
+};
+
+/* A window and where series have it. */
+struct staged_window {
+    int64_t start_ms; /* 0 and 0: none */
+    int64_t end_ms;   /* first behind it */
+    uint32_t slot;
 };
 
 struct appender {
@@ -34,6 +42,7 @@ struct appender {
     struct arena *arena;
     struct epoch_pin pin;
     struct staged_list VEC_OF(struct staged) staged;
+    struct staged_window window; /* of the last sample that was first of its series */
     struct expect expect;
     struct resolver resolver;
     struct series *due;         /* the answer of the last appender_expect */

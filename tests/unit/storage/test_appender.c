@@ -1,6 +1,7 @@
 /* appender - what becomes of samples, and what the journal is told. */
 #include "storage/appender.h"
 
+#include "storage/staged.h"
 #include "tests/unit/storage/store.h"
 #include "tests/unit/suite.h"
 
@@ -301,6 +302,61 @@ START_TEST(known_series_are_found_behind_a_run_of_new_ones)
 }
 END_TEST
 
+static void merge_late_samples(struct store *s, struct labels labels)
+{
+    enum { LATE = 1200 };
+    struct sample samples[LATE];
+    for (int i = 0; i < LATE; i++)
+        samples[i] = (struct sample){STORE_NOW_MS - 1 - i * 7 % 1201, i};
+    ck_assert_uint_eq(store_append_many(s, labels, samples, LATE).stored, LATE);
+}
+
+static void seal_the_window(struct store *s, struct labels labels)
+{
+    enum { ROUNDS = 100 };
+    (void)labels;
+    clock_advance(3 * HOUR_MS);
+    for (int i = 0; i < ROUNDS; i++)
+        (void)!storage_maintain(s->db);
+}
+
+/* Stage a sample, let its chunk go, commit: the sample is in the chunk that is there now. */
+static void check_between(void (*happens)(struct store *s, struct labels labels))
+{
+    struct store s;
+    struct appender *app;
+    struct append_result result;
+    struct sample next = {STORE_NOW_MS + 2, 42};
+    store_open(&s);
+    struct labels up = store_labels(&s.arena, "__name__", "up", NULL);
+    store_append(&s, up, STORE_NOW_MS, 1);
+    store_append(&s, up, STORE_NOW_MS + 1, 2);
+    ck_assert_int_eq(appender_begin(s.db, &s.arena, &app, NULL), OK);
+    struct series *series = appender_find(app, up);
+    ck_assert_ptr_nonnull(series);
+    ck_assert_int_eq(appender_add_to(app, series, &next, 1, NULL), OK);
+    const struct chunk *chunk = app->staged.items[0].chunk;
+    ck_assert(chunk && !chunk_is_discarded(chunk));
+    happens(&s, up);
+    ck_assert(chunk_is_discarded(chunk));
+    ck_assert_int_eq(appender_commit(app, &result, NULL), OK);
+    ck_assert_uint_eq(result.stored, 1);
+    struct querier *q = store_query(&s);
+    struct selection selection = store_select(q, NULL, 0);
+    struct columns columns = store_read(&s, q, &selection.series[0]);
+    ck_assert_int_eq(columns.t_ms[columns.count - 1], next.t_ms);
+    ck_assert(columns.v[columns.count - 1] == next.v);
+    querier_close(q);
+    store_close(&s);
+}
+
+START_TEST(a_chunk_that_goes_between_staging_and_committing_takes_nothing)
+{
+    check_between(merge_late_samples);
+    check_between(seal_the_window);
+}
+END_TEST
+
 START_TEST(aborting_leaves_nothing)
 {
     struct store s;
@@ -328,4 +384,5 @@ SUITE(appender, an_acknowledged_sample_is_read_back,
       the_journal_is_told_accepted_and_duplicate_samples_and_no_others,
       what_the_journal_refuses_is_not_acknowledged_and_can_be_sent_again,
       one_batch_may_name_a_series_twice_and_many_series, aborting_leaves_nothing,
-      what_no_series_was_made_of_leaves_no_symbols, known_series_are_found_behind_a_run_of_new_ones)
+      what_no_series_was_made_of_leaves_no_symbols, known_series_are_found_behind_a_run_of_new_ones,
+      a_chunk_that_goes_between_staging_and_committing_takes_nothing)
