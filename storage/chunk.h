@@ -82,7 +82,7 @@ MUST_USE struct chunk *chunk_create_over(int64_t window, uint64_t base);
 void chunk_destroy(struct chunk *c);
 
 /* Writer only: it is out of its series, and takes no more samples. */
-enum { CHUNK_DISCARDED = UINT8_MAX }; /* no scale */
+enum { CHUNK_DISCARDED = OPEN_XOR + 1 }; /* no scale */
 static inline void chunk_discard(struct chunk *c)
 {
     c->state.scale = CHUNK_DISCARDED;
