@@ -172,12 +172,15 @@ static enum status grow_scratch(struct range_rows *r, struct error *err)
     return OK;
 }
 
-/* A NaN falls nowhere. */
+/* A NaN falls nowhere. Most counters never do, which is seen without a list. */
 static void find_falls(struct range_call *call, const double *v, size_t count)
 {
+    bool any = false;
     call->series = v;
     call->fall_count = call->fall_low = call->fall_high = 0;
-    for (size_t i = 1; i < count; i++) {
+    for (size_t i = 1; i < count; i++)
+        any |= v[i] < v[i - 1];
+    for (size_t i = 1; any && i < count; i++) {
         call->falls[call->fall_count] = i;
         call->fall_count += v[i] < v[i - 1];
     }

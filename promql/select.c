@@ -65,7 +65,9 @@ static struct reference reference_of(const struct ast_time_shift *shift,
 static void drop_stale(struct columns *c)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < c->count; i++) {
+    while (kept < c->count && !sample_is_stale(c->v[kept]))
+        kept++;
+    for (size_t i = kept; i < c->count; i++) {
         if (sample_is_stale(c->v[i])) continue;
         c->t_ms[kept] = c->t_ms[i];
         c->v[kept++] = c->v[i];

@@ -62,6 +62,7 @@ def test_version():
         (["--query.timeout=-1s"], "query.timeout"),
         (["--query.max-samples=1e6"], "query.max-samples"),
         (["--log.level=loud"], "log.level"),
+        (["--enable-feature=promql-experimental"], "enable-feature"),
         (["--web.listen-address=nowhere"], "web.listen-address"),
         (["--web.listen-address=127.0.0.1:99999"], "web.listen-address"),
         (["--storage.path="], "storage.path"),
@@ -135,6 +136,19 @@ def test_both_ways_to_give_a_value(make):
     flags = server.ask("/api/v1/status/flags", {})
     assert flags["query.max-samples"] == "1234"
     assert flags["query.lookback-delta"] == "7m"
+
+
+def test_features_are_off_until_they_are_named(make, tmp_path):
+    query = {"query": "min_of(1, 2)"}
+    refused = make().start().get("/api/v1/query", query)
+    assert refused.code == 400
+    assert 'function "min_of" is not enabled' in refused.json["error"]
+    server = make(
+        "--enable-feature=promql-binop-fill-modifiers,promql-experimental-functions",
+        folder=tmp_path / "with",
+    ).start()  # fmt: skip
+    assert server.ask("/api/v1/query", query)["result"][1] == "1"
+    assert server.ask("/api/v1/query", {"query": "a + fill(0) b"})["result"] == []
 
 
 def test_several_addresses(make):
