@@ -26,6 +26,7 @@ struct engine_options {
     int64_t default_step_ms;     /* of subqueries without one, 1 min */
     struct parse_options syntax; /* all off */
     bool delayed_name_removal;   /* off: operators drop the names of metrics at once */
+    bool type_labels;            /* off: remarks on counters go by names, not by __type__ */
 };
 
 struct engine {
@@ -36,7 +37,8 @@ struct engine {
 struct engine_options engine_options_default(void);
 
 /* Turn on the features of a list, as --enable-feature takes it: Prometheus' names, separated by
- * commas, or "all". Its features that are no part of the language are accepted and change nothing.
+ * commas, or "all" for those named promql-... Its features that are no part of the language are
+ * accepted and change nothing.
  * ERR_INVALID: a name that Prometheus does not know either. */
 MUST_USE enum status engine_enable_features(struct engine_options *options, struct str names,
                                             struct error *err);

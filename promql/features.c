@@ -8,6 +8,7 @@ enum feature {
     FEATURE_EXTENDED_RANGE_SELECTORS,
     FEATURE_FILL_MODIFIERS,
     FEATURE_DELAYED_NAME_REMOVAL,
+    FEATURE_TYPE_LABELS,
 };
 
 static const struct {
@@ -43,7 +44,7 @@ static const struct {
     {"search-api", FEATURE_NONE},
     {"st-storage", FEATURE_NONE},
     {"st-synthesis", FEATURE_NONE},
-    {"type-and-unit-labels", FEATURE_NONE},
+    {"type-and-unit-labels", FEATURE_TYPE_LABELS},
     {"use-start-timestamps", FEATURE_NONE},
     {"use-uncached-io", FEATURE_NONE},
     {"xor2-encoding", FEATURE_NONE},
@@ -58,6 +59,7 @@ static void turn_on(struct engine_options *options, enum feature feature)
         options->syntax.extended_range_selectors = true;
     if (all || feature == FEATURE_FILL_MODIFIERS) options->syntax.fill_modifiers = true;
     if (all || feature == FEATURE_DELAYED_NAME_REMOVAL) options->delayed_name_removal = true;
+    if (feature == FEATURE_TYPE_LABELS) options->type_labels = true;
 }
 
 static enum status enable(struct engine_options *options, struct str name, struct error *err)

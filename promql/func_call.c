@@ -125,7 +125,8 @@ struct range_rows {
     struct slide slide;
     size_t *low; /* by step: the ends of its window; NULL: never slides */
     size_t *high;
-    struct str remarked; /* the last name a remark was made on */
+    struct str remarked; /* the last name a remark was made on, and its type */
+    struct str remarked_type;
     struct label_scratch scratch;
     struct row row;
 };
@@ -135,22 +136,41 @@ static bool ends_with(struct str text, struct str end)
     return text.size >= end.size && !memcmp(text.data + text.size - end.size, end.data, end.size);
 }
 
+static bool is_named_like_counter(struct str name)
+{
+    return ends_with(name, STR("_total")) || ends_with(name, STR("_sum")) ||
+           ends_with(name, STR("_count")) || ends_with(name, STR("_bucket"));
+}
+
+/* With type labels it is the label that says what a metric is, else its name. */
 static enum status remark_on_name(struct range_rows *r, struct error *err)
 {
+    struct eval *ev = r->base.ev;
+    bool by_label = ev->engine->options.type_labels;
     struct str name = labels_get(r->windows.labels, LABEL_METRIC_NAME);
-    if (!name.size || str_equal(name, r->remarked)) return OK;
-    r->remarked = name;
-    if (ends_with(name, STR("_total")) || ends_with(name, STR("_sum")) ||
-        ends_with(name, STR("_count")) || ends_with(name, STR("_bucket")))
-        return OK;
-    struct arena *a = r->base.ev->arena;
+    struct str type = by_label ? labels_get(r->windows.labels, STR("__type__")) : STR("");
     char quoted[QUOTED_TEXT_BYTES];
-    struct str text = arena_printf(a,
-                                   "PromQL info: metric might not be a counter, name does not end "
-                                   "in _total/_sum/_count/_bucket: %s",
-                                   quote_text(name, quoted));
-    if (!text.data) return no_room(a, err);
-    return eval_info(r->base.ev, text, r->call.node->call.args[0], err);
+    char quoted_type[QUOTED_TEXT_BYTES];
+    struct str text;
+    if (!name.size || (str_equal(name, r->remarked) && str_equal(type, r->remarked_type)))
+        return OK;
+    r->remarked = name;
+    r->remarked_type = type;
+    if (by_label ? str_equal(type, STR("counter")) || str_equal(type, STR("histogram"))
+                 : is_named_like_counter(name))
+        return OK;
+    if (by_label)
+        text = arena_printf(ev->arena,
+                            "PromQL info: metric might not be a counter, __type__ label is not set "
+                            "to \"counter\" or \"histogram\", got %s: %s",
+                            quote_text(type, quoted_type), quote_text(name, quoted));
+    else
+        text = arena_printf(ev->arena,
+                            "PromQL info: metric might not be a counter, name does not end in "
+                            "_total/_sum/_count/_bucket: %s",
+                            quote_text(name, quoted));
+    return text.data ? eval_info(ev, text, r->call.node->call.args[0], err)
+                     : no_room(ev->arena, err);
 }
 
 static enum status grow_scratch(struct range_rows *r, struct error *err)

@@ -74,36 +74,52 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* A run of digits without its leading zeros. */
-static struct str take_number(struct str text, size_t *at)
+/* The next run of digits, or of anything else. */
+static struct str take_run(struct str text, size_t *at)
 {
-    while (*at + 1 < text.size && text.data[*at] == '0' && is_digit(text.data[*at + 1]))
+    struct str run = {.data = text.data + *at};
+    bool digits = is_digit(text.data[*at]);
+    while (*at < text.size && is_digit(text.data[*at]) == digits) {
         (*at)++;
-    struct str digits = {.data = text.data + *at};
-    while (*at < text.size && is_digit(text.data[*at])) {
-        (*at)++;
-        digits.size++;
+        run.size++;
     }
-    return digits;
+    return run;
 }
 
-/* Natural order: runs of digits compare as numbers, so that "9" comes before "10". */
+/* Is a run a number that an int64 holds? Those alone compare as numbers. */
+static bool is_number(struct str run)
+{
+    static const struct str most = {.data = "9223372036854775807", .size = 19};
+    while (run.size > 1 && run.data[0] == '0') {
+        run.data++;
+        run.size--;
+    }
+    return is_digit(run.data[0]) &&
+           (run.size < most.size || (run.size == most.size && str_compare(run, most) <= 0));
+}
+
+static int compare_numbers(struct str a, struct str b)
+{
+    while (a.size && a.data[0] == '0') {
+        a.data++;
+        a.size--;
+    }
+    while (b.size && b.data[0] == '0') {
+        b.data++;
+        b.size--;
+    }
+    return a.size == b.size ? str_compare(a, b) : a.size < b.size ? -1 : 1;
+}
+
+/* Natural order, run by run: "9" comes before "10", "ab" before "ab1" and "abc". */
 static int compare_natural(struct str a, struct str b)
 {
     size_t i = 0;
     size_t k = 0;
     while (i < a.size && k < b.size) {
-        int order;
-        if (is_digit(a.data[i]) && is_digit(b.data[k])) {
-            struct str x = take_number(a, &i);
-            struct str y = take_number(b, &k);
-            order = (x.size > y.size) - (x.size < y.size);
-            if (!order) order = str_compare(x, y);
-        } else {
-            unsigned char x = (unsigned char)a.data[i++];
-            unsigned char y = (unsigned char)b.data[k++];
-            order = (x > y) - (x < y);
-        }
+        struct str x = take_run(a, &i);
+        struct str y = take_run(b, &k);
+        int order = is_number(x) && is_number(y) ? compare_numbers(x, y) : str_compare(x, y);
         if (order) return order;
     }
     int order = (i < a.size) - (k < b.size);

@@ -10,6 +10,10 @@
  *
  * No source hands out a row without a single value.
  *
+ * LATER(native histograms are stored): a row gets a second array beside v, of histograms, and a
+ * second bitmap of the steps that have one; those without it are floats, as all are now. Functions
+ * that know nothing of histograms then clear such steps, as the table of functions says.
+ *
  * Threads: one query, one thread.
  */
 #ifndef HEARTH_PROMQL_ROW_H
