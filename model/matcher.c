@@ -8,8 +8,7 @@ enum status matcher_init(struct matcher *m, enum matcher_type type, struct str n
 {
     *m = (struct matcher){.type = type, .name = name, .value = value, .regex = NULL};
     if (type == MATCH_EQUAL || type == MATCH_NOT_EQUAL) return OK;
-    enum status st = regex_check(value, err);
-    return st ? st : regex_create(value, &m->regex, err);
+    return regex_create_matching(value, &m->regex, err);
 }
 
 void matcher_release(struct matcher *m)

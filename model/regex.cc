@@ -8,8 +8,10 @@
  */
 extern "C" {
 #include "model/regex.h"
+#include "model/names.h"
 }
 
+#include <memory>
 #include <new>
 #include <string>
 
@@ -20,12 +22,9 @@ extern "C" {
 using re2::StringPiece;
 
 struct regex {
-    RE2 engine;
+    std::unique_ptr<RE2> engine; /* NULL: the shape says it all */
     struct regex_shape shape = {};
 
-    regex(const std::string &pattern, const RE2::Options &options) : engine(pattern, options)
-    {
-    }
     ~regex()
     {
         regex_shape_release(&shape);
@@ -158,29 +157,46 @@ enum status report(const RE2 &engine, struct error *err)
                      STR_ARG(where));
 }
 
-/* Compile before + pattern + after; for the caller to delete. */
-enum status compile(const char *before, struct str pattern, const char *after, struct regex **out,
-                    struct error *err)
+enum status check_size(struct str pattern, struct error *err)
 {
-    if (pattern.size > REGEX_PATTERN_BYTES_MAX)
-        return error_set(err, ERR_TOO_LARGE,
-                         "regular expression of %zu bytes, at most %d are allowed", pattern.size,
-                         static_cast<int>(REGEX_PATTERN_BYTES_MAX));
+    if (pattern.size <= REGEX_PATTERN_BYTES_MAX) return OK;
+    return error_set(err, ERR_TOO_LARGE, "regular expression of %zu bytes, at most %d are allowed",
+                     pattern.size, static_cast<int>(REGEX_PATTERN_BYTES_MAX));
+}
+
+enum status compile(const char *before, struct str pattern, const char *after,
+                    std::unique_ptr<RE2> *out, struct error *err)
+{
     translator t(pattern);
     if (!t.run())
         return error_set(err, ERR_INVALID, "error parsing regexp: invalid escape sequence: `\\C`");
     RE2::Options options;
     options.set_log_errors(false);
     options.set_max_mem(REGEX_BYTES_MAX);
-    struct regex *re = new regex(before + t.out + after, options);
-    enum status st =
-        re->engine.ok() ? regex_shape_init(&re->shape, pattern, err) : report(re->engine, err);
-    if (st != OK) {
-        delete re;
-        return st;
-    }
-    *out = re;
+    options.set_dot_nl(true);
+    std::unique_ptr<RE2> engine(new RE2(before + t.out + after, options));
+    if (!engine->ok()) return report(*engine, err);
+    *out = std::move(engine);
     return OK;
+}
+
+enum status create(struct str pattern, struct regex **out, struct error *err)
+{
+    std::unique_ptr<regex> re(new regex);
+    enum status st = check_size(pattern, err);
+    if (!st) st = compile("^(?s:", pattern, ")$", &re->engine, err);
+    if (!st) *out = re.release();
+    return st;
+}
+
+enum status create_matching(struct str pattern, struct regex **out, struct error *err)
+{
+    std::unique_ptr<regex> re(new regex);
+    enum status st = check_size(pattern, err);
+    if (!st && name_is_utf8(pattern)) st = regex_shape_init(&re->shape, pattern, err);
+    if (!st && re->shape.form == REGEX_OTHER) st = compile("", pattern, "", &re->engine, err);
+    if (!st) *out = re.release();
+    return st;
 }
 
 /* One step of a template: literal text, then a reference to a group (or none at the end). */
@@ -294,19 +310,16 @@ StringPiece piece_of(struct str text)
 enum status regex_create(struct str pattern, struct regex **out, struct error *err)
 {
     try {
-        return compile("^(?s:", pattern, ")$", out, err);
+        return create(pattern, out, err);
     } catch (const std::bad_alloc &) {
         return error_set(err, ERR_NO_MEMORY, "no memory to compile a regular expression");
     }
 }
 
-enum status regex_check(struct str pattern, struct error *err)
+enum status regex_create_matching(struct str pattern, struct regex **out, struct error *err)
 {
     try {
-        struct regex *re = nullptr;
-        enum status st = compile("", pattern, "", &re, err);
-        delete re;
-        return st;
+        return create_matching(pattern, out, err);
     } catch (const std::bad_alloc &) {
         return error_set(err, ERR_NO_MEMORY, "no memory to compile a regular expression");
     }
@@ -320,7 +333,7 @@ void regex_destroy(struct regex *re)
 bool regex_matches(const struct regex *re, struct str text)
 {
     if (re->shape.form != REGEX_OTHER) return regex_shape_matches(&re->shape, text);
-    return RE2::PartialMatch(piece_of(text), re->engine);
+    return re->engine->Match(piece_of(text), 0, text.size, RE2::ANCHOR_BOTH, nullptr, 0);
 }
 
 const struct str *regex_literals(const struct regex *re, size_t *count)
@@ -334,7 +347,7 @@ enum status regex_expand(const struct regex *re, struct str text, struct str rep
                          struct arena *a, bool *matched, struct str *out, struct error *err)
 {
     try {
-        return match_and_expand(re->engine, piece_of(text), piece_of(replacement), a, matched, out,
+        return match_and_expand(*re->engine, piece_of(text), piece_of(replacement), a, matched, out,
                                 err);
     } catch (const std::bad_alloc &) {
         return error_set(err, ERR_NO_MEMORY, "no memory to match a regular expression");

@@ -1,12 +1,19 @@
 /*
- * regex_shape - expressions that need no engine: a, a|b|c, a.*, .*a, .*a.*, .*, .+.
+ * regex_shape - expressions that need no engine: lists of literals, and of literals with anything
+ * before or behind them.
  *
- * Most expressions of dashboards are lists of literals and prefixes. Telling them apart lets
- * matching be a comparison, and lets an index look literals up instead of trying every value.
+ *     a|b  node-(1|2)  cpu-[0-3]  ^a$      literals: a set to look up
+ *     a.*  .*a  .+a.*  (a|b)-.*  .*        parts: prefixes, suffixes, texts contained
+ *
+ * Most expressions of dashboards are of these forms. Telling them apart lets matching be a few
+ * comparisons, and lets an index look literals up instead of trying every value.
  *
  * A literal is a run of characters without meaning in an expression, or escaped punctuation (\.).
- * One pair of parentheses around the whole is allowed. + asks for one character at least where *
- * asks for none.
+ * Groups and classes of letters, digits, _ and - are multiplied out, up to REGEX_SHAPE_PARTS_MAX
+ * parts. ^ and $ say nothing at the ends of an expression that matches whole texts. + asks for one
+ * character at least where * asks for none.
+ *
+ * What has a form is a valid expression if it is UTF-8.
  *
  * Threads: immutable once made.
  */
@@ -15,6 +22,7 @@
 
 #include <stdbool.h>
 
+#include "alloc/arena.h"
 #include "base/error.h"
 #include "base/str.h"
 
@@ -22,26 +30,33 @@
 extern "C" {
 #endif
 
+/* REGEX_SHAPE_PARTS_MAX: of a product, and of what is tried one by one; literals that are listed
+ * may be more. */
+enum { REGEX_SHAPE_PARTS_MAX = 256, REGEX_SHAPE_DEPTH_MAX = 16 };
+
 enum regex_form {
     REGEX_OTHER,    /* ask the engine */
     REGEX_LITERALS, /* one of the literals, whole */
-    REGEX_AROUND    /* something, the only literal, something */
+    REGEX_AROUND    /* one of the parts: something, the literal, something */
 };
 
-/* What may stand before or behind the literal of REGEX_AROUND. */
+/* What may stand before or behind the literal of a part. */
 enum regex_rest { REST_NOTHING, REST_ANY, REST_SOME };
+
+struct regex_part {
+    struct str literal;
+    enum regex_rest before, behind;
+};
 
 struct regex_shape {
     enum regex_form form;
-    enum regex_rest before, behind;
-    struct str *literals; /* sorted and unique; heap; owned by the shape */
+    struct regex_part *parts; /* on the arena; literals: sorted and unique */
     size_t count;
-    size_t count_max;
-    char *text; /* what the literals view; heap; owned */
-    size_t text_bytes;
+    struct str *literals; /* of REGEX_LITERALS: the same, for who looks them up */
+    struct arena arena;
 };
 
-/* Find the form of a valid pattern. ERR_NO_MEMORY: nothing to release. */
+/* Find the form of a pattern. ERR_NO_MEMORY: nothing to release. */
 MUST_USE enum status regex_shape_init(struct regex_shape *shape, struct str pattern,
                                       struct error *err);
 void regex_shape_release(struct regex_shape *shape);

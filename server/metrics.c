@@ -151,6 +151,12 @@ static void collect_storage(struct hearth *h, const struct metric_sink *sink)
     gauge_of(sink, "hearth_symbols", "Distinct label strings.", (double)s.symbols);
     gauge_of(sink, "hearth_label_pairs", "Distinct pairs of label name and value.",
              (double)s.label_pairs);
+    counter_of(sink, "hearth_matches_found_total",
+               "Expressions of selectors whose values were known from before.", s.match_hits);
+    counter_of(sink, "hearth_matches_missed_total",
+               "Expressions of selectors whose values were not known.", s.match_misses);
+    gauge_of(sink, "hearth_matches_bytes", "Bytes of known values of expressions.",
+             (double)s.match_bytes);
     metric_family(sink, "hearth_samples_refused_total", METRIC_COUNTER,
                   "Samples that storage did not take, by reason.");
     for (int reason = 0; reason < REFUSED_REASON_COUNT; reason++)

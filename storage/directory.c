@@ -37,9 +37,11 @@ static struct directory_place *place_of(const struct directory *d, uint32_t loca
     return s ? &s->places[local - segment_first(segment)] : NULL;
 }
 
-static size_t segment_bytes(uint32_t count)
+static size_t segment_bytes(uint32_t count, uint32_t slots)
 {
-    return sizeof(struct directory_segment) + count * sizeof(struct directory_place) + count / 8;
+    size_t bits = (size_t)count / 8;
+    return sizeof(struct directory_segment) + count * sizeof(struct directory_place) +
+           (1 + slots) * bits;
 }
 
 static uint64_t *free_bits(struct directory_segment *s)
@@ -47,15 +49,21 @@ static uint64_t *free_bits(struct directory_segment *s)
     return (uint64_t *)(uintptr_t)(s->places + s->count);
 }
 
-void directory_init(struct directory *d, uint32_t limit)
+/* Of the ids that may hold something in this slot. */
+static _Atomic uint64_t *held_bits(struct directory_segment *s, uint32_t slot)
+{
+    return (_Atomic uint64_t *)free_bits(s) + (size_t)(1 + slot) * (s->count / WORD_BITS);
+}
+
+void directory_init(struct directory *d, uint32_t limit, uint32_t slots)
 {
     uint32_t reach = segment_first(DIRECTORY_SEGMENTS - 1) * 2;
-    *d = (struct directory){.limit = limit < reach ? limit : reach};
+    *d = (struct directory){.limit = limit < reach ? limit : reach, .slots = slots};
 }
 
 void directory_segment_destroy(struct directory_segment *segment)
 {
-    if (segment) heap_free(segment, segment_bytes(segment->count), HEAP_INDEX);
+    if (segment) heap_free(segment, segment_bytes(segment->count, segment->slots), HEAP_INDEX);
 }
 
 void directory_release(struct directory *d)
@@ -64,11 +72,12 @@ void directory_release(struct directory *d)
         directory_segment_destroy(segment_at(d, i));
 }
 
-static struct directory_segment *segment_create(uint32_t count)
+static struct directory_segment *segment_create(uint32_t count, uint32_t slots)
 {
-    struct directory_segment *s = heap_calloc(1, segment_bytes(count), HEAP_INDEX);
+    struct directory_segment *s = heap_calloc(1, segment_bytes(count, slots), HEAP_INDEX);
     if (!s) return NULL;
     s->count = count;
+    s->slots = slots;
     for (uint32_t w = 0; w < count / WORD_BITS; w++)
         free_bits(s)[w] = ~UINT64_C(0);
     return s;
@@ -91,7 +100,7 @@ bool directory_reserve(struct directory *d)
     uint32_t first = segment_first(segment);
     if (first >= d->limit) return false;
     if (!s) {
-        s = segment_create(segment_count(segment));
+        s = segment_create(segment_count(segment), d->slots);
         if (!s) return false;
         atomic_store_explicit(&d->segments[segment], s, memory_order_release);
     }
@@ -123,6 +132,57 @@ struct series *directory_get(const struct directory *d, uint32_t local)
 {
     const struct directory_place *place = directory_place(d, local);
     return place ? directory_series(place) : NULL;
+}
+
+/* The word with the bit of an id; NULL when there is no such id. */
+static _Atomic uint64_t *held_word(const struct directory *d, uint32_t local, uint32_t slot,
+                                   uint64_t *bit)
+{
+    uint32_t segment = segment_of(local);
+    uint32_t at = local - segment_first(segment);
+    struct directory_segment *s = segment_at(d, segment);
+    *bit = UINT64_C(1) << at % WORD_BITS;
+    return s ? held_bits(s, slot) + at / WORD_BITS : NULL;
+}
+
+/* Under the write lock there is one writer: a load and a store do. */
+static void set_word(_Atomic uint64_t *word, uint64_t before, uint64_t after)
+{
+    if (after != before) atomic_store_explicit(word, after, memory_order_relaxed);
+}
+
+void directory_mark(struct directory *d, uint32_t local, uint32_t slot)
+{
+    uint64_t bit;
+    _Atomic uint64_t *word = held_word(d, local, slot, &bit);
+    uint64_t before = atomic_load_explicit(word, memory_order_relaxed);
+    set_word(word, before, before | bit);
+}
+
+void directory_unmark(struct directory *d, uint32_t local, uint32_t slot)
+{
+    uint64_t bit;
+    _Atomic uint64_t *word = held_word(d, local, slot, &bit);
+    uint64_t before = atomic_load_explicit(word, memory_order_relaxed);
+    set_word(word, before, before & ~bit);
+}
+
+void directory_unmark_all(struct directory *d, uint32_t slot)
+{
+    for (uint32_t i = 0; i < DIRECTORY_SEGMENTS; i++) {
+        struct directory_segment *s = segment_at(d, i);
+        if (!s) continue;
+        _Atomic uint64_t *words = held_bits(s, slot);
+        for (uint32_t w = 0; w < s->count / WORD_BITS; w++)
+            atomic_store_explicit(&words[w], 0, memory_order_relaxed);
+    }
+}
+
+uint64_t directory_held_word(const struct directory *d, uint32_t n, uint32_t slot)
+{
+    uint64_t bit;
+    const _Atomic uint64_t *word = held_word(d, n * WORD_BITS, slot, &bit);
+    return word ? atomic_load_explicit(word, memory_order_relaxed) : 0;
 }
 
 void directory_clear(struct directory *d, uint32_t local)

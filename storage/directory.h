@@ -13,10 +13,15 @@
  * An id that was cleared is not given out again before directory_recycle, which the owner calls
  * when no reader can hold the id any more.
  *
+ * Behind the places a segment has a bit for each id and slot of the series' rings: whether the
+ * series may hold something there. So whoever looks for the series of a window can leave the others
+ * alone (storage/shard.h says when a bit counts).
+ *
  * In each place stands its follower, too: the id of the series that came next the last time (of
  * whichever shard; storage/expect.h). It is a guess, written and read by anyone at any time.
  *
- * Threads: get and place from any thread inside the epoch; all else under the shard's write lock.
+ * Threads: get, place and held_word from any thread inside the epoch; all else under the shard's
+ * write lock.
  */
 #ifndef HEARTH_STORAGE_DIRECTORY_H
 #define HEARTH_STORAGE_DIRECTORY_H
@@ -37,12 +42,14 @@ struct directory_place {
     _Atomic uint32_t follower;
 };
 
-/* On the heap, HEAP_INDEX; behind it as many places as ids, then a bit for each. */
+/* On the heap, HEAP_INDEX; behind it as many places as ids, a bit for each that is free, and slots
+ * times a bit for each. */
 struct directory_segment {
     struct epoch_node retired; /* first: destroyed through it */
     uint32_t count;            /* of its ids */
     uint32_t taken;            /* ids that are not free */
     uint32_t free_from;        /* no free id in words of bits before this one */
+    uint32_t slots;            /* of the directory */
     struct directory_place places[];
 };
 
@@ -51,10 +58,11 @@ struct directory {
     _Atomic uint32_t high; /* ids in use are below it */
     uint32_t limit;        /* ids are below it */
     uint32_t next;         /* the id that was reserved */
+    uint32_t slots;        /* of a series' ring */
 };
 
-/* limit: how many ids there may be at most. */
-void directory_init(struct directory *d, uint32_t limit);
+/* limit: how many ids there may be at most. slots: of a series' ring. */
+void directory_init(struct directory *d, uint32_t limit, uint32_t slots);
 void directory_release(struct directory *d);
 
 /* Make sure that directory_add succeeds once. false at the memory limit or when ids ran out. */
@@ -81,6 +89,13 @@ static inline uint32_t directory_high(const struct directory *d)
 {
     return atomic_load_explicit(&d->high, memory_order_acquire);
 }
+
+/* The series of this id may hold something in this slot; not any more; none does. */
+void directory_mark(struct directory *d, uint32_t local, uint32_t slot);
+void directory_unmark(struct directory *d, uint32_t local, uint32_t slot);
+void directory_unmark_all(struct directory *d, uint32_t slot);
+/* The bits of the ids 64 * n .. 64 * n + 63. */
+uint64_t directory_held_word(const struct directory *d, uint32_t n, uint32_t slot);
 
 /* Readers find it no more; the id stays taken ... */
 void directory_clear(struct directory *d, uint32_t local);

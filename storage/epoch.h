@@ -45,6 +45,7 @@ enum epoch_kind {
     EPOCH_SYMBOL,
     EPOCH_SYMBOL_SLOTS, /* of a table of them */
     EPOCH_SEGMENT,      /* of a directory */
+    EPOCH_MATCHES,      /* what an expression matches */
     EPOCH_KIND_COUNT
 };
 /* May retire other things in turn. */

@@ -94,6 +94,7 @@ const struct sweep_times *storage_sweep_times(const struct storage *db)
 void storage_hurry(struct storage *db, bool hurried)
 {
     atomic_store(&db->hurried, hurried);
+    match_cache_close(&db->matches, hurried);
 }
 
 bool storage_has_garbage(struct storage *db)

@@ -359,6 +359,26 @@ size_t id_container_intersect(const struct id_container *const *with, size_t wit
     return count;
 }
 
+bool id_container_touches(const struct id_container *c, const uint64_t *bits, size_t words)
+{
+    size_t first = (size_t)c->key * ID_CONTAINER_WORDS;
+    if (first >= words) return false;
+    size_t count = words - first;
+    bits += first;
+    if (c->is_bits) {
+        count = less(count, c->capacity);
+        for (size_t w = 0; w < count; w++)
+            if (c->words[w] & bits[w]) return true;
+        return false;
+    }
+    for (uint32_t i = 0; i < c->count; i++) {
+        uint16_t low = array_read(c)[i];
+        if (low / WORD_BITS >= count) return false; /* they ascend */
+        if (bits[low / WORD_BITS] & bit_of(low)) return true;
+    }
+    return false;
+}
+
 void id_container_check(const struct id_container *c)
 {
     size_t count = 0;

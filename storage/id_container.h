@@ -66,6 +66,9 @@ size_t id_container_intersect(const struct id_container *const *with, size_t wit
                               uint32_t *out);
 
 /* Aborts on a broken invariant. */
+/* Some number, with the key in front, has its bit set among `words` words. */
+bool id_container_touches(const struct id_container *c, const uint64_t *bits, size_t words);
+
 void id_container_check(const struct id_container *c);
 
 #endif

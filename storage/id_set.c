@@ -264,6 +264,20 @@ bool id_set_contains(const struct id_set *s, uint32_t id)
     return c && id_container_contains(c, (uint16_t)id);
 }
 
+bool id_set_touches(const struct id_set *s, const uint64_t *bits, size_t words)
+{
+    struct containers all;
+    if (form_of(s) == FORM_ONE) {
+        uint32_t id = one_of(s);
+        return id / ID_CONTAINER_WORD_BITS < words &&
+               bits[id / ID_CONTAINER_WORD_BITS] >> id % ID_CONTAINER_WORD_BITS & 1;
+    }
+    containers_of(s, &all);
+    for (size_t i = 0; i < all.count; i++)
+        if (id_container_touches(all.items[i], bits, words)) return true;
+    return false;
+}
+
 /* The only id of one of the sets, if the others let it through. */
 static enum status intersect_one(const struct id_terms *terms, uint32_t id, struct arena *a,
                                  struct id_list *out, struct error *err)

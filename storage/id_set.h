@@ -33,6 +33,8 @@ void id_set_remove(struct id_set *s, uint32_t id);
 void id_set_release(struct id_set *s);
 size_t id_set_count(const struct id_set *s);
 bool id_set_contains(const struct id_set *s, uint32_t id);
+/* Whether one of its ids has its bit set among so many words; ids behind them have not. */
+bool id_set_touches(const struct id_set *s, const uint64_t *bits, size_t words);
 void id_set_check(const struct id_set *s);
 
 struct id_list {

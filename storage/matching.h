@@ -4,11 +4,16 @@
  * A matcher that does not match the empty value asks for one of some values of its label: a term
  * that includes. One that does match it ({job=""}, {job!="x"}, {job=~".*"}) forbids the values it
  * does not match: a term that excludes, and none at all when it matches everything. Terms hold
- * symbols, so that a series is tested by comparing pointers; patterns have run once per distinct
- * value by then, without any lock.
+ * symbols, so that a series is tested by comparing pointers.
  *
- * Threads: a plan belongs to one query, inside its epoch; the plan does not know values that appear
- * later, and series born after `newest_birth` are not part of the answer.
+ * In order of cost: literals, and expressions that come down to them, are looked up first. Other
+ * expressions run once per distinct value, without any lock, and the result is remembered
+ * (storage/match_cache.h). When the terms before leave fewer series than there are values, an
+ * expression is asked of these series instead.
+ *
+ * Threads: a plan belongs to one query, inside its epoch; it lives as long as the matchers. The
+ * plan does not know values that appear later, and series born after `newest_birth` are not part of
+ * the answer.
  */
 #ifndef HEARTH_STORAGE_MATCHING_H
 #define HEARTH_STORAGE_MATCHING_H
@@ -23,10 +28,12 @@ struct match_term {
     bool any;               /* every value of the name; values is empty then */
     struct symbol **values; /* on the arena, in order of address */
     size_t count;
+    const struct matcher
+        *pattern; /* asked of each series; no values then; NULL: values say it all */
 };
 
 struct match_plan {
-    struct match_term *terms; /* on the arena; fewest values first, `any` last */
+    struct match_term *terms; /* on the arena; fewest values first, then `any`, then patterns */
     size_t count;
     bool impossible; /* no series can match */
     uint64_t newest_birth;
@@ -36,6 +43,12 @@ struct match_plan {
 MUST_USE enum status match_plan_build(struct storage *db, const struct matcher *matchers,
                                       size_t count, struct arena *a, struct match_plan *out,
                                       struct error *err);
+
+/* It asks for one of some values: their sets can be looked up. */
+static inline bool match_term_has_sets(const struct match_term *term)
+{
+    return !term->exclude && !term->any && !term->pattern;
+}
 
 bool match_term_accepts(const struct match_term *term, const struct series *s);
 

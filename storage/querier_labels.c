@@ -2,7 +2,12 @@
  * querier - listing label names and values.
  *
  * Without matchers the answer is the list of symbols, those left out that were not seen in the
- * range. Else it is the set of symbols of the series that are selected, collected by address.
+ * range. Else it is the set of symbols of the series that are selected, shard by shard:
+ *
+ *     many series, few symbols left to find     is one of these series in the symbol's set?
+ *     else                                      which symbols do these series have?
+ *
+ * and it ends when there is nothing left to find.
  */
 #include <stdlib.h>
 
@@ -88,43 +93,171 @@ static enum status list_set(const struct symbol_set *set, struct str_list *out, 
     return OK;
 }
 
-/* The symbols of all selected series: names, or the values of one name. */
-static enum status collect(struct querier *q, const struct select_request *request,
-                           const struct symbol *name, struct symbol_set *set, struct error *err)
+static bool set_has(const struct symbol_set *set, const struct symbol *symbol)
 {
-    struct select_request all = *request;
-    struct series_list list;
-    all.limit = 0;
-    enum status st = select_series(q, &all, &list, err);
-    if (st) return st;
-    for (size_t i = 0; i < list.count; i++) {
+    return set->capacity && *set_place(set->places, set->capacity, symbol);
+}
+
+/* What a request is after: names, or values of one name. */
+struct hunt {
+    struct querier *q;
+    const struct symbol *name;  /* NULL: names */
+    struct symbol_list symbols; /* names or values that are not found yet */
+    struct symbol_set found;
+    struct select_range range;
+};
+
+static void forget_found(struct hunt *h)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < h->symbols.count; i++) {
+        if (!set_has(&h->found, h->symbols.items[i]))
+            h->symbols.items[kept++] = h->symbols.items[i];
+    }
+    h->symbols.count = kept;
+}
+
+/* The values whose sets would have to be looked at to find what is left: those of the names. */
+static enum status values_to_try(struct hunt *h, size_t most, struct symbol_list *out,
+                                 struct error *err)
+{
+    struct arena *a = h->q->arena;
+    enum status st = OK;
+    size_t count = 0;
+    *out = h->symbols;
+    if (h->name) return OK;
+    for (size_t i = 0; i < h->symbols.count && count <= most; i++)
+        count += symbols_look_up(&h->q->db->symbols, symbol_text(h->symbols.items[i])).values;
+    *out = (struct symbol_list){.count = count};
+    if (count > most) return OK; /* so many are not tried */
+    out->items = arena_alloc_array(a, count, sizeof(*out->items));
+    if (!out->items) return arena_error(a, err);
+    out->count = 0;
+    for (size_t i = 0; i < h->symbols.count && !st; i++) {
+        struct symbol_list values;
+        st = symbols_values(&h->q->db->symbols, symbol_text(h->symbols.items[i]), a, &values, err);
+        for (size_t v = 0; v < values.count && out->count < count; v++)
+            out->items[out->count++] = values.items[v];
+    }
+    return st;
+}
+
+/* The ids of all lists, those left out that have nothing in the range, as bits. */
+static uint64_t *ids_as_bits(const struct hunt *h, const struct gather *g, const struct shard *sh,
+                             size_t *words)
+{
+    struct shard_slots slots = shard_slots(sh, h->range.first_window, h->range.last_window);
+    *words = directory_high(&sh->directory) / 64 + 1;
+    uint64_t *bits = arena_calloc(h->q->arena, *words, sizeof(*bits));
+    for (size_t l = 0; bits && l < g->list_count; l++) {
+        for (size_t i = 0; i < g->lists[l].count; i++) {
+            uint32_t id = g->lists[l].items[i];
+            if (id / 64 < *words) bits[id / 64] |= UINT64_C(1) << id % 64;
+        }
+    }
+    for (size_t n = 0; bits && n < *words; n++)
+        if (bits[n]) bits[n] &= shard_may_hold_word(sh, (uint32_t)n, &slots);
+    return bits;
+}
+
+/* Find values, or names by their values, whose sets have one of the ids. */
+static enum status try_sets(struct hunt *h, const struct gather *g, struct shard *sh,
+                            const struct symbol_list *values, struct error *err)
+{
+    enum { LOOKUPS_AT_ONCE = 256 };
+    size_t words;
+    const uint64_t *bits = ids_as_bits(h, g, sh, &words);
+    bool ok = bits != NULL;
+    for (size_t at = 0; at < values->count && ok;) {
+        rwlock_read_lock(&sh->lock);
+        for (size_t n = 0; n < LOOKUPS_AT_ONCE && at < values->count && ok; n++) {
+            const struct symbol *value = values->items[at++];
+            const struct symbol *wanted = h->name ? value : value->name;
+            if (set_has(&h->found, wanted)) continue;
+            const struct id_set *ids = postings_find(&sh->postings, value);
+            if (ids && id_set_touches(ids, bits, words)) ok = set_add(&h->found, wanted);
+        }
+        rwlock_read_unlock(&sh->lock);
+    }
+    return ok ? OK : arena_error(h->q->arena, err);
+}
+
+/* Look at the series. */
+static enum status try_series(struct hunt *h, struct gather *g, struct shard *sh, struct error *err)
+{
+    struct series_list list = {0};
+    enum status st = select_in_shard(g, sh, &h->range, 0, &list, err);
+    for (size_t i = 0; i < list.count && !st; i++) {
         const struct series *s = list.items[i];
         struct symbol *const *symbols = series_symbols(s);
         for (size_t l = 0; l < s->label_count; l++) {
-            if (name && symbols[l]->name != name) continue;
-            if (!set_add(set, name ? symbols[l] : symbols[l]->name))
-                return arena_error(set->arena, err);
+            if (h->name && symbols[l]->name != h->name) continue;
+            if (!set_add(&h->found, h->name ? symbols[l] : symbols[l]->name))
+                return arena_error(h->q->arena, err);
         }
     }
-    return OK;
+    return st;
+}
+
+static enum status hunt_in_shard(struct hunt *h, struct gather *g, struct shard *sh,
+                                 struct error *err)
+{
+    enum { SETS_PER_SERIES = 2 }; /* a look into a set costs so many looks at a series */
+    struct symbol_list values = {0};
+    size_t most = g->id_count / SETS_PER_SERIES;
+    enum status st = OK;
+    if (g->settled) st = values_to_try(h, most, &values, err);
+    if (st) return st;
+    if (g->settled && values.count <= most) return try_sets(h, g, sh, &values, err);
+    return try_series(h, g, sh, err);
+}
+
+/* The symbols of all selected series: names, or the values of one name. */
+static enum status collect(struct hunt *h, const struct select_request *request, struct error *err)
+{
+    struct match_plan plan;
+    struct gather g;
+    struct storage *db = h->q->db;
+    enum status st =
+        match_plan_build(db, request->matchers, request->matcher_count, h->q->arena, &plan, err);
+    if (st || plan.impossible) return st;
+    st = gather_init(&g, &plan, h->q->arena, err);
+    for (uint32_t n = 0; n < db->shard_count && !st && h->symbols.count > 0; n++) {
+        st = gather_ids(&g, &db->shards[n], err);
+        if (st || g.id_count == 0) continue;
+        st = hunt_in_shard(h, &g, &db->shards[n], err);
+        forget_found(h);
+    }
+    return st;
+}
+
+/* Names, or the values of a name: those of the series that match, or all. */
+static enum status list_matching(struct hunt *h, const struct select_request *request,
+                                 struct str_list *out, struct error *err)
+{
+    struct arena *a = h->q->arena;
+    size_t kept = 0;
+    if (request->matcher_count == 0) return list_symbols(&h->symbols, &h->range, a, out, err);
+    for (size_t i = 0; i < h->symbols.count; i++) {
+        struct symbol *symbol = h->symbols.items[i];
+        if (seen_within(&symbol->seen, h->range.first_window, h->range.last_window))
+            h->symbols.items[kept++] = symbol;
+    }
+    h->symbols.count = kept;
+    enum status st = collect(h, request, err);
+    return st ? st : list_set(&h->found, out, err);
 }
 
 enum status querier_label_names(struct querier *q, const struct select_request *request,
                                 struct str_list *out, struct error *err)
 {
-    struct select_range range = select_clamp(q, request->t_min_ms, request->t_max_ms);
-    enum status st;
+    struct hunt h = {.q = q,
+                     .range = select_clamp(q, request->t_min_ms, request->t_max_ms),
+                     .found = {.arena = q->arena}};
     *out = (struct str_list){0};
-    if (range.empty) return OK;
-    if (request->matcher_count == 0) {
-        struct symbol_list symbols;
-        st = symbols_names(&q->db->symbols, q->arena, &symbols, err);
-        if (!st) st = list_symbols(&symbols, &range, q->arena, out, err);
-    } else {
-        struct symbol_set set = {.arena = q->arena};
-        st = collect(q, request, NULL, &set, err);
-        if (!st) st = list_set(&set, out, err);
-    }
+    if (h.range.empty) return OK;
+    enum status st = symbols_names(&q->db->symbols, q->arena, &h.symbols, err);
+    if (!st) st = list_matching(&h, request, out, err);
     if (!st) finish(out, request->limit);
     return st;
 }
@@ -133,21 +266,14 @@ enum status querier_label_values(struct querier *q, struct str name,
                                  const struct select_request *request, struct str_list *out,
                                  struct error *err)
 {
-    struct select_range range = select_clamp(q, request->t_min_ms, request->t_max_ms);
-    enum status st;
+    struct hunt h = {.q = q,
+                     .name = symbols_find_name(&q->db->symbols, name),
+                     .range = select_clamp(q, request->t_min_ms, request->t_max_ms),
+                     .found = {.arena = q->arena}};
     *out = (struct str_list){0};
-    if (range.empty) return OK;
-    if (request->matcher_count == 0) {
-        struct symbol_list symbols;
-        st = symbols_values(&q->db->symbols, name, q->arena, &symbols, err);
-        if (!st) st = list_symbols(&symbols, &range, q->arena, out, err);
-    } else {
-        const struct symbol *symbol = symbols_find_name(&q->db->symbols, name);
-        struct symbol_set set = {.arena = q->arena};
-        if (!symbol) return OK;
-        st = collect(q, request, symbol, &set, err);
-        if (!st) st = list_set(&set, out, err);
-    }
+    if (h.range.empty || !h.name) return OK;
+    enum status st = symbols_values(&q->db->symbols, name, q->arena, &h.symbols, err);
+    if (!st) st = list_matching(&h, request, out, err);
     if (!st) finish(out, request->limit);
     return st;
 }

@@ -1,10 +1,9 @@
 /*
  * select - the series a request means, before anything is made of them.
  *
- * Per shard, under its read lock: the smallest set of ids that a term includes is taken (or all
- * ids), narrowed by the sets of the other terms with one value, and copied. Everything else happens
- * after the lock: ids to series, the ring against the time range, and terms of many values by
- * looking at the series' own labels.
+ * Per shard, under its read lock: the ids that the plan's sets leave (storage/gather.h), copied.
+ * Everything else happens after the lock: ids of series that have nothing in the range are left
+ * out, then ids become series, and what sets cannot say is asked of the series themselves.
  *
  * Threads: one query; inside its epoch.
  */
@@ -12,7 +11,7 @@
 #define HEARTH_STORAGE_SELECT_H
 
 #include "alloc/vec.h"
-#include "storage/matching.h"
+#include "storage/gather.h"
 #include "storage/querier.h"
 #include "storage/series.h"
 
@@ -31,6 +30,7 @@ struct select_range {
     int64_t first_window;
     int64_t last_window;
     bool empty;
+    bool everything; /* all that is retained */
 };
 struct select_range select_clamp(const struct querier *q, int64_t t_min_ms, int64_t t_max_ms);
 
@@ -40,5 +40,10 @@ struct series_list VEC_OF(struct series *);
  * ERR_TOO_LARGE, ERR_NO_MEMORY from the arena. */
 MUST_USE enum status select_series(struct querier *q, const struct select_request *request,
                                    struct series_list *out, struct error *err);
+
+/* The same of one shard, after gather_ids, added to out. */
+MUST_USE enum status select_in_shard(struct gather *g, struct shard *sh,
+                                     const struct select_range *range, size_t limit,
+                                     struct series_list *out, struct error *err);
 
 #endif

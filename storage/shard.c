@@ -42,7 +42,7 @@ bool shard_init(struct shard *sh, struct shard_common *common, uint32_t number)
         atomic_init(&sh->windows[slot].t_max_ms, INT64_MIN);
     }
     rwlock_init(&sh->lock, LOCK_SHARD);
-    directory_init(&sh->directory, UINT32_MAX >> common->shard_bits);
+    directory_init(&sh->directory, UINT32_MAX >> common->shard_bits, common->grid->slots);
     return true;
 }
 
@@ -89,6 +89,7 @@ struct series *shard_create_series(struct shard *sh, const struct resolved *set)
 
     /* Born after its symbols: a query that has seen this number finds them listed. */
     s->birth = atomic_fetch_add(&common->births, 1) + 1;
+    sh->newest_birth = s->birth;
     s->id = local << common->shard_bits | sh->number;
     series_map_insert(&sh->map, s->hash, local);
     directory_add(&sh->directory, s);
@@ -140,6 +141,7 @@ bool shard_enter_window(struct shard *sh, int64_t window)
     store_i64(&w->t_max_ms, INT64_MIN);
     store_i64(&w->open_bytes, 0);
     atomic_store_explicit(&w->chunks, 0, memory_order_relaxed);
+    directory_unmark_all(&sh->directory, window_slot(sh->common->grid, window));
     atomic_store_explicit(&w->window, window, memory_order_release);
     version_step(w);
     return true;
@@ -250,6 +252,47 @@ static struct held present(const struct shard *sh, const struct series *s, uint3
     return held_of(sh, slot, series_word(s, slot));
 }
 
+/* Before the word is there: who finds the bit clear finds no word either. */
+static void mark_held(struct shard *sh, const struct series *s, uint32_t slot,
+                      const struct held *new)
+{
+    uint32_t local = s->id >> sh->common->shard_bits;
+    if (!held_any(new))
+        directory_unmark(&sh->directory, local, slot);
+    else if (new->window == load_i64(&sh->windows[slot].window))
+        directory_mark(&sh->directory, local, slot);
+}
+
+struct shard_slots shard_slots(const struct shard *sh, int64_t first_window, int64_t last_window)
+{
+    const struct window_grid *grid = sh->common->grid;
+    struct shard_slots slots = {0};
+    for (int64_t n = 0; n < (int64_t)grid->slots && n <= last_window - first_window; n++) {
+        uint32_t slot = window_slot(grid, last_window - n);
+        if (atomic_load_explicit(&sh->windows[slot].window, memory_order_acquire) ==
+            last_window - n)
+            slots.items[slots.count++] = (uint8_t)slot;
+    }
+    return slots;
+}
+
+bool shard_may_hold(const struct shard *sh, uint32_t local, const struct shard_slots *slots)
+{
+    for (uint32_t i = 0; i < slots->count; i++) {
+        if (directory_held_word(&sh->directory, local / 64, slots->items[i]) >> local % 64 & 1)
+            return true;
+    }
+    return false;
+}
+
+uint64_t shard_may_hold_word(const struct shard *sh, uint32_t n, const struct shard_slots *slots)
+{
+    uint64_t word = 0;
+    for (uint32_t i = 0; i < slots->count; i++)
+        word |= directory_held_word(&sh->directory, n, slots->items[i]);
+    return word;
+}
+
 void shard_put(struct shard *sh, struct series *s, uint32_t slot, uint64_t word)
 {
     shard_catch_up(sh, slot); /* before looking: what goes later is counted off the next time */
@@ -264,6 +307,7 @@ void shard_put(struct shard *sh, struct series *s, uint32_t slot, uint64_t word)
         symbols_mark_seen(sh->common->symbols, series_symbols(s), s->label_count, new.window);
     }
     if (held_any(&old) && !same_window) counter_add(&sh->counters.chunks_expired, 1);
+    mark_held(sh, s, slot, &new);
     series_set_word(s, slot, word);
     uint64_t dead = held_sealed_word(&old);
     bool stays = new.open ? chunk_base(new.open) == dead : false; /* it stands on it now */
@@ -472,6 +516,8 @@ static void check_series(const struct shard *sh, const struct series *s, struct 
         for (size_t i = 0; i < s->label_count; i++)
             ASSERT(seen_within(&series_symbols(s)[i]->seen, held.window, held.window));
         ASSERT(size.samples > 0);
+        ASSERT(directory_held_word(&sh->directory, local / 64, slot) >> local % 64 & 1 ||
+               held.window < load_i64(&sh->windows[slot].window));
         if (held.open) chunk_check(held.open);
         sums->chunks++;
         sums->size.bytes += size.bytes;

@@ -7,6 +7,9 @@
  *     all        the local ids there are
  *     windows    per slot of the rings: which window is in it, version, extent
  *
+ * The directory's bits of a slot are of the window that `windows` says is in it: clear means that a
+ * series has nothing of that window, set that it has, or had when its region went.
+ *
  * Threads: functions that change anything need the write lock, shard_find either; the directory,
  * counters and windows are read without it.
  */
@@ -73,6 +76,7 @@ struct shard {
     struct directory directory;
     struct postings postings;
     struct id_set all;
+    uint64_t newest_birth;        /* of its series */
     struct shard_window *windows; /* heap; [grid->slots] */
     struct shard_counters counters;
 };
@@ -148,6 +152,17 @@ static inline struct held shard_hold(const struct shard *sh, const struct series
 /* Put the word of a chunk of the slot's window into the slot, in place of what is there, which is
  * retired or counted as dead; 0 empties the slot, as does a word whose region has gone. */
 void shard_put(struct shard *sh, struct series *s, uint32_t slot, uint64_t word);
+/* The slots that hold windows of [first, last] now, newest first. */
+struct shard_slots {
+    uint32_t count;
+    uint8_t items[SEEN_WINDOWS];
+};
+struct shard_slots shard_slots(const struct shard *sh, int64_t first_window, int64_t last_window);
+/* Whether the series of this id may have a chunk in one of the slots: without a look at it, and
+ * without the lock. false is for sure. */
+bool shard_may_hold(const struct shard *sh, uint32_t local, const struct shard_slots *slots);
+/* The same for the ids 64 * n .. 64 * n + 63, a bit for each. */
+uint64_t shard_may_hold_word(const struct shard *sh, uint32_t n, const struct shard_slots *slots);
 /* Bytes of the series and of its chunks; either lock. */
 uint64_t shard_series_bytes(const struct shard *sh, const struct series *s);
 /* Count off what went with regions that were dropped. */

@@ -6,6 +6,7 @@
 #ifndef HEARTH_STORAGE_STATE_H
 #define HEARTH_STORAGE_STATE_H
 
+#include "storage/match_cache.h"
 #include "storage/regions.h"
 #include "storage/seal.h"
 #include "storage/shard.h"
@@ -27,6 +28,7 @@ struct storage {
     struct epoch epoch;
     struct symbols symbols;
     struct regions regions;
+    struct match_cache matches;
     struct storage_options options;
     struct window_grid grid;
     struct shard_common common;

@@ -82,6 +82,7 @@ static epoch_destroy *const destroy_functions[EPOCH_KIND_COUNT] = {
     [EPOCH_SYMBOL] = symbols_destroy_retired,
     [EPOCH_SYMBOL_SLOTS] = symbol_table_destroy_retired,
     [EPOCH_SEGMENT] = destroy_segment,
+    [EPOCH_MATCHES] = match_cache_destroy_retired,
 };
 
 static enum status open_shards(struct storage *db, struct error *err)
@@ -116,6 +117,7 @@ enum status storage_open(const struct storage_options *options, struct storage *
     };
     epoch_init(&db->epoch, destroy_functions, db);
     symbols_init(&db->symbols, &db->epoch);
+    match_cache_init(&db->matches, &db->epoch);
     db->common = (struct shard_common){
         .epoch = &db->epoch,
         .symbols = &db->symbols,
@@ -148,6 +150,7 @@ void storage_close(struct storage *db)
         shard_release(&db->shards[i]);
     heap_free(db->shards, db->shard_count * sizeof(*db->shards), HEAP_PROCESS);
     regions_release(&db->regions);
+    match_cache_release(&db->matches);
     symbols_release(&db->symbols);
     sealer_release(&db->sealer);
     heap_free(db, sizeof(*db), HEAP_PROCESS);
@@ -232,6 +235,9 @@ void storage_stats_read(const struct storage *db, struct storage_stats *out)
     out->symbols = (uint64_t)gauge_read(&db->symbols.symbol_count);
     out->symbol_bytes = (uint64_t)gauge_read(&db->symbols.text_bytes);
     out->label_pairs = (uint64_t)gauge_read(&db->symbols.pair_count);
+    out->match_hits = counter_read(&db->matches.hits);
+    out->match_misses = counter_read(&db->matches.misses);
+    out->match_bytes = atomic_load_explicit(&db->matches.bytes, memory_order_relaxed);
 }
 
 size_t storage_window_bytes(struct storage *db, struct window_bytes out[STORAGE_WINDOWS_MAX])

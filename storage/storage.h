@@ -64,7 +64,7 @@ bool storage_maintain(struct storage *db);
 bool storage_has_garbage(struct storage *db);
 
 /* Memory is short (or not any more): seal what late samples opened again after seconds instead of
- * minutes. Any thread. */
+ * minutes, and remember nothing that can be found out again. Any thread. */
 void storage_hurry(struct storage *db, bool hurried);
 
 /* The window a time belongs to, and the retained range by the clock now:
@@ -109,9 +109,12 @@ struct storage_stats {
     uint64_t refused[REFUSED_REASON_COUNT];
     uint64_t symbols;
     uint64_t symbol_bytes;
-    uint64_t label_pairs; /* distinct name=value */
-    int64_t min_time_ms;  /* of the samples held; INT64_MAX when empty */
-    int64_t max_time_ms;  /* INT64_MIN when empty */
+    uint64_t label_pairs;  /* distinct name=value */
+    uint64_t match_hits;   /* expressions whose values were known (storage/match_cache.h) */
+    uint64_t match_misses; /* and those that were tried on values */
+    uint64_t match_bytes;  /* of what is known */
+    int64_t min_time_ms;   /* of the samples held; INT64_MAX when empty */
+    int64_t max_time_ms;   /* INT64_MIN when empty */
 };
 void storage_stats_read(const struct storage *db, struct storage_stats *out);
 

@@ -5,7 +5,7 @@
 
 #include "base/assert.h"
 
-enum { LIST_CAPACITY_MIN = 2 };
+enum { LIST_CAPACITY_MIN = 2, LOOKUPS_AT_ONCE = 256 };
 
 static struct symbol_table *table_of(struct symbols *s, uint32_t hash)
 {
@@ -72,6 +72,7 @@ static void list_add(struct symbols *s, struct symbol *item)
     item->position = f->count;
     f->values[f->count++] = item;
     f->value_bytes += item->size;
+    f->generation = ++s->generation;
     atomic_fetch_add_explicit(&item->name->refs, 1, memory_order_relaxed);
     gauge_add(&s->pair_count, 1);
 }
@@ -97,6 +98,7 @@ static void list_remove(struct symbols *s, const struct symbol *item)
     f->values[item->position] = last;
     last->position = item->position;
     f->value_bytes -= item->size;
+    f->generation = ++s->generation;
     items = f->values;
     list_shrink(&items, f->count, &f->capacity, sizeof(struct symbol *));
     f->values = items;
@@ -300,6 +302,37 @@ struct symbol *symbols_find_value(struct symbols *s, struct str name, struct str
     return found;
 }
 
+struct symbol_name symbols_look_up(struct symbols *s, struct str name)
+{
+    struct symbol_name out = {0};
+    rwlock_read_lock(&s->lock);
+    out.symbol = find_locked(s, NULL, name);
+    if (out.symbol) {
+        const struct symbol_family *f = &s->families[out.symbol->position];
+        out.generation = f->generation;
+        out.values = f->count;
+    }
+    rwlock_read_unlock(&s->lock);
+    return out;
+}
+
+size_t symbols_find_values(struct symbols *s, const struct symbol *name, const struct str *texts,
+                           size_t count, struct symbol **items)
+{
+    size_t found = 0;
+    for (size_t at = 0; at < count;) {
+        size_t end = count - at > LOOKUPS_AT_ONCE ? at + LOOKUPS_AT_ONCE : count;
+        rwlock_read_lock(&s->lock);
+        for (; at < end; at++) {
+            uint32_t hash = symbol_hash(name->hash, texts[at]);
+            struct symbol *value = symbols_peek(s, name, texts[at], hash);
+            if (value) items[found++] = value;
+        }
+        rwlock_read_unlock(&s->lock);
+    }
+    return found;
+}
+
 enum status symbols_values(struct symbols *s, struct str name, struct arena *a,
                            struct symbol_list *out, struct error *err)
 {
@@ -313,6 +346,7 @@ enum status symbols_values(struct symbols *s, struct str name, struct arena *a,
         if (out->items) {
             memcpy(out->items, f->values, f->count * sizeof(*out->items));
             out->count = f->count;
+            out->generation = f->generation;
         } else {
             st = arena_error(a, err);
         }

@@ -37,6 +37,7 @@ struct symbol_family {
     uint32_t count;
     uint32_t capacity;
     uint64_t value_bytes; /* sum of the values' sizes */
+    uint64_t generation;  /* another one, never used before, when a value comes or goes */
 };
 
 /* Upper bits of the hash choose the table, lower ones the place in it. */
@@ -49,6 +50,7 @@ struct symbols {
     struct symbol_family *families; /* heap; in no order */
     uint32_t family_count;
     uint32_t family_capacity;
+    uint64_t generation;       /* the last that a family was given */
     struct gauge symbol_count; /* names and values */
     struct gauge pair_count;
     struct gauge text_bytes;
@@ -95,9 +97,21 @@ void symbols_mark_seen(struct symbols *s, struct symbol *const *items, size_t co
 struct symbol *symbols_find_name(struct symbols *s, struct str name);
 struct symbol *symbols_find_value(struct symbols *s, struct str name, struct str value);
 
+/* A name with its values as they are now. */
+struct symbol_name {
+    struct symbol *symbol; /* NULL when there is none */
+    uint64_t generation;
+    size_t values;
+};
+struct symbol_name symbols_look_up(struct symbols *s, struct str name);
+/* The values of a name that have these texts, in the order of the texts; returns how many. */
+size_t symbols_find_values(struct symbols *s, const struct symbol *name, const struct str *texts,
+                           size_t count, struct symbol **items);
+
 struct symbol_list {
     struct symbol **items; /* on the arena */
     size_t count;
+    uint64_t generation; /* of values */
 };
 /* All values of a name (none when it does not exist), and all names; in no order.
  * ERR_TOO_LARGE, ERR_NO_MEMORY from the arena. */

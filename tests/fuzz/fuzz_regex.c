@@ -1,7 +1,7 @@
 /* links: model */
 /*
- * "pattern\0text\0template": compile, match, expand. Matching, which may do without the engine, and
- * expanding, which never does, must agree on every text that is UTF-8.
+ * "pattern\0text\0template": compile, match, expand. Matching that may do without the engine, and
+ * the engine itself, must agree on every text that is UTF-8.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -26,6 +26,19 @@ static struct str take(struct str *rest)
     return piece;
 }
 
+static void compare(struct str pattern, struct str text, bool expected)
+{
+    struct regex *re = NULL;
+    struct error err;
+    enum status st = regex_create_matching(pattern, &re, &err);
+    if (st) {
+        ASSERT(!re && err.text[0] != '\0');
+        return;
+    }
+    ASSERT(!name_is_utf8(text) || regex_matches(re, text) == expected);
+    regex_destroy(re);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str rest = {.data = (const char *)data, .size = size};
@@ -44,6 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool expected = regex_matches(re, text);
     if (regex_expand(re, text, rest, &a, &matched, &out, &err) == OK)
         ASSERT(matched == expected || !name_is_utf8(text));
+    compare(pattern, text, expected);
     arena_release(&a);
     regex_destroy(re);
     return 0;

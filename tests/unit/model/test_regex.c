@@ -13,8 +13,13 @@ static struct regex *compiled(const char *pattern)
 
 static bool matches(const char *pattern, const char *text)
 {
-    struct regex *re = compiled(pattern);
+    struct regex *engine = compiled(pattern);
+    struct regex *re;
+    struct error err;
+    ck_assert_int_eq(regex_create_matching(str_from(pattern), &re, &err), OK);
     bool result = regex_matches(re, str_from(text));
+    ck_assert_msg(regex_matches(engine, str_from(text)) == result, "%s on %s", pattern, text);
+    regex_destroy(engine);
     regex_destroy(re);
     return result;
 }
@@ -25,6 +30,11 @@ static void refused(const char *pattern, const char *words)
     struct error err;
     ck_assert_int_eq(regex_create(str_from(pattern), &re, &err), ERR_INVALID);
     ck_assert_str_eq(err.text, words);
+    ck_assert_ptr_null(re);
+    /* The same words about the pattern itself. */
+    size_t shared = strlen("error parsing regexp: invalid ");
+    ck_assert_int_eq(regex_create_matching(str_from(pattern), &re, &err), ERR_INVALID);
+    ck_assert(strncmp(err.text, words, shared) == 0);
     ck_assert_ptr_null(re);
 }
 
@@ -79,7 +89,16 @@ START_TEST(go_syntax_is_understood)
     ck_assert(matches("\\Q(?<z>\\C\\E", "(?<z>\\C"));
     ck_assert(matches("\\(?<a", "(<a"));
     ck_assert(matches("\\\\C", "\\C"));
-    ck_assert(matches("a)(b", "ab")); /* Prometheus wraps text around text; so do we */
+}
+END_TEST
+
+START_TEST(wrapping_hides_some_mistakes_and_matching_does_not)
+{
+    struct regex *re = compiled("a)(b"); /* Prometheus wraps text around text; so do we */
+    struct error err;
+    ck_assert(regex_matches(re, STR("ab")));
+    regex_destroy(re);
+    ck_assert_int_eq(regex_create_matching(STR("a)(b"), &re, &err), ERR_INVALID);
 }
 END_TEST
 
@@ -167,5 +186,6 @@ START_TEST(expansion_is_bounded)
 END_TEST
 
 SUITE(regex, the_whole_text_must_match, a_dot_matches_newlines, go_syntax_is_understood,
-      bad_expressions_are_refused_in_gos_words, size_has_ceilings,
-      catastrophic_patterns_take_linear_time, expansion_follows_go, expansion_is_bounded)
+      wrapping_hides_some_mistakes_and_matching_does_not, bad_expressions_are_refused_in_gos_words,
+      size_has_ceilings, catastrophic_patterns_take_linear_time, expansion_follows_go,
+      expansion_is_bounded)

@@ -5,6 +5,7 @@
 #ifndef HEARTH_TESTS_UNIT_STORAGE_PLACE_H
 #define HEARTH_TESTS_UNIT_STORAGE_PLACE_H
 
+#include "storage/match_cache.h"
 #include "storage/symbols.h"
 #include "tests/unit/suite.h"
 
@@ -19,6 +20,7 @@ UNUSED static void place_open(struct place *p)
     static epoch_destroy *const functions[EPOCH_KIND_COUNT] = {
         [EPOCH_SYMBOL] = symbols_destroy_retired,
         [EPOCH_SYMBOL_SLOTS] = symbol_table_destroy_retired,
+        [EPOCH_MATCHES] = match_cache_destroy_retired,
     };
     p->epoch = heap_alloc_aligned(sizeof(*p->epoch), CACHE_LINE_BYTES, HEAP_PROCESS);
     ck_assert_ptr_nonnull(p->epoch);

@@ -109,9 +109,10 @@ static void check_columns(const struct columns *columns, int series, int64_t old
 }
 
 /* Whoever has a sample in a window is listed for it. */
-static void check_listed(struct querier *q, int series, int64_t t_ms)
+static void check_listed(struct querier *q, const struct matcher *matcher, int series, int64_t t_ms)
 {
-    struct select_request then = {.t_min_ms = t_ms, .t_max_ms = t_ms};
+    struct select_request then = {
+        .matchers = matcher, .matcher_count = matcher != NULL, .t_min_ms = t_ms, .t_max_ms = t_ms};
     struct str_list list;
     struct error err;
     bool listed = false;
@@ -150,11 +151,14 @@ static void read_round(struct race *race, struct arena *a, const struct matcher 
     }
     for (int i = 0; i < STEADY; i++)
         EXPECT(seen[i] || acknowledged_ms[i] < after.oldest_ms);
-    if (acknowledged_ms[0] >= after.oldest_ms) check_listed(q, 0, acknowledged_ms[0]);
+    if (acknowledged_ms[0] >= after.oldest_ms) {
+        check_listed(q, NULL, 0, acknowledged_ms[0]);
+        check_listed(q, steady, 0, acknowledged_ms[0]);
+    }
     querier_close(q);
 }
 
-static void read_lists(struct race *race, struct arena *a)
+static void read_lists(struct race *race, struct arena *a, const struct matcher *matcher)
 {
     struct select_request all = {.t_min_ms = INT64_MIN, .t_max_ms = INT64_MAX};
     struct cardinality cardinality;
@@ -168,6 +172,13 @@ static void read_lists(struct race *race, struct arena *a)
         ck_assert(str_compare(list.items[i - 1], list.items[i]) < 0);
     ck_assert(querier_label_names(q, &all, &list, &err) == OK);
     ck_assert(list.count <= 2);
+    all.matchers = matcher;
+    all.matcher_count = 1;
+    ck_assert(querier_label_values(q, STR("i"), &all, &list, &err) == OK);
+    for (size_t i = 1; i < list.count; i++)
+        ck_assert(str_compare(list.items[i - 1], list.items[i]) < 0);
+    ck_assert(querier_label_names(q, &all, &list, &err) == OK);
+    ck_assert(list.count <= 2);
     querier_close(q);
     ck_assert(storage_cardinality(race->store.db, 5, a, &cardinality, &err) == OK);
     storage_stats_read(race->store.db, &stats);
@@ -176,14 +187,18 @@ static void read_lists(struct race *race, struct arena *a)
 static void read_samples(void *arg)
 {
     struct race *race = arg;
-    struct matcher steady = store_matcher(MATCH_EQUAL, "__name__", "steady");
+    struct matcher steady[] = {store_matcher(MATCH_EQUAL, "__name__", "steady"),
+                               store_matcher(MATCH_REGEX, "__name__", "ste.+dy"),
+                               store_matcher(MATCH_REGEX, "i", "[0-9]+[0-9]*")};
     struct arena a;
     arena_init(&a, HEAP_QUERY, 1 << 26);
     for (int round = 0; running(race); round++) {
-        read_round(race, &a, &steady);
-        if (round % 8 == 0) read_lists(race, &a);
+        read_round(race, &a, &steady[round % 2]);
+        if (round % 8 == 0) read_lists(race, &a, &steady[round / 8 % 3]);
         arena_reset(&a);
     }
+    for (size_t i = 0; i < ARRAY_COUNT(steady); i++)
+        matcher_release(&steady[i]);
     arena_release(&a);
     heap_flush_thread();
 }

@@ -13,7 +13,7 @@ static struct series *address(uint32_t n)
 START_TEST(ids_are_dense_and_found_again)
 {
     struct directory d;
-    directory_init(&d, UINT32_MAX);
+    directory_init(&d, UINT32_MAX, 9);
     ck_assert_ptr_null(directory_get(&d, 0));
     for (uint32_t n = 0; n < 10000; n++) {
         ck_assert(directory_reserve(&d));
@@ -32,7 +32,7 @@ END_TEST
 START_TEST(a_cleared_id_stays_taken_until_it_is_recycled)
 {
     struct directory d;
-    directory_init(&d, UINT32_MAX);
+    directory_init(&d, UINT32_MAX, 9);
     for (uint32_t n = 0; n < 100; n++) {
         ck_assert(directory_reserve(&d));
         directory_add(&d, address(n));
@@ -62,7 +62,7 @@ START_TEST(the_lowest_ids_are_used_and_empty_segments_leave)
     enum { COUNT = 100000, KEPT = 40 };
     struct directory d;
     uint32_t segments = 0;
-    directory_init(&d, UINT32_MAX);
+    directory_init(&d, UINT32_MAX, 9);
     for (uint32_t n = 0; n < COUNT; n++) {
         ck_assert(directory_reserve(&d));
         directory_add(&d, address(n));
@@ -90,7 +90,7 @@ END_TEST
 START_TEST(a_segment_in_the_middle_may_be_missing)
 {
     struct directory d;
-    directory_init(&d, UINT32_MAX);
+    directory_init(&d, UINT32_MAX, 9);
     for (uint32_t n = 0; n < 300; n++) {
         ck_assert(directory_reserve(&d));
         directory_add(&d, address(n));
@@ -116,7 +116,7 @@ END_TEST
 START_TEST(ids_run_out_at_the_limit)
 {
     struct directory d;
-    directory_init(&d, 3);
+    directory_init(&d, 3, 9);
     for (uint32_t n = 0; n < 3; n++) {
         ck_assert(directory_reserve(&d));
         directory_add(&d, address(n));
@@ -134,7 +134,7 @@ END_TEST
 START_TEST(no_memory_is_a_refusal)
 {
     struct directory d;
-    directory_init(&d, UINT32_MAX);
+    directory_init(&d, UINT32_MAX, 9);
     heap_fail_after(0);
     ck_assert(!directory_reserve(&d));
     heap_fail_after(UINT64_MAX);
