@@ -78,6 +78,23 @@ static size_t block_size(const struct arena *a, size_t size)
     return heap_good_size(liked);
 }
 
+/* Free pages are room, too: they are counted until they go back to the system. */
+static bool leaves_spare(const struct arena *a, size_t bytes)
+{
+    uint64_t limit = heap_limit();
+    uint64_t used = heap_used_bytes();
+    if (!a->spare_bytes || !limit || used + bytes + a->spare_bytes <= limit) return true;
+    struct memstats stats;
+    memstats_read(&stats);
+    uint64_t idle = stats.heap_idle - stats.heap_released;
+    return (used > idle ? used - idle : 0) + bytes + a->spare_bytes <= limit;
+}
+
+static struct arena_block *take_block(const struct arena *a, size_t bytes)
+{
+    return leaves_spare(a, bytes) ? heap_alloc(bytes, a->tag) : NULL;
+}
+
 static bool add_block(struct arena *a, size_t size)
 {
     size_t bytes = block_size(a, size);
@@ -85,11 +102,11 @@ static bool add_block(struct arena *a, size_t size)
         a->refused = ERR_TOO_LARGE;
         return false;
     }
-    struct arena_block *block = heap_alloc(bytes, a->tag);
+    struct arena_block *block = take_block(a, bytes);
     size_t least = heap_good_size(size + sizeof(*block));
     if (!block && least < bytes) {
         bytes = least;
-        block = heap_alloc(bytes, a->tag);
+        block = take_block(a, bytes);
     }
     if (!block) {
         a->refused = ERR_NO_MEMORY;

@@ -30,7 +30,7 @@ struct lookup {
 static enum status lookup_open(struct request *req, struct lookup *l, struct error *err)
 {
     *l = (struct lookup){0};
-    arena_init(&l->mem, HEAP_QUERY, hearth_query_bytes(req->app));
+    hearth_query_arena(req->app, &l->mem);
     enum status st = params_read(req, &l->form, err);
     if (!st) st = params_count(&l->form, "limit", 0, &l->limit, err);
     if (!st) st = params_time(&l->form, "start", API_TIME_MIN_MS, &l->start_ms, err);

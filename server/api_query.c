@@ -99,7 +99,7 @@ static void evaluate(struct request *req, struct query *query,
     struct hearth *h = req->app;
     struct arena mem;
     struct error err;
-    arena_init(&mem, HEAP_QUERY, hearth_query_bytes(h));
+    hearth_query_arena(h, &mem);
     query->arena = &mem;
     enum status st = run(h, query, &err);
     /* A text that is too long or too deep to parse is a bad query, not one that failed. */

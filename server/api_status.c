@@ -171,7 +171,7 @@ void api_status_tsdb(struct request *req)
     struct cardinality top;
     struct arena mem;
     uint64_t limit = 0;
-    arena_init(&mem, HEAP_QUERY, hearth_query_bytes(req->app));
+    hearth_query_arena(req->app, &mem);
     enum status st = params_read(req, &form, &err);
     if (!st) st = params_count(&form, "limit", CARDINALITY_LIMIT_DEFAULT, &limit, &err);
     if (!st && (limit < 1 || limit > CARDINALITY_LIMIT_MAX))

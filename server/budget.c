@@ -59,9 +59,11 @@ static bool is_beyond(uint64_t bytes, uint64_t line, enum heap_pressure level,
 enum heap_pressure budget_pressure(const struct budget_reading *now, enum heap_pressure before)
 {
     uint64_t limit = now->limit_bytes;
-    uint64_t kept = less_or_none(now->used_bytes, now->idle_bytes);
+    uint64_t held = less_or_none(now->used_bytes, now->idle_bytes);
+    uint64_t kept = less_or_none(held, now->query_bytes);
     if (is_beyond(kept, budget_full_bytes(limit), HEAP_FULL, now, before)) return HEAP_FULL;
     if (is_beyond(kept, budget_hard_bytes(limit), HEAP_HARD, now, before)) return HEAP_HARD;
+    if (is_beyond(held, budget_full_bytes(limit), HEAP_HARD, now, before)) return HEAP_HARD;
     if (is_beyond(now->used_bytes, budget_soft_bytes(limit), HEAP_SOFT, now, before))
         return HEAP_SOFT;
     return HEAP_CALM;

@@ -5,15 +5,17 @@
  *     0 ..... calm ..... soft line ..... hard line ..... full line ..... limit
  *                        |               |               |               |
  *                        |               |               |               allocation says no
- *                        |               |               no samples: queries, replies and
- *                        |               |               snapshots have the rest to themselves
+ *                        |               |               no samples: replies and snapshots have
+ *                        |               |               the rest to themselves
  *                        |               no new series: those that are known have half of the
  *                        |               headroom for their samples
  *                        free memory goes back at once, threads keep nothing at hand, chunks are
  *                        sealed early, queries share what is left below the limit
  *
  * The soft line counts everything that is held, the others only what cannot be given back: free
- * pages serve the next allocation as well as the system.
+ * pages serve the next allocation as well as the system. What queries hold comes back when they
+ * end, and they get nothing that would lead beyond the full line: so however much they hold,
+ * samples of known series find room. While they have taken it up to there, new series wait.
  *
  * Pure functions, numbers in and numbers out; maintenance applies them.
  */
@@ -42,6 +44,7 @@ struct budget_reading {
     uint64_t limit_bytes; /* 0: none */
     uint64_t used_bytes;  /* counted against the limit */
     uint64_t idle_bytes;  /* of those: free pages that are still resident */
+    uint64_t query_bytes; /* of those: held by queries */
 };
 
 /* The level now. It takes a little more room to leave a level than to stay out of it, so that the

@@ -19,7 +19,8 @@
 enum {
     STOP_GRACE_MS = 5000,  /* running requests may finish */
     STOP_CANCEL_MS = 3000, /* then queries are cancelled, and have so long to notice */
-    STOP_POLL_MS = 10
+    STOP_POLL_MS = 10,
+    RECOVERY_DIVISOR = 4 /* so great a part beyond the limit may be taken while recovering */
 };
 
 /* Bytes kept for the process when neither the machine nor a flag says how much there is. */
@@ -40,7 +41,7 @@ static void open_budget(struct hearth *h)
     heap_set_other_bytes(maintenance_other_bytes(0));
 }
 
-uint64_t hearth_query_bytes(const struct hearth *h)
+static uint64_t query_bytes(const struct hearth *h)
 {
     if (heap_pressure() == HEAP_CALM) return h->query_arena_bytes;
     struct query_pool_stats pool;
@@ -48,6 +49,13 @@ uint64_t hearth_query_bytes(const struct hearth *h)
     uint64_t used = heap_used_bytes();
     uint64_t room = used < h->memory_limit_bytes ? h->memory_limit_bytes - used : 0;
     return budget_query_bytes(h->query_arena_bytes, room, pool.running);
+}
+
+void hearth_query_arena(const struct hearth *h, struct arena *a)
+{
+    uint64_t limit = h->memory_limit_bytes;
+    arena_init(a, HEAP_QUERY, query_bytes(h));
+    if (limit) a->spare_bytes = limit - budget_full_bytes(limit);
 }
 
 static enum status open_storage(struct hearth *h, struct error *err)
@@ -145,12 +153,26 @@ static enum status start_background(struct hearth *h, struct error *err)
     return st;
 }
 
+/* While the log is read its names are held beside the series that it makes: a process that was at
+ * its limit needs more to come up again than it had, and gives it back at once. */
+static uint64_t recovery_limit_bytes(const struct hearth *h)
+{
+    uint64_t limit = h->memory_limit_bytes;
+    uint64_t available = process_memory_available_bytes();
+    uint64_t most = limit + limit / RECOVERY_DIVISOR;
+    if (available > 0 && most > available) most = available;
+    return most > limit ? most : limit;
+}
+
 enum status hearth_recover(struct hearth *h, struct error *err)
 {
     int64_t start_ns = clock_mono_ns();
     struct durability_stats stats;
+    heap_set_limit(recovery_limit_bytes(h));
     enum status st = durability_recover(h->durability, h->storage, err);
     if (st) return st;
+    (void)heap_scavenge(UINT64_MAX);
+    heap_set_limit(h->memory_limit_bytes);
     storage_set_journal(h->storage, durability_journal(h->durability));
     storage_limit_series(h->storage, h->config.max_series);
     st = start_background(h, err);

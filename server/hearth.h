@@ -63,7 +63,7 @@ MUST_USE enum status hearth_recover(struct hearth *h, struct error *err);
 /* Refuse new requests, finish the running ones, take a snapshot when recovery was through. */
 void hearth_close(struct hearth *h);
 
-/* What a query that starts now may take. */
-uint64_t hearth_query_bytes(const struct hearth *h);
+/* An arena for a query that starts now: with what it may take, leaving to writes what is theirs. */
+void hearth_query_arena(const struct hearth *h, struct arena *a);
 
 #endif

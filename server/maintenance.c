@@ -25,7 +25,8 @@ static struct budget_reading read_budget(const struct maintenance *m)
     memstats_read(&stats);
     return (struct budget_reading){.limit_bytes = m->options.memory_limit_bytes,
                                    .used_bytes = heap_used_bytes(),
-                                   .idle_bytes = stats.heap_idle - stats.heap_released};
+                                   .idle_bytes = stats.heap_idle - stats.heap_released,
+                                   .query_bytes = stats.tag_bytes[HEAP_QUERY]};
 }
 
 static void log_pressure(enum heap_pressure before, enum heap_pressure now,

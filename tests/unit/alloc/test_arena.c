@@ -82,6 +82,35 @@ START_TEST(the_limit_of_the_heap_is_told_apart_from_the_ceiling)
 }
 END_TEST
 
+START_TEST(an_arena_may_leave_a_part_below_the_limit_to_others)
+{
+    enum { MIB = 1 << 20, LIMIT = 64 * MIB, SPARE = 24 * MIB };
+    struct arena polite;
+    struct arena other;
+    arena_init(&polite, HEAP_QUERY, NO_CEILING);
+    arena_init(&other, HEAP_QUERY, NO_CEILING);
+    polite.spare_bytes = SPARE;
+    uint64_t before = heap_used_bytes();
+    heap_set_limit(before + LIMIT);
+    while (arena_alloc(&polite, MIB - 64))
+        continue;
+    ck_assert_int_eq(arena_error(&polite, NULL), ERR_NO_MEMORY);
+    ck_assert_uint_le(heap_used_bytes(), before + LIMIT - SPARE);
+    ck_assert_uint_ge(heap_used_bytes(), before + LIMIT - SPARE - 2 * MIB);
+    for (int i = 0; i < 20; i++)
+        ck_assert_ptr_nonnull(arena_alloc(&other, MIB - 64));
+    /* What others give back is room again, though it still counts. */
+    ck_assert_ptr_null(arena_alloc(&polite, MIB));
+    uint64_t held = other.held_bytes;
+    arena_release(&other);
+    arena_release(&polite);
+    ck_assert_uint_gt(heap_used_bytes(), before + held);
+    ck_assert_ptr_nonnull(arena_alloc(&polite, 30 * MIB));
+    arena_release(&polite);
+    heap_set_limit(0);
+}
+END_TEST
+
 START_TEST(no_bytes_have_an_address)
 {
     struct arena a;
@@ -228,7 +257,8 @@ END_TEST
 #endif
 
 SUITE(arena, allocations_are_aligned_and_do_not_overlap, the_ceiling_is_an_error_and_never_passed,
-      the_limit_of_the_heap_is_told_apart_from_the_ceiling, no_bytes_have_an_address,
+      the_limit_of_the_heap_is_told_apart_from_the_ceiling,
+      an_arena_may_leave_a_part_below_the_limit_to_others, no_bytes_have_an_address,
       a_rewind_frees_what_came_after_the_mark, the_last_allocation_grows_in_place,
       texts_end_in_nul_and_do_not_count_it, any_history_of_marks_returns_to_the_same_place,
       the_sanitizer_sees_rewound_memory_and_gaps)

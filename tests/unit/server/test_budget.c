@@ -80,6 +80,20 @@ START_TEST(idle_pages_are_room_for_writes_but_are_asked_for)
 }
 END_TEST
 
+START_TEST(what_queries_hold_keeps_new_series_out_and_samples_not)
+{
+    struct budget_reading now = {
+        .limit_bytes = LIMIT, .used_bytes = FULL - MIB, .query_bytes = FULL / 2};
+    ck_assert_int_eq(budget_pressure(&now, HEAP_CALM), HEAP_SOFT);
+    now.used_bytes = FULL + 2 * MIB;
+    ck_assert_int_eq(budget_pressure(&now, HEAP_CALM), HEAP_HARD);
+    now.used_bytes = LIMIT;
+    ck_assert_int_eq(budget_pressure(&now, HEAP_CALM), HEAP_HARD);
+    now.query_bytes = LIMIT - FULL - MIB;
+    ck_assert_int_eq(budget_pressure(&now, HEAP_CALM), HEAP_FULL);
+}
+END_TEST
+
 START_TEST(a_level_ends_a_step_below_its_line)
 {
     ck_assert_int_eq(pressure(FULL, 0, HEAP_FULL), HEAP_FULL);
@@ -123,5 +137,5 @@ SUITE(budget, queries_share_the_room_that_is_left, a_limit_is_a_share_or_bytes,
       the_hard_line_leaves_a_quarter_but_not_more_than_enough,
       the_soft_line_is_below_the_hard_one_at_any_limit, without_a_limit_it_is_always_calm,
       levels_begin_behind_their_lines, idle_pages_are_room_for_writes_but_are_asked_for,
-      a_level_ends_a_step_below_its_line,
+      what_queries_hold_keeps_new_series_out_and_samples_not, a_level_ends_a_step_below_its_line,
       under_pressure_what_is_idle_goes_back_until_the_pressure_ends)
