@@ -1,5 +1,5 @@
-"""The way up to a memory limit, step by step: what is foretold, what is given up, and that the limit
-holds whatever comes. The long form (./dev test-long) takes 256 MiB and offers ten million series."""
+"""The way up to a memory limit, step by step: what is foretold, what is given up, and that it holds
+whatever comes. The long form takes 256 MiB and offers ten million series."""
 import threading
 import time
 

@@ -105,7 +105,7 @@ START_TEST(an_arena_may_leave_a_part_below_the_limit_to_others)
     arena_release(&other);
     arena_release(&polite);
     ck_assert_uint_gt(heap_used_bytes(), before + held);
-    ck_assert_ptr_nonnull(arena_alloc(&polite, 30 * MIB));
+    ck_assert_ptr_nonnull(arena_alloc(&polite, (size_t)30 * MIB));
     arena_release(&polite);
     heap_set_limit(0);
 }
