@@ -83,7 +83,8 @@ static bool leaves_spare(const struct arena *a, size_t bytes)
 {
     uint64_t limit = heap_limit();
     uint64_t used = heap_used_bytes();
-    if (!a->spare_bytes || !limit || used + bytes + a->spare_bytes <= limit) return true;
+    if (!limit || a->held_bytes + bytes <= a->granted_bytes) return true;
+    if (!a->spare_bytes || used + bytes + a->spare_bytes <= limit) return true;
     struct memstats stats;
     memstats_read(&stats);
     uint64_t idle = stats.heap_idle - stats.heap_released;

@@ -27,7 +27,8 @@ struct arena {
     uint8_t *end;
     uint64_t held_bytes;    /* of all blocks */
     uint64_t ceiling_bytes; /* held_bytes never exceeds it */
-    uint64_t spare_bytes;   /* below the heap's limit, left to others; 0 after arena_init */
+    uint64_t spare_bytes;   /* below the heap's limit, left to others; 0 after arena_init ... */
+    uint64_t granted_bytes; /* ... but for so many, which may be taken in any case */
     enum heap_tag tag;
     enum status refused; /* why the last NULL: ERR_TOO_LARGE or ERR_NO_MEMORY; else OK */
 };

@@ -8,7 +8,13 @@
 #define HEADROOM_BYTES_MAX (UINT64_C(256) << 20)
 
 /* The soft line is a twentieth below the hard one: 95 %. */
-enum { HEADROOM_DIVISOR = 4, SOFT_DIVISOR = 20, HYSTERESIS_DIVISOR = 8, QUERY_LEAST_DIVISOR = 8 };
+enum {
+    HEADROOM_DIVISOR = 4,
+    SOFT_DIVISOR = 20,
+    HYSTERESIS_DIVISOR = 8,
+    QUERY_LEAST_DIVISOR = 8,
+    GRANTED_DIVISOR = 16
+};
 
 uint64_t budget_resolve(struct config_limit limit, uint64_t base_bytes)
 {
@@ -37,6 +43,16 @@ uint64_t budget_soft_bytes(uint64_t limit_bytes)
 {
     uint64_t hard = budget_hard_bytes(limit_bytes);
     return limit_bytes ? hard - hard / SOFT_DIVISOR : UINT64_MAX;
+}
+
+uint64_t budget_spare_bytes(uint64_t limit_bytes)
+{
+    return headroom(limit_bytes) / 4;
+}
+
+uint64_t budget_granted_bytes(uint64_t limit_bytes)
+{
+    return budget_spare_bytes(limit_bytes) / GRANTED_DIVISOR;
 }
 
 static uint64_t less_or_none(uint64_t a, uint64_t b)

@@ -14,8 +14,9 @@
  *
  * The soft line counts everything that is held, the others only what cannot be given back: free
  * pages serve the next allocation as well as the system. What queries hold comes back when they
- * end, and they get nothing that would lead beyond the full line: so however much they hold,
- * samples of known series find room. While they have taken it up to there, new series wait.
+ * end, and half of what is above the full line is not for them, but for a little that each may take
+ * in any case: so however much they hold, samples of known series find room. While they are beyond
+ * the full line, new series wait.
  *
  * Pure functions, numbers in and numbers out; maintenance applies them.
  */
@@ -34,6 +35,10 @@ uint64_t budget_resolve(struct config_limit limit, uint64_t base_bytes);
 uint64_t budget_soft_bytes(uint64_t limit_bytes);
 uint64_t budget_hard_bytes(uint64_t limit_bytes);
 uint64_t budget_full_bytes(uint64_t limit_bytes);
+
+/* Below the limit, what queries leave free; and what each of them may take all the same. */
+uint64_t budget_spare_bytes(uint64_t limit_bytes);
+uint64_t budget_granted_bytes(uint64_t limit_bytes);
 
 /* What one query may take under pressure: the part of the room below the limit that is its own when
  * so many run, and no more than share_bytes, what it may take when it is calm. An eighth of that it

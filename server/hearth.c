@@ -53,9 +53,9 @@ static uint64_t query_bytes(const struct hearth *h)
 
 void hearth_query_arena(const struct hearth *h, struct arena *a)
 {
-    uint64_t limit = h->memory_limit_bytes;
     arena_init(a, HEAP_QUERY, query_bytes(h));
-    if (limit) a->spare_bytes = limit - budget_full_bytes(limit);
+    a->spare_bytes = budget_spare_bytes(h->memory_limit_bytes);
+    a->granted_bytes = budget_granted_bytes(h->memory_limit_bytes);
 }
 
 static enum status open_storage(struct hearth *h, struct error *err)

@@ -107,6 +107,11 @@ START_TEST(an_arena_may_leave_a_part_below_the_limit_to_others)
     ck_assert_uint_gt(heap_used_bytes(), before + held);
     ck_assert_ptr_nonnull(arena_alloc(&polite, (size_t)30 * MIB));
     arena_release(&polite);
+    polite.spare_bytes = (uint64_t)2 * LIMIT; /* nothing is that free */
+    polite.granted_bytes = 100000;
+    ck_assert_ptr_nonnull(arena_alloc(&polite, 50000));
+    ck_assert_ptr_null(arena_alloc(&polite, 100000));
+    arena_release(&polite);
     heap_set_limit(0);
 }
 END_TEST

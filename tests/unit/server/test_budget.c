@@ -35,6 +35,9 @@ START_TEST(the_hard_line_leaves_a_quarter_but_not_more_than_enough)
     ck_assert_uint_eq(budget_hard_bytes(100000 * MIB), (100000 - 256) * MIB);
     ck_assert_uint_eq(budget_full_bytes(LIMIT), FULL);
     ck_assert_uint_eq(budget_full_bytes(100000 * MIB), (100000 - 128) * MIB);
+    ck_assert_uint_eq(budget_spare_bytes(LIMIT), (LIMIT - FULL) / 2);
+    ck_assert_uint_eq(budget_granted_bytes(LIMIT), MIB / 4);
+    ck_assert_uint_eq(budget_spare_bytes(0), 0);
 }
 END_TEST
 

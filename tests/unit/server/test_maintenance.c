@@ -150,8 +150,8 @@ static uint64_t query_bytes(const struct hearth *h)
 {
     struct arena a;
     hearth_query_arena(h, &a);
-    ck_assert_uint_eq(a.spare_bytes,
-                      h->memory_limit_bytes - budget_full_bytes(h->memory_limit_bytes));
+    ck_assert_uint_eq(a.spare_bytes, budget_spare_bytes(h->memory_limit_bytes));
+    ck_assert_uint_eq(a.granted_bytes, budget_granted_bytes(h->memory_limit_bytes));
     return a.ceiling_bytes;
 }
 
