@@ -60,6 +60,7 @@ const char *lock_rank_name(enum lock_rank rank)
                                                        [LOCK_SYMBOLS] = "symbols",
                                                        [LOCK_REGIONS] = "regions",
                                                        [LOCK_EPOCH] = "epoch",
+                                                       [LOCK_PRESENT] = "present",
                                                        [LOCK_REGEX] = "regex",
                                                        [LOCK_CACHES] = "caches",
                                                        [LOCK_TRANSFER] = "transfer",

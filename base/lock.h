@@ -27,6 +27,7 @@ enum lock_rank {
     LOCK_SYMBOLS,     /* interned strings */
     LOCK_REGIONS,     /* which region each window has, and allocation in them */
     LOCK_EPOCH,       /* reader registration, garbage lists */
+    LOCK_PRESENT,     /* what is known about a jump of the clock */
     LOCK_REGEX,       /* cache of compiled expressions */
     LOCK_CACHES,      /* which thread has which cache; draining them */
     LOCK_TRANSFER,    /* objects of one size class on their way between threads */

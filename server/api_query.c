@@ -43,7 +43,7 @@ static enum status read_instant(struct request *req, const struct form *form, st
 {
     enum status st = params_count(form, "limit", 0, &options->limit, err);
     if (st) return st;
-    st = params_time(form, "time", clock_wall_ms(), &query->start_ms, err);
+    st = params_time(form, "time", storage_now_ms(req->app->storage), &query->start_ms, err);
     if (st) return st;
     query->end_ms = query->start_ms;
     query->step_ms = 0;

@@ -119,6 +119,7 @@ static enum status write_body(struct request *req, bool known_only, struct appen
     enum status st = frame_decode(req->body, FRAME_DECODED_BYTES_MAX, &req->mem, &body, err);
     if (!st) st = appender_begin(req->app->storage, &req->mem, &app, err);
     if (st) return st;
+    appender_is_witness(app);
     if (known_only) appender_refuse_new_series(app);
     remote_write_open(&rw, body, &req->mem);
     while ((st = remote_write_next(&rw, &series, &more, err)) == OK && more) {

@@ -86,6 +86,8 @@ static const struct flag flags[] = {
      "Windows that are kept, the current one included."},
     {"storage.future-tolerance", FLAG_DURATION, FIELD(future_ms), "10m", 0, DAY_MS, NULL,
      "How far ahead of the clock a sample may be."},
+    {"storage.clock-patience", FLAG_DURATION, FIELD(patience_ms), "1m", 0, DAY_MS, NULL,
+     "How long samples have to confirm a jump of the clock before windows expire by it."},
     {"storage.memory-limit", FLAG_LIMIT, FIELD(memory_limit), "75%", 16 * MIB, 512 * TIB, NULL,
      "Hard limit of all memory: bytes, or a percentage of the cgroup's or the machine's."},
     {"storage.memory-release", FLAG_WORD, FIELD(memory_release), "dontneed", 0, 0,

@@ -49,6 +49,7 @@ struct config {
     int64_t chunk_ms;
     uint64_t windows;
     int64_t future_ms;
+    int64_t patience_ms;
     struct config_limit memory_limit;
     uint64_t memory_release; /* enum memory_release */
     uint64_t max_series;     /* 0: no limit of its own */

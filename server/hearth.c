@@ -64,6 +64,7 @@ static enum status open_storage(struct hearth *h, struct error *err)
     options.chunk_ms = h->config.chunk_ms;
     options.windows = (uint32_t)h->config.windows;
     options.future_ms = h->config.future_ms;
+    options.patience_ms = h->config.patience_ms;
     enum status st = storage_open(&options, &h->storage, err);
     if (st) return st;
     h->engine = (struct engine){.db = h->storage, .options = engine_options_default()};

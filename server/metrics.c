@@ -116,6 +116,18 @@ static void collect_times(const struct metric_sink *sink, const struct storage_s
              max_ms / 1000);
 }
 
+static void collect_clock(const struct hearth *h, const struct metric_sink *sink)
+{
+    struct storage_clock clock;
+    storage_clock_read(h->storage, &clock);
+    gauge_of(sink, "hearth_clock_offset_seconds",
+             "The clock less the time that windows go by: not 0 while a jump is in doubt.",
+             (double)clock.offset_ms / 1000);
+    metric_family(sink, "hearth_clock_jumps_total", METRIC_COUNTER, "Jumps of the clock.");
+    metric_labeled(sink, "direction", STR("forward"), (double)clock.jumps[0]);
+    metric_labeled(sink, "direction", STR("back"), (double)clock.jumps[1]);
+}
+
 static void collect_windows(struct hearth *h, const struct metric_sink *sink)
 {
     struct window_info windows[STORAGE_WINDOWS_MAX];
@@ -140,6 +152,7 @@ static void collect_storage(struct hearth *h, const struct metric_sink *sink)
     collect_head(sink, &s);
     collect_times(sink, &s);
     collect_windows(h, sink);
+    collect_clock(h, sink);
     gauge_of(sink, "prometheus_tsdb_head_active_appenders", "Write requests under way.",
              (double)gauge_read(&h->writes.active));
     gauge_of(sink, "hearth_samples", "Samples held.", (double)s.samples);

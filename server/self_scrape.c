@@ -118,7 +118,7 @@ static int64_t scrape_round(void *arg)
 {
     struct self_scrape *s = arg;
     struct scrape scrape = {.instance = str_from(http_address(s->app->http, 0)),
-                            .t_ms = clock_wall_ms()};
+                            .t_ms = storage_now_ms(s->app->storage)};
     arena_init(&scrape.mem, HEAP_PROCESS, SELF_SCRAPE_ARENA_BYTES_MAX);
     if (scrape_once(s, &scrape) != OK) {
         counter_add(&s->failures, 1);

@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "snapshot/durability_state.h"
 #include "snapshot/retain.h"
@@ -206,7 +205,7 @@ static enum status draft_and_write(struct durability *d, struct storage *db, str
     if (st) return st;
     draft->manifest.chunk_ms = recover_span(db, 0).chunk_ms;
     draft->manifest.first_segment = d->held ? d->held_first_segment : current_segment;
-    draft->manifest.written_ms = clock_wall_ms();
+    draft->manifest.written_ms = storage_now_ms(db);
     st = add_windows(d, db, draft, err);
     if (st) return st;
     *news = is_news(d, draft);

@@ -158,6 +158,8 @@ static enum status load_all(struct durability *d, struct storage *db, struct are
     else if (names.count)
         log_warn("snapshot", "no manifest verifies, every window file is loaded", "files=%zu",
                  names.count);
+    if (names.count)
+        storage_resume_at(db, recover_span(db, names.items[names.count - 1].number).start_ms);
     struct window_load *loads = arena_calloc(a, names.count, sizeof(*loads));
     if (!loads) return arena_error(a, err);
     for (size_t i = 0; i < names.count; i++)
@@ -323,9 +325,13 @@ enum status durability_recover(struct durability *d, struct storage *db, struct 
     arena_init(&arena, HEAP_SNAPSHOT, UINT64_C(1) << 30);
     enum status st = read_manifests(d, &arena, err);
     if (st == OK) st = check_chunk_ms(d, db, err);
+    /* The clock may be wrong today: what is retained goes by the time it was when this was written.
+     */
+    storage_resume_at(db, d->current.snapshot ? d->current.written_ms : INT64_MIN);
     if (st == OK) st = load_windows(d, db, &arena, &first_segment, err);
     if (st == OK) st = replay_log(d, db, &arena, first_segment, &end, err);
     if (st == OK) st = start_log(d, &end, err);
+    storage_resumed(db);
     import_finish(db);
     arena_release(&arena);
     if (st) return st;
@@ -339,6 +345,15 @@ enum status durability_recover(struct durability *d, struct storage *db, struct 
 }
 
 /* ---- later ---- */
+
+/* What is waited for was acknowledged once: a clock that has got there needs no other witness. */
+static void reach_held(const struct durability *d, struct storage *db)
+{
+    if (d->held) storage_reach(db, d->held_until_ms);
+    for (size_t i = 0; i < d->current.count; i++)
+        if (d->states[i].state == FILE_STATE_PENDING)
+            storage_reach(db, recover_span(db, d->current.entries[i].window).start_ms);
+}
 
 static bool has_pending(const struct durability *d, const struct storage *db)
 {
@@ -374,6 +389,7 @@ static enum status replay_held(struct durability *d, struct storage *db, struct 
 enum status recover_held(struct durability *d, struct storage *db, struct error *err)
 {
     enum status st = OK;
+    reach_held(d, db);
     if (has_pending(d, db)) {
         struct load_totals totals = {0};
         uint64_t first = 0;

@@ -29,6 +29,11 @@ void appender_refuse_new_series(struct appender *app)
     app->refuses_new_series = true;
 }
 
+void appender_is_witness(struct appender *app)
+{
+    app->witness = true;
+}
+
 struct series *appender_expect(struct appender *app, struct str message, size_t *label_bytes)
 {
     app->due = expect_match(&app->expect, app->db, message, label_bytes);

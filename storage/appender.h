@@ -55,6 +55,10 @@ MUST_USE enum status appender_begin(struct storage *db, struct arena *a, struct 
  */
 void appender_refuse_new_series(struct appender *app);
 
+/* Its samples come from outside, by other clocks: when ours has jumped, they say whether it is
+ * right (storage/present.h). */
+void appender_is_witness(struct appender *app);
+
 /* Stage samples of one series. labels: normalized (model/labels.h), with __name__ or not.
  * ERR_NO_MEMORY, ERR_TOO_LARGE: the arena; abort then. */
 MUST_USE enum status appender_add(struct appender *app, struct labels labels,
@@ -76,7 +80,8 @@ MUST_USE enum status appender_add_to(struct appender *app, struct series *s,
  *
  * OK               everything that could be stored is stored and logged; look at result->refused
  * ERR_UNAVAILABLE, ERR_IO, ERR_NO_MEMORY
- *                  the journal (or the arena) failed: nothing of it may be acknowledged. Samples
+ *                  the clock is in doubt, and with it whether some of the samples are retained; the
+ *                  journal (or the arena) failed: nothing of it may be acknowledged. Samples
  * may be visible; the same batch may be sent again. */
 MUST_USE enum status appender_commit(struct appender *app, struct append_result *result,
                                      struct error *err);

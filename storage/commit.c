@@ -373,9 +373,16 @@ enum status commit(struct appender *app, struct append_result *result, struct er
     if (!c.batch.series) return arena_error(app->arena, err);
     if (!order_by_shard(app, &order)) return arena_error(app->arena, err);
 
+    bool undecided = storage_clock_hear(db, app);
     enum status st = apply_all(&c, &order, err);
+    if (result->refused[REFUSED_TOO_OLD] + result->refused[REFUSED_TOO_NEW] > 0)
+        undecided |= storage_clock_hear(db, app); /* it may have jumped meanwhile */
     if (!st && (app->surprised || app->expect.skipped)) learn(app);
     if (!st && c.batch.sample_count > 0 && db->options.journal.log)
         st = db->options.journal.log(db->options.journal.self, &c.batch, err);
+    if (!st && undecided)
+        st = error_set(err, ERR_UNAVAILABLE,
+                       "the clock of this server has jumped, and with it the time of these samples "
+                       "is in doubt: send them again");
     return st;
 }

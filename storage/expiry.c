@@ -16,13 +16,14 @@ enum {
 
 struct storage_bounds expiry_bounds(const struct storage *db)
 {
-    return window_bounds(&db->grid, clock_wall_ms() - expiry_behind_ms(db->grid.chunk_ms));
+    return window_bounds(&db->grid,
+                         bits_sub_clamped(storage_now_ms(db), expiry_behind_ms(db->grid.chunk_ms)));
 }
 
 static void end_sweep(struct storage *db)
 {
     struct sweep *sweep = &db->sweep;
-    sweep->ended_ms = clock_wall_ms();
+    sweep->ended_ms = storage_now_ms(db);
     counter_add(&db->sweep_times.sweeps, 1);
     for (uint32_t slot = 0; slot < db->grid.slots; slot++)
         regions_settle(&db->regions, slot, !sweep->starved);
@@ -66,7 +67,7 @@ static bool start_sweep(struct storage *db)
         work += late + (quiet[slot] && regions_wants_moving(&db->regions, slot, true));
     }
     if (!expiry_is_due(db->swept_window, bounds.oldest_window, work, db->sweep.ended_ms,
-                       clock_wall_ms(), expiry_wait_ms(db->grid.chunk_ms, is_hurried(db))))
+                       storage_now_ms(db), expiry_wait_ms(db->grid.chunk_ms, is_hurried(db))))
         return false;
     sweep_start(db, &bounds);
     regions_drop_before(&db->regions, db->sweep.oldest_window);
@@ -104,6 +105,7 @@ bool storage_has_garbage(struct storage *db)
 
 bool storage_maintain(struct storage *db)
 {
+    storage_clock_round(db);
     bool sweeping = expiry_round(db);
     bool freeing = epoch_collect(&db->epoch, ROUND_COLLECT_MAX);
     return sweeping || freeing;

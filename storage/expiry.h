@@ -12,8 +12,8 @@
  * are what it fills.
  *
  * Nobody depends on the sweep to be right about what is visible: readers and writers go by the
- * clock. It keeps a little behind the clock itself, because the last samples of a window are still
- * under way when it ends.
+ * same time (storage_now_ms). It keeps a little behind the clock itself, because the last samples
+ * of a window are still under way when it ends.
  *
  * Threads: rounds from one thread at a time.
  */
@@ -56,7 +56,7 @@ static inline int64_t expiry_wait_ms(int64_t chunk_ms, bool hurried)
 static inline bool expiry_is_due(int64_t swept_window, int64_t oldest_window, uint64_t late_chunks,
                                  int64_t ended_ms, int64_t now_ms, int64_t wait_ms)
 {
-    if (oldest_window > swept_window) return true;
+    if (oldest_window != swept_window) return true; /* smaller: the clock went back */
     if (late_chunks == 0) return false;
     return now_ms < ended_ms || bits_sub_clamped(now_ms, ended_ms) >= wait_ms;
 }

@@ -38,8 +38,7 @@ static size_t merge_window(struct window_info *list, size_t count, struct window
 
 size_t export_windows(struct storage *db, struct window_info out[STORAGE_WINDOWS_MAX])
 {
-    struct storage_bounds bounds = storage_bounds(db);
-    int64_t newest_window = window_of(&db->grid, bounds.newest_ms);
+    int64_t oldest_window = storage_bounds(db).oldest_window;
     size_t count = 0;
     for (uint32_t n = 0; n < db->shard_count; n++) {
         const struct shard *sh = &db->shards[n];
@@ -51,7 +50,7 @@ size_t export_windows(struct storage *db, struct window_info out[STORAGE_WINDOWS
                 .window = atomic_load_explicit(&w->window, memory_order_acquire),
             };
             if (info.chunks == 0) continue;
-            if (info.window < bounds.oldest_window || info.window > newest_window) continue;
+            if (info.window < oldest_window) continue;
             count = merge_window(out, count, info);
         }
     }

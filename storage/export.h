@@ -40,7 +40,8 @@ struct chunk_image {
     struct open_state state; /* CHUNK_OPEN: behind the last sample */
 };
 
-/* Windows that hold anything, oldest first, at most 66. version grows with every change of any
+/* Retained windows that hold anything, oldest first; also those later than the clock, which may
+ * have gone back, and be wrong. version grows with every change of any
  * chunk of the window: equal versions mean that nothing changed in between (within one process). */
 struct window_info {
     int64_t window;

@@ -50,6 +50,13 @@ static inline bool seen_within(const struct seen *s, int64_t first, int64_t last
     return atomic_load_explicit(&s->before, memory_order_relaxed) & seen_bits(first, last);
 }
 
+/* So much older than the newest one that nothing is known about it. */
+static inline bool seen_forgot(const struct seen *s, int64_t window)
+{
+    int64_t newest = atomic_load_explicit(&s->newest, memory_order_acquire);
+    return window < newest && (uint64_t)newest - (uint64_t)window > SEEN_BITS;
+}
+
 static inline void seen_mark(struct seen *s, int64_t window)
 {
     int64_t newest = atomic_load_explicit(&s->newest, memory_order_relaxed);

@@ -513,8 +513,10 @@ static void check_series(const struct shard *sh, const struct series *s, struct 
         struct chunk_size size = size_of(&held);
         ASSERT(window_slot(sh->common->grid, held.window) == slot);
         ASSERT(held.window <= load_i64(&sh->windows[slot].window));
-        for (size_t i = 0; i < s->label_count; i++)
-            ASSERT(seen_within(&series_symbols(s)[i]->seen, held.window, held.window));
+        for (size_t i = 0; i < s->label_count; i++) {
+            const struct seen *seen = &series_symbols(s)[i]->seen;
+            ASSERT(seen_within(seen, held.window, held.window) || seen_forgot(seen, held.window));
+        }
         ASSERT(size.samples > 0);
         ASSERT(directory_held_word(&sh->directory, local / 64, slot) >> local % 64 & 1 ||
                held.window < load_i64(&sh->windows[slot].window));

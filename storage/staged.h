@@ -49,6 +49,7 @@ struct appender {
     struct newcomer *newcomers; /* all of them */
     uint32_t newcomer_run;      /* of the last series so many were not found */
     bool refuses_new_series;
+    bool witness;
     bool surprised; /* the order was not the expected one, behind the first series */
 };
 

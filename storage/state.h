@@ -7,6 +7,7 @@
 #define HEARTH_STORAGE_STATE_H
 
 #include "storage/match_cache.h"
+#include "storage/present.h"
 #include "storage/regions.h"
 #include "storage/seal.h"
 #include "storage/shard.h"
@@ -30,6 +31,7 @@ struct storage {
     struct regions regions;
     struct match_cache matches;
     struct storage_options options;
+    struct present *present; /* heap: to look at the clock may change it */
     struct window_grid grid;
     struct shard_common common;
     struct shard *shards; /* heap; [shard_count] */
@@ -38,7 +40,9 @@ struct storage {
     _Atomic uint64_t series_live;
     _Atomic uint64_t queriers; /* ever opened */
     atomic_bool hurried;
-    struct sweep sweep; /* of storage_maintain alone */
+    bool doubt_told;     /* about the clock, in the log; of storage_maintain alone */
+    uint32_t jumps_told; /* likewise */
+    struct sweep sweep;  /* of storage_maintain alone */
     struct sweep_times sweep_times;
     int64_t swept_window; /* nothing older is held any more; of storage_maintain alone */
     struct sealer sealer; /* of storage_maintain alone */
@@ -49,5 +53,15 @@ static inline struct shard *storage_shard(struct storage *db, uint64_t hash)
 {
     return &db->shards[hash >> 32 & (db->shard_count - 1)];
 }
+
+/* storage_clock.c */
+
+/* The log hears of jumps and their end. */
+void storage_clock_round(struct storage *db);
+
+/* In a doubt about the clock: listen to what an appender is about to commit. True when it is a
+ * witness with samples that are not let in, and may be good. */
+struct appender;
+bool storage_clock_hear(struct storage *db, const struct appender *app);
 
 #endif

@@ -22,6 +22,7 @@ struct storage_options storage_options_default(void)
         .chunk_ms = INT64_C(4) * 3600 * 1000,
         .windows = 8,
         .future_ms = INT64_C(10) * 60 * 1000,
+        .patience_ms = INT64_C(60) * 1000,
     };
 }
 
@@ -48,6 +49,26 @@ static enum status check_options(const struct storage_options *o, struct error *
     if (o->shards != 0 && (!bits_is_power_of_two(o->shards) || o->shards > SHARDS_MAX))
         return error_set(err, ERR_INVALID, "shards must be a power of two, at most %d", SHARDS_MAX);
     return OK;
+}
+
+/* A clock that is off by less than samples may be is no matter; seconds never are. */
+static struct present *open_present(const struct storage_options *o)
+{
+    static const int64_t bound_min_ms = INT64_C(60) * 1000;
+    struct present_options options = {.future_ms = o->future_ms, .patience_ms = o->patience_ms};
+    options.bound_ms = o->future_ms > bound_min_ms ? o->future_ms : bound_min_ms;
+    if (__builtin_mul_overflow(o->chunk_ms, o->windows, &options.limit_ms) ||
+        options.limit_ms > INT64_MAX / NS_PER_MS)
+        options.limit_ms = INT64_MAX / NS_PER_MS;
+    struct present *p = heap_alloc(sizeof(*p), HEAP_PROCESS);
+    if (p) present_init(p, &options);
+    return p;
+}
+
+static void close_present(struct storage *db)
+{
+    present_release(db->present);
+    heap_free(db->present, sizeof(*db->present), HEAP_PROCESS);
 }
 
 static void destroy_chunk(void *self, struct epoch_node *node)
@@ -115,6 +136,11 @@ enum status storage_open(const struct storage_options *options, struct storage *
         .windows = options->windows,
         .slots = options->windows + (uint32_t)window_ahead(options->chunk_ms, options->future_ms),
     };
+    db->present = open_present(options);
+    if (!db->present) {
+        heap_free(db, sizeof(*db), HEAP_PROCESS);
+        return error_set(err, ERR_NO_MEMORY, "no memory for the storage");
+    }
     epoch_init(&db->epoch, destroy_functions, db);
     symbols_init(&db->symbols, &db->epoch);
     match_cache_init(&db->matches, &db->epoch);
@@ -133,6 +159,7 @@ enum status storage_open(const struct storage_options *options, struct storage *
     if (st) {
         symbols_release(&db->symbols);
         epoch_release(&db->epoch);
+        close_present(db);
         heap_free(db, sizeof(*db), HEAP_PROCESS);
         return st;
     }
@@ -153,6 +180,7 @@ void storage_close(struct storage *db)
     match_cache_release(&db->matches);
     symbols_release(&db->symbols);
     sealer_release(&db->sealer);
+    close_present(db);
     heap_free(db, sizeof(*db), HEAP_PROCESS);
 }
 
@@ -164,11 +192,6 @@ void storage_set_journal(struct storage *db, struct journal journal)
 void storage_limit_series(struct storage *db, uint64_t max_series)
 {
     db->max_series = max_series;
-}
-
-struct storage_bounds storage_bounds(const struct storage *db)
-{
-    return window_bounds(&db->grid, clock_wall_ms());
 }
 
 int64_t storage_window_of(const struct storage *db, int64_t t_ms)

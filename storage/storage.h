@@ -7,9 +7,9 @@
  *     window = floor(t_ms / chunk_ms), aligned to UTC; the ring holds the current window and the
  *     windows - 1 before it, plus one spare slot for samples up to future_ms ahead of the clock.
  *
- * "Current" follows the clock (base/clock.h), never the data. What is older than the oldest
- * retained window is invisible at once, for reads and writes, and freed by storage_maintain in
- * bounded rounds.
+ * "Current" follows the clock, as far as it is believed (storage/present.h), never the data. What
+ * is older than the oldest retained window is invisible at once, for reads and writes, and freed by
+ * storage_maintain in bounded rounds.
  *
  * Series are split by label-set hash over shards, one lock each. Readers take no lock while they
  * decode: they enter an epoch, and what writers and expiry discard is freed when all readers that
@@ -35,6 +35,7 @@ struct storage_options {
     int64_t chunk_ms;       /* width of a window; 4 h = 14,400,000 */
     uint32_t windows;       /* retained, the current one included; 8; at most 64 */
     int64_t future_ms;      /* how far ahead of the clock a sample may be; 10 min */
+    int64_t patience_ms;    /* so long samples have to confirm a jump of the clock; 1 min */
     uint32_t shards;        /* a power of two; 0: 4 x cores, at least 16 */
     struct journal journal; /* .log may be NULL: nothing is logged */
 };
@@ -66,6 +67,24 @@ bool storage_has_garbage(struct storage *db);
 /* Memory is short (or not any more): seal what late samples opened again after seconds instead of
  * minutes, and remember nothing that can be found out again. Any thread. */
 void storage_hurry(struct storage *db, bool hurried);
+
+/* The time by which windows go: the wall clock's, unless that has jumped and is not believed. */
+int64_t storage_now_ms(const struct storage *db);
+
+/* Before files are read: the time when they were written, INT64_MIN when that is not known. If the
+ * clock is somewhere else, it is believed only as far as the samples say that are read, at once. */
+void storage_resume_at(struct storage *db, int64_t t_ms);
+/* Everything was read. What is left of the difference is a jump of the clock like any other. */
+void storage_resumed(struct storage *db);
+/* Samples of t_ms were stored by an earlier process: if the clock does not contradict, time has
+ * come so far. */
+void storage_reach(struct storage *db, int64_t t_ms);
+
+struct storage_clock {
+    int64_t offset_ms; /* the wall clock less the time that is believed; 0: no doubt */
+    uint64_t jumps[2]; /* met so far: forward, back */
+};
+void storage_clock_read(const struct storage *db, struct storage_clock *out);
 
 /* The window a time belongs to, and the retained range by the clock now:
  * [oldest window's start, now + future_ms]. */
@@ -147,7 +166,7 @@ uint64_t storage_spare_bytes(struct storage *db);
 
 /* Where the bytes of the chunks of each retained window are, oldest first; at most
  * STORAGE_WINDOWS_MAX rows, those of windows that hold anything. */
-enum { STORAGE_WINDOWS_MAX = 64 + 2 };
+enum { STORAGE_WINDOWS_MAX = 2 * (64 + 2) };
 struct window_bytes {
     int64_t start_ms;
     uint64_t blocks;  /* of the window's region: how many */

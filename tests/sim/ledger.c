@@ -148,14 +148,13 @@ static void read_everything(struct ledger *l, struct storage *db, struct verdict
 /* Batches are numbered; of each that is not promised, whether some of it is there, and missing. */
 enum { BATCHES = 4096, SOME_THERE = 1, SOME_MISSING = 2 };
 
-bool ledger_check(struct ledger *l, struct storage *db, char *fault, size_t size)
+bool ledger_check(struct ledger *l, struct storage *db, int64_t oldest_ms, char *fault, size_t size)
 {
     static uint8_t batches[BATCHES];
     struct verdict v = {.fault = fault, .size = size, .good = true};
     memset(present, 0, sizeof(present));
     memset(batches, 0, sizeof(batches));
     read_everything(l, db, &v);
-    int64_t oldest_ms = storage_bounds(db).oldest_ms;
     for (size_t i = 0; i < ENTRIES && v.good; i++) {
         const struct ledger_entry *e = entry_number(l, i);
         bool there = present[i / LEDGER_SECONDS][i % LEDGER_SECONDS];

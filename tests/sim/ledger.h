@@ -51,8 +51,10 @@ void ledger_power_cut(struct ledger *l);
 /* The disk lied: anything may be gone, nothing may be wrong. */
 void ledger_forgive(struct ledger *l);
 
-/* Everything promised and not yet expired is in storage, with its value and once; nothing else is;
- * of a batch that was not promised, all or nothing. False with the first fault in words. */
-bool ledger_check(struct ledger *l, struct storage *db, char *fault, size_t size);
+/* Everything promised and not older than oldest_ms is in storage, with its value and once; nothing
+ * else is; of a batch that was not promised, all or nothing. False with the first fault in words.
+ */
+bool ledger_check(struct ledger *l, struct storage *db, int64_t oldest_ms, char *fault,
+                  size_t size);
 
 #endif

@@ -77,13 +77,23 @@ struct batch {
     size_t count;
 };
 
+static int64_t right_ms(const struct sim *s)
+{
+    return clock_wall_ms() - s->error_ms;
+}
+
+/* What is retained by the right time. */
+static int64_t right_oldest_ms(const struct sim *s)
+{
+    return (right_ms(s) / WINDOW_MS - (WINDOWS - 1)) * WINDOW_MS;
+}
+
 /* Mostly now, at times late, at times what is there already. */
 static int64_t choose_second(struct sim *s)
 {
-    struct storage_bounds bounds = storage_bounds(s->db);
-    int64_t now_s = clock_wall_ms() / 1000;
+    int64_t now_s = right_ms(s) / 1000;
     if (chance(s, 70)) return now_s;
-    int64_t oldest_s = (bounds.oldest_ms + 999) / 1000;
+    int64_t oldest_s = right_oldest_ms(s) / 1000;
     return oldest_s + (int64_t)below(s, (uint64_t)(now_s - oldest_s) + 1);
 }
 
@@ -153,6 +163,7 @@ static void write_batch(struct sim *s)
 
     arena_init(&arena, HEAP_HTTP, 16 << 20);
     enum status st = appender_begin(s->db, &arena, &app, &err);
+    if (st == OK) appender_is_witness(app);
     for (size_t i = 0; i < count && st == OK; i++)
         st = appender_add(app, (struct labels){b.labels[i], 3}, &b.samples[i], 1, &err);
     if (st == OK) st = appender_commit(app, &result, &err);
@@ -186,6 +197,36 @@ static void take_snapshot(struct sim *s)
     s->snapshots++;
 }
 
+static bool check(struct sim *s)
+{
+    return ledger_check(&s->ledger, s->db, right_oldest_ms(s), s->fault, sizeof(s->fault));
+}
+
+/* It is right again: what was kept on disk meanwhile is loaded, and everything is there. */
+static void put_clock_right(struct sim *s)
+{
+    clock_freeze(right_ms(s));
+    s->error_ms = 0;
+    if (durability_snapshot(s->durability, s->db, NULL) == OK) (void)check(s);
+}
+
+static void jump(struct sim *s)
+{
+    static const int64_t seconds[] = {100, 300, 1000, 3600, 86400, 119000, 1700000000};
+    int64_t ms = seconds[below(s, 7)] * 1000;
+    s->error_ms = chance(s, 50) ? ms : -ms;
+    s->error_left_ms = (int64_t)WINDOWS * WINDOW_MS / 2;
+    clock_freeze(clock_wall_ms() + s->error_ms);
+    s->jumps++;
+}
+
+static void pass_time(struct sim *s, int64_t ms)
+{
+    if (s->error_ms && s->error_left_ms < ms) put_clock_right(s);
+    s->error_left_ms -= ms;
+    clock_advance(ms);
+}
+
 static void act(struct sim *s)
 {
     uint64_t what = below(s, 100);
@@ -199,7 +240,13 @@ static void act(struct sim *s)
         for (uint64_t rounds = below(s, 4); rounds > 0; rounds--)
             (void)storage_maintain(s->db);
     } else {
-        clock_advance((int64_t)(chance(s, 90) ? below(s, 5) : below(s, 90)) * 1000);
+        pass_time(s, (int64_t)(chance(s, 90) ? below(s, 5) : below(s, 90)) * 1000);
+    }
+    if (s->error_ms ? chance(s, 5) : s->jumpy && chance(s, 3)) {
+        if (s->error_ms)
+            put_clock_right(s);
+        else
+            jump(s);
     }
 }
 
@@ -255,8 +302,7 @@ bool life_run(struct sim *s)
     bool lied = sim_disk_lied(); /* what the start wrote went to another place, perhaps */
     if (lied) ledger_forgive(&s->ledger);
     if (started) {
-        bool good =
-            sim_disk_stopped() || ledger_check(&s->ledger, s->db, s->fault, sizeof(s->fault));
+        bool good = sim_disk_stopped() || s->error_ms || check(s);
         sim_disk_weather(&weather);
         for (uint64_t acts = 5 + below(s, 100); good && acts > 0 && !s->fault[0]; acts--)
             act(s);

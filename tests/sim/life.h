@@ -1,6 +1,6 @@
 /*
  * life - one process of a simulation: it starts on the simulated disk, writes, syncs, seals, takes
- * snapshots while the clock goes on, and ends at any operation.
+ * snapshots while the clock goes on, and at times jumps, and ends at any operation.
  *
  * Threads: one.
  */
@@ -19,9 +19,12 @@ struct sim {
     struct storage *db;
     struct durability *durability;
     enum wal_sync sync;
-    bool damaged; /* the start has said so */
+    bool damaged;          /* the start has said so */
+    bool jumpy;            /* the clock jumps at times */
+    int64_t error_ms;      /* the clock less the right time, which senders have */
+    int64_t error_left_ms; /* it is put right after so long at the latest */
 
-    uint64_t lives, kills, power_cuts, refused_starts, promised, snapshots;
+    uint64_t lives, kills, power_cuts, refused_starts, promised, snapshots, jumps;
     char fault[400]; /* the first broken promise; empty: none */
 };
 

@@ -21,7 +21,7 @@ enum { LIVES = 25 };
 
 struct totals {
     uint64_t lives, kills, power_cuts, refused_starts, promised, snapshots, operations, refused,
-        astray, unsynced, torn, rotted;
+        astray, unsynced, torn, rotted, jumps;
 };
 
 static void add(struct totals *t, const struct sim *s)
@@ -33,6 +33,7 @@ static void add(struct totals *t, const struct sim *s)
     t->refused_starts += s->refused_starts;
     t->promised += s->promised;
     t->snapshots += s->snapshots;
+    t->jumps += s->jumps;
     t->operations += disk.operations;
     t->refused += disk.refused;
     t->astray += disk.astray;
@@ -48,6 +49,7 @@ static uint64_t run(uint64_t seed, bool honest, struct totals *totals)
     memset(&s, 0, sizeof(s));
     s.random.state = seed;
     s.honest = honest;
+    s.jumpy = random_below(&s.random, 2) == 0;
     sim_disk_format(~seed);
     clock_freeze(START_MS);
     while (s.lives < LIVES && life_run(&s))
@@ -71,9 +73,10 @@ static void print(const struct totals *t)
            " starts refused\n"
            "%" PRIu64 " samples promised, %" PRIu64 " snapshots, %" PRIu64
            " operations of the disk: %" PRIu64 " refused, %" PRIu64 " torn, %" PRIu64
-           " astray, %" PRIu64 " not synced, %" PRIu64 " bits turned\n",
+           " astray, %" PRIu64 " not synced, %" PRIu64 " bits turned; %" PRIu64
+           " jumps of the clock\n",
            t->lives, t->kills, t->power_cuts, t->refused_starts, t->promised, t->snapshots,
-           t->operations, t->refused, t->torn, t->astray, t->unsynced, t->rotted);
+           t->operations, t->refused, t->torn, t->astray, t->unsynced, t->rotted, t->jumps);
 }
 
 int main(int argc, char **argv)

@@ -185,6 +185,7 @@ UNUSED static enum status world_write(struct world *w, size_t k, struct error *e
     w->tried[k] = true;
     arena_init(&arena, HEAP_HTTP, WORLD_ARENA_BYTES);
     enum status st = appender_begin(w->db, &arena, &app, err);
+    if (st == OK) appender_is_witness(app);
     for (size_t i = 0; i < WORLD_SERIES && st == OK; i++) {
         labels[i][0] = (struct label){LABEL_METRIC_NAME, STR("metric")};
         labels[i][1] = (struct label){STR("instance"), str_from(instances[i % 2])};

@@ -22,7 +22,7 @@ START_TEST(a_sweep_is_due_when_a_window_expires_and_when_late_chunks_have_waited
 {
     ck_assert(expiry_is_due(4, 5, 0, 0, 0, 100));
     ck_assert(!expiry_is_due(5, 5, 0, 0, 1000000, 100));
-    ck_assert(!expiry_is_due(5, 4, 0, 0, 1000000, 100)); /* the clock went back */
+    ck_assert(expiry_is_due(5, 4, 0, 0, 1000000, 100)); /* the clock went back */
     ck_assert(!expiry_is_due(5, 5, 7, 1000, 1099, 100));
     ck_assert(expiry_is_due(5, 5, 7, 1000, 1100, 100));
     ck_assert(expiry_is_due(5, 5, 7, 1000, 999, 100));    /* the clock went back */
@@ -235,7 +235,7 @@ START_TEST(a_clock_that_goes_back_loses_nothing_and_breaks_nothing)
     store_append(&s, labels, STORE_NOW_MS, 1);
     clock_advance(36 * HOUR_MS); /* nine windows on: the same slot of the ring */
     ck_assert_uint_eq(store_append(&s, labels, clock_wall_ms(), 2).stored, 1);
-    clock_freeze(STORE_NOW_MS);
+    clock_advance(-36 * HOUR_MS);
     ck_assert_uint_eq(store_append(&s, labels, STORE_NOW_MS, 3).refused[REFUSED_TOO_OLD], 1);
     ck_assert_uint_eq(store_append(&s, labels, STORE_NOW_MS - 4 * HOUR_MS, 4).stored, 1);
     store_settle(&s);
