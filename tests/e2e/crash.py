@@ -91,7 +91,8 @@ def begin_traffic(make, programs, folder, sync, clock, rng, more_flags=(), **opt
     start_ms = now_ms() // TURNED_WINDOW_MS * TURNED_WINDOW_MS
     if clock == "turned":
         path = folder / "clock"
-        server = make(*flags, "--storage.chunk-duration=1m", env=turned_clock(path, start_ms))
+        server = make(*flags, "--storage.chunk-duration=1m",
+                      "--storage.clock-patience=0s", env=turned_clock(path, start_ms))
         options = {"clock": path, "chunk": TURNED_WINDOW_MS, "late": TURNED_LATE, **options}
     else:
         server = make(*flags)
