@@ -67,7 +67,7 @@ static inline bool present_differs(const struct present_time *now)
     return now->believed_ms != now->wall_ms;
 }
 
-/* Looks at a difference for the first time: true once for each jump, which is then in doubt. */
+/* Looks at a difference; seen for the first time, it is counted. True then. */
 bool present_doubt(struct present *p, const struct present_time *now);
 /* Time has come to t_ms, as far as the wall clock agrees: of the two times believed is the later
  * one up to there. The doubt about the rest goes on. */

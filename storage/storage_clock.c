@@ -30,11 +30,12 @@ static int64_t newest_held_ms(const struct storage *db)
  * shows that time has come so far. */
 static COLD struct present_time jumped(const struct storage *db, struct present_time now)
 {
-    if (!present_doubt(db->present, &now)) return now;
+    bool first = present_doubt(db->present, &now);
+    if (atomic_load(&db->present->at_once)) return now; /* it is being filled */
     int64_t newest_ms = newest_held_ms(db);
     if (newest_ms == INT64_MIN)
         present_accept(db->present);
-    else
+    else if (first)
         present_reach(db->present, &now, newest_ms);
     return present_now(db->present);
 }

@@ -75,7 +75,8 @@ class TurnedHearth(servers.Hearth):
         self.environment = {**os.environ, "LD_PRELOAD": str(programs / "clock.so"), "HOURS_CLOCK": str(clock.path)}
 
     def command(self, data, port):
-        return [*super().command(data, port), *self.flags]
+        # The clock is right whenever the sender says so.
+        return [*super().command(data, port), "--storage.clock-patience=0s", *self.flags]
 
     def metrics(self):
         lines = self.get("/metrics")[1].decode().splitlines()
