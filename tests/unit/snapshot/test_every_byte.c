@@ -142,6 +142,8 @@ static void heal(const struct victim *v)
 
 static void release_patient(void)
 {
+    if (g.starts) printf("%llu starts\n", (unsigned long long)g.starts);
+    fflush(stdout);
     heap_set_limit(0);
     for (size_t i = 0; i < g.count; i++)
         free(g.files[i].bytes);
