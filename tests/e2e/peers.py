@@ -30,6 +30,7 @@ class Prometheus(Program):
         super().__init__(folder, port)
         self.targets, self.receiver = dict(targets), receiver
         self.targets["prometheus"] = self.port
+        self.more_flags = []
 
     def config(self):
         config = {
@@ -57,6 +58,7 @@ class Prometheus(Program):
             f"--storage.tsdb.path={self.folder / 'tsdb'}",
             f"--web.listen-address=127.0.0.1:{self.port}",
             "--log.level=warn",
+            *self.more_flags,
         ]
 
     def ask(self, path, params):
