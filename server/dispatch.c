@@ -111,6 +111,7 @@ static void on_finish(struct request *req, bool sent)
     (void)sent;
     struct traffic *traffic = &req->app->traffic;
     if (heap_pressure() != HEAP_CALM) heap_flush_thread();
+    maintenance_notice(&req->app->maintenance);
     if (!req->route) {
         counter_add(&traffic->unrouted, 1);
         return;

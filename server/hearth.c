@@ -20,6 +20,7 @@ enum {
     STOP_GRACE_MS = 5000,  /* running requests may finish */
     STOP_CANCEL_MS = 3000, /* then queries are cancelled, and have so long to notice */
     STOP_POLL_MS = 10,
+    RESTS_CHUNK_MS = 600000,
     RECOVERY_DIVISOR = 4 /* so great a part beyond the limit may be taken while recovering */
 };
 
@@ -148,7 +149,8 @@ static enum status start_background(struct hearth *h, struct error *err)
         .durability = h->durability,
         .memory_limit_bytes = h->memory_limit_bytes,
         .snapshot_interval_ms = h->config.snapshot_interval_ms,
-        .sync_interval_ms = at_interval ? h->config.wal_sync_interval_ms : 0};
+        .sync_interval_ms = at_interval ? h->config.wal_sync_interval_ms : 0,
+        .rests = h->config.chunk_ms >= RESTS_CHUNK_MS};
     enum status st = maintenance_start(&h->maintenance, &options, err);
     if (!st) st = self_scrape_start(&h->self_scrape, h, err);
     return st;

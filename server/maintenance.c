@@ -98,9 +98,36 @@ static void note_boundary(struct maintenance *m, int64_t oldest_window)
     gauge_set(&m->boundary_ms, clock_wall_ms());
 }
 
+/* Memory has been the same for a while, all of it is in use, and nothing is due within a rest. */
+static bool may_rest(struct maintenance *m)
+{
+    struct budget_reading reading = read_budget(m);
+    uint64_t used = reading.used_bytes;
+    uint64_t change = used > m->used_bytes ? used - m->used_bytes : m->used_bytes - used;
+    bool calm = change <= MAINTENANCE_CALM_BYTES && heap_pressure() == HEAP_CALM &&
+                reading.idle_bytes <= MAINTENANCE_CALM_BYTES;
+    m->calm_rounds = calm ? m->calm_rounds + 1 : 0;
+    if (!calm) m->used_bytes = used;
+    return m->calm_rounds >= MAINTENANCE_CALM_ROUNDS && m->options.rests;
+}
+
+static int64_t rest(struct maintenance *m)
+{
+    atomic_store(&m->rested_bytes, m->used_bytes + 2 * (uint64_t)MAINTENANCE_CALM_BYTES);
+    return MAINTENANCE_REST_MS;
+}
+
+void maintenance_notice(struct maintenance *m)
+{
+    uint64_t rested = atomic_load_explicit(&m->rested_bytes, memory_order_relaxed);
+    if (rested == 0 || heap_used_bytes() <= rested) return;
+    if (atomic_exchange(&m->rested_bytes, 0) != 0) ticker_wake(&m->maintain);
+}
+
 static int64_t maintain_round(void *arg)
 {
     struct maintenance *m = arg;
+    atomic_store(&m->rested_bytes, 0);
     int64_t oldest_window = storage_bounds(m->options.storage).oldest_window;
     bool more = true;
     for (int i = 0; more && i < MAINTENANCE_ROUNDS_MAX; i++) {
@@ -117,7 +144,8 @@ static int64_t maintain_round(void *arg)
     gauge_set(&m->cpu_ns, clock_thread_cpu_ns());
     if (more) return 1;
     /* What waits for readers is tried again soon; otherwise nothing is so urgent. */
-    return storage_has_garbage(m->options.storage) ? MAINTENANCE_INTERVAL_MS : MAINTENANCE_IDLE_MS;
+    if (storage_has_garbage(m->options.storage)) return MAINTENANCE_INTERVAL_MS;
+    return may_rest(m) ? rest(m) : MAINTENANCE_IDLE_MS;
 }
 
 static int64_t snapshot_round(void *arg)
@@ -133,6 +161,7 @@ static int64_t snapshot_round(void *arg)
                       LOG_TEXT(str_from(err.text)));
     }
     m->snapshot_due = true;
+    maintenance_notice(m);
     int64_t wait_ms = m->options.snapshot_interval_ms;
     if (durability_wants_snapshot(m->options.durability) && wait_ms > MAINTENANCE_RETRY_MS)
         wait_ms = MAINTENANCE_RETRY_MS;

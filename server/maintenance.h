@@ -2,11 +2,12 @@
  * maintenance - the background threads: expiry and scavenging, snapshots, syncs.
  *
  *     maintain   every second, or every 100 ms while something waits to be freed: bounded rounds of
- *                storage_maintain; every second: measure memory
- *                that is not ours, set the heap's pressure (server/budget), return idle pages
- *     snapshot   every --snapshot.interval; at once when a sync of the log failed, because memory
- * then has what the disk may have lost, and again every MAINTENANCE_RETRY_MS until it works
- *     wal-sync   every --wal.sync-interval, with --wal.sync=interval
+ *                storage_maintain; every second: measure memory that is not ours, set the heap's
+ *                pressure (server/budget), return idle pages. It rests when memory has been the
+ * same for MAINTENANCE_CALM_ROUNDS: every MAINTENANCE_REST_MS, until somebody takes more snapshot
+ * every --snapshot.interval; at once when a sync of the log failed, because memory then has what
+ * the disk may have lost, and again every MAINTENANCE_RETRY_MS until it works wal-sync   every
+ * --wal.sync-interval, with --wal.sync=interval
  *
  * Threads: maintenance_pressure from any thread; the rest from main.
  */
@@ -26,9 +27,12 @@
 enum {
     MAINTENANCE_INTERVAL_MS = 100,
     MAINTENANCE_IDLE_MS = 1000,
-    MAINTENANCE_ROUNDS_MAX = 64,  /* of storage_maintain in a row */
-    MAINTENANCE_MEASURE_MS = 950, /* so that no idle round leaves it out */
-    MAINTENANCE_WALK_REST = 100,  /* reading LazyFree is at most a hundredth of a core */
+    MAINTENANCE_REST_MS = 5000,
+    MAINTENANCE_CALM_ROUNDS = 12,     /* what was taken last has been given back by then */
+    MAINTENANCE_CALM_BYTES = 2 << 20, /* more or less is the same: a scrape of ourselves */
+    MAINTENANCE_ROUNDS_MAX = 64,      /* of storage_maintain in a row */
+    MAINTENANCE_MEASURE_MS = 950,     /* so that no idle round leaves it out */
+    MAINTENANCE_WALK_REST = 100,      /* reading LazyFree is at most a hundredth of a core */
     MAINTENANCE_RETRY_MS = 10000
 };
 /* Above the soft line idle pages go back to the system at once, so much at a time. */
@@ -40,6 +44,7 @@ struct maintenance_options {
     uint64_t memory_limit_bytes;
     int64_t snapshot_interval_ms;
     int64_t sync_interval_ms; /* 0: no syncer */
+    bool rests;               /* windows are so long that a rest is short beside them */
 };
 
 struct maintenance {
@@ -47,11 +52,14 @@ struct maintenance {
     struct ticker maintain;
     struct ticker snapshot;
     struct ticker sync;
-    int64_t measured_ns;   /* the maintain thread's own */
-    int64_t walk_due_ns;   /* likewise: when LazyFree is read again */
-    int64_t oldest_window; /* likewise: retained when the last boundary was through */
-    bool snapshot_due;     /* the snapshot thread's own */
-    atomic_bool rescuing;  /* a failed sync has woken the snapshot thread; until one is published */
+    int64_t measured_ns;           /* the maintain thread's own */
+    int64_t walk_due_ns;           /* likewise: when LazyFree is read again */
+    int64_t oldest_window;         /* likewise: retained when the last boundary was through */
+    uint64_t used_bytes;           /* likewise: about what was used in the last rounds, */
+    uint32_t calm_rounds;          /* so many of them */
+    _Atomic uint64_t rested_bytes; /* more than that wakes the maintain thread; 0: it is awake */
+    bool snapshot_due;             /* the snapshot thread's own */
+    atomic_bool rescuing; /* a failed sync has woken the snapshot thread; until one is published */
     struct gauge boundary_ms;    /* wall time at which the last expiry was through; 0: none yet */
     struct gauge other_bytes;    /* resident memory that is not the heap's */
     struct gauge lazyfree_bytes; /* resident still, though the heap gave it back */
@@ -68,6 +76,10 @@ MUST_USE enum status maintenance_start(struct maintenance *m,
                                        struct error *err);
 /* Does nothing when it was not started. */
 void maintenance_stop(struct maintenance *m);
+
+/* After work that may have taken memory: what is left of it goes back in time, though the maintain
+ * thread rests. Any thread, while maintenance runs; nearly free. */
+void maintenance_notice(struct maintenance *m);
 
 /* CPU time of expiry and scavenging since the start / CPU time there was, of all cores: 0 to 1. */
 double maintenance_cpu_fraction(const struct maintenance *m);

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "alloc/heap.h"
+#include "alloc/memstats.h"
 #include "server/budget.h"
 #include "snapshot/file.h"
 #include "tests/unit/server/served.h"
@@ -181,7 +182,40 @@ START_TEST(pressure_follows_what_is_held_and_free_pages_go_back)
 }
 END_TEST
 
-SUITE(maintenance, pressure_follows_what_is_held_and_free_pages_go_back,
-      expired_samples_go_by_themselves, snapshots_are_taken_at_their_interval,
-      a_failed_sync_of_the_log_brings_a_snapshot_at_once, memory_that_is_not_ours_is_measured,
-      what_went_lazily_is_not_taken_for_memory_of_others)
+static uint64_t idle_bytes(void)
+{
+    struct memstats stats;
+    memstats_read(&stats);
+    return stats.heap_idle - stats.heap_released;
+}
+
+START_TEST(it_rests_when_nothing_happens_and_is_woken_by_who_takes_memory)
+{
+    enum { SPIKE_BYTES = 32 << 20 };
+    served_open(&s, "--self-scrape.interval=0", NULL);
+    struct maintenance *m = &s.app->maintenance;
+    for (int waited = 0; atomic_load(&m->rested_bytes) == 0; waited++) {
+        ck_assert_int_lt(waited, 6000);
+        thread_sleep_ms(10);
+    }
+    maintenance_notice(m); /* nothing was taken */
+    ck_assert_uint_ne(atomic_load(&m->rested_bytes), 0);
+    void *spike = heap_alloc(SPIKE_BYTES, HEAP_QUERY);
+    ck_assert_ptr_nonnull(spike);
+    memset(spike, 1, SPIKE_BYTES);
+    heap_free(spike, SPIKE_BYTES, HEAP_QUERY);
+    ck_assert_uint_ge(idle_bytes(), SPIKE_BYTES);
+    int64_t start_ns = clock_mono_ns();
+    maintenance_notice(m);
+    ck_assert_uint_eq(atomic_load(&m->rested_bytes), 0);
+    while (idle_bytes() > SPIKE_BYTES / 8 && clock_mono_ns() - start_ns < 20000 * NS_PER_MS)
+        thread_sleep_ms(10);
+    ck_assert_int_lt((clock_mono_ns() - start_ns) / NS_PER_MS, 9000);
+    served_close(&s);
+}
+END_TEST
+
+SUITE(maintenance, it_rests_when_nothing_happens_and_is_woken_by_who_takes_memory,
+      pressure_follows_what_is_held_and_free_pages_go_back, expired_samples_go_by_themselves,
+      snapshots_are_taken_at_their_interval, a_failed_sync_of_the_log_brings_a_snapshot_at_once,
+      memory_that_is_not_ours_is_measured, what_went_lazily_is_not_taken_for_memory_of_others)
