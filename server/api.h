@@ -43,6 +43,11 @@ void api_targets(struct request *req);
 /* api_metrics.c */
 void api_metrics(struct request *req);
 
+/* api_admin.c: with --web.enable-admin-api */
+void api_admin_snapshot(struct request *req);
+void api_admin_delete_series(struct request *req);
+void api_admin_clean_tombstones(struct request *req);
+
 /* api_debug_heap.c, api_debug_heap_release.c: with --web.enable-admin-api */
 void api_debug_heap(struct request *req);
 void api_debug_heap_release(struct request *req);

@@ -21,7 +21,10 @@ static void add_cors(struct request *req)
 
 static void refuse_not_ready(struct request *req, bool stopping)
 {
-    reply_plain_error(&req->reply, 503, "Service Unavailable");
+    reply_plain_error(&req->reply, 503,
+                      stopping ? "Service Unavailable: stopping"
+                               : "Service Unavailable: data is being restored, "
+                                 "/api/v1/status/walreplay says how far it is");
     reply_add_header(&req->reply, "X-Prometheus-Stopping", stopping ? "true" : "false");
     reply_add_header(&req->reply, "Retry-After", "5");
     req->reply.close = stopping;

@@ -9,6 +9,7 @@
 #define READ      (HTTP_GET | HTTP_POST)
 #define PROBE     (HTTP_GET | HTTP_HEAD)
 #define LIFECYCLE (HTTP_POST | HTTP_PUT)
+#define ADMIN     (HTTP_POST | HTTP_PUT)
 #define API       ROUTE_API
 #define API_SLOW  (ROUTE_API | ROUTE_POOLED)
 #define EARLY     ROUTE_WHEN_STARTING
@@ -33,6 +34,9 @@ static const struct route routes[] = {
     {"/api/v1/status/flags", HTTP_GET, API, api_status_flags},
     {"/api/v1/status/tsdb", HTTP_GET, API_SLOW, api_status_tsdb},
     {"/api/v1/status/walreplay", HTTP_GET, API | EARLY, api_status_walreplay},
+    {"/api/v1/admin/tsdb/snapshot", ADMIN, API_SLOW, api_admin_snapshot},
+    {"/api/v1/admin/tsdb/delete_series", ADMIN, API, api_admin_delete_series},
+    {"/api/v1/admin/tsdb/clean_tombstones", ADMIN, API, api_admin_clean_tombstones},
     {"/metrics", HTTP_GET, EARLY, api_metrics},
     {"/debug/heap", HTTP_GET, API | EARLY, api_debug_heap},
     {"/debug/heap/release", HTTP_POST, ROUTE_POOLED, api_debug_heap_release},

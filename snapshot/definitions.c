@@ -96,12 +96,22 @@ enum status definitions_set(struct definitions *d, uint32_t id, struct labels la
     return OK;
 }
 
+struct definition_slot *definitions_find(const struct definitions *d, uint32_t id)
+{
+    struct definition_slot *slot = d->slot_count ? find_slot(d->slots, d->slot_count, id) : NULL;
+    return slot && slot->place ? slot : NULL;
+}
+
+void definitions_prefetch(const struct definitions *d, uint32_t id)
+{
+    if (d->slot_count) __builtin_prefetch(&d->slots[hash_mix(1, id) & (d->slot_count - 1)]);
+}
+
 enum status definitions_get(const struct definitions *d, uint32_t id, struct arena *a,
                             struct labels *out, struct error *err)
 {
-    const struct definition_slot *slot =
-        d->slot_count ? find_slot(d->slots, d->slot_count, id) : NULL;
-    if (!slot || !slot->place) return error_set(err, ERR_NOT_FOUND, "series %u has no labels", id);
+    const struct definition_slot *slot = definitions_find(d, id);
+    if (!slot) return error_set(err, ERR_NOT_FOUND, "series %u has no labels", id);
     size_t place = slot->place - 1;
     size_t count = word_at(d, place);
     struct label *items = arena_alloc_array(a, count, sizeof(items[0]));

@@ -45,7 +45,8 @@ struct disk {
     int (*lock)(int fd); /* EWOULDBLOCK: somebody else has it */
 
     int (*rename)(const char *from, const char *to);
-    int (*remove)(const char *path);
+    int (*remove)(const char *path);               /* a file, or an empty folder */
+    int (*link)(const char *from, const char *to); /* another name for a file */
 
     int (*folder_make)(const char *path); /* 0 when it is there already and can be used */
     int (*folder_sync)(const char *path); /* the names in it */

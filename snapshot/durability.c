@@ -4,8 +4,11 @@
  */
 #include "snapshot/durability.h"
 
+#include <inttypes.h>
+
 #include "base/clock.h"
 #include "base/log.h"
+#include "snapshot/backup.h"
 #include "snapshot/durability_state.h"
 
 enum { SEGMENT_BYTES_DEFAULT = 1 << 30 };
@@ -19,6 +22,7 @@ enum status durability_open(const struct durability_options *options, struct dur
     arena_init(&arena, HEAP_SNAPSHOT, UINT64_C(1) << 30);
     enum status st = data_folder_open(&d->folder, options->path, &arena, err);
     arena_release(&arena);
+    if (st == OK) backup_clean(&d->folder);
     if (st) {
         heap_free(d, sizeof(*d), HEAP_PROCESS);
         return st;
@@ -74,6 +78,39 @@ enum status durability_snapshot(struct durability *d, struct storage *db, struct
         gauge_set(&d->snapshot_last_ms, clock_wall_ms());
         gauge_set(&d->snapshot_last_ns, clock_mono_ns() - start_ns);
     }
+    atomic_store(&d->snapshotting, false);
+    return st;
+}
+
+/* Of the current manifest, what a backup is to hold. */
+static void choose_windows(const struct manifest *from, int64_t end_window, struct manifest *out)
+{
+    *out = *from;
+    out->count = 0;
+    for (size_t i = 0; i < from->count; i++)
+        if (from->entries[i].window < end_window) out->entries[out->count++] = from->entries[i];
+}
+
+static enum status backup(struct durability *d, struct storage *db, bool without_open,
+                          char name[BACKUP_NAME_BYTES], struct error *err)
+{
+    struct manifest *m = heap_alloc(sizeof(*m), HEAP_SNAPSHOT);
+    if (!m) return error_set(err, ERR_NO_MEMORY, "no memory for a snapshot");
+    enum status st = publish_snapshot(d, db, err);
+    choose_windows(&d->current, without_open ? storage_bounds(db).current_window : INT64_MAX, m);
+    if (st == OK) st = backup_make(&d->folder, m, name, err);
+    heap_free(m, sizeof(*m), HEAP_SNAPSHOT);
+    if (st == OK)
+        log_info("snapshot", "kept", "name=%s snapshot=%" PRIu64, name, d->current.snapshot);
+    return st;
+}
+
+enum status durability_backup(struct durability *d, struct storage *db, bool without_open,
+                              char name[BACKUP_NAME_BYTES], struct error *err)
+{
+    if (atomic_exchange(&d->snapshotting, true))
+        return error_set(err, ERR_CONFLICT, "a snapshot is being taken already");
+    enum status st = backup(d, db, without_open, name, err);
     atomic_store(&d->snapshotting, false);
     return st;
 }

@@ -69,6 +69,15 @@ void durability_sync(struct durability *d);
 MUST_USE enum status durability_snapshot(struct durability *d, struct storage *db,
                                          struct error *err);
 
+/* Take a snapshot, and keep it under a name of its own: DATA/snapshots/<name>, a folder that can be
+ * started on. without_open: windows that have not closed are left out. What is acknowledged after
+ * the call has begun may be in it or not; samples later than the clock are not.
+ *
+ * Statuses as durability_snapshot; no folder then. */
+enum { BACKUP_NAME_BYTES = 48 };
+MUST_USE enum status durability_backup(struct durability *d, struct storage *db, bool without_open,
+                                       char name[BACKUP_NAME_BYTES], struct error *err);
+
 /* True when samples that are acknowledged may not be on stable storage and no fsync can tell: one
  * failed, or they were replayed from the log of a process that was ended. Take a snapshot now
  * rather than at the interval. From any thread. */

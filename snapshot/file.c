@@ -141,6 +141,11 @@ enum status file_remove(const char *path, struct error *err)
     return disk()->remove(path) == 0 ? OK : refuse(err, "remove", path);
 }
 
+enum status file_link(const char *from, const char *to, struct error *err)
+{
+    return disk()->link(from, to) == 0 ? OK : refuse(err, "link to", to);
+}
+
 enum status folder_prepare(const char *path, struct error *err)
 {
     if (disk()->folder_make(path) == 0) return OK;

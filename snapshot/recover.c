@@ -235,6 +235,8 @@ static void note_held(struct durability *d, const struct replay_totals *t, uint6
                  "samples=%" PRIu64 " until_ms=%" PRId64, t->too_new, t->too_new_until_ms);
 }
 
+enum { PROGRESS_MS = 2000 };
+
 struct log_end {
     uint64_t next_number;
     uint64_t next_sequence;
@@ -255,6 +257,15 @@ static uint64_t size_of(const struct durability *d, struct data_name name)
     return size;
 }
 
+/* A long replay says every few seconds where it is. */
+static void log_progress(int64_t *told_ns, uint64_t number, uint64_t last)
+{
+    int64_t now_ns = clock_mono_ns();
+    if (now_ns - *told_ns < PROGRESS_MS * NS_PER_MS) return;
+    *told_ns = now_ns;
+    log_info("wal", "replaying", "segment=%" PRIu64 " last=%" PRIu64, number, last);
+}
+
 static enum status replay_log(struct durability *d, struct storage *db, struct arena *a,
                               uint64_t first_segment, struct log_end *end, struct error *err)
 {
@@ -262,17 +273,17 @@ static enum status replay_log(struct durability *d, struct storage *db, struct a
     struct data_names names;
     uint64_t first = 0;
     uint64_t last = 0;
+    int64_t told_ns = clock_mono_ns();
     enum status st = data_folder_list(&d->folder, DATA_SEGMENT, a, &names, err);
     if (st) return st;
-    wal_replay_init(&replay, &d->folder, db);
-    atomic_store(&d->progress_first, first_segment);
-    if (names.count) atomic_store(&d->progress_last, (uint64_t)names.items[names.count - 1].number);
+    wal_replay_init(&replay, &d->folder, db, true);
     for (size_t i = 0; i < names.count && st == OK; i++) {
         uint64_t number = (uint64_t)names.items[i].number;
         if (number >= first_segment) {
             if (!first) first = number;
             last = number;
             atomic_store(&d->progress_current, number);
+            log_progress(&told_ns, number, (uint64_t)names.items[names.count - 1].number);
             st = wal_replay_segment(&replay, number, i + 1 == names.count, err);
         }
         end->segments++;
@@ -286,6 +297,20 @@ static enum status replay_log(struct durability *d, struct storage *db, struct a
     if (st == OK) note_held(d, &replay.totals, first, last);
     wal_replay_release(&replay);
     return st;
+}
+
+/* Where the log begins and ends is known before it is its turn. */
+static enum status note_segments(struct durability *d, struct arena *a, struct error *err)
+{
+    struct data_names names;
+    uint64_t first = d->current.snapshot ? d->current.first_segment : 0;
+    enum status st = data_folder_list(&d->folder, DATA_SEGMENT, a, &names, err);
+    if (st || !names.count) return st;
+    if (first < (uint64_t)names.items[0].number) first = (uint64_t)names.items[0].number;
+    atomic_store(&d->progress_last, (uint64_t)names.items[names.count - 1].number);
+    atomic_store(&d->progress_first, first);
+    atomic_store(&d->progress_current, first);
+    return OK;
 }
 
 /* A full disk must not keep the server down: the log begins when there is room. */
@@ -325,6 +350,7 @@ enum status durability_recover(struct durability *d, struct storage *db, struct 
     arena_init(&arena, HEAP_SNAPSHOT, UINT64_C(1) << 30);
     enum status st = read_manifests(d, &arena, err);
     if (st == OK) st = check_chunk_ms(d, db, err);
+    if (st == OK) st = note_segments(d, &arena, err);
     /* The clock may be wrong today: what is retained goes by the time it was when this was written.
      */
     storage_resume_at(db, d->current.snapshot ? d->current.written_ms : INT64_MIN);
@@ -371,7 +397,7 @@ static enum status replay_held(struct durability *d, struct storage *db, struct 
     struct arena arena;
     arena_init(&arena, HEAP_SNAPSHOT, UINT64_C(1) << 30);
     enum status st = data_folder_list(&d->folder, DATA_SEGMENT, &arena, &names, err);
-    wal_replay_init(&replay, &d->folder, db);
+    wal_replay_init(&replay, &d->folder, db, false);
     for (size_t i = 0; st == OK && i < names.count; i++) {
         uint64_t number = (uint64_t)names.items[i].number;
         if (number < d->held_first_segment || number > d->held_last_segment) continue;

@@ -11,9 +11,11 @@
 #include "snapshot/wal_batch.h"
 #include "storage/appender.h"
 
-void wal_replay_init(struct wal_replay *r, const struct data_folder *folder, struct storage *db)
+void wal_replay_init(struct wal_replay *r, const struct data_folder *folder, struct storage *db,
+                     bool alone)
 {
-    *r = (struct wal_replay){.folder = folder, .db = db, .totals = {.too_new_until_ms = INT64_MIN}};
+    *r = (struct wal_replay){
+        .folder = folder, .db = db, .alone = alone, .totals = {.too_new_until_ms = INT64_MIN}};
     arena_init(&r->arena, HEAP_SNAPSHOT, UINT64_MAX);
     buf_init(&r->buffer, HEAP_SNAPSHOT, 2 * (size_t)RECORD_BATCH_MAX);
     definitions_init(&r->definitions);
@@ -63,6 +65,40 @@ static enum status add_result(struct wal_replay *r, const struct wal_batch *batc
     return OK;
 }
 
+/* One series of a batch; by its labels only until it has been found once. */
+static enum status stage(struct wal_replay *r, struct appender *app,
+                         const struct wal_series *series, struct error *err)
+{
+    struct labels labels = series->labels;
+    struct definition_slot *slot = definitions_find(&r->definitions, series->id);
+    if (!slot) {
+        r->totals.orphans += series->sample_count;
+        return OK;
+    }
+    if (slot->series)
+        return appender_add_known(app, slot->series, series->samples, series->sample_count, err);
+    if (!series->defined) {
+        enum status st = definitions_get(&r->definitions, series->id, &r->arena, &labels, err);
+        if (st) return st;
+    }
+    if (r->alone) slot->series = appender_find(app, labels);
+    if (slot->series)
+        return appender_add_to(app, slot->series, series->samples, series->sample_count, err);
+    return appender_add(app, labels, series->samples, series->sample_count, err);
+}
+
+/* Of each sample the slot of its id and the series are somewhere: they are asked for ahead. */
+static void fetch_ahead(const struct wal_replay *r, const struct wal_batch *batch, size_t at)
+{
+    enum { AHEAD_SLOT = 16, AHEAD_SERIES = 8 };
+    if (at + AHEAD_SLOT < batch->series_count)
+        definitions_prefetch(&r->definitions, batch->series[at + AHEAD_SLOT].id);
+    if (at + AHEAD_SERIES >= batch->series_count) return;
+    const struct definition_slot *slot =
+        definitions_find(&r->definitions, batch->series[at + AHEAD_SERIES].id);
+    if (slot && slot->series) __builtin_prefetch(slot->series);
+}
+
 /* All or nothing: the batch is staged whole before anything is applied. */
 static enum status apply(struct wal_replay *r, const struct wal_batch *batch, struct error *err)
 {
@@ -75,16 +111,8 @@ static enum status apply(struct wal_replay *r, const struct wal_batch *batch, st
     if (st == OK) st = appender_begin(r->db, &r->arena, &app, err);
     if (st) return st;
     for (size_t i = 0; i < batch->series_count && st == OK; i++) {
-        const struct wal_series *series = &batch->series[i];
-        struct labels labels = series->labels;
-        if (!series->defined)
-            st = definitions_get(&r->definitions, series->id, &r->arena, &labels, err);
-        if (st == ERR_NOT_FOUND) {
-            r->totals.orphans += series->sample_count;
-            st = OK;
-            continue;
-        }
-        if (st == OK) st = appender_add(app, labels, series->samples, series->sample_count, err);
+        fetch_ahead(r, batch, i);
+        st = stage(r, app, &batch->series[i], err);
     }
     if (st) {
         appender_abort(app);

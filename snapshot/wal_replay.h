@@ -34,6 +34,7 @@ struct replay_totals {
 struct wal_replay {
     const struct data_folder *folder;
     struct storage *db;
+    bool alone;         /* nobody else uses storage: a series that was found stays */
     struct arena arena; /* of one batch */
     struct buf buffer;  /* of the scan */
     struct definitions definitions;
@@ -41,7 +42,9 @@ struct wal_replay {
     struct replay_totals totals;
 };
 
-void wal_replay_init(struct wal_replay *r, const struct data_folder *folder, struct storage *db);
+/* alone: nothing else happens to storage, maintenance included, until the replay is released. */
+void wal_replay_init(struct wal_replay *r, const struct data_folder *folder, struct storage *db,
+                     bool alone);
 void wal_replay_release(struct wal_replay *r);
 
 /* Replay one segment. cut_tail: it is the newest, so a damaged end is a torn write and cut off.

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/endian.h"
 #include "base/lock.h"
 #include "base/log.h"
@@ -16,7 +17,8 @@
 enum {
     BATCH_CHUNKS = 128,          /* chunks of a block that are imported together */
     BYTES_PER_THREAD = 16 << 20, /* another thread for so many */
-    ARENA_BYTES_MAX_SHIFT = 34
+    ARENA_BYTES_MAX_SHIFT = 34,
+    PROGRESS_MS = 2000
 };
 
 void load_totals_add(struct load_totals *to, const struct load_totals *more)
@@ -55,6 +57,7 @@ struct pool {
     size_t count;
     size_t next;       /* the first source that is not exhausted */
     struct buf search; /* of claims in damaged files */
+    int64_t told_ns;   /* when the log was told how far it is */
     enum status st;    /* the first failure that ends all */
     struct error err;
 };
@@ -171,12 +174,22 @@ static bool claim_from(struct pool *p, struct source *s, struct claim *c)
     return true;
 }
 
+/* A long load says every few seconds where it is. */
+static void tell(struct pool *p)
+{
+    int64_t now_ns = clock_mono_ns();
+    if (now_ns - p->told_ns < PROGRESS_MS * NS_PER_MS) return;
+    p->told_ns = now_ns;
+    log_info("snapshot", "loading windows", "file=%zu files=%zu", p->next + 1, p->count);
+}
+
 static bool claim_next(struct pool *p, struct claim *c)
 {
     bool found = false;
     mutex_lock(&p->lock);
     while (!found && p->st == OK && p->next < p->count) {
         found = claim_from(p, &p->sources[p->next], c);
+        if (found) tell(p);
         if (found) break;
         struct source *s = &p->sources[p->next++];
         if (s->busy == 0) file_close(&s->file);
@@ -435,7 +448,7 @@ static void finish(struct source *s)
 enum status window_load(const struct window_loader *loader, struct window_load *files, size_t count,
                         struct error *err)
 {
-    struct pool p = {.loader = loader, .count = count};
+    struct pool p = {.loader = loader, .count = count, .told_ns = clock_mono_ns()};
     if (count == 0) return OK;
     p.sources = heap_calloc(count, sizeof(*p.sources), HEAP_SNAPSHOT);
     if (!p.sources) return error_set(err, ERR_NO_MEMORY, "no memory to load %zu windows", count);

@@ -105,13 +105,26 @@ static ALWAYS_INLINE struct chunk *chunk_now(struct appender *app, const struct 
     return ring_word_is_sealed(word) ? NULL : ring_word_chunk(word);
 }
 
-enum status appender_add_to(struct appender *app, struct series *s, const struct sample *samples,
-                            size_t count, struct error *err)
+static ALWAYS_INLINE enum status stage_known(struct appender *app, struct series *s,
+                                             const struct sample *samples, size_t count,
+                                             struct error *err)
 {
     struct staged entry = {.series = s, .samples = samples, .id = s->id};
     if (LIKELY(count > 0)) entry.chunk = chunk_now(app, s, samples[0].t_ms);
-    enum status st = stage(app, entry, count, err);
     app->newcomer_run = 0;
+    return stage(app, entry, count, err);
+}
+
+enum status appender_add_known(struct appender *app, struct series *s, const struct sample *samples,
+                               size_t count, struct error *err)
+{
+    return stage_known(app, s, samples, count, err);
+}
+
+enum status appender_add_to(struct appender *app, struct series *s, const struct sample *samples,
+                            size_t count, struct error *err)
+{
+    enum status st = stage_known(app, s, samples, count, err);
     if (LIKELY(st || s == app->due)) return st;
     app->surprised |= app->staged.count > 1;
     expect_after(&app->expect, app->db, s);

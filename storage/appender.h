@@ -75,6 +75,11 @@ struct series *appender_find(struct appender *app, struct labels labels);
 /* Stage samples of a series that was found since appender_begin. As appender_add. */
 MUST_USE enum status appender_add_to(struct appender *app, struct series *s,
                                      const struct sample *samples, size_t count, struct error *err);
+/* The same for who knows every series and never asks for the ones that are due: what comes next is
+ * not looked up. */
+MUST_USE enum status appender_add_known(struct appender *app, struct series *s,
+                                        const struct sample *samples, size_t count,
+                                        struct error *err);
 
 /* Apply and log. The appender is finished whatever comes back; *result is always filled.
  *

@@ -21,7 +21,8 @@ enum fault_op {
     FAULT_REMOVE,
     FAULT_FOLDER,
     FAULT_FOLDER_SYNC,
-    FAULT_LIST
+    FAULT_LIST,
+    FAULT_LINK
 };
 
 /* 0: go on; FAULT_CUT: a write does half of its first piece; else the errno to fail with. */
@@ -88,6 +89,11 @@ static int fault_remove(const char *path)
     return fault_ask(FAULT_REMOVE, path) > 0 ? -1 : disk_system.remove(path);
 }
 
+static int fault_link(const char *from, const char *to)
+{
+    return fault_ask(FAULT_LINK, to) > 0 ? -1 : disk_system.link(from, to);
+}
+
 static int fault_folder_make(const char *path)
 {
     return fault_ask(FAULT_FOLDER, path) > 0 ? -1 : disk_system.folder_make(path);
@@ -118,6 +124,7 @@ UNUSED static void faults_set(fault_decide decide)
         faulty.truncate = fault_truncate;
         faulty.rename = fault_rename;
         faulty.remove = fault_remove;
+        faulty.link = fault_link;
         faulty.folder_make = fault_folder_make;
         faulty.folder_sync = fault_folder_sync;
         faulty.folder_list = fault_folder_list;

@@ -1,0 +1,132 @@
+"""A start: what is answered before the data is there; and snapshots that can be started on."""
+import http.client
+import signal
+import time
+import urllib.parse
+
+import pytest
+
+from faults import Faults
+from hearth import BINARY, Hearth, now_ms, request, series, wait_until
+
+REFUSED = (
+    "/-/ready",
+    "/api/v1/query?query=up",
+    "/api/v1/query_range?query=up&start=0&end=10&step=1",
+    "/api/v1/labels",
+    "/api/v1/series?match[]=up",
+    "/api/v1/label/job/values",
+    "/api/v1/status/tsdb",
+    "/api/v1/status/buildinfo",
+    "/api/v1/admin/tsdb/snapshot",
+)
+
+
+def some_series(t_ms, count=50):
+    def samples(i):
+        return [(t_ms - 15000 * k, float(i * k)) for k in range(9, -1, -1)]
+
+    return [series({"__name__": "m", "i": str(i)}, samples(i)) for i in range(count)]
+
+
+def answers(server):
+    assert server.process.poll() is None, server.log
+    try:
+        return server.get("/-/healthy", timeout=5)
+    except (OSError, http.client.HTTPException):
+        return None
+
+
+def expect_restoring(server, t_ms):
+    for path in REFUSED:
+        reply = server.get(path)
+        assert reply.code == 503, (path, reply)
+        assert "restored" in reply.text, (path, reply)
+        assert int(reply.headers["Retry-After"]) > 0
+    reply = server.write(some_series(t_ms, 1))
+    assert reply.code == 503 and int(reply.headers["Retry-After"]) > 0
+    assert server.get("/-/healthy").code == 200
+    progress = server.ask("/api/v1/status/walreplay", {})
+    assert set(progress) == {"min", "max", "current"}
+    assert 0 < progress["min"] <= progress["current"] <= progress["max"]
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_before_the_data_is_there_nothing_is_answered_as_if_it_were(tmp_path, clean):
+    """The disk is slow, so that it can be seen."""
+    server = Hearth(tmp_path)
+    faults = Faults(tmp_path / "faults", under=server.data)
+    t_ms = now_ms()
+    try:
+        server.start()
+        server.must_write(some_series(t_ms))
+        before = server.points("m")
+        assert server.signal(signal.SIGTERM if clean else signal.SIGKILL) is not None
+        server.env = faults.environment(BINARY)
+        faults.set(f"op=read path={'windows' if clean else 'wal'} delay=1500")
+        server.spawn()
+        wait_until(lambda: answers(server), what="the server answers")
+        expect_restoring(server, t_ms)
+        wait_until(server.is_ready, what="the server is ready")
+        assert faults.changed()["read"] > 0
+        assert server.points("m") == before
+        server.must_write(some_series(now_ms(), 1))
+    finally:
+        server.end()
+
+
+# --- snapshots ------------------------------------------------------------------------------------
+
+SNAPSHOT = "/api/v1/admin/tsdb/snapshot"
+
+
+def test_a_server_that_is_started_on_a_snapshot_answers_the_same(tmp_path):
+    server = Hearth(tmp_path / "one", "--web.enable-admin-api")
+    copy = Hearth(tmp_path / "two")
+    t_ms = now_ms()
+    try:
+        server.start()
+        server.must_write(some_series(t_ms))
+        reply = server.post(SNAPSHOT)
+        assert reply.code == 200, reply
+        assert reply.json["status"] == "success"
+        name = reply.json["data"]["name"]
+        time.strptime(name.split("-")[0], "%Y%m%dT%H%M%SZ")
+        folder = server.data / "snapshots" / name
+        assert sorted(p.name for p in folder.parent.iterdir()) == [name]
+        before = server.points("m")
+        server.must_write([series({"__name__": "later"}, [(now_ms(), 1.0)])])
+        copy.flags.append(f"--storage.path={folder}")
+        copy.start()
+        assert copy.points("m") == before
+        assert copy.points("later") == {}
+        copy.must_write([series({"__name__": "m", "i": "new"}, [(now_ms(), 1.0)])])
+        again = request(server.port, "PUT", SNAPSHOT + "?skip_head=true")
+        assert again.code == 200 and again.json["data"]["name"] != name
+    finally:
+        server.end()
+        copy.end()
+
+
+def test_snapshots_have_to_be_allowed_and_asked_for_rightly(tmp_path):
+    server = Hearth(tmp_path)
+    try:
+        server.start()
+        for name in ("snapshot", "delete_series", "clean_tombstones"):
+            path = f"/api/v1/admin/tsdb/{name}"
+            reply = server.post(path)
+            assert reply.code == 503 and reply.json["errorType"] == "unavailable", reply
+            assert reply.json["error"] == "admin APIs disabled"
+            assert server.get(path).code == 405
+        assert not (server.data / "snapshots").exists()
+        server.stop()
+        server.flags.append("--web.enable-admin-api")
+        server.start()
+        reply = server.post(SNAPSHOT + "?skip_head=perhaps")
+        assert reply.code == 400 and "skip_head" in reply.json["error"]
+        query = urllib.parse.urlencode({"match[]": "m"})
+        reply = server.post(f"/api/v1/admin/tsdb/delete_series?{query}")
+        assert reply.code == 501 and "cannot be deleted" in reply.json["error"]
+        assert server.post("/api/v1/admin/tsdb/clean_tombstones").code == 204
+    finally:
+        server.end()
