@@ -6,7 +6,6 @@
 #include "server/process.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,17 +17,18 @@
 
 enum { PROC_TEXT_BYTES = 4096, PATH_BYTES = 1024 };
 
-/* The start of a file as text; empty when it cannot be read. These are read every second, and the
- * kernel gives each of them in one piece: no stream, no buffer of libc's. */
+/* The start of a file as text; empty when it cannot be read. The kernel gives each of them in one
+ * piece: no buffer of the stream's own. */
 static void read_text(const char *path, char out[PROC_TEXT_BYTES])
 {
-    ssize_t size = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0) {
-        size = read(fd, out, PROC_TEXT_BYTES - 1);
-        (void)close(fd);
+    size_t size = 0;
+    FILE *file = fopen(path, "re");
+    if (file) {
+        (void)setvbuf(file, NULL, _IONBF, 0);
+        size = fread(out, 1, PROC_TEXT_BYTES - 1, file);
+        (void)fclose(file);
     }
-    out[size > 0 ? size : 0] = '\0';
+    out[size] = '\0';
 }
 
 /* The number behind a key at the start of a line, "VmRSS:   123 kB" -> 123; 0 without it. */
