@@ -6,8 +6,10 @@
  * Exit codes: 0 stopped as asked, 1 could not start, 2 wrong flags.
  */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "alloc/leaks.h"
@@ -15,6 +17,7 @@
 #include "server/config.h"
 #include "server/hearth.h"
 #include "server/version.h"
+#include "snapshot/inspect.h"
 
 enum { EXIT_STOPPED = 0, EXIT_CANNOT_START = 1, EXIT_USAGE = 2, EXIT_FORCED = 3 };
 
@@ -92,8 +95,36 @@ static int run(const struct config *config)
     return EXIT_STOPPED;
 }
 
+/* hearth inspect [--verify] path...: 0 all good, 1 something is damaged, 2 not readable, or usage.
+ */
+static int inspect(int count, char **words)
+{
+    bool verify = false;
+    int paths = 0;
+    int worst = INSPECT_GOOD;
+    for (int i = 0; i < count; i++) {
+        if (strcmp(words[i], "--verify") == 0)
+            verify = true;
+        else if (words[i][0] == '-')
+            paths = INT_MIN;
+        else
+            paths++;
+    }
+    if (paths <= 0) {
+        (void)fputs("usage: hearth inspect [--verify] FILE_OR_FOLDER...\n", stderr);
+        return EXIT_USAGE;
+    }
+    for (int i = 0; i < count; i++) {
+        if (words[i][0] == '-') continue;
+        int verdict = (int)inspect_path(words[i], verify, stdout);
+        if (verdict > worst) worst = verdict;
+    }
+    return worst;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "inspect") == 0) return inspect(argc - 2, argv + 2);
     struct config config;
     enum config_action action;
     struct error err;

@@ -7,6 +7,7 @@
 #include "storage/export.h"
 
 #include "base/assert.h"
+#include "storage/image.h"
 #include "storage/state.h"
 
 struct exporter {
@@ -110,4 +111,11 @@ enum status export_next(struct exporter *e, struct chunk_image *image, bool *mor
 void export_close(struct exporter *e)
 {
     if (e) epoch_leave(&e->pin);
+}
+
+enum status chunk_image_check(const struct chunk_image *image, int64_t t_min_ms, int64_t t_max_ms,
+                              struct arena *scratch, struct error *err)
+{
+    struct columns columns = {.arena = scratch};
+    return image_read(image, t_min_ms, t_max_ms, &columns, err);
 }

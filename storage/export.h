@@ -60,6 +60,11 @@ MUST_USE enum status export_next(struct exporter *e, struct chunk_image *image, 
                                  struct error *err);
 void export_close(struct exporter *e);
 
+/* Decode it and compare with what it says of itself; all of it lies in [t_min_ms, t_max_ms].
+ * Nothing is stored. ERR_CORRUPT, ERR_UNSUPPORTED, ERR_NO_MEMORY, ERR_TOO_LARGE. */
+MUST_USE enum status chunk_image_check(const struct chunk_image *image, int64_t t_min_ms,
+                                       int64_t t_max_ms, struct arena *scratch, struct error *err);
+
 /* Chunks on their way back. An importer is one thread's; any number of them at once. */
 struct importer;
 MUST_USE enum status importer_open(struct storage *db, struct importer **out, struct error *err);
