@@ -1,0 +1,165 @@
+"""Trouble with the disk under a running server: while it cannot promise it says 503, queries go on,
+and it recovers by itself. A small tmpfs is full; tests/faults refuses, fails and delays."""
+import os
+import subprocess
+import time
+
+import pytest
+
+from faults import Faults
+from hearth import BINARY, now_ms, series, wait_until
+
+RESUME_SECONDS = 5
+
+
+class Ledger:
+    """One new sample for each request; knows what was acknowledged."""
+
+    def __init__(self, server):
+        self.server, self.acknowledged, self.t = server, {}, now_ms() - 3600_000
+
+    def write(self, padding=0):
+        self.t += 1
+        labels = {"__name__": "m", "n": str(self.t % 7)}
+        if padding:
+            labels["padding"] = os.urandom(padding // 2).hex()
+        reply = self.server.write([series(labels, [(self.t, float(self.t))])])
+        if reply.code == 204:
+            self.acknowledged[self.t] = float(self.t)
+        return reply
+
+    def resumes(self):
+        """Seconds until a write is taken again."""
+        began = time.monotonic()
+        wait_until(lambda: self.write().code == 204, RESUME_SECONDS, 0.1, "writes resume")
+        return time.monotonic() - began
+
+    def check(self):
+        found = self.server.points("m", 2 * 3600, now_ms() / 1000 + 60)
+        there = {t: float(text) for points in found.values() for t, text in points}
+        lost = [t for t in self.acknowledged if there.get(t) != self.acknowledged[t]]
+        assert not lost, f"{len(lost)} of {len(self.acknowledged)} are lost"
+
+
+def refuses(reply):
+    return reply.code == 503 and "Retry-After" in reply.headers
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a small file system")
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True, text=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr}")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_full_disk(make, small_disk):
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(1 << 20))
+    server = make(f"--storage.path={small_disk}/data", "--snapshot.interval=1s").start()
+    ledger = Ledger(server)
+    wait_until(lambda: refuses(ledger.write(60_000)), 60, 0.01, "the disk is full")
+    for _ in range(20):
+        code = ledger.write(60_000).code
+        assert code in (204, 503)
+        ledger.check()
+    assert server.metrics()["prometheus_tsdb_wal_writes_failed_total"] > 0
+    assert "No space left on device" in server.log
+    server.kill()
+    server.start()  # also on a full disk
+    ledger.check()
+    ballast.unlink()
+    assert ledger.resumes() <= RESUME_SECONDS
+    server.kill()
+    server.start()
+    ledger.check()
+
+
+@pytest.fixture
+def faulty(make, tmp_path):
+    def start(*flags):
+        server = make(*flags)
+        server.faults = Faults(tmp_path / "faults", server.data)
+        server.env.update(server.faults.environment(BINARY))
+        return server.start()
+
+    return start
+
+
+def test_a_disk_that_is_read_only_or_refuses(faulty):
+    server = faulty("--snapshot.interval=1s")
+    ledger = Ledger(server)
+    failed = 0
+    for error in ("EROFS", "EIO", "ENOSPC", "EDQUOT", "ENODEV"):
+        assert ledger.write().code == 204
+        server.faults.set(f"op=change err={error}")
+        assert refuses(ledger.write()) and refuses(ledger.write())
+        ledger.check()
+        server.faults.set("")
+        assert ledger.resumes() <= RESUME_SECONDS
+        now = server.metrics()["prometheus_tsdb_wal_writes_failed_total"]
+        assert now >= failed + 2
+        failed = now
+    assert "write refused, samples are not acknowledged" in server.log
+    server.kill()
+    server.start()
+    ledger.check()
+
+
+def test_the_counter_of_failed_writes_is_exact(faulty):
+    server = faulty("--snapshot.interval=1h", "--wal.sync=never")
+    ledger = Ledger(server)
+    server.faults.set("op=write path=/wal/ err=EIO count=3")
+    codes = [ledger.write().code for _ in range(10)]
+    assert codes.count(503) == 3
+    assert server.metrics()["prometheus_tsdb_wal_writes_failed_total"] == 3
+    ledger.check()
+
+
+def test_short_and_interrupted_writes_are_not_seen(faulty):
+    server = faulty("--snapshot.interval=1s")
+    server.faults.set("op=write short=5 p=0.5", "op=write err=EINTR p=0.3")
+    ledger = Ledger(server)
+    assert all(ledger.write().code == 204 for _ in range(300))
+    server.kill()
+    server.start()
+    ledger.check()
+
+
+def test_a_failed_sync_is_not_tried_again_on_that_file(faulty):
+    server = faulty("--wal.sync=always", "--snapshot.interval=1h")
+    ledger = Ledger(server)
+    assert ledger.write().code == 204
+    segments = server.metrics()["prometheus_tsdb_wal_segment_current"]
+    server.faults.set("op=fdatasync path=/wal/ err=EIO count=1")
+    assert refuses(ledger.write())
+    assert ledger.resumes() <= RESUME_SECONDS
+    metrics = server.metrics()
+    assert metrics["prometheus_tsdb_wal_segment_current"] > segments
+    assert metrics["prometheus_tsdb_wal_writes_failed_total"] == 1
+    assert "sync failed, a snapshot will take over" in server.log
+    server.kill()
+    server.start()
+    ledger.check()
+
+
+def test_a_slow_disk_slows_writers_not_readers(faulty):
+    server = faulty("--wal.sync=always")
+    ledger = Ledger(server)
+    ledger.write()
+    server.faults.set("op=sync delay=300", "op=write delay=300")
+    began = time.monotonic()
+    assert ledger.write().code == 204
+    assert time.monotonic() - began > 0.5
+    began = time.monotonic()
+    for _ in range(20):
+        server.query("m", now_ms() / 1000)
+    assert time.monotonic() - began < 2
+    ledger.check()
