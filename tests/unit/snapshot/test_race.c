@@ -89,7 +89,7 @@ static void check_series(struct race *race, struct querier *q, const struct seri
     struct error err;
     enum status st = series_read(q, view, INT64_MIN, INT64_MAX, columns, &err);
     EXPECT(st == OK, "%s", err.text);
-    int series = atoi(labels_get(view->labels, STR("i")).data);
+    int series = (int)strtol(labels_get(view->labels, STR("i")).data, NULL, 10);
     for (size_t n = 0; n < columns->count; n++) {
         EXPECT(n == 0 || columns->t_ms[n - 1] < columns->t_ms[n], "not in order");
         EXPECT(columns->v[n] == value_of(columns->t_ms[n], series), "another value");
