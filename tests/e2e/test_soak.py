@@ -50,6 +50,14 @@ def test_a_long_time_changes_nothing(make, programs, tmp_path):
     full_ms = clock_ms() + FULL_MS
     traffic.go()
     wait_until(lambda: clock_ms() >= full_ms, 3600, step=1, what="the windows are full")
+
+    def die_and_go_on():
+        server.kill()
+        restart(server)
+        traffic.check()
+        traffic.go()
+
+    die_and_go_on()  # what is compared are processes that began with full windows
     begin = born = time.monotonic()
     looks = []
     questions = itertools.cycle(QUESTIONS)
@@ -59,10 +67,7 @@ def test_a_long_time_changes_nothing(make, programs, tmp_path):
         if now - born >= LIFE_SECONDS / 2:  # what a start took is given back by then
             looks.append((resident(server), descriptors(server)))
         if now - born >= LIFE_SECONDS:
-            server.kill()
-            restart(server)
-            traffic.check()
-            traffic.go()
+            die_and_go_on()
             born = time.monotonic()
     verdict = traffic.check()
     print(verdict)
@@ -71,6 +76,6 @@ def test_a_long_time_changes_nothing(make, programs, tmp_path):
     before, after = (statistics.mean(rss for rss, _ in part) for part in (first, last))
     print(f"resident {before / 1e6:.2f} MB, later {after / 1e6:.2f} MB")
     assert abs(after / before - 1) <= DRIFT_MAX
-    # Most of the time: a snapshot has files open.
+    # A snapshot has files open, and segments wait for their sync.
     fewer, more = (statistics.median(fds for _, fds in part) for part in (first, last))
-    assert more <= fewer, "descriptors"
+    assert more <= fewer + 2, "descriptors"
