@@ -33,7 +33,7 @@ enum {
     MAINTENANCE_ROUNDS_MAX = 64,      /* of storage_maintain in a row */
     MAINTENANCE_MEASURE_MS = 950,     /* so that no idle round leaves it out */
     MAINTENANCE_WALK_REST = 100,      /* reading LazyFree is at most a hundredth of a core */
-    MAINTENANCE_RETRY_MS = 10000
+    MAINTENANCE_RETRY_MS = 3000
 };
 /* Above the soft line idle pages go back to the system at once, so much at a time. */
 enum { SCAVENGE_STEP_BYTES = 64 << 20 };

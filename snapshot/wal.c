@@ -58,6 +58,8 @@ static void count_sync_failure(struct wal *w, const struct error *refused)
 {
     counter_add(&w->write_errors, 1);
     atomic_store(&w->wants_snapshot, true);
+    /* With `always` nothing was acknowledged that this sync was for. */
+    if (w->mode == WAL_SYNC_INTERVAL) atomic_store(&w->at_risk, true);
     log_error("wal", "sync failed, a snapshot will take over", "reason=%s",
               LOG_TEXT(str_from(refused->text)));
 }
@@ -428,6 +430,10 @@ static void buffer_give(struct wal *w, struct buf *b)
 
 enum status wal_log(struct wal *w, const struct journal_batch *batch, struct error *err)
 {
+    if (atomic_load_explicit(&w->at_risk, memory_order_relaxed))
+        return error_set(err, ERR_UNAVAILABLE,
+                         "a sync of the log failed: nothing is taken until a snapshot has what was "
+                         "acknowledged before");
     struct wal_waiter self = {.batch = batch, .place = place_now(w)};
     buffer_take(w, &self.record);
     enum status st = wal_batch_encode(batch, self.place, &self.record, &self.labeled, &self.error);

@@ -78,6 +78,8 @@ struct wal {
     _Atomic uint32_t ordinal; /* of the current segment in this process; 0: none yet */
     _Atomic uint64_t number;  /* of the current segment */
     _Atomic bool wants_snapshot;
+    _Atomic bool at_risk; /* what was acknowledged may have gone with a sync that failed: nothing is
+                           * taken until a snapshot has it */
     struct counter records;
     struct counter bytes;
     struct counter write_errors;

@@ -150,6 +150,22 @@ def test_a_failed_sync_is_not_tried_again_on_that_file(faulty):
     ledger.check()
 
 
+def test_a_failed_sync_of_what_was_acknowledged_stops_writes_until_a_snapshot_has_it(faulty):
+    server = faulty("--wal.sync-interval=50ms", "--snapshot.interval=1h")
+    ledger = Ledger(server)
+    server.faults.set("op=fdatasync err=EIO")
+    wait_until(lambda: refuses(ledger.write()), 5, 0.01, "a sync failed")
+    ledger.check()
+    time.sleep(0.2)
+    assert refuses(ledger.write()), "snapshots fail, too"
+    server.faults.set("")
+    assert ledger.resumes() <= RESUME_SECONDS
+    assert 'msg="published"' in server.log
+    server.kill()
+    server.start()
+    ledger.check()
+
+
 def test_a_slow_disk_slows_writers_not_readers(faulty):
     server = faulty("--wal.sync=always")
     ledger = Ledger(server)
