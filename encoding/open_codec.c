@@ -41,6 +41,13 @@ static void move_scale(struct open_state *state, uint64_t v_bits)
     state->trailing = NO_WINDOW;
 }
 
+/* A residual that was no Rice code says what is usual now; learning it step by step would take as
+ * many of them. */
+static void move_length(struct open_state *state, uint32_t length)
+{
+    state->length = (uint8_t)(length * 4);
+}
+
 /* A sample so long after the one before it starts a new grid. */
 static ALWAYS_INLINE void move_step(struct open_state *state, uint64_t step)
 {
@@ -73,14 +80,16 @@ static void put_decimal(struct open_state *state, struct sample_bits *out, uint6
         put_ones(out, (uint32_t)(residual >> low));
         sample_bits_put(out, 0, 1);
         sample_bits_put(out, residual, low);
+        open_learn(state, difference, residual);
     } else {
         residual = bits_zigzag(difference - open_expected(state));
         uint32_t length = 64 - (uint32_t)__builtin_clzll(residual | 1);
         put_ones(out, OPEN_ONES_MAX);
         sample_bits_put(out, length, LENGTH_BITS);
         sample_bits_put(out, residual, length);
+        open_learn(state, difference, residual);
+        move_length(state, length);
     }
-    open_learn(state, difference, residual);
     state->mantissa = m;
 }
 
@@ -216,6 +225,7 @@ static ALWAYS_INLINE void take_unusual(struct bit_reader *r, struct open_state *
     uint64_t residual = bit_reader_take(r, length);
     uint64_t off = (uint64_t)bits_unzigzag(residual);
     take_difference(state, (int64_t)(off + (uint64_t)open_expected(state)), residual);
+    move_length(state, length);
 }
 
 static ALWAYS_INLINE void take_decimal(struct bit_reader *r, struct open_state *state)

@@ -22,7 +22,8 @@
  * length of them. Differences that are all multiples of 4096, pages of memory, are coded in pages.
  *
  *     value:    q ones  0  k bits             residual = q << k | bits, q < 12
- *               12 ones  length: 6  residual  in so many bits; in units of one, not in pages
+ *               12 ones  length: 6  residual  in so many bits, which are usual from then on; in
+ *                                             units of one, not in pages
  *               12 ones  0: 6  64 bits        of the double, which is no decimal at this scale
  *
  * A double in full moves the scale on to the first one that fits it. When there is none, values are
@@ -55,7 +56,7 @@ struct open_state {
     uint8_t pages : 2; /* the last differences that were multiples of 4096, no more than 2 */
     int8_t late_ms;    /* of the last sample, behind the grid */
     union {
-        uint8_t length;  /* usual one of residuals, in quarters of bits, rounded up */
+        uint8_t length;  /* usual one of residuals, in quarters of bits */
         uint8_t leading; /* OPEN_XOR: zero bits before the window of meaningful bits */
     };
     union {
