@@ -338,6 +338,22 @@ static enum status start_log(struct durability *d, const struct log_end *end, st
     return st ? error_set(err, st, "%s", why.text) : OK;
 }
 
+/* The time to go on from: the clock may be wrong today, so it is when this was written. Then it may
+ * have been wrong, too, and ahead of the samples: it is not later than the newest window of them.
+ */
+static int64_t time_of(const struct durability *d, const struct storage *db)
+{
+    int64_t newest_ms = INT64_MIN;
+    if (!d->current.snapshot) return INT64_MIN;
+    for (size_t i = 0; i < d->current.count; i++) {
+        struct window_span span = recover_span(db, d->current.entries[i].window);
+        int64_t last_ms = span.start_ms + span.chunk_ms - 1;
+        if (last_ms > newest_ms) newest_ms = last_ms;
+    }
+    bool outran = d->current.count > 0 && newest_ms < d->current.written_ms;
+    return outran ? newest_ms : d->current.written_ms;
+}
+
 enum status durability_recover(struct durability *d, struct storage *db, struct error *err)
 {
     struct arena arena;
@@ -351,9 +367,7 @@ enum status durability_recover(struct durability *d, struct storage *db, struct 
     enum status st = read_manifests(d, &arena, err);
     if (st == OK) st = check_chunk_ms(d, db, err);
     if (st == OK) st = note_segments(d, &arena, err);
-    /* The clock may be wrong today: what is retained goes by the time it was when this was written.
-     */
-    storage_resume_at(db, d->current.snapshot ? d->current.written_ms : INT64_MIN);
+    storage_resume_at(db, time_of(d, db));
     if (st == OK) st = load_windows(d, db, &arena, &first_segment, err);
     if (st == OK) st = replay_log(d, db, &arena, first_segment, &end, err);
     if (st == OK) st = start_log(d, &end, err);

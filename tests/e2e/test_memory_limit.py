@@ -137,7 +137,7 @@ def test_first_new_series_are_refused_then_all_samples(make):
     # Known ones fill what is left, until there is no memory for their request either. Values that
     # do not compress.
     for step in range(4, 2000):
-        times = [start + step * 100_000 + k * 1000 for k in range(40)]
+        times = [start + step * 10_000 + k * 250 for k in range(40)]
         many = [series(labels, [(t, hash((t, labels["i"])) / 7.0) for t in times])
                 for labels in known]
         reply = server.write(many)
