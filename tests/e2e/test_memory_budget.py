@@ -152,7 +152,8 @@ def test_at_the_soft_line_caches_go_queries_get_less_and_late_samples_are_sealed
 
     number = 0
     while server.metrics()["hearth_memory_pressure"] < 1:
-        assert server.write_raw(new_series(t, number)).code == 204
+        reply = server.write_raw(new_series(t, number))  # it may be past the line before it is seen
+        assert reply.code == 204 or "new_series" in reply.text, reply
         number += 1
         time.sleep(0.05)
     wait_until(lambda: server.metrics()["hearth_matches_bytes"] == 0, 5)
