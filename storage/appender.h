@@ -59,7 +59,8 @@ void appender_refuse_new_series(struct appender *app);
  * right (storage/present.h). */
 void appender_is_witness(struct appender *app);
 
-/* Stage samples of one series. labels: normalized (model/labels.h), with __name__ or not.
+/* Stage samples of one series; labels and samples stay where they are until the batch is committed
+ * or aborted. labels: normalized (model/labels.h), with __name__ or not.
  * ERR_NO_MEMORY, ERR_TOO_LARGE: the arena; abort then. */
 MUST_USE enum status appender_add(struct appender *app, struct labels labels,
                                   const struct sample *samples, size_t count, struct error *err);
