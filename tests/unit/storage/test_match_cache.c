@@ -63,12 +63,14 @@ START_TEST(another_name_with_the_same_values_is_another_question)
     store_append(&s, store_labels(&s.arena, "a", "x1", "b", "y", NULL), STORE_NOW_MS, 1);
     store_append(&s, store_labels(&s.arena, "a", "y", "b", "x1", "c", "z", NULL), STORE_NOW_MS, 1);
     store_append(&s, store_labels(&s.arena, "b", "x2", NULL), STORE_NOW_MS, 1);
-    for (int i = 0; i < 2; i++) {
-        ck_assert_uint_eq(count_matches(&s, MATCH_REGEX, "a", "x[0-9]+"), 1);
-        ck_assert_uint_eq(count_matches(&s, MATCH_REGEX, "b", "x[0-9]+"), 2);
+    static const char *const patterns[] = {"x[0-9]+", "x[0-8]+", "x[0-7]+", "x[0-6]+"};
+    for (int i = 0; i < 8; i++) {
+        ck_assert_uint_eq(count_matches(&s, MATCH_REGEX, "a", patterns[i / 2]), 1);
+        ck_assert_uint_eq(count_matches(&s, MATCH_REGEX, "b", patterns[i / 2]), 2);
         ck_assert_uint_eq(count_matches(&s, MATCH_REGEX, "a", "[xy][0-9]*"), 2); /* any */
     }
-    ck_assert_uint_eq(stats_of(&s).match_hits, 3);
+    /* 15 if none of them share a slot: which one that is depends on where the names lie. */
+    ck_assert_uint_ge(stats_of(&s).match_hits, 7);
     store_close(&s);
 }
 END_TEST
@@ -125,7 +127,9 @@ START_TEST(all_answers_together_are_bounded)
     }
     for (size_t i = 0; i < MATCH_CACHE_SLOTS; i++)
         kept += atomic_load(&c.slots[i]) != NULL;
-    ck_assert_uint_eq(kept, MATCH_CACHE_BYTES_MAX / (VALUES * sizeof(values[0]) + 128));
+    size_t most = MATCH_CACHE_BYTES_MAX / (VALUES * sizeof(values[0]) + 128);
+    ck_assert_uint_le(kept, most);
+    ck_assert_uint_ge(kept, most / 2); /* some replace others in their slots */
     match_cache_release(&c);
     place_close(&p);
 }
