@@ -80,3 +80,10 @@ uint32_t decimal_next_scale(uint32_t scale)
     uint32_t next = (scale & (way_step - 1)) + 1;
     return decimal_scale_exists(next) ? next : DECIMAL_SCALES;
 }
+
+uint32_t decimal_find_scale(uint32_t scale, double v, int64_t *m)
+{
+    while (scale < DECIMAL_SCALES && !decimal_exact(decimal_scale(scale), v, m))
+        scale = decimal_next_scale(scale);
+    return scale;
+}

@@ -55,6 +55,15 @@ static inline const struct decimal_scale *decimal_scale(uint32_t scale)
  * integers, is the first. */
 uint32_t decimal_next_scale(uint32_t scale);
 
+/* Neither NaN nor infinite nor -0: those have no mantissa at any scale. */
+static inline bool decimal_may_be(uint64_t v_bits)
+{
+    return (v_bits >> 52 & 0x7FF) != 0x7FF && v_bits != UINT64_C(1) << 63;
+}
+
+/* The first scale from this one on that v has a mantissa at; DECIMAL_SCALES when there is none. */
+uint32_t decimal_find_scale(uint32_t scale, double v, int64_t *m);
+
 /* 2^52 + 2^51: a sum with it is rounded to an integer, which stands in its low bits. */
 #define DECIMAL_MAGIC 6755399441055744.0
 

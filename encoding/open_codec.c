@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "base/bits.h"
+#include "encoding/xor_window.h"
 #include "model/sample.h"
 
 enum {
@@ -19,26 +20,19 @@ enum {
 
 /* ---- What both sides know behind a part of a sample ---- */
 
-static ALWAYS_INLINE bool is_decimal(uint64_t v_bits)
-{
-    return (v_bits >> 52 & 0x7FF) != 0x7FF && v_bits != UINT64_C(1) << 63;
-}
-
 /* A double in full has been written or read. */
 static void move_scale(struct open_state *state, uint64_t v_bits)
 {
-    if (!is_decimal(v_bits)) return;
-    for (uint32_t scale = state->scale; scale < DECIMAL_SCALES; scale = decimal_next_scale(scale)) {
-        if (!decimal_exact(decimal_scale(scale), bits_to_double(v_bits), &state->mantissa))
-            continue;
-        state->scale = scale & 63;
+    if (!decimal_may_be(v_bits)) return;
+    uint32_t scale = decimal_find_scale(state->scale, bits_to_double(v_bits), &state->mantissa);
+    state->scale = scale & 63;
+    if (scale == OPEN_XOR) {
+        state->leading = NO_WINDOW;
+        state->trailing = NO_WINDOW;
+    } else {
         state->slope = 0;
         state->pages = 0;
-        return;
     }
-    state->scale = OPEN_XOR & 63;
-    state->leading = NO_WINDOW;
-    state->trailing = NO_WINDOW;
 }
 
 /* A residual that was no Rice code says what is usual now; learning it step by step would take as
@@ -130,11 +124,10 @@ static void put_first(struct open_state *state, struct sample_bits *out, int64_t
 static void put_time(struct open_state *state, struct sample_bits *out, int64_t t_ms,
                      int64_t lateness)
 {
-    const int64_t late_max = 1 << (OPEN_LATE_BITS - 1);
     const int64_t change_max = 1 << (STEP_BITS - 1);
     uint64_t step = (uint64_t)t_ms - (uint64_t)state->t_ms;
     int64_t change = (int64_t)(step - (uint64_t)state->step_ms);
-    if (state->step_ms && lateness >= -late_max && lateness < late_max) {
+    if (open_is_late(state, lateness)) {
         sample_bits_put(out, 6, 3);
         sample_bits_put(out, (uint64_t)lateness, OPEN_LATE_BITS);
         state->late_ms = open_next_late(state, lateness);
@@ -184,21 +177,6 @@ void open_encode(struct open_state *state, int64_t t_ms, double v, struct sample
 
 /* ---- Decoding ---- */
 
-static ALWAYS_INLINE bool take_xor(struct bit_reader *r, struct open_state *state)
-{
-    if (bit_reader_take_short(r, 1)) {
-        uint32_t leading = (uint32_t)bit_reader_take_short(r, 5);
-        uint32_t meaningful = (uint32_t)bit_reader_take_short(r, 6);
-        if (meaningful == 0) meaningful = 64;
-        if (leading + meaningful > 64) return false;
-        state->leading = (uint8_t)leading;
-        state->trailing = (uint8_t)(64 - leading - meaningful);
-    }
-    uint32_t meaningful = 64u - state->leading - state->trailing;
-    state->v_bits ^= bit_reader_take(r, meaningful) << (state->trailing & 63);
-    return true;
-}
-
 static ALWAYS_INLINE int64_t take_signed(struct bit_reader *r, uint32_t bits)
 {
     return (int64_t)(bit_reader_take_short(r, bits) << (64 - bits)) >> (64 - bits);
@@ -245,7 +223,8 @@ static ALWAYS_INLINE void take_decimal(struct bit_reader *r, struct open_state *
 
 static ALWAYS_INLINE bool take_value(struct bit_reader *r, struct open_state *state)
 {
-    if (state->scale == OPEN_XOR) return take_xor(r, state);
+    if (state->scale == OPEN_XOR)
+        return xor_value_take(r, &state->v_bits, &state->leading, &state->trailing);
     take_decimal(r, state);
     return true;
 }

@@ -169,6 +169,13 @@ static ALWAYS_INLINE void open_learn(struct open_state *state, int64_t differenc
     state->length = (uint8_t)(state->length + ((bits * 4 - state->length + 3) >> 2));
 }
 
+/* Near enough to the grid that it stays where it is. */
+static ALWAYS_INLINE bool open_is_late(const struct open_state *state, int64_t lateness)
+{
+    const int64_t most = 1 << (OPEN_LATE_BITS - 1);
+    return state->step_ms && lateness >= -most && lateness < most;
+}
+
 /* What is kept of a sample off the grid. */
 static ALWAYS_INLINE int8_t open_next_late(const struct open_state *state, int64_t lateness)
 {
@@ -192,12 +199,11 @@ struct open_few {
 static ALWAYS_INLINE bool open_encode_few(const struct open_state *state, int64_t t_ms, double v,
                                           struct open_few *few)
 {
-    const int64_t late_max = 1 << (OPEN_LATE_BITS - 1);
     int64_t lateness = open_lateness(state, t_ms);
     uint32_t low = open_low_bits(state);
     bool changed = bits_from_double(v) != state->v_bits;
-    if (state->scale == OPEN_XOR || state->step_ms == 0 || low > OPEN_FEW_LOW_MAX) return false;
-    if (lateness < -late_max || lateness >= late_max) return false;
+    if (state->scale == OPEN_XOR || low > OPEN_FEW_LOW_MAX) return false;
+    if (!open_is_late(state, lateness)) return false;
     if (!decimal_exact(decimal_scale(state->scale), v, &few->mantissa)) return false;
     bool usual = open_residual(state, few->mantissa - state->mantissa, &few->residual);
     uint64_t ones = few->residual >> low;

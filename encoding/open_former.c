@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "base/bits.h"
+#include "encoding/xor_window.h"
 #include "model/sample.h"
 
 enum {
@@ -29,39 +30,15 @@ struct former_state {
     uint8_t trailing; /* and behind it; both 32 when there is none yet */
 };
 
-static bool is_decimal(uint64_t v_bits)
-{
-    return (v_bits >> 52 & 0x7FF) != 0x7FF && v_bits != UINT64_C(1) << 63;
-}
-
 /* A double in full has been written or read. */
 static void move_scale(struct former_state *state, uint64_t v_bits)
 {
-    if (!is_decimal(v_bits)) return;
-    for (uint32_t scale = state->scale; scale < DECIMAL_SCALES; scale = decimal_next_scale(scale)) {
-        if (!decimal_exact(decimal_scale(scale), bits_to_double(v_bits), &state->mantissa))
-            continue;
-        state->scale = (uint8_t)scale;
-        return;
-    }
-    state->scale = XOR;
+    if (!decimal_may_be(v_bits)) return;
+    uint32_t scale = decimal_find_scale(state->scale, bits_to_double(v_bits), &state->mantissa);
+    state->scale = (uint8_t)scale;
+    if (scale != XOR) return;
     state->leading = NO_WINDOW;
     state->trailing = NO_WINDOW;
-}
-
-static bool take_xor(struct bit_reader *r, struct former_state *state)
-{
-    if (bit_reader_take_short(r, 1)) {
-        uint32_t leading = (uint32_t)bit_reader_take_short(r, 5);
-        uint32_t meaningful = (uint32_t)bit_reader_take_short(r, 6);
-        if (meaningful == 0) meaningful = 64;
-        if (leading + meaningful > 64) return false;
-        state->leading = (uint8_t)leading;
-        state->trailing = (uint8_t)(64 - leading - meaningful);
-    }
-    uint32_t meaningful = 64u - state->leading - state->trailing;
-    state->v_bits ^= bit_reader_take(r, meaningful) << (state->trailing & 63);
-    return true;
 }
 
 static bool take_decimal(struct bit_reader *r, struct former_state *state)
@@ -87,7 +64,9 @@ static bool take_decimal(struct bit_reader *r, struct former_state *state)
 
 static bool take_value(struct bit_reader *r, struct former_state *state)
 {
-    return state->scale == XOR ? take_xor(r, state) : take_decimal(r, state);
+    return state->scale == XOR
+               ? xor_value_take(r, &state->v_bits, &state->leading, &state->trailing)
+               : take_decimal(r, state);
 }
 
 /* Changes the step; whether the value is changed, too. */

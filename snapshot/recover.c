@@ -7,6 +7,7 @@
  */
 #include <inttypes.h>
 
+#include "base/bits.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "snapshot/durability_state.h"
@@ -343,15 +344,12 @@ static enum status start_log(struct durability *d, const struct log_end *end, st
  */
 static int64_t time_of(const struct durability *d, const struct storage *db)
 {
-    int64_t newest_ms = INT64_MIN;
-    if (!d->current.snapshot) return INT64_MIN;
-    for (size_t i = 0; i < d->current.count; i++) {
-        struct window_span span = recover_span(db, d->current.entries[i].window);
-        int64_t last_ms = span.start_ms + span.chunk_ms - 1;
-        if (last_ms > newest_ms) newest_ms = last_ms;
-    }
-    bool outran = d->current.count > 0 && newest_ms < d->current.written_ms;
-    return outran ? newest_ms : d->current.written_ms;
+    const struct manifest *m = &d->current;
+    if (!m->snapshot) return INT64_MIN;
+    if (m->count == 0) return m->written_ms;
+    struct window_span newest = recover_span(db, m->entries[m->count - 1].window);
+    int64_t last_ms = bits_add_clamped(newest.start_ms, newest.chunk_ms - 1);
+    return last_ms < m->written_ms ? last_ms : m->written_ms;
 }
 
 enum status durability_recover(struct durability *d, struct storage *db, struct error *err)

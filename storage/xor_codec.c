@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "base/bits.h"
+#include "encoding/xor_window.h"
 
 enum {
     NO_WINDOW = 0xFF,
@@ -110,14 +111,7 @@ static bool take_value(struct bit_reader *r, struct xor_state *state, uint64_t *
         return true;
     }
     r->position += 2;
-    if (ahead >> 62 == 3) {
-        uint32_t leading = (uint32_t)bit_reader_take(r, 5);
-        uint32_t meaningful = (uint32_t)bit_reader_take(r, 6);
-        if (meaningful == 0) meaningful = 64;
-        if (leading + meaningful > 64) return false;
-        state->leading = (uint8_t)leading;
-        state->trailing = (uint8_t)(64 - leading - meaningful);
-    }
+    if (ahead >> 62 == 3 && !xor_window_take(r, &state->leading, &state->trailing)) return false;
     if (state->leading == NO_WINDOW) return false;
     *changed = bit_reader_take(r, 64u - state->leading - state->trailing) << state->trailing;
     return true;

@@ -5,7 +5,6 @@
 
 #include "bench/bodies.h"
 #include "bench/storage/program.h"
-#include "storage/appender.h"
 #include "wire/frame.h"
 #include "wire/remote_write.h"
 
@@ -26,16 +25,19 @@ void feed_make(struct feed *out, unsigned series, unsigned n, int64_t start_ms, 
     if (!file || bodies_write(file, &plan, n, 1) < 0 || fclose(file) != 0) exit(1);
     out->items = calloc(series / PER_REQUEST + 2, sizeof(*out->items));
     if (!out->items) exit(1);
-    for (size_t at = 0; at < size;) {
-        uint32_t header[2];
-        memcpy(header, out->bytes + at, sizeof(header));
-        at += sizeof(header);
-        out->items[out->count++] = (struct str){out->bytes + at, header[1]};
-        at += header[1];
-    }
+    for (size_t at = 0; at < size;)
+        out->items[out->count++] = feed_next(out->bytes, &at);
 }
 
-/* As server/api_write.c does it. */
+struct str feed_next(const char *bytes, size_t *at)
+{
+    uint32_t header[2];
+    memcpy(header, bytes + *at, sizeof(header));
+    struct str body = {bytes + *at + sizeof(header), header[1]};
+    *at += sizeof(header) + body.size;
+    return body;
+}
+
 static void stage(struct appender *app, struct remote_write *rw, struct remote_series *series)
 {
     struct error err;
@@ -51,20 +53,27 @@ static void stage(struct appender *app, struct remote_write *rw, struct remote_s
     must(appender_add(app, series->labels, series->samples, series->sample_count, &err), &err);
 }
 
-void feed_write(struct storage *db, struct arena *a, struct str body)
+uint64_t feed_stage(struct appender *app, struct arena *a, struct str plain)
 {
     struct error err;
     struct remote_write rw;
     struct remote_series series;
-    struct append_result result;
-    struct appender *app;
-    struct str plain;
     bool more = true;
-    must(frame_decode(body, FRAME_DECODED_BYTES_MAX, a, &plain, &err), &err);
-    must(appender_begin(db, a, &app, &err), &err);
     remote_write_open(&rw, plain, a);
     while (remote_write_next(&rw, &series, &more, &err) == OK && more)
         stage(app, &rw, &series);
+    return rw.counts.samples;
+}
+
+void feed_write(struct storage *db, struct arena *a, struct str body)
+{
+    struct error err;
+    struct append_result result;
+    struct appender *app;
+    struct str plain;
+    must(frame_decode(body, FRAME_DECODED_BYTES_MAX, a, &plain, &err), &err);
+    must(appender_begin(db, a, &app, &err), &err);
+    uint64_t samples = feed_stage(app, a, plain);
     must(appender_commit(app, &result, &err), &err);
-    if (result.stored != rw.counts.samples) exit(1);
+    if (result.stored != samples) exit(1);
 }

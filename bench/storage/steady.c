@@ -10,12 +10,11 @@
  * Prints the CPU per sample of each step, of its best round.
  */
 #include "bench/bodies.h"
+#include "bench/storage/feed.h"
 #include "bench/storage/program.h"
 #include "snapshot/wal_batch.h"
-#include "storage/appender.h"
 #include "storage/storage.h"
 #include "wire/frame.h"
-#include "wire/remote_write.h"
 
 enum { PER_REQUEST = 2000, STEP_MS = 15000, RECORD_BYTES_MAX = 64 << 20 };
 
@@ -49,43 +48,22 @@ static enum status encode(void *self, const struct journal_batch *batch, struct 
     return st;
 }
 
-/* As server/api_write.c does it. */
-static void stage(struct appender *app, struct remote_write *rw, struct remote_series *series)
-{
-    struct error err;
-    size_t label_bytes = 0;
-    struct series *known = appender_expect(app, series->message, &label_bytes);
-    must(remote_write_read(rw, series, label_bytes, &err), &err);
-    if (!series->skipped) known = appender_find(app, series->sent);
-    if (known) {
-        must(appender_add_to(app, known, series->samples, series->sample_count, &err), &err);
-        return;
-    }
-    must(remote_write_check(rw, series), &series->error);
-    must(appender_add(app, series->labels, series->samples, series->sample_count, &err), &err);
-}
-
 static void write_body(struct storage *db, struct meter *m, struct str body)
 {
     struct error err;
     struct arena a;
-    struct remote_write rw;
-    struct remote_series series;
     struct append_result result;
     struct appender *app;
     struct str plain;
-    bool more = true;
     m->at_s = cpu_s();
     arena_init(&a, HEAP_HTTP, UINT64_MAX);
     must(frame_decode(body, FRAME_DECODED_BYTES_MAX, &a, &plain, &err), &err);
     step_done(m, STEP_SNAPPY);
     must(appender_begin(db, &a, &app, &err), &err);
-    remote_write_open(&rw, plain, &a);
-    while (remote_write_next(&rw, &series, &more, &err) == OK && more)
-        stage(app, &rw, &series);
+    uint64_t samples = feed_stage(app, &a, plain);
     step_done(m, STEP_FIND);
     must(appender_commit(app, &result, &err), &err);
-    if (result.stored != rw.counts.samples) exit(1);
+    if (result.stored != samples) exit(1);
     arena_release(&a);
     step_done(m, STEP_RELEASE);
 }
@@ -101,13 +79,8 @@ static char *make_bodies(const struct body_plan *plan, uint32_t first, uint32_t 
 
 static void write_bodies(struct storage *db, struct meter *m, const char *bytes, size_t size)
 {
-    for (size_t at = 0; at < size;) {
-        uint32_t header[2];
-        memcpy(header, bytes + at, sizeof(header));
-        at += sizeof(header);
-        write_body(db, m, (struct str){bytes + at, header[1]});
-        at += header[1];
-    }
+    for (size_t at = 0; at < size;)
+        write_body(db, m, feed_next(bytes, &at));
 }
 
 int main(int argc, char **argv)

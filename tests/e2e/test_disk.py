@@ -40,6 +40,11 @@ class Ledger:
         lost = [t for t in self.acknowledged if there.get(t) != self.acknowledged[t]]
         assert not lost, f"{len(lost)} of {len(self.acknowledged)} are lost"
 
+    def check_killed(self):
+        self.server.kill()
+        self.server.start()
+        self.check()
+
 
 def refuses(reply):
     return reply.code == 503 and "Retry-After" in reply.headers
@@ -77,9 +82,7 @@ def test_a_full_disk(make, small_disk):
     ledger.check()
     ballast.unlink()
     assert ledger.resumes() <= RESUME_SECONDS
-    server.kill()
-    server.start()
-    ledger.check()
+    ledger.check_killed()
 
 
 @pytest.fixture
@@ -108,9 +111,7 @@ def test_a_disk_that_is_read_only_or_refuses(faulty):
         assert now >= failed + 2
         failed = now
     assert "write refused, samples are not acknowledged" in server.log
-    server.kill()
-    server.start()
-    ledger.check()
+    ledger.check_killed()
 
 
 def test_the_counter_of_failed_writes_is_exact(faulty):
@@ -128,9 +129,7 @@ def test_short_and_interrupted_writes_are_not_seen(faulty):
     server.faults.set("op=write short=5 p=0.5", "op=write err=EINTR p=0.3")
     ledger = Ledger(server)
     assert all(ledger.write().code == 204 for _ in range(300))
-    server.kill()
-    server.start()
-    ledger.check()
+    ledger.check_killed()
 
 
 def test_a_failed_sync_is_not_tried_again_on_that_file(faulty):
@@ -145,9 +144,7 @@ def test_a_failed_sync_is_not_tried_again_on_that_file(faulty):
     assert metrics["prometheus_tsdb_wal_segment_current"] > segments
     assert metrics["prometheus_tsdb_wal_writes_failed_total"] == 1
     assert "sync failed, a snapshot will take over" in server.log
-    server.kill()
-    server.start()
-    ledger.check()
+    ledger.check_killed()
 
 
 def test_a_failed_sync_of_what_was_acknowledged_stops_writes_until_a_snapshot_has_it(faulty):
@@ -161,9 +158,7 @@ def test_a_failed_sync_of_what_was_acknowledged_stops_writes_until_a_snapshot_ha
     server.faults.set("")
     assert ledger.resumes() <= RESUME_SECONDS
     assert 'msg="published"' in server.log
-    server.kill()
-    server.start()
-    ledger.check()
+    ledger.check_killed()
 
 
 def test_a_slow_disk_slows_writers_not_readers(faulty):

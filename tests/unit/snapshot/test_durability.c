@@ -220,6 +220,28 @@ START_TEST(a_clock_that_was_wrong_loses_nothing)
 }
 END_TEST
 
+/* Written under a clock that was ahead, a manifest says a time that no sample speaks for. */
+START_TEST(a_clock_that_was_ahead_expires_nothing_later)
+{
+    struct world w;
+    world_init(&w);
+    clock_freeze(WORLD_START_MS + 6 * WORLD_CHUNK_MS);
+    world_open(&w);
+    world_write_all(&w, 0, 20);
+    world_snapshot(&w);
+    world_close(&w);
+
+    clock_freeze(WORLD_START_MS + 20000);
+    world_open(&w);
+    clock_advance(3 * WORLD_CHUNK_MS);
+    while (storage_maintain(w.db)) {
+    }
+    world_snapshot(&w);
+    ck_assert_uint_eq(world_check(&w, 0), 20);
+    world_release(&w);
+}
+END_TEST
+
 START_TEST(another_process_is_told_who_holds_the_folder)
 {
     struct world w;
@@ -479,8 +501,9 @@ SUITE(durability, a_fresh_folder_works, the_log_alone_brings_everything_back,
       snapshots_and_log_together_bring_everything_back, tiny_segments_repeat_the_labels,
       two_generations_are_kept_and_older_files_go, an_unchanged_window_keeps_its_file,
       expired_windows_leave_the_folder, a_snapshot_older_than_everything_retained_is_no_error,
-      a_clock_that_was_wrong_loses_nothing, another_process_is_told_who_holds_the_folder,
-      the_lock_ends_with_its_process, unusable_paths_are_refused_with_one_line,
-      files_of_others_are_left_alone, a_newer_version_stops_the_start_and_names_both,
-      another_width_of_windows_is_refused_clearly, no_memory_while_recovering_is_a_clear_refusal,
-      a_restart_half_way_changes_nothing, a_log_that_was_replayed_asks_for_a_snapshot)
+      a_clock_that_was_wrong_loses_nothing, a_clock_that_was_ahead_expires_nothing_later,
+      another_process_is_told_who_holds_the_folder, the_lock_ends_with_its_process,
+      unusable_paths_are_refused_with_one_line, files_of_others_are_left_alone,
+      a_newer_version_stops_the_start_and_names_both, another_width_of_windows_is_refused_clearly,
+      no_memory_while_recovering_is_a_clear_refusal, a_restart_half_way_changes_nothing,
+      a_log_that_was_replayed_asks_for_a_snapshot)

@@ -40,25 +40,38 @@ static struct chunk_image image_of_version_1(uint8_t bytes[STREAM_BYTES])
     return image;
 }
 
+/* The image comes in as an open chunk of these samples. */
+static void check_comes_in(const struct chunk_image *from, struct arena *a, const int64_t *t_ms,
+                           const double *v)
+{
+    struct chunk_image to;
+    struct chunk *c;
+    ck_assert_int_eq(import_former(from, a, &to, NULL), OK);
+    ck_assert_uint_eq(to.encoding, CHUNK_OPEN);
+    ck_assert_int_eq(chunk_import(&to, from->t_first_ms, from->t_last_ms, &c, NULL), OK);
+    struct columns columns = {.arena = a};
+    ck_assert_int_eq(chunk_read(c, INT64_MIN, INT64_MAX, &columns, NULL), OK);
+    ck_assert_uint_eq(columns.count, from->sample_count);
+    for (uint32_t i = 0; i < from->sample_count; i++) {
+        ck_assert_int_eq(columns.t_ms[i], t_ms[i]);
+        ck_assert_uint_eq(bits_from_double(columns.v[i]), bits_from_double(v[i]));
+    }
+    chunk_destroy(c);
+}
+
 START_TEST(every_sample_comes_in)
 {
     static uint8_t bytes[STREAM_BYTES];
     struct chunk_image from = image_of_version_1(bytes);
-    struct chunk_image to;
+    int64_t t_ms[SAMPLES];
+    double v[SAMPLES];
     struct arena a;
-    struct chunk *c;
-    arena_init(&a, HEAP_QUERY, 1 << 20);
-    ck_assert_int_eq(import_former(&from, &a, &to, NULL), OK);
-    ck_assert_uint_eq(to.encoding, CHUNK_OPEN);
-    ck_assert_int_eq(chunk_import(&to, 0, 1 << 30, &c, NULL), OK);
-    struct columns columns = {.arena = &a};
-    ck_assert_int_eq(chunk_read(c, INT64_MIN, INT64_MAX, &columns, NULL), OK);
-    ck_assert_uint_eq(columns.count, SAMPLES);
     for (int i = 0; i < SAMPLES; i++) {
-        ck_assert_int_eq(columns.t_ms[i], 7 + (int64_t)i * STEP_MS);
-        ck_assert_uint_eq(bits_from_double(columns.v[i]), bits_from_double(value_at(i)));
+        t_ms[i] = 7 + (int64_t)i * STEP_MS;
+        v[i] = value_at(i);
     }
-    chunk_destroy(c);
+    arena_init(&a, HEAP_QUERY, 1 << 20);
+    check_comes_in(&from, &a, t_ms, v);
     arena_release(&a);
 }
 END_TEST
@@ -73,20 +86,12 @@ START_TEST(open_chunks_of_the_last_version_come_in)
                                      .t_first_ms = former_t_ms[0],
                                      .t_last_ms = former_t_ms[FORMER_SAMPLES - 1]};
     struct chunk_image to;
+    double v[FORMER_SAMPLES];
     struct arena a;
-    struct chunk *c;
+    for (uint32_t i = 0; i < FORMER_SAMPLES; i++)
+        v[i] = former_v(i);
     arena_init(&a, HEAP_QUERY, 1 << 20);
-    ck_assert_int_eq(import_former(&from, &a, &to, NULL), OK);
-    ck_assert_uint_eq(to.encoding, CHUNK_OPEN);
-    ck_assert_int_eq(chunk_import(&to, 0, INT64_MAX, &c, NULL), OK);
-    struct columns columns = {.arena = &a};
-    ck_assert_int_eq(chunk_read(c, INT64_MIN, INT64_MAX, &columns, NULL), OK);
-    ck_assert_uint_eq(columns.count, FORMER_SAMPLES);
-    for (uint32_t i = 0; i < FORMER_SAMPLES; i++) {
-        ck_assert_int_eq(columns.t_ms[i], former_t_ms[i]);
-        ck_assert_uint_eq(bits_from_double(columns.v[i]), bits_from_double(former_v(i)));
-    }
-    chunk_destroy(c);
+    check_comes_in(&from, &a, former_t_ms, v);
     struct chunk_image bad[] = {from, from, from};
     bad[0].sample_count = UINT32_MAX;
     bad[1].t_last_ms--;
