@@ -6,42 +6,53 @@
  * of the body, and with nothing when the body is complete; after a suspended connection was resumed
  * it is called with nothing again.
  *
+ * Each worker is a daemon of its own, with one thread and no socket to listen on: those of a pool
+ * take connections as they wake, and two senders that came at once were both served by one.
+ *
  * Time-outs: a connection has the read time-out until its request is complete, then the idle
  * time-out, until the next first line.
  */
 #include "server/http.h"
 
-#include <errno.h>
+#include <limits.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
 #include <strings.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
+#include "base/assert.h"
 #include "base/clock.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "server/config.h"
+#include "server/listener.h"
 
 enum {
-    LISTEN_BACKLOG = 1024,
     BODY_FIRST_BYTES = 256 << 10, /* taken at once for an announced body; more as it arrives */
     NO_MEMORY_CODE = 503
 };
 
-struct listener {
+/* One thread of libmicrohttpd, and its connections. */
+struct worker {
+    struct http *http;
     struct MHD_Daemon *daemon;
-    char address[HTTP_ADDRESS_TEXT_BYTES];
-    int fd; /* until the daemon owns it: -1 then */
+    uint64_t connections; /* under the lock, handed over and not closed */
 };
 
 struct http {
     struct http_options options;
-    struct listener listeners[HTTP_ADDRESSES_MAX];
-    uint32_t listener_count;
     struct MHD_Response *no_memory; /* made at start, for when nothing can be made any more */
     struct gauge active;
+    struct listener listeners[HTTP_ADDRESSES_MAX];
+    uint32_t listener_count;
+    struct worker workers[HTTP_THREADS_MAX];
+    uint32_t worker_count;
+
+    struct mutex lock;
+    struct cond changed;
+    uint64_t connections; /* of all workers */
+    uint32_t turn;        /* whose it is to take a connection */
+    bool closing;
 };
 
 static const struct {
@@ -320,113 +331,101 @@ PRINTF_LIKE(2, 0) static void on_log(void *self, const char *format, va_list arg
     log_debug("http", "libmicrohttpd", "text=%s", LOG_TEXT(str_from(text)));
 }
 
-static enum status describe_address(struct listener *listener, struct error *err)
+/* ---- Connections, and who serves them ---- */
+
+/* Of a worker's connections one has gone. */
+static void on_connection(void *self, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode what)
 {
-    struct sockaddr_storage bound = {0};
-    socklen_t size = sizeof(bound);
-    char host[64];
-    char port[8];
-    if (getsockname(listener->fd, (struct sockaddr *)&bound, &size) != 0)
-        return error_set_errno(err, ERR_IO, errno, "getsockname");
-    int failed = getnameinfo((struct sockaddr *)&bound, size, host, sizeof(host), port,
-                             sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
-    if (failed) return error_set(err, ERR_IO, "getnameinfo: %s", gai_strerror(failed));
-    bool v6 = bound.ss_family == AF_INET6;
-    snprintf(listener->address, sizeof(listener->address), v6 ? "[%s]:%s" : "%s:%s", host, port);
-    return OK;
+    (void)connection;
+    (void)context;
+    struct worker *worker = self;
+    struct http *http = worker->http;
+    if (what != MHD_CONNECTION_NOTIFY_CLOSED) return;
+    mutex_lock(&http->lock);
+    worker->connections--;
+    http->connections--;
+    cond_broadcast(&http->changed);
+    mutex_unlock(&http->lock);
 }
 
-static int bind_first(const struct addrinfo *candidates, int *errno_out)
+static bool wait_for_room(void *self)
 {
-    for (const struct addrinfo *a = candidates; a; a = a->ai_next) {
-        int on = 1;
-        int fd =
-            socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
-        if (fd < 0) {
-            *errno_out = errno;
-            continue;
-        }
-        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-        if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, LISTEN_BACKLOG) == 0) return fd;
-        *errno_out = errno;
-        close(fd);
+    struct http *http = self;
+    mutex_lock(&http->lock);
+    while (!http->closing && http->connections >= http->options.connections_max)
+        cond_wait(&http->changed, &http->lock);
+    bool closing = http->closing;
+    mutex_unlock(&http->lock);
+    return !closing;
+}
+
+/* The worker with the fewest connections; of several the one whose turn it is, since a connection
+ * that has just come says little of what it will ask for. */
+static struct worker *choose_worker(struct http *http)
+{
+    uint32_t first = ++http->turn;
+    struct worker *best = &http->workers[first % http->worker_count];
+    for (uint32_t i = 1; i < http->worker_count; i++) {
+        struct worker *worker = &http->workers[(first + i) % http->worker_count];
+        if (worker->connections < best->connections) best = worker;
     }
-    return -1;
+    return best;
 }
 
-/* An empty host is every address: the IPv6 wildcard takes IPv4 as well, so it comes first. */
-static enum status open_socket(struct listener *listener, const char *address, struct error *err)
+static void take_connection(void *self, int fd, const struct sockaddr *peer, socklen_t peer_size)
 {
-    struct str host = {0};
-    struct str port = {0};
-    char host_text[256];
-    char port_text[8];
-    int bind_errno = 0;
-    enum status st = config_split_address(str_from(address), &host, &port, err);
-    if (st) return st;
-    if (host.size >= sizeof(host_text) || port.size >= sizeof(port_text))
-        return error_set(err, ERR_INVALID, "address %s is too long", address);
-    snprintf(host_text, sizeof(host_text), "%.*s", (int)host.size, host.data);
-    snprintf(port_text, sizeof(port_text), "%.*s", (int)port.size, port.data);
-    struct addrinfo hints = {.ai_family = AF_UNSPEC,
-                             .ai_socktype = SOCK_STREAM,
-                             .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    struct addrinfo *found = NULL;
-    if (host.size == 0) hints.ai_family = AF_INET6;
-    int failed = getaddrinfo(host.size ? host_text : NULL, port_text, &hints, &found);
-    if (failed)
-        return error_set(err, ERR_IO, "cannot listen on %s: %s", address, gai_strerror(failed));
-    listener->fd = bind_first(found, &bind_errno);
-    freeaddrinfo(found);
-    if (listener->fd < 0 && host.size == 0) { /* no IPv6 here */
-        hints.ai_family = AF_INET;
-        if (getaddrinfo(NULL, port_text, &hints, &found) == 0) {
-            listener->fd = bind_first(found, &bind_errno);
-            freeaddrinfo(found);
-        }
-    }
-    if (listener->fd < 0)
-        return error_set_errno(err, ERR_UNAVAILABLE, bind_errno, "cannot listen on %s", address);
-    return describe_address(listener, err);
+    struct http *http = self;
+    mutex_lock(&http->lock);
+    struct worker *worker = choose_worker(http);
+    worker->connections++;
+    http->connections++;
+    mutex_unlock(&http->lock);
+    if (MHD_add_connection(worker->daemon, fd, peer, peer_size) == MHD_YES) return;
+    /* It has closed the socket, and told nobody. */
+    on_connection(worker, NULL, NULL, MHD_CONNECTION_NOTIFY_CLOSED);
 }
 
-static enum status start_daemon(struct http *http, struct listener *listener, struct error *err)
+static enum status start_worker(struct http *http, struct error *err)
 {
     const struct http_options *o = &http->options;
+    struct worker *worker = &http->workers[http->worker_count];
     unsigned flags = MHD_USE_EPOLL | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_SUSPEND_RESUME |
-                     MHD_USE_ERROR_LOG;
+                     MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
     struct MHD_OptionItem items[] = {
         {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_log, NULL},
-        {MHD_OPTION_LISTEN_SOCKET, listener->fd, NULL},
-        {MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)o->threads, NULL},
-        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)o->connections_max, NULL},
+        /* Never reached: 0.9.75 forgets to unlock its mutex there. */
+        {MHD_OPTION_CONNECTION_LIMIT, INT_MAX, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_CONNECTION_BYTES, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)((o->read_timeout_ms + 999) / 1000), NULL},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, worker},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, http},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_first_line, http},
         {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
         {MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, NULL},
         {MHD_OPTION_END, 0, NULL},
     };
-    listener->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_ARRAY,
-                                        items, MHD_OPTION_END);
-    if (!listener->daemon)
-        return error_set(err, ERR_IO, "cannot serve %s: libmicrohttpd does not start",
-                         listener->address);
+    worker->http = http;
+    worker->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_ARRAY,
+                                      items, MHD_OPTION_END);
+    if (!worker->daemon)
+        return error_set(err, ERR_IO, "cannot serve HTTP: libmicrohttpd does not start");
+    http->worker_count++;
     return OK;
 }
 
-static enum status open_listener(struct http *http, uint32_t index, struct error *err)
+static enum status start(struct http *http, struct error *err)
 {
-    struct listener *listener = &http->listeners[index];
-    listener->fd = -1;
-    enum status st = open_socket(listener, http->options.addresses[index], err);
-    if (!st) st = start_daemon(http, listener, err);
-    if (!st) {
-        http->listener_count++;
-        return OK;
+    const struct http_options *o = &http->options;
+    const struct listener_taker taker = {
+        .self = http, .wait = wait_for_room, .take = take_connection};
+    enum status st = OK;
+    while (!st && http->worker_count < o->threads)
+        st = start_worker(http, err);
+    for (uint32_t i = 0; !st && i < o->address_count; i++) {
+        st = listener_open(&http->listeners[i], o->addresses[i], &taker, err);
+        http->listener_count += st == OK;
     }
-    if (listener->fd >= 0) close(listener->fd);
     return st;
 }
 
@@ -435,6 +434,7 @@ enum status http_open(const struct http_options *options, struct http **out, str
     static const char no_memory_text[] = "out of memory\n";
     struct http *http = heap_calloc(1, sizeof(*http), HEAP_PROCESS);
     if (!http) return error_set(err, ERR_NO_MEMORY, "no memory for the HTTP server");
+    ASSERT(options->threads > 0 && options->threads <= HTTP_THREADS_MAX);
     http->options = *options;
     http->no_memory = MHD_create_response_from_buffer(
         sizeof(no_memory_text) - 1, (void *)(uintptr_t)no_memory_text, MHD_RESPMEM_PERSISTENT);
@@ -443,14 +443,14 @@ enum status http_open(const struct http_options *options, struct http **out, str
         return error_set(err, ERR_NO_MEMORY, "no memory for the HTTP server");
     }
     (void)MHD_add_response_header(http->no_memory, "Retry-After", "5");
-    for (uint32_t i = 0; i < options->address_count; i++) {
-        enum status st = open_listener(http, i, err);
-        if (!st) continue;
+    mutex_init(&http->lock, LOCK_QUEUE);
+    cond_init(&http->changed);
+    enum status st = start(http, err);
+    if (st)
         http_close(http);
-        return st;
-    }
-    *out = http;
-    return OK;
+    else
+        *out = http;
+    return st;
 }
 
 const char *http_address(const struct http *http, uint32_t index)
@@ -466,9 +466,17 @@ int64_t http_active(const struct http *http)
 void http_close(struct http *http)
 {
     if (!http) return;
+    mutex_lock(&http->lock);
+    http->closing = true;
+    cond_broadcast(&http->changed);
+    mutex_unlock(&http->lock);
     for (uint32_t i = 0; i < http->listener_count; i++)
-        MHD_stop_daemon(http->listeners[i].daemon);
+        listener_close(&http->listeners[i]);
+    for (uint32_t i = 0; i < http->worker_count; i++)
+        MHD_stop_daemon(http->workers[i].daemon);
     MHD_destroy_response(http->no_memory);
+    cond_release(&http->changed);
+    mutex_release(&http->lock);
     heap_free(http, sizeof(*http), HEAP_PROCESS);
 }
 

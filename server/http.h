@@ -4,10 +4,10 @@
  *     bytes -> URI -> headers -> begin() -> body into a buffer -> serve() -> reply
  *                                                                  \-> parked, http_resume() later
  *
- * libmicrohttpd's epoll pool reads and writes; serve() runs on its threads unless it parks the
- * request, which suspends the connection until http_resume. The body's buffer grows with what has
- * arrived, never with what was announced, up to a ceiling that Content-Length is held against
- * first.
+ * Connections are accepted here (server/listener.h) and spread evenly over the threads of
+ * libmicrohttpd, which read and write; serve() runs on them unless it parks the request, which
+ * suspends the connection until http_resume. The body's buffer grows with what has arrived, never
+ * with what was announced, up to a ceiling that Content-Length is held against first.
  *
  * What libmicrohttpd lets through and should not is refused here: two Content-Length or Host
  * headers, Content-Length beside Transfer-Encoding, encodings other than chunked, header names that
@@ -87,8 +87,8 @@ struct http_callbacks {
 struct http_options {
     const char *const *addresses; /* "host:port" */
     uint32_t address_count;
-    uint64_t connections_max;
-    uint64_t threads;
+    uint64_t connections_max; /* of all addresses */
+    uint64_t threads;         /* 1 to HTTP_THREADS_MAX */
     int64_t read_timeout_ms;
     int64_t idle_timeout_ms;
     uint64_t body_bytes_max;
@@ -99,7 +99,7 @@ struct http_options {
 
 /* Connection memory holds the request line and headers of one request; longer ones are 414 or 431.
  */
-enum { HTTP_CONNECTION_BYTES = 64 << 10, HTTP_ADDRESSES_MAX = 8, HTTP_ADDRESS_TEXT_BYTES = 96 };
+enum { HTTP_CONNECTION_BYTES = 64 << 10, HTTP_ADDRESSES_MAX = 8, HTTP_THREADS_MAX = 64 };
 
 /* Bind every address and start serving. ERR_UNAVAILABLE: an address is taken or not ours, the text
  * names it; ERR_IO, ERR_NO_MEMORY. */

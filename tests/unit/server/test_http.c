@@ -179,9 +179,109 @@ START_TEST(a_taken_address_is_named)
 }
 END_TEST
 
+/* Who serves: the number of the thread is the answer. */
+static void begin_nothing(struct request *req)
+{
+    (void)req;
+}
+
+static bool serve_thread(struct request *req)
+{
+    buf_printf(&req->reply.body, "%lx", (unsigned long)pthread_self());
+    req->reply.code = 200;
+    return true;
+}
+
+static void finish_nothing(struct request *req, bool sent)
+{
+    (void)req;
+    (void)sent;
+}
+
+static struct http *open_threads(uint64_t connections_max)
+{
+    static const char *const address = "127.0.0.1:0";
+    const struct http_options options = {
+        .addresses = &address,
+        .address_count = 1,
+        .connections_max = connections_max,
+        .threads = 2,
+        .read_timeout_ms = 20000,
+        .idle_timeout_ms = 20000,
+        .body_bytes_max = 1 << 20,
+        .arena_bytes_max = 1 << 20,
+        .callbacks = {.begin = begin_nothing, .serve = serve_thread, .finish = finish_nothing}};
+    struct http *http;
+    struct error err;
+    ck_assert_msg(http_open(&options, &http, &err) == OK, "%s", err.text);
+    s.port = (int)strtol(strrchr(http_address(http, 0), ':') + 1, NULL, 10);
+    return http;
+}
+
+static void ask(int fd)
+{
+    static const char text[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    served_send(fd, text, sizeof(text) - 1);
+}
+
+/* The thread that answered; the connection stays. 0: no answer within the patience. */
+static unsigned long answered_by(int fd)
+{
+    char text[1024];
+    ssize_t got = recv(fd, text, sizeof(text) - 1, 0);
+    if (got <= 0) return 0;
+    text[got] = '\0';
+    const char *body = strstr(text, "\r\n\r\n");
+    ck_assert_ptr_nonnull(body);
+    return strtoul(body + 4, NULL, 16);
+}
+
+START_TEST(connections_are_spread_over_the_threads)
+{
+    enum { CONNECTIONS = 6 };
+    int fds[CONNECTIONS];
+    unsigned of_the_first = 0;
+    struct http *http = open_threads(1024);
+    for (int i = 0; i < CONNECTIONS; i++) {
+        fds[i] = served_connect(&s);
+        ask(fds[i]);
+    }
+    unsigned long first = answered_by(fds[0]);
+    for (int i = 1; i < CONNECTIONS; i++)
+        of_the_first += answered_by(fds[i]) == first;
+    ck_assert_uint_eq(of_the_first, CONNECTIONS / 2 - 1);
+    for (int i = 0; i < CONNECTIONS; i++)
+        close(fds[i]);
+    http_close(http);
+}
+END_TEST
+
+START_TEST(at_the_limit_a_connection_waits_until_another_one_has_gone)
+{
+    struct timeval moment = {.tv_usec = 50000};
+    struct timeval patience = {.tv_sec = SERVED_PATIENCE_S};
+    struct http *http = open_threads(2);
+    int held[2] = {served_connect(&s), served_connect(&s)};
+    ask(held[0]);
+    ask(held[1]);
+    ck_assert_uint_ne(answered_by(held[0]), answered_by(held[1]));
+    int waiting = served_connect(&s);
+    ask(waiting);
+    setsockopt(waiting, SOL_SOCKET, SO_RCVTIMEO, &moment, sizeof(moment));
+    ck_assert_uint_eq(answered_by(waiting), 0);
+    close(held[0]);
+    setsockopt(waiting, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    ck_assert_uint_ne(answered_by(waiting), 0);
+    close(waiting);
+    close(held[1]);
+    http_close(http);
+}
+END_TEST
+
 SUITE(http, ambiguous_framing_is_refused_and_ends_the_connection,
       an_announced_body_over_the_ceiling_is_413_before_it_is_sent,
       a_chunked_body_over_the_ceiling_is_413_at_its_end, a_chunked_body_is_a_body,
       requests_follow_each_other_on_one_connection, long_request_lines_and_headers_are_refused,
       targets_in_absolute_form_are_served, a_head_has_no_body, clients_that_go_away_leave_nothing,
-      a_taken_address_is_named)
+      a_taken_address_is_named, connections_are_spread_over_the_threads,
+      at_the_limit_a_connection_waits_until_another_one_has_gone)
