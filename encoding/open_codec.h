@@ -89,6 +89,41 @@ void open_encode(struct open_state *state, int64_t t_ms, double v, struct sample
 MUST_USE enum status open_decode(const uint8_t *bytes, size_t size, uint32_t *count, int64_t *t_ms,
                                  double *v, struct open_state *state);
 
+/* ---- The last sample, read beside the one who encodes ---- */
+
+/* Time and value are two words, and a reader must not have one of this sample and one of the next.
+ * So the encoder stores first how many bits there will be, then both. Who finds no more bits than
+ * he knows to be published has words of samples that were published, and of no two values: a
+ * sample that repeats adds no bits, and changes the time alone. */
+static ALWAYS_INLINE void open_begin_last(struct open_state *state, uint32_t bits)
+{
+    __atomic_store_n(&state->bits, bits, __ATOMIC_RELAXED);
+}
+static ALWAYS_INLINE void open_end_last(struct open_state *state, int64_t t_ms, uint64_t v_bits)
+{
+    __atomic_store_n(&state->t_ms, t_ms, __ATOMIC_RELEASE);
+    __atomic_store_n(&state->v_bits, v_bits, __ATOMIC_RELEASE);
+}
+
+/* Move on to the state that is behind a sample encoded apart; of more bits. */
+static inline void open_move_on(struct open_state *state, const struct open_state *after)
+{
+    const size_t rest = offsetof(struct open_state, step_ms);
+    open_begin_last(state, after->bits);
+    state->mantissa = after->mantissa;
+    memcpy((char *)state + rest, (const char *)after + rest, sizeof(*state) - rest);
+    open_end_last(state, after->t_ms, after->v_bits);
+}
+
+/* false when the next sample is just being encoded. published_bits: read with acquire before. */
+static ALWAYS_INLINE bool open_last(const struct open_state *state, uint32_t published_bits,
+                                    int64_t *t_ms, uint64_t *v_bits)
+{
+    *t_ms = __atomic_load_n(&state->t_ms, __ATOMIC_ACQUIRE);
+    *v_bits = __atomic_load_n(&state->v_bits, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&state->bits, __ATOMIC_RELAXED) <= published_bits;
+}
+
 /* ---- The same bits as open_encode, faster for what most samples are ---- */
 
 /* Milliseconds from where the grid has its next sample. */
@@ -108,7 +143,7 @@ static ALWAYS_INLINE bool open_repeats(const struct open_state *state, int64_t t
 /* Move the state on behind it, but for state->bits. */
 static ALWAYS_INLINE void open_take_repeat(struct open_state *state, int64_t t_ms)
 {
-    state->t_ms = t_ms;
+    __atomic_store_n(&state->t_ms, t_ms, __ATOMIC_RELAXED); /* open_last */
     state->late_ms = 0;
 }
 
@@ -226,18 +261,17 @@ static ALWAYS_INLINE bool open_encode_few(const struct open_state *state, int64_
     return true;
 }
 
-/* Move the state on behind it; state->bits too. */
+/* Move the state on behind it. bits: what state->bits is to be then; more than it was. */
 static ALWAYS_INLINE void open_take_few(struct open_state *state, int64_t t_ms, double v,
-                                        const struct open_few *few)
+                                        const struct open_few *few, uint32_t bits)
 {
+    open_begin_last(state, bits);
     if (few->changed) {
         open_learn(state, few->mantissa - state->mantissa, few->residual);
         state->mantissa = few->mantissa;
     }
-    state->t_ms = t_ms;
     state->late_ms = few->late_ms;
-    state->v_bits = bits_from_double(v);
-    state->bits += few->count;
+    open_end_last(state, t_ms, bits_from_double(v));
 }
 
 #endif

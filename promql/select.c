@@ -34,12 +34,9 @@ static enum status select_series(struct eval *ev, const struct ast *selector, in
     return querier_select(ev->querier, &request, out, err);
 }
 
-static enum status read_series(struct eval *ev, const struct series_view *view, int64_t t_min_ms,
-                               int64_t t_max_ms, struct columns *columns, struct error *err)
+static enum status count_read(struct eval *ev, const struct columns *columns, struct error *err)
 {
     enum { SERIES_WORK = 16 }; /* finding a series costs about as much as so many samples */
-    enum status st = series_read(ev->querier, view, t_min_ms, t_max_ms, columns, err);
-    if (st) return st;
     ev->query->stats.samples_read += columns->count;
     return eval_tick(ev, columns->count + SERIES_WORK, err);
 }
@@ -158,7 +155,10 @@ static enum status select_next(struct rows *self, struct row **out, struct error
         const struct series_view *view = &s->selection.series[s->at++];
         int64_t t_min_ms = bits_sub_clamped(s->ref.first_ms, self->ev->lookback_ms - 1);
         int64_t t_max_ms = bits_add_clamped(s->ref.last_ms, s->after_ms);
-        enum status st = read_series(self->ev, view, t_min_ms, t_max_ms, &s->columns, err);
+        bool newest = !s->smoothed && (s->ref.fixed || s->range.steps == 1);
+        enum status st = (newest ? series_read_newest : series_read)(
+            self->ev->querier, view, t_min_ms, t_max_ms, &s->columns, err);
+        if (!st) st = count_read(self->ev, &s->columns, err);
         if (st) return st;
         if (s->smoothed) drop_stale(&s->columns);
         if (!s->columns.count) continue;
@@ -272,7 +272,8 @@ static enum status next_selected(struct windows *w, bool *more, struct error *er
         w->fixed ? w->fixed_end_ms : eval_step_ms(w->range, w->range->steps - 1) - w->offset_ms;
     int64_t t_min_ms = bits_sub_clamped(first_ms, w->range_ms + w->before_ms - 1);
     int64_t t_max_ms = bits_add_clamped(last_ms, w->after_ms);
-    enum status st = read_series(w->ev, view, t_min_ms, t_max_ms, &w->columns, err);
+    enum status st = series_read(w->ev->querier, view, t_min_ms, t_max_ms, &w->columns, err);
+    if (!st) st = count_read(w->ev, &w->columns, err);
     if (st) return st;
     drop_stale(&w->columns);
     w->labels = view->labels;

@@ -160,17 +160,14 @@ static NO_INLINE bool write_more(struct chunk *c, uint32_t at, const struct samp
 static NO_INLINE enum chunk_outcome append_any(struct chunk *c, struct extent extent, int64_t t_ms,
                                                double v)
 {
-    struct open_state before = c->state;
+    struct open_state after = c->state;
     struct sample_bits bits;
-    c->state.bits = extent.bits;
-    open_encode(&c->state, t_ms, v, &bits);
-    c->state.bits = before.bits;
+    after.bits = extent.bits;
+    open_encode(&after, t_ms, v, &bits);
     uint32_t stored = stored_bits(extent.bits, &bits);
-    if (!write_more(c, extent.bits, &bits, stored)) {
-        c->state = before;
-        return CHUNK_NO_MEMORY;
-    }
-    c->state.bits = extent.bits + stored;
+    if (!write_more(c, extent.bits, &bits, stored)) return CHUNK_NO_MEMORY;
+    after.bits = extent.bits + stored;
+    open_move_on(&c->state, &after);
     extent_publish(c, extent.count + 1, extent.bits + bits.count);
     return CHUNK_APPENDED;
 }
@@ -189,8 +186,7 @@ static ALWAYS_INLINE enum chunk_outcome append(struct chunk *c, int64_t t_ms, do
         struct sample_bits bits = {.words = {few.bits}, .count = few.count};
         if (!write_more(c, extent.bits, &bits, stored)) return CHUNK_NO_MEMORY;
     }
-    open_take_few(&c->state, t_ms, v, &few);
-    c->state.bits = extent.bits + stored;
+    open_take_few(&c->state, t_ms, v, &few, extent.bits + stored);
     extent_publish(c, extent.count + 1, extent.bits + few.count);
     return CHUNK_APPENDED;
 }

@@ -48,7 +48,10 @@ struct chunk {
         /* The writer's: of the encoder, after the last sample; state.bits is how far the stream is
          * stored. There are cells for so many bits, and what follows is zeros. */
         struct open_state state;
-        struct epoch_node retired; /* of a chunk that was discarded: only its scale counts */
+        struct { /* of a chunk that was discarded: its last sample and its scale count */
+            struct sample last;
+            struct epoch_node retired;
+        };
     };
     int64_t window;
     _Atomic uint32_t side; /* the cell of the chunk's struct chunk_side; CELL_NONE: there is none */
@@ -132,6 +135,18 @@ MUST_USE struct chunk *chunk_rewrite(const struct chunk *old, struct arena *scra
  * memory). */
 MUST_USE enum status chunk_read(const struct chunk *c, int64_t t_min_ms, int64_t t_max_ms,
                                 struct columns *columns, struct error *err);
+
+/* The last sample, the newest there is: late ones are older. false when the writer is just at it,
+ * or there is no stream; then chunk_read tells. */
+static inline bool chunk_last(const struct chunk *c, struct sample *last)
+{
+    uint64_t published = atomic_load_explicit(&c->published, memory_order_acquire);
+    uint64_t v_bits;
+    if (published >> 32 == 0) return false;
+    bool whole = open_last(&c->state, (uint32_t)published, &last->t_ms, &v_bits);
+    last->v = bits_to_double(v_bits);
+    return whole;
+}
 
 /* Samples readable now, late ones included. */
 uint32_t chunk_sample_count(const struct chunk *c);

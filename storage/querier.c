@@ -31,23 +31,68 @@ static enum status read_failed(const struct series_view *view, int64_t window, s
     return error_wrap(err, "%.*s, window %lld: ", STR_ARG(text), (long long)window);
 }
 
-enum status series_read(struct querier *q, const struct series_view *view, int64_t t_min_ms,
-                        int64_t t_max_ms, struct columns *columns, struct error *err)
+static enum status begin_read(const struct querier *q, struct columns *columns, struct error *err)
 {
-    const struct series *s = view->series;
-    struct select_range range = select_clamp(q, t_min_ms, t_max_ms);
-    columns->count = 0;
-    if (range.empty) return OK;
     if (!columns->times) columns->times = times_cache_create(columns->arena);
     if (!columns->times) return arena_error(columns->arena, err);
     times_cache_begin(columns->times, q->serial);
-    for (int64_t window = range.first_window; window <= range.last_window; window++) {
-        struct held held = series_hold(s, &q->db->regions, window_slot(&q->db->grid, window));
-        if (!held_any(&held) || held.window != window) continue;
-        struct error why;
-        enum status st = held_read(&held, range.t_min_ms, range.t_max_ms, columns, &why);
-        if (st == ERR_CORRUPT) (void)read_failed(view, window, columns->arena, &why);
-        if (st) return error_set(err, st, "%s", why.text);
-    }
     return OK;
+}
+
+static struct held hold_window(const struct querier *q, const struct series_view *view,
+                               int64_t window)
+{
+    const struct series *s = view->series;
+    struct held held = series_hold(s, &q->db->regions, window_slot(&q->db->grid, window));
+    return held_any(&held) && held.window == window ? held : (struct held){0};
+}
+
+/* Add what is held of one window. */
+static enum status read_held(const struct series_view *view, const struct held *held,
+                             const struct select_range *range, struct columns *columns,
+                             struct error *err)
+{
+    struct error why;
+    enum status st = held_read(held, range->t_min_ms, range->t_max_ms, columns, &why);
+    if (st == ERR_CORRUPT) (void)read_failed(view, held->window, columns->arena, &why);
+    return st ? error_set(err, st, "%s", why.text) : OK;
+}
+
+enum status series_read(struct querier *q, const struct series_view *view, int64_t t_min_ms,
+                        int64_t t_max_ms, struct columns *columns, struct error *err)
+{
+    struct select_range range = select_clamp(q, t_min_ms, t_max_ms);
+    columns->count = 0;
+    if (range.empty) return OK;
+    enum status st = begin_read(q, columns, err);
+    for (int64_t window = range.first_window; window <= range.last_window && !st; window++) {
+        struct held held = hold_window(q, view, window);
+        if (held_any(&held)) st = read_held(view, &held, &range, columns, err);
+    }
+    return st;
+}
+
+enum status series_read_newest(struct querier *q, const struct series_view *view, int64_t t_min_ms,
+                               int64_t t_max_ms, struct columns *columns, struct error *err)
+{
+    struct select_range range = select_clamp(q, t_min_ms, t_max_ms);
+    columns->count = 0;
+    if (range.empty) return OK;
+    enum status st = begin_read(q, columns, err);
+    for (int64_t window = range.last_window; window >= range.first_window && !st; window--) {
+        struct held held = hold_window(q, view, window);
+        struct sample last;
+        if (!held_any(&held)) continue;
+        if (held.open && chunk_last(held.open, &last) && last.t_ms <= range.t_max_ms) {
+            if (last.t_ms < range.t_min_ms) break;
+            if (!columns_reserve(columns, 1)) return arena_error(columns->arena, err);
+            columns->t_ms[0] = last.t_ms;
+            columns->v[0] = last.v;
+            columns->count = 1;
+            break;
+        }
+        st = read_held(view, &held, &range, columns, err);
+        if (columns->count > 0) break;
+    }
+    return st;
 }

@@ -58,6 +58,12 @@ MUST_USE enum status series_read(struct querier *q, const struct series_view *vi
                                  int64_t t_min_ms, int64_t t_max_ms, struct columns *columns,
                                  struct error *err);
 
+/* The same for who needs only the newest of these samples: others may be left out. Most often that
+ * is known without decoding. */
+MUST_USE enum status series_read_newest(struct querier *q, const struct series_view *view,
+                                        int64_t t_min_ms, int64_t t_max_ms, struct columns *columns,
+                                        struct error *err);
+
 /* Distinct label names, or values of one name, sorted; of the series that match and overlap the
  * range as in select. Without matchers no series is touched. */
 struct str_list {

@@ -33,7 +33,7 @@ static void check_fast(const struct open_state *before, int64_t at_ms, double va
         fast.bits++;
     } else if (open_encode_few(before, at_ms, value, &few)) {
         ASSERT(bits->count == few.count && bits->words[0] == few.bits);
-        open_take_few(&fast, at_ms, value, &few);
+        open_take_few(&fast, at_ms, value, &few, fast.bits + few.count);
     } else {
         return;
     }

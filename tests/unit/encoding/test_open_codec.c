@@ -35,7 +35,7 @@ static void check_fast(const struct open_state *before, int64_t t_ms, double v,
     } else if (open_encode_few(before, t_ms, v, &few)) {
         ck_assert_uint_eq(bits->count, few.count);
         ck_assert_uint_eq(bits->words[0], few.bits);
-        open_take_few(&state, t_ms, v, &few);
+        open_take_few(&state, t_ms, v, &few, state.bits + few.count);
     } else {
         return;
     }

@@ -148,6 +148,11 @@ static void read_round(struct race *race, struct arena *a, const struct matcher 
         EXPECT(series_read(q, &selection.series[n], INT64_MIN, INT64_MAX, &columns, &err) == OK);
         check_columns(&columns, i, before.oldest_ms);
         seen[i] = columns.count > 0 && columns.t_ms[columns.count - 1] >= acknowledged_ms[i];
+        int64_t last_ms = columns.count > 0 ? columns.t_ms[columns.count - 1] : INT64_MIN;
+        struct series_view *view = &selection.series[n];
+        EXPECT(series_read_newest(q, view, INT64_MIN, INT64_MAX, &columns, &err) == OK);
+        check_columns(&columns, i, before.oldest_ms);
+        seen[i] &= columns.count > 0 && columns.t_ms[columns.count - 1] >= last_ms;
     }
     for (int i = 0; i < STEADY; i++)
         EXPECT(seen[i] || acknowledged_ms[i] < after.oldest_ms);
@@ -406,5 +411,62 @@ START_TEST(nobody_waits_for_writers_of_other_shards_or_for_readers_that_decode)
 }
 END_TEST
 
-SUITE(concurrent, nobody_waits_for_writers_of_other_shards_or_for_readers_that_decode,
+enum { GROWING = 600000, GROWING_STEP_MS = 10 };
+
+/* A chunk that one thread fills and another reads the end of. */
+struct growing {
+    struct chunk *chunk;
+    _Atomic uint32_t done;
+};
+
+/* What sample n is: repeats, decimals near each other, far from each other, and in the end none. */
+static struct sample growing_sample(int64_t n)
+{
+    int64_t late_ms = n % 5 == 1;
+    double v = n % 8 < 4 ? 7 : n % 64 == 63 ? 1e9 + (double)n : (double)n / 10;
+    if (n > GROWING / 2 && n % 8 == 5) v = 1 / (double)n;
+    return (struct sample){n * GROWING_STEP_MS + late_ms, v};
+}
+
+static void grow(void *arg)
+{
+    struct growing *g = arg;
+    for (int64_t n = 1; n < GROWING; n++) {
+        struct sample sample = growing_sample(n);
+        EXPECT(chunk_add(g->chunk, sample.t_ms, sample.v) == CHUNK_APPENDED);
+    }
+    atomic_store(&g->done, 1);
+    heap_flush_thread();
+}
+
+START_TEST(the_last_sample_of_a_chunk_is_whole_while_the_next_one_comes)
+{
+    struct growing g = {.chunk = chunk_create(0)};
+    struct sample last = growing_sample(0);
+    struct thread writer;
+    struct error err;
+    int64_t before_ms = INT64_MIN;
+    bool done = false;
+    ck_assert_ptr_nonnull(g.chunk);
+    ck_assert(!chunk_last(g.chunk, &last));
+    ck_assert_int_eq(chunk_add(g.chunk, last.t_ms, last.v), CHUNK_APPENDED);
+    ck_assert(thread_start(&writer, "writer", grow, &g, &err) == OK);
+    while (!done) {
+        done = atomic_load(&g.done);
+        if (!chunk_last(g.chunk, &last)) continue;
+        struct sample expected = growing_sample(last.t_ms / GROWING_STEP_MS);
+        ck_assert_int_ge(last.t_ms, before_ms);
+        ck_assert_int_eq(last.t_ms, expected.t_ms);
+        ck_assert(last.v == expected.v);
+        before_ms = last.t_ms;
+    }
+    thread_join(&writer);
+    ck_assert_int_eq(before_ms, growing_sample(GROWING - 1).t_ms);
+    chunk_check(g.chunk);
+    chunk_destroy(g.chunk);
+}
+END_TEST
+
+SUITE(concurrent, the_last_sample_of_a_chunk_is_whole_while_the_next_one_comes,
+      nobody_waits_for_writers_of_other_shards_or_for_readers_that_decode,
       writers_readers_expiry_and_export_do_not_disturb_each_other)

@@ -211,6 +211,21 @@ static void check_samples(const struct naive_series *n, const struct select_requ
     ck_assert_uint_eq(at, columns->count);
 }
 
+/* The newest of the samples in the columns, and none when there is none. */
+static void check_newest(struct querier *q, const struct series_view *view,
+                         const struct select_request *r, const struct columns *columns)
+{
+    struct columns newest = {.arena = columns->arena};
+    struct error err;
+    EXPECT(series_read_newest(q, view, r->t_min_ms, r->t_max_ms, &newest, &err) == OK);
+    EXPECT((newest.count == 0) == (columns->count == 0));
+    if (newest.count == 0) return;
+    size_t at = newest.count - 1;
+    size_t last = columns->count - 1;
+    EXPECT(newest.t_ms[at] == columns->t_ms[last]);
+    EXPECT(bits_from_double(newest.v[at]) == bits_from_double(columns->v[last]));
+}
+
 static void check_values(struct querier *q, const struct select_request *r,
                          const struct selection *selection)
 {
@@ -274,6 +289,7 @@ static void step_query(struct walk *w)
         EXPECT(naive_selected(w, &w->series[n], &r, &b));
         EXPECT(series_read(q, view, r.t_min_ms, r.t_max_ms, &columns, &err) == OK);
         check_samples(&w->series[n], &r, &b, &columns);
+        check_newest(q, view, &r, &columns);
     }
     check_values(q, &r, &selection);
     querier_close(q);
