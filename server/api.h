@@ -33,6 +33,10 @@ void api_status_flags(struct request *req);
 void api_status_tsdb(struct request *req);
 void api_status_walreplay(struct request *req);
 
+/* api_active.c: what runs on the query pool; killing with --web.enable-admin-api */
+void api_active_queries(struct request *req);
+void api_admin_kill_query(struct request *req);
+
 /* api_discovery.c: what a Prometheus with rules and targets would list */
 void api_metadata(struct request *req);
 void api_rules(struct request *req);
@@ -43,7 +47,8 @@ void api_targets(struct request *req);
 /* api_metrics.c */
 void api_metrics(struct request *req);
 
-/* api_admin.c: with --web.enable-admin-api */
+/* api_admin.c: with --web.enable-admin-api. Without, api_admin_allowed has filled in the reply. */
+bool api_admin_allowed(struct request *req);
 void api_admin_snapshot(struct request *req);
 void api_admin_delete_series(struct request *req);
 void api_admin_clean_tombstones(struct request *req);

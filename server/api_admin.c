@@ -13,7 +13,7 @@
 
 enum { RETRY_MS = 20 };
 
-static bool allowed(struct request *req)
+bool api_admin_allowed(struct request *req)
 {
     if (req->app->config.web_admin) return true;
     reply_api_error(&req->reply, 503, "unavailable", STR("admin APIs disabled"));
@@ -61,7 +61,7 @@ void api_admin_snapshot(struct request *req)
     struct error err;
     struct json j;
     bool skip_head = false;
-    if (!allowed(req)) return;
+    if (!api_admin_allowed(req)) return;
     enum status st = params_read(req, &form, &err);
     if (!st) st = read_flag(&form, "skip_head", &skip_head, &err);
     if (!st) st = take(req, skip_head, name, &err);
@@ -80,7 +80,7 @@ void api_admin_snapshot(struct request *req)
 
 void api_admin_delete_series(struct request *req)
 {
-    if (!allowed(req)) return;
+    if (!api_admin_allowed(req)) return;
     reply_api_error(&req->reply, 501, "not_implemented",
                     STR("series cannot be deleted: samples go when their window expires, all else "
                         "with them"));
@@ -89,5 +89,5 @@ void api_admin_delete_series(struct request *req)
 /* Nothing is ever marked as deleted, so all that was is gone already. */
 void api_admin_clean_tombstones(struct request *req)
 {
-    if (allowed(req)) reply_empty(&req->reply);
+    if (api_admin_allowed(req)) reply_empty(&req->reply);
 }

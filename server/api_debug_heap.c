@@ -244,10 +244,7 @@ void api_debug_heap(struct request *req)
     struct form form;
     struct heap_view view;
     struct error err;
-    if (!req->app->config.web_admin) {
-        reply_api_error(&req->reply, 503, "unavailable", STR("admin APIs disabled"));
-        return;
-    }
+    if (!api_admin_allowed(req)) return;
     enum status st = params_read(req, &form, &err);
     if (!st) st = heap_view_read(&form, &view, &err);
     if (st)

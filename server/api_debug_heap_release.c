@@ -46,10 +46,7 @@ void api_debug_heap_release(struct request *req)
     struct form form;
     struct error err;
     uint64_t bytes = 0;
-    if (!req->app->config.web_admin) {
-        reply_api_error(&req->reply, 503, "unavailable", STR("admin APIs disabled"));
-        return;
-    }
+    if (!api_admin_allowed(req)) return;
     enum status st = params_read(req, &form, &err);
     if (!st) st = heap_view_read_bytes(&form, &bytes, &err);
     if (st)

@@ -29,12 +29,6 @@ static void write_empty_object(struct json *j, struct str key)
     json_object_end(j);
 }
 
-static void write_text(struct json *j, struct str key, struct str text)
-{
-    json_key(j, key);
-    json_string(j, text);
-}
-
 /* Metadata in remote write is not kept. */
 void api_metadata(struct request *req)
 {
@@ -100,26 +94,26 @@ static void write_self(struct request *req, struct json *j)
     json_object_begin(j);
     json_key(j, STR("discoveredLabels"));
     json_object_begin(j);
-    write_text(j, STR("__address__"), str_from(address));
-    write_text(j, STR("__metrics_path__"), STR("/metrics"));
-    write_text(j, STR("__scheme__"), STR("http"));
-    write_text(j, STR("job"), STR("prometheus"));
+    json_text(j, "__address__", str_from(address));
+    json_text(j, "__metrics_path__", STR("/metrics"));
+    json_text(j, "__scheme__", STR("http"));
+    json_text(j, "job", STR("prometheus"));
     json_object_end(j);
     json_key(j, STR("labels"));
     json_object_begin(j);
-    write_text(j, STR("instance"), str_from(address));
-    write_text(j, STR("job"), STR("prometheus"));
+    json_text(j, "instance", str_from(address));
+    json_text(j, "job", STR("prometheus"));
     json_object_end(j);
-    write_text(j, STR("scrapePool"), STR("prometheus"));
-    write_text(j, STR("scrapeUrl"), url);
-    write_text(j, STR("globalUrl"), url);
-    write_text(j, STR("lastError"), STR(""));
-    write_text(j, STR("lastScrape"), (struct str){last, last_size});
+    json_text(j, "scrapePool", STR("prometheus"));
+    json_text(j, "scrapeUrl", url);
+    json_text(j, "globalUrl", url);
+    json_text(j, "lastError", STR(""));
+    json_text(j, "lastScrape", (struct str){last, last_size});
     json_key(j, STR("lastScrapeDuration"));
     json_number(j, (double)gauge_read(&h->self_scrape.last_ns) / 1e9);
-    write_text(j, STR("health"), last_ms ? STR("up") : STR("unknown"));
-    write_text(j, STR("scrapeInterval"), (struct str){interval, interval_size});
-    write_text(j, STR("scrapeTimeout"), (struct str){interval, interval_size});
+    json_text(j, "health", last_ms ? STR("up") : STR("unknown"));
+    json_text(j, "scrapeInterval", (struct str){interval, interval_size});
+    json_text(j, "scrapeTimeout", (struct str){interval, interval_size});
     json_object_end(j);
 }
 

@@ -14,17 +14,11 @@
 
 enum { CARDINALITY_LIMIT_DEFAULT = 10, CARDINALITY_LIMIT_MAX = 10000 };
 
-static void write_text(struct json *j, const char *key, struct str text)
-{
-    json_key(j, str_from(key));
-    json_string(j, text);
-}
-
 static void write_time(struct json *j, const char *key, int64_t t_ms)
 {
     char text[TIME_TEXT_BYTES];
     size_t size = time_text_format(text, t_ms);
-    write_text(j, key, (struct str){text, size});
+    json_text(j, key, (struct str){text, size});
 }
 
 static void write_int(struct json *j, const char *key, int64_t v)
@@ -45,12 +39,12 @@ void api_status_buildinfo(struct request *req)
     struct json j;
     query_json_begin(&j, &req->reply.body);
     json_object_begin(&j);
-    write_text(&j, "version", STR(HEARTH_API_VERSION));
-    write_text(&j, "revision", STR(HEARTH_REVISION));
-    write_text(&j, "branch", STR("main"));
-    write_text(&j, "buildUser", STR(""));
-    write_text(&j, "buildDate", STR(""));
-    write_text(&j, "goVersion", STR(""));
+    json_text(&j, "version", STR(HEARTH_API_VERSION));
+    json_text(&j, "revision", STR(HEARTH_REVISION));
+    json_text(&j, "branch", STR("main"));
+    json_text(&j, "buildUser", STR(""));
+    json_text(&j, "buildDate", STR(""));
+    json_text(&j, "goVersion", STR(""));
     json_object_end(&j);
     answer_end(req, &j);
 }
@@ -74,8 +68,8 @@ void api_status_runtimeinfo(struct request *req)
     query_json_begin(&j, &req->reply.body);
     json_object_begin(&j);
     write_time(&j, "startTime", h->start_ms);
-    write_text(&j, "CWD", str_from(folder));
-    write_text(&j, "hostname", str_from(host));
+    json_text(&j, "CWD", str_from(folder));
+    json_text(&j, "hostname", str_from(host));
     write_time(&j, "serverTime", clock_wall_ms());
     json_key(&j, STR("reloadConfigSuccess"));
     json_bool(&j, true);
@@ -84,9 +78,9 @@ void api_status_runtimeinfo(struct request *req)
     write_int(&j, "goroutineCount", (int64_t)process.threads);
     write_int(&j, "GOMAXPROCS", sysconf(_SC_NPROCESSORS_ONLN));
     write_int(&j, "GOMEMLIMIT", (int64_t)h->memory_limit_bytes);
-    write_text(&j, "GOGC", STR(""));
-    write_text(&j, "GODEBUG", STR(""));
-    write_text(&j, "storageRetention", (struct str){retention, retention_size});
+    json_text(&j, "GOGC", STR(""));
+    json_text(&j, "GODEBUG", STR(""));
+    json_text(&j, "storageRetention", (struct str){retention, retention_size});
     json_object_end(&j);
     answer_end(req, &j);
 }
@@ -107,7 +101,7 @@ void api_status_config(struct request *req)
                             (int)size, interval, http_address(req->app->http, 0));
     query_json_begin(&j, &req->reply.body);
     json_object_begin(&j);
-    write_text(&j, "yaml", yaml);
+    json_text(&j, "yaml", yaml);
     json_object_end(&j);
     answer_end(req, &j);
 }
@@ -119,7 +113,7 @@ void api_status_flags(struct request *req)
     query_json_begin(&j, &req->reply.body);
     json_object_begin(&j);
     for (uint32_t i = 0; config_flag_at(&req->app->config, i, &flag); i++)
-        write_text(&j, flag.name, str_from(flag.text));
+        json_text(&j, flag.name, str_from(flag.text));
     json_object_end(&j);
     answer_end(req, &j);
 }
@@ -131,7 +125,7 @@ static void write_rows(struct json *j, const char *key, const struct cardinality
     json_array_begin(j);
     for (size_t i = 0; i < count; i++) {
         json_object_begin(j);
-        write_text(j, "name", rows[i].name);
+        json_text(j, "name", rows[i].name);
         json_key(j, STR("value"));
         json_uint(j, rows[i].value);
         json_object_end(j);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "server/hearth.h"
+#include "server/params.h"
 #include "server/routes.h"
 
 static void add_cors(struct request *req)
@@ -93,6 +94,13 @@ static bool on_serve(struct request *req)
 {
     if (!(req->route->flags & ROUTE_POOLED)) {
         handle(req);
+        return true;
+    }
+    struct form form;
+    struct error err;
+    enum status st = params_read(req, &form, &err); /* before others may look at it */
+    if (st) {
+        reply_error(&req->reply, st, &err);
         return true;
     }
     req->deadline_ns = req->start_ns + req->app->config.query_timeout_ms * 1000000;

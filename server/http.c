@@ -16,6 +16,7 @@
 
 #include <limits.h>
 #include <microhttpd.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <strings.h>
@@ -488,6 +489,18 @@ void http_park(struct request *req)
 void http_resume(struct request *req)
 {
     MHD_resume_connection(req->connection);
+}
+
+void http_peer(const struct request *req, char out[LISTENER_ADDRESS_BYTES])
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    struct error err;
+    out[0] = '\0';
+    if (!info || !info->client_addr) return;
+    bool v6 = info->client_addr->sa_family == AF_INET6;
+    socklen_t size = v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    if (listener_format(info->client_addr, size, out, &err)) out[0] = '\0';
 }
 
 bool http_client_gone(struct request *req)

@@ -27,8 +27,10 @@
 #include "alloc/arena.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "server/listener.h"
 #include "server/query_pool.h"
 #include "server/reply.h"
+#include "wire/form.h"
 
 enum http_method {
     HTTP_GET = 1,
@@ -62,7 +64,9 @@ struct request {
     struct str path_value;     /* the variable segment of the path, decoded */
     int64_t start_ns;          /* clock_mono_ns at the first line */
     int64_t deadline_ns;       /* of parked requests */
-    struct query_task task;    /* of parked requests */
+    struct form form;          /* see params_read */
+    bool form_is_read;
+    struct query_task task; /* of parked requests */
 
     /* http.c's own. */
     struct http *http;
@@ -118,6 +122,8 @@ void http_close(struct http *http);
 void http_park(struct request *req);
 /* Send the reply of a parked request. The request may be gone when this returns. */
 void http_resume(struct request *req);
+/* The address a request came from, "" when it has none; from any thread that keeps the request. */
+void http_peer(const struct request *req, char out[LISTENER_ADDRESS_BYTES]);
 /* Has the client of a parked request hung up? Does not block. */
 bool http_client_gone(struct request *req);
 

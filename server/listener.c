@@ -11,20 +11,26 @@
 
 enum { LISTEN_BACKLOG = 1024, PAUSE_MS = 50 };
 
+enum status listener_format(const struct sockaddr *address, socklen_t size,
+                            char out[LISTENER_ADDRESS_BYTES], struct error *err)
+{
+    char host[64];
+    char port[8];
+    int failed = getnameinfo(address, size, host, sizeof(host), port, sizeof(port),
+                             NI_NUMERICHOST | NI_NUMERICSERV);
+    if (failed) return error_set(err, ERR_IO, "getnameinfo: %s", gai_strerror(failed));
+    snprintf(out, LISTENER_ADDRESS_BYTES, address->sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s",
+             host, port);
+    return OK;
+}
+
 static enum status describe_address(struct listener *l, struct error *err)
 {
     struct sockaddr_storage bound = {0};
     socklen_t size = sizeof(bound);
-    char host[64];
-    char port[8];
     if (getsockname(l->fd, (struct sockaddr *)&bound, &size) != 0)
         return error_set_errno(err, ERR_IO, errno, "getsockname");
-    int failed = getnameinfo((struct sockaddr *)&bound, size, host, sizeof(host), port,
-                             sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
-    if (failed) return error_set(err, ERR_IO, "getnameinfo: %s", gai_strerror(failed));
-    bool v6 = bound.ss_family == AF_INET6;
-    snprintf(l->address, sizeof(l->address), v6 ? "[%s]:%s" : "%s:%s", host, port);
-    return OK;
+    return listener_format((struct sockaddr *)&bound, size, l->address, err);
 }
 
 static int bind_first(const struct addrinfo *candidates, int *errno_out)

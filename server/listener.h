@@ -27,6 +27,10 @@ struct listener_taker {
     void (*take)(void *self, int fd, const struct sockaddr *peer, socklen_t peer_size);
 };
 
+/* "127.0.0.1:9428", "[::1]:9428". ERR_IO. */
+MUST_USE enum status listener_format(const struct sockaddr *address, socklen_t size,
+                                     char out[LISTENER_ADDRESS_BYTES], struct error *err);
+
 struct listener {
     struct listener_taker taker;
     struct thread thread;

@@ -18,13 +18,16 @@ static bool is_urlencoded(struct str content_type)
 
 enum status params_read(struct request *req, struct form *form, struct error *err)
 {
-    *form = (struct form){0};
+    *form = req->form;
+    if (req->form_is_read) return OK;
     if (req->method == HTTP_POST && is_urlencoded(req->content_type)) {
         enum status st = form_parse(form, req->body, &req->mem, err);
         if (st) return error_wrap(err, "error parsing form values: ");
     }
     enum status st = form_parse(form, req->query, &req->mem, err);
     if (st) return error_wrap(err, "error parsing form values: ");
+    req->form = *form;
+    req->form_is_read = true;
     return OK;
 }
 

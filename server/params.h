@@ -13,7 +13,8 @@
 #include "server/http.h"
 #include "wire/form.h"
 
-/* ERR_INVALID, ERR_TOO_LARGE, ERR_NO_MEMORY as form_parse. */
+/* Read once: later calls give the same.
+ * ERR_INVALID, ERR_TOO_LARGE, ERR_NO_MEMORY as form_parse. */
 MUST_USE enum status params_read(struct request *req, struct form *form, struct error *err);
 
 /* Absent: fallback. */

@@ -20,6 +20,7 @@ struct query_pool {
     struct task_list queue;
     struct task_list running;
     uint64_t queue_max;
+    uint64_t last_id;
     bool closing;
     bool stopped; /* the threads have ended */
     struct counter submitted;
@@ -208,6 +209,7 @@ bool query_pool_submit(struct query_pool *pool, struct query_task *task)
     task->submitted_ns = clock_mono_ns();
     mutex_lock(&pool->lock);
     if (!pool->closing && pool->queue.count < pool->queue_max) {
+        task->id = ++pool->last_id;
         list_append(&pool->queue, task);
         cond_signal(&pool->work);
         if (pool->watcher_sleeps) {
@@ -219,6 +221,36 @@ bool query_pool_submit(struct query_pool *pool, struct query_task *task)
     mutex_unlock(&pool->lock);
     counter_add(accepted ? &pool->submitted : &pool->rejected, 1);
     return accepted;
+}
+
+static struct query_task *find_task(struct task_list *list, uint64_t id)
+{
+    for (struct query_task *t = list->head.next; t != &list->head; t = t->next)
+        if (t->id == id) return t;
+    return NULL;
+}
+
+bool query_pool_cancel(struct query_pool *pool, uint64_t id)
+{
+    mutex_lock(&pool->lock);
+    struct query_task *task = find_task(&pool->running, id);
+    if (!task) task = find_task(&pool->queue, id);
+    bool cancelled = task && !atomic_exchange(&task->cancelled, true);
+    mutex_unlock(&pool->lock);
+    if (cancelled) counter_add(&pool->cancelled, 1);
+    return cancelled;
+}
+
+void query_pool_visit(struct query_pool *pool,
+                      void (*visit)(void *self, const struct query_task *task, bool running),
+                      void *self)
+{
+    mutex_lock(&pool->lock);
+    for (struct query_task *t = pool->running.head.next; t != &pool->running.head; t = t->next)
+        visit(self, t, true);
+    for (struct query_task *t = pool->queue.head.next; t != &pool->queue.head; t = t->next)
+        visit(self, t, false);
+    mutex_unlock(&pool->lock);
 }
 
 static void cancel_list(struct query_pool *pool, struct task_list *list)

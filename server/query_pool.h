@@ -44,6 +44,7 @@ struct query_task {
     atomic_bool cancelled; /* becomes true while it runs, when it should stop */
     int64_t queued_ns;     /* how long it waited */
     /* The pool's own, under its lock. */
+    uint64_t id; /* from 1 on, no two tasks of a pool have the same */
     struct query_task *next;
     struct query_task *previous;
     int64_t submitted_ns;
@@ -54,6 +55,13 @@ MUST_USE enum status query_pool_open(uint32_t threads, uint64_t queue_max, struc
                                      struct error *err);
 /* false: the queue is full, or the pool is closing; run and done are not called. */
 MUST_USE bool query_pool_submit(struct query_pool *pool, struct query_task *task);
+/* Ask one task to stop; false: there is none with this id, or it was asked before. */
+bool query_pool_cancel(struct query_pool *pool, uint64_t id);
+/* All tasks, the longest running first and the last queued last. visit() holds the pool's lock,
+ * which keeps the task: it must not wait, and reads only what was set before submit and the id. */
+void query_pool_visit(struct query_pool *pool,
+                      void (*visit)(void *self, const struct query_task *task, bool running),
+                      void *self);
 /* Ask every task to stop, queued and running. */
 void query_pool_cancel_all(struct query_pool *pool);
 /* Cancel, run every task down, end the threads. Nothing is taken any more; stats still answer. */
@@ -68,7 +76,7 @@ struct query_pool_stats {
     uint64_t submitted; /* ever */
     uint64_t rejected;  /* the queue was full */
     uint64_t expired;   /* the deadline passed in the queue */
-    uint64_t cancelled; /* the client had gone, or the server stopped */
+    uint64_t cancelled; /* by the client's going, by id, or by the server's end */
     const struct histogram *queue_time;
 };
 void query_pool_stats_read(struct query_pool *pool, struct query_pool_stats *out);

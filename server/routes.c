@@ -34,6 +34,8 @@ static const struct route routes[] = {
     {"/api/v1/status/flags", HTTP_GET, API, api_status_flags},
     {"/api/v1/status/tsdb", HTTP_GET, API_SLOW, api_status_tsdb},
     {"/api/v1/status/walreplay", HTTP_GET, API | EARLY, api_status_walreplay},
+    {"/api/v1/status/active_queries", HTTP_GET, API, api_active_queries},
+    {"/api/v1/admin/queries/kill", ADMIN, API, api_admin_kill_query},
     {"/api/v1/admin/tsdb/snapshot", ADMIN, API_SLOW, api_admin_snapshot},
     {"/api/v1/admin/tsdb/delete_series", ADMIN, API, api_admin_delete_series},
     {"/api/v1/admin/tsdb/clean_tombstones", ADMIN, API, api_admin_clean_tombstones},

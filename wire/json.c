@@ -155,6 +155,12 @@ void json_string(struct json *j, struct str text)
     put_string(j->out, text);
 }
 
+void json_text(struct json *j, const char *key, struct str text)
+{
+    json_key(j, str_from(key));
+    json_string(j, text);
+}
+
 void json_int(struct json *j, int64_t v)
 {
     value_begin(j);

@@ -50,6 +50,8 @@ void json_array_end(struct json *j);
 void json_key(struct json *j, struct str key);
 
 void json_string(struct json *j, struct str text);
+/* "key":"text" */
+void json_text(struct json *j, const char *key, struct str text);
 void json_int(struct json *j, int64_t v);
 void json_uint(struct json *j, uint64_t v);
 void json_bool(struct json *j, bool v);

@@ -117,6 +117,51 @@ START_TEST(a_full_queue_refuses)
 }
 END_TEST
 
+struct seen {
+    uint64_t ids[4];
+    bool running[4];
+    int count;
+};
+
+static void see(void *self, const struct query_task *task, bool running)
+{
+    struct seen *seen = self;
+    ck_assert_int_lt(seen->count, 4);
+    seen->ids[seen->count] = task->id;
+    seen->running[seen->count++] = running;
+}
+
+START_TEST(tasks_are_listed_and_cancelled_by_id)
+{
+    static struct job jobs[3];
+    struct seen seen = {0};
+    struct query_pool_stats stats;
+    struct query_pool *pool = open_pool(1, 2);
+    submit_holding(pool, &jobs[0]);
+    for (int i = 1; i < 3; i++) {
+        prepare(&jobs[i]);
+        ck_assert(query_pool_submit(pool, &jobs[i].task));
+    }
+    query_pool_visit(pool, see, &seen);
+    ck_assert_int_eq(seen.count, 3);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_uint_eq(seen.ids[i], seen.ids[0] + (uint64_t)i);
+        ck_assert_int_eq(seen.running[i], i == 0);
+    }
+    ck_assert(!query_pool_cancel(pool, seen.ids[2] + 1));
+    ck_assert(query_pool_cancel(pool, seen.ids[2]));
+    wait_for(&jobs[2].done);
+    ck_assert_int_eq(atomic_load(&jobs[2].fate), QUERY_DROPPED);
+    ck_assert(query_pool_cancel(pool, seen.ids[0]));
+    wait_for(&jobs[1].done);
+    ck_assert(atomic_load(&jobs[0].was_cancelled));
+    ck_assert_int_eq(atomic_load(&jobs[1].fate), QUERY_RUNS);
+    query_pool_stats_read(pool, &stats);
+    ck_assert_uint_eq(stats.cancelled, 2);
+    query_pool_close(pool);
+}
+END_TEST
+
 START_TEST(a_deadline_in_the_queue_is_answered_without_a_worker)
 {
     static struct job holding;
@@ -174,6 +219,6 @@ START_TEST(closing_cancels_and_runs_down)
 }
 END_TEST
 
-SUITE(query_pool, every_task_runs_once, a_full_queue_refuses,
+SUITE(query_pool, every_task_runs_once, a_full_queue_refuses, tasks_are_listed_and_cancelled_by_id,
       a_deadline_in_the_queue_is_answered_without_a_worker, a_lost_client_cancels_its_query,
       closing_cancels_and_runs_down)
