@@ -17,7 +17,8 @@
 #include "alloc/arena.h"
 #include "promql/ast.h"
 
-enum { PARSE_TEXT_BYTES_MAX = 1 << 20 };
+/* Bounds that Prometheus has not: what a query may cost before anything is evaluated. */
+enum { PARSE_TEXT_BYTES_MAX = 1 << 20, PARSE_MATCHERS_MAX = 1000 };
 
 /* What is off unless asked for, as behind Prometheus' feature flags. */
 struct parse_options {

@@ -32,10 +32,13 @@ static enum status add_matcher(struct parser *p, struct matcher_list *list, stru
                                uint32_t position)
 {
     struct error why = {0};
-    struct matcher *m = VEC_PUSH(list, p->arena);
     struct regex **kept;
     enum status st;
 
+    if (list->count == PARSE_MATCHERS_MAX)
+        return PARSER_FAIL(p, position, "more than %d label matchers in one selector",
+                           PARSE_MATCHERS_MAX);
+    struct matcher *m = VEC_PUSH(list, p->arena);
     if (!m) return arena_error(p->arena, p->err);
     kept = VEC_PUSH(&p->regexes, p->arena);
     if (!kept) return arena_error(p->arena, p->err);
