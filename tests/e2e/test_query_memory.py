@@ -1,4 +1,4 @@
-"""Whatever is asked, a query keeps to its ceiling of memory, says so, and gives back what it took."""
+"""Whatever is asked, a query keeps to its ceiling of memory and gives back all it took."""
 from hearth import LONG, now_ms, series, wait_until
 
 MIB = 1 << 20
