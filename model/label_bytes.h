@@ -19,7 +19,10 @@
 
 #include "model/labels.h"
 
-enum { LABEL_BYTES_MIN = 8 }; /* name and value have at least one byte each */
+enum {
+    LABEL_BYTES_MIN = 8,   /* name and value have at least one byte each */
+    LABEL_BYTES_FRONT = 24 /* readable in front of the first of several that are to be compared */
+};
 
 /* How many bytes label_bytes_put writes in front of the value, which is the end of it. */
 size_t label_bytes_head(struct label label);

@@ -67,7 +67,8 @@ MUST_USE enum status appender_add(struct appender *app, struct labels labels,
 
 /* The series whose labels are at the start of the message, in the form of model/label_bytes.h, if
  * it is one of those that are due by the order of earlier batches; *label_bytes of the message are
- * compared, more labels may follow. NULL: ask appender_find. */
+ * compared, more labels may follow. LABEL_BYTES_FRONT bytes in front of it are readable. NULL: ask
+ * appender_find. */
 struct series *appender_expect(struct appender *app, struct str message, size_t *label_bytes);
 /* The series with these labels, which may be in disorder or not even legal: NULL then, or when
  * there is none. In a run of new series not each is looked for: NULL, and commit finds it if it is

@@ -11,34 +11,38 @@ static struct directory_place *place_of(const struct storage *db, uint32_t id)
                            id >> db->common.shard_bits);
 }
 
-static const struct directory_place *place_at(const struct expect *e, uint32_t i)
-{
-    return e->places[(e->first + i) % EXPECT_PLACES];
-}
-
-/* One link further. */
-static bool follow(struct expect *e, const struct storage *db)
+/* One link further; NULL when they end. */
+static ALWAYS_INLINE const struct directory_place *follow(struct expect *e,
+                                                          const struct storage *db)
 {
     uint32_t id = atomic_load_explicit(&e->last->follower, memory_order_relaxed);
     const struct directory_place *place = place_of(db, id);
-    if (!place) return false;
+    if (UNLIKELY(!place)) return NULL;
     /* Series that come one after the other were mostly made in that order, so places of this shard
      * will be asked for next, two lines further on at the latest. */
     __builtin_prefetch((const char *)place + LOOK_BYTES);
-    e->places[(e->first + e->count++) % EXPECT_PLACES] = place;
     e->last = place;
-    return true;
+    return place;
 }
 
-/* Follow the links until the ring is full, or they end; the series that come near are fetched. */
-static void fill(struct expect *e, const struct storage *db, uint32_t fetched)
+/* The place has come: look which series is in it, and ask for that. */
+static ALWAYS_INLINE void fetch(struct expect *e, uint32_t n)
 {
-    while (e->count < EXPECT_PLACES && follow(e, db))
-        continue;
-    for (; fetched < EXPECT_SERIES && fetched < e->count; fetched++) {
-        const struct series *s = directory_series(place_at(e, fetched));
-        if (s) series_prefetch(s);
-    }
+    uint32_t at = (e->first + n) % EXPECT_PLACES;
+    struct series *s = directory_series(e->places[at]);
+    e->series[at] = s;
+    if (LIKELY(s != NULL)) series_prefetch(s);
+}
+
+/* Follow the links until the ring is full, or they end; the series that come near are fetched, but
+ * for the first ones, which are. */
+static NO_INLINE void fill(struct expect *e, const struct storage *db, uint32_t fetched)
+{
+    const struct directory_place *place;
+    while (e->count < EXPECT_PLACES && (place = follow(e, db)))
+        e->places[(e->first + e->count++) % EXPECT_PLACES] = place;
+    for (; fetched < EXPECT_SERIES && fetched < e->count; fetched++)
+        fetch(e, fetched);
 }
 
 void expect_after(struct expect *e, const struct storage *db, const struct series *s)
@@ -48,19 +52,52 @@ void expect_after(struct expect *e, const struct storage *db, const struct serie
     fill(e, db, 0);
 }
 
-struct series *expect_match(struct expect *e, const struct storage *db, struct str message,
-                            size_t *label_bytes)
+/* So many have come, or will not. */
+static NO_INLINE void pass(struct expect *e, const struct storage *db, uint32_t n)
 {
-    for (uint32_t i = 0; i < EXPECT_TRIES && i < e->count; i++) {
-        struct series *s = directory_series(place_at(e, i));
+    uint32_t fetched = e->count < EXPECT_SERIES ? e->count : EXPECT_SERIES;
+    e->first += n;
+    e->count -= n;
+    fill(e, db, fetched - n);
+}
+
+/* The first one has come, of a full ring: what pass does then. The one that comes in takes its
+ * place, and the count is left alone: the CPU would wait for what was written in two halves and is
+ * read as a whole. */
+static ALWAYS_INLINE bool pass_one(struct expect *e, const struct storage *db)
+{
+    if (UNLIKELY(e->count < EXPECT_PLACES)) return false;
+    uint32_t at = e->first++ % EXPECT_PLACES;
+    fetch(e, EXPECT_SERIES - 1);
+    const struct directory_place *place = follow(e, db);
+    if (LIKELY(place != NULL))
+        e->places[at] = place;
+    else
+        e->count--;
+    return true;
+}
+
+static NO_INLINE struct series *match_later(struct expect *e, const struct storage *db,
+                                            struct str message, size_t *label_bytes)
+{
+    for (uint32_t i = 1; i < EXPECT_TRIES && i < e->count; i++) {
+        struct series *s = e->series[(e->first + i) % EXPECT_PLACES];
         if (!s || (*label_bytes = series_match(s, message)) == 0) continue;
-        e->skipped |= i > 0;
-        e->first += i + 1;
-        e->count -= i + 1;
-        fill(e, db, e->count < EXPECT_SERIES - i - 1 ? e->count : EXPECT_SERIES - i - 1);
+        e->skipped = true;
+        pass(e, db, i + 1);
         return s;
     }
     return NULL;
+}
+
+struct series *expect_match(struct expect *e, const struct storage *db, struct str message,
+                            size_t *label_bytes)
+{
+    struct series *s = e->count ? e->series[e->first % EXPECT_PLACES] : NULL;
+    if (UNLIKELY(!s || (*label_bytes = series_match(s, message)) == 0))
+        return match_later(e, db, message, label_bytes);
+    if (UNLIKELY(!pass_one(e, db))) pass(e, db, 1);
+    return s;
 }
 
 void expect_learn(const struct storage *db, const struct series *s, const struct series *next)

@@ -5,8 +5,8 @@
  * that earlier requests left in the directories, and recognized by comparing bytes. Memory is asked
  * for ahead of time, in two steps, because the address of a series is in its place:
  *
- *     last series added -> 0 -> 1 -> ... -> 7 -> 8 -> ... -> 11
- *                          '-- their series --'  '- their places -'
+ *     last series added -> 0 -> 1 -> ... -> 19 -> 20 -> ... -> 31
+ *                          '-- their series ---'   '- their places -'
  *
  * A link is a guess: it may lead to another series by now, or to none.
  *
@@ -18,8 +18,8 @@
 #include "storage/state.h"
 
 enum {
-    EXPECT_PLACES = 16, /* a power of two */
-    EXPECT_SERIES = 10, /* so many of them are fetched with their series */
+    EXPECT_PLACES = 32, /* a power of two */
+    EXPECT_SERIES = 20, /* so many of them are fetched with their series */
     EXPECT_TRIES = 2    /* so that one series that has ended does not stop it */
 };
 
@@ -27,6 +27,7 @@ enum {
 struct expect {
     const struct directory_place *last;                  /* where the links go on */
     const struct directory_place *places[EXPECT_PLACES]; /* a ring */
+    struct series *series[EXPECT_PLACES]; /* in the first EXPECT_SERIES of them; NULL: none */
     uint32_t first;
     uint32_t count;
     bool skipped; /* some series did not come */

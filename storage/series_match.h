@@ -5,9 +5,10 @@
  * them (model/label_bytes.h). They are compared one after the other: nothing is parsed, and no
  * series needs a copy of its own.
  *
- * Most often they are equal, so the differences of all labels are collected and looked at once. Of
+ * Most often they are equal, so what differs is collected of all labels and looked at once. Of
  * a label the last 32 bytes are compared in one piece. When it is shorter, that begins with bytes
- * in front of it, which do not count: of the label before it there, of the symbol itself here.
+ * in front of it, which do not count: of the label before it there, of the symbol itself here. So
+ * LABEL_BYTES_FRONT bytes in front of the message have to be readable.
  *
  *     message  | label | label | label | ...
  *                   '--32 bytes-'

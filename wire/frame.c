@@ -2,6 +2,7 @@
 #include "wire/frame.h"
 
 #include <snappy-c.h>
+#include <string.h>
 
 #include "base/varint.h"
 #include "wire/snappy_block.h"
@@ -20,8 +21,10 @@ enum status frame_decode(struct str body, size_t decoded_bytes_max, struct arena
         return error_set(err, ERR_TOO_LARGE,
                          "body declares %zu bytes decoded, at most %zu are allowed", declared,
                          decoded_bytes_max);
-    char *data = arena_alloc(a, declared + SNAPPY_SLACK_BYTES);
+    char *data = arena_alloc(a, FRAME_FRONT_BYTES + declared);
     if (!data) return arena_error(a, err);
+    memset(data, 0, FRAME_FRONT_BYTES);
+    data += FRAME_FRONT_BYTES;
     struct str elements = {.data = body.data + length, .size = body.size - length};
     if (!snappy_block_decode(elements, (uint8_t *)data, declared))
         return error_set(err, ERR_INVALID, "body is not snappy: the block is damaged");

@@ -15,7 +15,10 @@
 #include "base/error.h"
 #include "base/str.h"
 
-enum { FRAME_DECODED_BYTES_MAX = 32 << 20 }; /* of a remote write request, as Prometheus has it */
+enum {
+    FRAME_DECODED_BYTES_MAX = 32 << 20, /* of a remote write request, as Prometheus has it */
+    FRAME_FRONT_BYTES = 32              /* readable in front of what was decoded */
+};
 
 /* Decode a block onto the arena.
  *

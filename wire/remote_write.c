@@ -80,7 +80,10 @@ static bool read_label(struct str message, struct label *out)
 }
 
 /* A sample as all senders write it: value, then a time between 2004 and 2109, which takes six
- * bytes. */
+ * bytes.
+ *
+ *     | 12 | 10 | 09 | value: 8 | 10 | time: 6 |
+ */
 enum { USUAL_SAMPLE_BYTES = 16, USUAL_FIELD_BYTES = 2 + USUAL_SAMPLE_BYTES };
 
 /* The number in the low 7 bits of each of six bytes, the least significant ones first. */
@@ -90,22 +93,23 @@ static ALWAYS_INLINE uint64_t join_sevens(uint64_t bytes)
     return (pairs & 0x3FFF) | (pairs >> 2 & 0x3FFF << 14) | (pairs >> 4 & UINT64_C(0x3FFF) << 28);
 }
 
-/* false: another one, perhaps. */
-static ALWAYS_INLINE bool read_usual_sample(const uint8_t at[USUAL_SAMPLE_BYTES],
-                                            struct sample *out)
+/* The field of the sample with its head. false: another one, perhaps. */
+static ALWAYS_INLINE bool read_usual_field(const uint8_t at[USUAL_FIELD_BYTES], struct sample *out)
 {
-    if (at[0] != 0x09 || at[9] != 0x10) return false;
-    uint64_t tail = get_le64(at + 8) >> 16; /* the six bytes of the time */
-    if ((tail & UINT64_C(0x808080808080)) != UINT64_C(0x008080808080)) return false;
-    *out =
-        (struct sample){.t_ms = (int64_t)join_sevens(tail), .v = bits_to_double(get_le64(at + 1))};
+    const uint64_t fixed = UINT64_C(0x808080808080FF00); /* of the last eight bytes */
+    uint64_t tail = get_le64(at + 10);
+    if ((get_le32(at) & 0xFFFFFF) != 0x091012) return false;
+    if ((tail & fixed) != UINT64_C(0x0080808080801000)) return false;
+    out->t_ms = (int64_t)join_sevens(tail >> 16);
+    out->v = bits_to_double(get_le64(at + 3));
     return true;
 }
 
 static bool read_sample(struct str message, struct sample *out)
 {
-    if (message.size == USUAL_SAMPLE_BYTES && read_usual_sample((const uint8_t *)message.data, out))
-        return true;
+    enum { HEAD_BYTES = USUAL_FIELD_BYTES - USUAL_SAMPLE_BYTES }; /* at least, of any field */
+    const uint8_t *at = (const uint8_t *)message.data;
+    if (message.size == USUAL_SAMPLE_BYTES && read_usual_field(at - HEAD_BYTES, out)) return true;
     struct proto_reader r = proto_reader_of(message);
     struct proto_field field = {0}; /* gcc -O1 does not see that it is set */
     enum proto_step step;
@@ -218,12 +222,15 @@ static ALWAYS_INLINE bool read_usual_series(struct remote_write *rw, struct remo
 {
     const uint8_t *at = (const uint8_t *)series->message.data + label_bytes;
     size_t left = series->message.size - label_bytes;
-    size_t count = left == USUAL_FIELD_BYTES ? 1 : left / USUAL_FIELD_BYTES;
+    if (left == USUAL_FIELD_BYTES) {
+        if (!reserve_samples(rw, 0, 1) || !read_usual_field(at, rw->samples)) return false;
+        series->sample_count = 1;
+        return true;
+    }
+    size_t count = left / USUAL_FIELD_BYTES;
     if (count * USUAL_FIELD_BYTES != left || !reserve_samples(rw, 0, count)) return false;
     for (size_t i = 0; i < count; i++, at += USUAL_FIELD_BYTES)
-        if (at[0] != 0x12 || at[1] != USUAL_SAMPLE_BYTES ||
-            !read_usual_sample(at + 2, &rw->samples[i]))
-            return false;
+        if (!read_usual_field(at, &rw->samples[i])) return false;
     series->sample_count = count;
     return true;
 }

@@ -13,8 +13,9 @@ static inline struct str known_message(struct arena *a, struct labels set)
     size_t size = 0;
     for (size_t i = 0; i < set.count; i++)
         size += label_bytes_head(set.items[i]) + set.items[i].value.size;
-    uint8_t *bytes = arena_alloc(a, size);
+    uint8_t *bytes = arena_calloc(a, 1, LABEL_BYTES_FRONT + size);
     ck_assert_ptr_nonnull(bytes);
+    bytes += LABEL_BYTES_FRONT;
     size = 0;
     for (size_t i = 0; i < set.count; i++) {
         label_bytes_put(set.items[i], bytes + size);

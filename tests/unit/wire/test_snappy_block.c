@@ -13,7 +13,7 @@
 static bool decode(struct str elements, size_t size, char *text)
 {
     char *in = malloc(elements.size + 1);
-    uint8_t *out = malloc(size + SNAPPY_SLACK_BYTES);
+    uint8_t *out = malloc(size + 1);
     char *end = in + 1; /* so that it ends where the memory does */
     memcpy(end, elements.data, elements.size);
     bool good = snappy_block_decode((struct str){end, elements.size}, out, size);
