@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/parallel.h"
 #include "snapshot/manifest.h"
+#include "snapshot/pieces.h"
 #include "snapshot/record.h"
 
 enum {
@@ -37,10 +38,12 @@ void load_totals_add(struct load_totals *to, const struct load_totals *more)
 struct source {
     struct window_load *load;
     struct file file;
-    struct record_scan scan; /* for claims */
+    uint64_t size;
     uint32_t seed;
-    unsigned busy;    /* claims that somebody is at */
-    bool exhausted;   /* nothing is left to claim */
+    struct pieces pieces;
+    bool begun;
+    unsigned busy;    /* pieces that somebody is at */
+    bool exhausted;   /* nothing is left to take */
     enum status lost; /* ERR_IO, ERR_NOT_FOUND: the disk refused */
     struct error why;
     uint64_t records; /* of chunks */
@@ -52,11 +55,13 @@ struct source {
 
 struct pool {
     const struct window_loader *loader;
-    struct mutex lock; /* everything below; finding the next record reads its header */
+    struct mutex lock; /* everything below; finding the records of a file reads their headers */
     struct source *sources;
     size_t count;
     size_t next;       /* the first source that is not exhausted */
-    struct buf search; /* of claims in damaged files */
+    uint32_t hands;    /* threads of this run, */
+    uint32_t arrived;  /* and how many have begun */
+    struct buf search; /* of records in damaged files */
     int64_t told_ns;   /* when the log was told how far it is */
     enum status st;    /* the first failure that ends all */
     struct error err;
@@ -125,9 +130,23 @@ static enum status open_source(struct pool *p, struct source *s, struct error *e
     if (st) return st;
     if (!ours) report(s, 0, size, "it is another file under this name");
     if (ours) s->load->totals.bytes = size;
+    s->size = ours ? size : 0;
     s->seed = head_seed(&head);
-    record_scan_open(&s->scan, &s->file, ours ? size : 0, HEAD_BYTES, s->seed, &p->search);
     return OK;
+}
+
+/* By the headers of the records. */
+static enum status find_pieces(struct pool *p, struct source *s, struct error *err)
+{
+    struct record_scan scan;
+    uint64_t start = 0;
+    uint64_t end = 0;
+    record_scan_open(&scan, &s->file, s->size, HEAD_BYTES, s->seed, &p->search);
+    enum status st;
+    while ((st = record_claim(&scan, &start, &end, err)) == OK && start < end)
+        if (!pieces_add(&s->pieces, start, end)) return buf_status(&s->pieces.items, err);
+    pieces_divide(&s->pieces, p->hands);
+    return st;
 }
 
 /* The first failure of the whole. */
@@ -137,41 +156,35 @@ static void fail(struct pool *p, const struct source *s, enum status st, const s
     p->st = error_set(&p->err, st, "%s: %s", s->file.path.text, why->text);
 }
 
-/* The disk refused: nothing more is read of this file. Anything else ends all. */
+/* The disk refused: a part of this file is not read. Anything else ends all. */
 static void lose(struct pool *p, struct source *s, enum status st, const struct error *why)
 {
     if (st != ERR_IO && st != ERR_NOT_FOUND) {
         fail(p, s, st, why);
         return;
     }
-    s->exhausted = true;
     s->lost = st;
     s->why = *why;
 }
 
-struct claim {
-    struct source *source;
-    uint64_t start;
-    uint64_t end;
-};
-
-/* The next piece of this file. */
-static bool claim_from(struct pool *p, struct source *s, struct claim *c)
+/* What was found before the disk refused is read. */
+static void begin_source(struct pool *p, struct source *s)
 {
     struct error why;
-    enum status st = OK;
-    if (s->exhausted) return false;
-    if (s->file.fd < 0) st = open_source(p, s, &why);
-    if (st == OK) st = record_claim(&s->scan, &c->start, &c->end, &why);
-    if (st) {
-        lose(p, s, st, &why);
-        return false;
-    }
-    s->exhausted = c->start == c->end;
-    if (s->exhausted) return false;
-    c->source = s;
-    s->busy++;
-    return true;
+    enum status st = open_source(p, s, &why);
+    if (st == OK) st = find_pieces(p, s, &why);
+    if (st) lose(p, s, st, &why);
+    s->begun = true;
+}
+
+/* The next piece of this file. */
+static bool take_from(struct pool *p, struct source *s, uint32_t hand, struct piece *piece)
+{
+    if (!s->begun) begin_source(p, s);
+    if (p->st || s->exhausted) return false;
+    s->exhausted = !pieces_take(&s->pieces, hand, piece);
+    if (!s->exhausted) s->busy++;
+    return !s->exhausted;
 }
 
 /* A long load says every few seconds where it is. */
@@ -183,15 +196,18 @@ static void tell(struct pool *p)
     log_info("snapshot", "loading windows", "file=%zu files=%zu", p->next + 1, p->count);
 }
 
-static bool claim_next(struct pool *p, struct claim *c)
+static bool take_next(struct pool *p, uint32_t hand, struct source **source, struct piece *piece)
 {
     bool found = false;
     mutex_lock(&p->lock);
     while (!found && p->st == OK && p->next < p->count) {
-        found = claim_from(p, &p->sources[p->next], c);
-        if (found) tell(p);
-        if (found) break;
-        struct source *s = &p->sources[p->next++];
+        struct source *s = *source = &p->sources[p->next];
+        found = take_from(p, s, hand, piece);
+        if (found) {
+            tell(p);
+            break;
+        }
+        p->next++;
         if (s->busy == 0) file_close(&s->file);
     }
     mutex_unlock(&p->lock);
@@ -205,7 +221,7 @@ struct batch {
     size_t count;
 };
 
-/* What came of a claim is its own until it is through. */
+/* What came of a piece is its own until it is through. */
 struct worker {
     struct pool *pool;
     struct importer *importer;
@@ -221,7 +237,7 @@ struct worker {
     uint8_t end[WINDOW_END_BYTES]; /* payload of the end record */
 };
 
-static void claim_done(struct worker *w, enum status st, const struct error *why)
+static void piece_done(struct worker *w, enum status st, const struct error *why)
 {
     struct pool *p = w->pool;
     struct source *s = w->source;
@@ -235,7 +251,10 @@ static void claim_done(struct worker *w, enum status st, const struct error *why
         s->end_chunks = get_le64(w->end);
         s->end_records = get_le64(w->end + 16);
     }
-    if (st) lose(p, s, st, why);
+    if (st) {
+        lose(p, s, st, why);
+        s->exhausted = true;
+    }
     s->busy--;
     if (s->busy == 0 && s->exhausted) file_close(&s->file);
     mutex_unlock(&p->lock);
@@ -338,18 +357,17 @@ static enum status load_record(struct worker *w, const struct record *record, st
     return OK;
 }
 
-/* A claim is one record, if it is intact. */
-static enum status load_claim(struct worker *w, const struct claim *c, struct error *err)
+static enum status load_piece(struct worker *w, const struct piece *piece, struct error *err)
 {
     struct record_scan scan;
     struct error why;
     bool more = true;
-    w->source = c->source;
     w->totals = (struct load_totals){0};
     w->records = 0;
     w->chunks = 0;
     w->ended = false;
-    record_scan_claim(&scan, &c->source->file, c->start, c->end, c->source->seed, &w->buffer);
+    record_scan_claim(&scan, &w->source->file, piece->start, piece->end, w->source->seed,
+                      &w->buffer);
     while (more) {
         struct record record;
         enum status st = record_next(&scan, &record, &more, &why);
@@ -366,7 +384,7 @@ static enum status load_claim(struct worker *w, const struct claim *c, struct er
 static void work(void *arg)
 {
     struct pool *p = arg;
-    struct claim c;
+    struct piece piece;
     struct error err;
     struct worker *w = heap_calloc(1, sizeof(*w), HEAP_SNAPSHOT);
     enum status st = w ? OK : error_set(&err, ERR_NO_MEMORY, "no memory to load windows");
@@ -379,13 +397,17 @@ static void work(void *arg)
         return;
     }
     w->pool = p;
+    mutex_lock(&p->lock);
+    uint32_t hand = p->arrived++;
+    mutex_unlock(&p->lock);
     arena_init(&w->arena, HEAP_SNAPSHOT, UINT64_C(1) << ARENA_BYTES_MAX_SHIFT);
     buf_init(&w->buffer, HEAP_SNAPSHOT, 2 * (size_t)RECORD_PAYLOAD_MAX);
-    while (claim_next(p, &c)) {
-        st = load_claim(w, &c, &err);
-        claim_done(w, st, &err);
+    while (take_next(p, hand, &w->source, &piece)) {
+        st = load_piece(w, &piece, &err);
+        piece_done(w, st, &err);
         if (p->loader->bytes_done)
-            atomic_fetch_add_explicit(p->loader->bytes_done, c.end - c.start, memory_order_relaxed);
+            atomic_fetch_add_explicit(p->loader->bytes_done, piece.end - piece.start,
+                                      memory_order_relaxed);
     }
     importer_close(w->importer);
     arena_release(&w->arena);
@@ -398,6 +420,7 @@ static void work(void *arg)
 static void source_init(struct source *s, struct window_load *load)
 {
     *s = (struct source){.load = load, .file = FILE_CLOSED};
+    pieces_init(&s->pieces);
     load->whole = true;
     load->totals = (struct load_totals){0};
 }
@@ -407,16 +430,22 @@ static uint32_t threads_for(const struct pool *p)
     uint64_t bytes = 0;
     for (size_t i = 0; i < p->count; i++)
         bytes += p->sources[i].load->size_expected;
-    uint64_t worth = 1 + bytes / BYTES_PER_THREAD;
-    return worth < p->loader->threads ? (uint32_t)worth : p->loader->threads;
+    uint64_t threads = 1 + bytes / BYTES_PER_THREAD;
+    if (threads > p->loader->threads) threads = p->loader->threads;
+    if (threads > PARALLEL_THREADS_MAX) threads = PARALLEL_THREADS_MAX;
+    return threads ? (uint32_t)threads : 1;
 }
 
 static enum status run(struct pool *p, struct error *err)
 {
     p->next = 0;
-    parallel_run(threads_for(p), "restore", work, p);
-    for (size_t i = 0; i < p->count; i++)
+    p->arrived = 0;
+    p->hands = threads_for(p);
+    parallel_run(p->hands, "restore", work, p);
+    for (size_t i = 0; i < p->count; i++) {
         file_close(&p->sources[i].file);
+        pieces_release(&p->sources[i].pieces);
+    }
     return p->st ? error_set(err, p->st, "%s", p->err.text) : OK;
 }
 

@@ -1,12 +1,12 @@
 /*
  * window_load - window files back into storage, by several threads (docs/formats.md, "A window").
  *
- *     files -> claims of a record each -> block -> importer -> storage
+ *     files -> pieces (snapshot/pieces.h) -> records -> blocks -> importer -> storage
  *
- * Each thread takes the next record of the first file that has one left, reads it, checks it and
- * imports its chunks; so files and blocks are begun in order, and every thread holds one block (1
- * MiB, or one chunk if that is larger). What is in storage afterwards does not depend on who took
- * what. With one thread everything happens in order, in the caller's.
+ * Each thread takes the next piece of its stretch of the first file that has one left, reads it,
+ * checks it and imports its chunks; so files are begun in order, and every thread holds one block
+ * (1 MiB, or one chunk if that is larger). What is in storage afterwards does not depend on who
+ * took what. With one thread everything happens in order, in the caller's.
  *
  * Damage is logged where it is met, with file and offset, and counted; it ends nothing.
  */

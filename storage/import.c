@@ -81,7 +81,8 @@ struct incoming {
     const struct chunk_image *image;
     struct resolved set;       /* its labels */
     bool refers;               /* to their symbols, through the dictionary */
-    struct sealed_parts parts; /* of a closed window */
+    struct sealed_parts parts; /* of a closed window, */
+    uint64_t word;             /* and where they are; 0: nowhere, or in the series */
     struct chunk *fresh;       /* of an open one */
 };
 
@@ -234,6 +235,22 @@ static enum status place_open(struct importer *im, struct incoming *in, struct s
     return OK;
 }
 
+/* A sweep that empties the region into another one may have passed here since the chunk was put
+ * into it: again, until it stays. */
+static bool place_sealed(struct importer *im, struct incoming *in, struct shard *sh,
+                         struct series *s, uint32_t slot)
+{
+    struct regions *regions = &im->db->regions;
+    for (;;) {
+        uint64_t word = in->word;
+        if (!word) word = regions_put(regions, in->image->window, &in->parts);
+        if (!word) return false;
+        in->word = 0;
+        shard_put(sh, s, slot, word);
+        if (series_word(s, slot) == word && !regions_is_leaving(regions, slot, word)) return true;
+    }
+}
+
 /* Put the chunk into its series: sealed where nothing is expected any more, as ingestion would have
  * left it, else open. */
 static enum status place_chunk(struct importer *im, struct incoming *in, struct shard *sh,
@@ -249,7 +266,7 @@ static enum status place_chunk(struct importer *im, struct incoming *in, struct 
     struct held there = shard_hold(sh, s, slot);
     if (there.window != image->window) there = (struct held){0};
     if (!held_any(&there) && !in->fresh) {
-        if (!seal_parts(sh, s, image->window, &in->parts))
+        if (!place_sealed(im, in, sh, s, slot))
             st = error_set(err, ERR_NO_MEMORY, "no memory for a chunk");
     } else {
         uint64_t before = held_any(&there) ? held_sample_count(&there) : 0;
@@ -277,8 +294,9 @@ static struct series *create(struct importer *im, struct incoming *in, struct sh
     return s;
 }
 
+/* *created counts the series that had to be made. */
 static enum status place(struct importer *im, struct incoming *in, struct shard *sh,
-                         struct error *err)
+                         uint64_t *created, struct error *err)
 {
     const struct chunk_image *image = in->image;
     enum status st = check_window(im, image->window, err); /* as it is now: a sweep may have been */
@@ -287,12 +305,12 @@ static enum status place(struct importer *im, struct incoming *in, struct shard 
     if (!s) {
         s = create(im, in, sh);
         if (!s) return error_set(err, ERR_NO_MEMORY, "no memory for a series");
-        atomic_fetch_add_explicit(&im->db->series_live, 1, memory_order_relaxed);
+        ++*created;
     }
     st = place_chunk(im, in, sh, s, err);
     if (st && series_is_empty(s)) {
         shard_forget_series(sh, s);
-        atomic_fetch_sub_explicit(&im->db->series_live, 1, memory_order_relaxed);
+        --*created;
     }
     return st;
 }
@@ -304,6 +322,7 @@ static enum status place_run(struct importer *im, struct incoming *in, size_t co
     struct shard *sh = storage_shard(im->db, in[0].set.hash);
     enum status st = OK;
     size_t run = 1;
+    uint64_t created = 0;
     while (run < count && storage_shard(im->db, in[run].set.hash) == sh)
         run++;
     rwlock_write_lock(&sh->lock);
@@ -311,15 +330,44 @@ static enum status place_run(struct importer *im, struct incoming *in, size_t co
     for (size_t i = 0; i < run; i++)
         shard_prefetch(sh, in[i].set.hash);
     for (size_t i = 0; !st && i < run; i++) {
-        st = place(im, &in[i], sh, err);
+        st = place(im, &in[i], sh, &created, err);
         if (!st) (*placed)++;
     }
+    atomic_fetch_add_explicit(&im->db->series_live, created, memory_order_relaxed);
     rwlock_write_unlock(&sh->lock);
     return st;
 }
 
 /* So many at most, that no lock is held for long. */
 enum { GROUP = 32 };
+
+/* Those of closed windows into their regions: all at once, since threads wait for each other there,
+ * and before the shard's lock. What has no room is tried again in its turn. */
+static void put_sealed(struct importer *im, struct incoming *in, size_t count)
+{
+    struct regions *regions = &im->db->regions;
+    struct region_put puts[GROUP];
+    for (size_t first = 0, end; first < count; first = end) {
+        int64_t window = in[first].image->window;
+        for (end = first; end < count && in[end].image->window == window; end++)
+            puts[end - first] = (struct region_put){.parts = &in[end].parts};
+        if (!is_closed(im, window)) continue;
+        regions_enter(regions, window);
+        regions_put_all(regions, window, puts, end - first);
+        for (size_t i = first; i < end; i++)
+            in[i].word = puts[i - first].word;
+    }
+}
+
+static void drop(struct importer *im, struct incoming *in)
+{
+    uint32_t slot = window_slot(&im->db->grid, in->image->window);
+    if (in->refers)
+        dictionary_give_back(&im->dictionary, in->image->numbers, in->set.labels.count,
+                             in->set.symbols);
+    if (in->word) regions_delete(&im->db->regions, slot, in->word);
+    chunk_destroy(in->fresh);
+}
 
 static enum status import_group(struct importer *im, const struct chunk_image *images, size_t count,
                                 size_t *placed, struct error *err)
@@ -338,16 +386,13 @@ static enum status import_group(struct importer *im, const struct chunk_image *i
         in[ready] = (struct incoming){.image = &images[ready]};
         unready = make_ready(im, &in[ready], &why);
     }
+    put_sealed(im, in, ready);
     enum status st = OK;
     *placed = 0;
     while (!st && *placed < ready)
         st = place_run(im, in + *placed, ready - *placed, placed, err);
-    for (size_t i = 0; i < ready + (unready != OK); i++) {
-        if (in[i].refers)
-            dictionary_give_back(&im->dictionary, in[i].image->numbers, in[i].set.labels.count,
-                                 in[i].set.symbols);
-        if (i >= *placed) chunk_destroy(in[i].fresh);
-    }
+    for (size_t i = 0; i < ready + (unready != OK); i++)
+        drop(im, &in[i]);
     epoch_leave(&pin);
     arena_rewind(&im->sealer.arena, mark);
     if (!st && unready) st = error_set(err, unready, "%s", why.text);

@@ -1,6 +1,8 @@
 /* postings - the table of sets. */
 #include "storage/postings.h"
 
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/bits.h"
 #include "base/hash.h"
@@ -14,8 +16,9 @@ static uint32_t home_of(const struct symbol *symbol, uint32_t mask)
 
 static bool table_resize(struct postings *p, uint32_t capacity)
 {
-    struct postings_entry *entries = heap_calloc(capacity, sizeof(*entries), HEAP_INDEX);
+    struct postings_entry *entries = heap_alloc(capacity * sizeof(*entries), HEAP_INDEX);
     if (!entries) return false;
+    memset(entries, 0, capacity * sizeof(*entries)); /* as in series_map.c */
     for (uint32_t i = 0; i < p->capacity; i++) {
         if (!p->entries[i].symbol) continue;
         uint32_t at = home_of(p->entries[i].symbol, capacity - 1);

@@ -117,8 +117,8 @@ void regions_drop_before(struct regions *r, int64_t oldest_window)
     mutex_unlock(&r->lock);
 }
 
-static uint64_t put_locked(struct regions *r, struct region_slot *slot, uint64_t hash,
-                           const struct sealed_parts *parts)
+static uint64_t put_locked(struct regions *r, struct region_slot *slot,
+                           struct window_region_hash hash, const struct sealed_parts *parts)
 {
     if (!slot->home) {
         slot->home = create(r);
@@ -130,15 +130,24 @@ static uint64_t put_locked(struct regions *r, struct region_slot *slot, uint64_t
     return region_ref(s) << REF_SHIFT | (uint64_t)slot->home->number << NUMBER_SHIFT | 1;
 }
 
-uint64_t regions_put(struct regions *r, int64_t window, const struct sealed_parts *parts)
+void regions_put_all(struct regions *r, int64_t window, struct region_put *puts, size_t count)
 {
     struct region_slot *s = slot_for(r, window);
-    uint64_t hash = window_region_hash(parts);
-    uint64_t word = 0;
+    for (size_t i = 0; i < count; i++) {
+        puts[i].hash = window_region_hash(puts[i].parts);
+        puts[i].word = 0;
+    }
     mutex_lock(&r->lock);
-    if (atomic_load(&s->window) == window) word = put_locked(r, s, hash, parts);
+    for (size_t i = 0; i < count && atomic_load(&s->window) == window; i++)
+        puts[i].word = put_locked(r, s, puts[i].hash, puts[i].parts);
     mutex_unlock(&r->lock);
-    return word;
+}
+
+uint64_t regions_put(struct regions *r, int64_t window, const struct sealed_parts *parts)
+{
+    struct region_put put = {.parts = parts};
+    regions_put_all(r, window, &put, 1);
+    return put.word;
 }
 
 void regions_prepare(struct regions *r, int64_t window)

@@ -79,6 +79,13 @@ void regions_drop_before(struct regions *r, int64_t oldest_window);
  * yet, and of equal chunks only the first since regions_settle. The chunk's word, 0 at the limit or
  * when the slot is not of this window (any more). */
 MUST_USE uint64_t regions_put(struct regions *r, int64_t window, const struct sealed_parts *parts);
+/* The same for several: who has many spends more on the lock than under it. */
+struct region_put {
+    const struct sealed_parts *parts;
+    struct window_region_hash hash; /* filled in */
+    uint64_t word;                  /* filled in */
+};
+void regions_put_all(struct regions *r, int64_t window, struct region_put *puts, size_t count);
 /* Before locks that others wait for are taken: so that regions_put need not ask the system for
  * memory, if chunks of this window have been sealed already. */
 void regions_prepare(struct regions *r, int64_t window);

@@ -99,11 +99,3 @@ enum status seal_chunk(struct sealer *sealer, struct regions *regions, const str
     if (!st && !*word) st = ERR_NO_MEMORY;
     return st;
 }
-
-bool seal_parts(struct shard *sh, struct series *s, int64_t window,
-                const struct sealed_parts *parts)
-{
-    uint64_t word = regions_put(sh->common->regions, window, parts);
-    if (word) shard_put(sh, s, window_slot(sh->common->grid, window), word);
-    return word != 0;
-}

@@ -7,8 +7,7 @@
  * scrape have the same times, and mostly follow each other: the column of the chunk before is kept,
  * to be used again. What has no room stays open, and works.
  *
- * Threads: a sealer is one thread's. seal_chunk: in the epoch, no lock. seal_parts: the shard's
- * write lock is held.
+ * Threads: a sealer is one thread's. seal_chunk: in the epoch, no lock.
  */
 #ifndef HEARTH_STORAGE_SEAL_H
 #define HEARTH_STORAGE_SEAL_H
@@ -46,10 +45,5 @@ MUST_USE enum status seal_encode(struct sealer *s, const struct columns *columns
  * ERR_TOO_LARGE, ERR_CORRUPT as seal_encode */
 MUST_USE enum status seal_chunk(struct sealer *sealer, struct regions *regions,
                                 const struct chunk *c, uint64_t *word, uint32_t *samples);
-
-/* Put a sealed chunk of these parts into an empty slot of this window, which the shard has entered.
- * false at the limit. */
-MUST_USE bool seal_parts(struct shard *sh, struct series *s, int64_t window,
-                         const struct sealed_parts *parts);
 
 #endif

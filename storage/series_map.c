@@ -1,6 +1,8 @@
 /* series_map - linear probing with gaps closed on removal. */
 #include "storage/series_map.h"
 
+#include <string.h>
+
 #include "alloc/heap.h"
 #include "base/assert.h"
 #include "base/bits.h"
@@ -23,8 +25,11 @@ static void place(struct series_map_entry *entries, uint32_t mask, struct series
 
 static bool resize(struct series_map *m, uint32_t capacity)
 {
-    struct series_map_entry *entries = heap_calloc(capacity, sizeof(*entries), HEAP_INDEX);
+    struct series_map_entry *entries = heap_alloc(capacity * sizeof(*entries), HEAP_INDEX);
     if (!entries) return false;
+    /* Not heap_calloc: a fresh page that is read first is the system's page of zeros, and has to be
+     * replaced by the first write, on all cores. */
+    memset(entries, 0, capacity * sizeof(*entries));
     for (uint32_t i = 0; i < m->capacity; i++) {
         if (m->entries[i].local_plus_1) place(entries, capacity - 1, m->entries[i]);
     }

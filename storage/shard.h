@@ -64,8 +64,9 @@ struct shard_common {
     struct symbols *symbols;
     struct regions *regions;
     const struct window_grid *grid;
-    _Atomic uint64_t births; /* series ever created: the birth of the newest */
     uint32_t shard_bits;
+    /* Series ever created: the birth of the newest. Written by everybody, unlike what is above. */
+    CACHE_ALIGNED _Atomic uint64_t births;
 };
 
 struct shard {

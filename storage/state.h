@@ -34,11 +34,11 @@ struct storage {
     struct present *present; /* heap: to look at the clock may change it */
     struct window_grid grid;
     struct shard_common common;
-    struct shard *shards; /* heap; [shard_count] */
-    uint32_t shard_count; /* a power of two */
-    uint64_t max_series;  /* 0: no limit of its own */
-    _Atomic uint64_t series_live;
-    _Atomic uint64_t queriers; /* ever opened */
+    struct shard *shards;                       /* heap; [shard_count] */
+    uint32_t shard_count;                       /* a power of two */
+    uint64_t max_series;                        /* 0: no limit of its own */
+    CACHE_ALIGNED _Atomic uint64_t series_live; /* written by everybody, unlike what is above */
+    _Atomic uint64_t queriers;                  /* ever opened */
     atomic_bool hurried;
     bool doubt_told;     /* about the clock, in the log; of storage_maintain alone */
     uint32_t jumps_told; /* likewise */

@@ -1,6 +1,8 @@
 /* symbol_table - linear probing with gaps closed on removal, behind one pointer. */
 #include "storage/symbol_table.h"
 
+#include <string.h>
+
 #include "alloc/heap.h"
 #include "base/assert.h"
 
@@ -73,8 +75,9 @@ static void replace(struct symbol_table *t, struct symbol_slots *slots, struct e
 static bool resize(struct symbol_table *t, uint32_t capacity, struct epoch *epoch)
 {
     struct symbol_slots *old = slots_of(t);
-    struct symbol_slots *slots = heap_calloc(1, slots_bytes(capacity), HEAP_LABELS);
+    struct symbol_slots *slots = heap_alloc(slots_bytes(capacity), HEAP_LABELS);
     if (!slots) return false;
+    memset(slots, 0, slots_bytes(capacity)); /* as in series_map.c */
     slots->capacity = capacity;
     for (uint32_t i = 0; old && i < old->capacity; i++) {
         struct symbol *item = item_at(old, i);

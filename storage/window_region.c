@@ -8,9 +8,10 @@
 
 enum { CHUNK_TABLES = 256 };
 
-uint64_t window_region_hash(const struct sealed_parts *parts)
+struct window_region_hash window_region_hash(const struct sealed_parts *parts)
 {
-    return hash_bytes(parts->times, parts->times_size, 0);
+    return (struct window_region_hash){.times = hash_bytes(parts->times, parts->times_size, 0),
+                                       .values = hash_bytes(parts->values, parts->values_size, 0)};
 }
 
 static void delete_column(struct window_region *w, uint64_t hash, struct sealed_times *column)
@@ -53,9 +54,9 @@ static struct sealed_times *create_column(struct window_region *w, uint64_t hash
 }
 
 /* Many small tables instead of one: none takes long to grow. */
-static uint64_t hash_chunk(const struct sealed_times *column, const struct sealed_parts *parts)
+static uint64_t hash_chunk(const struct sealed_times *column, struct window_region_hash hash)
 {
-    return hash_bytes(parts->values, parts->values_size, region_ref(column));
+    return hash_mix(hash.values, region_ref(column));
 }
 
 static struct ref_table *chunk_table(const struct window_region *w, uint64_t hash)
@@ -109,10 +110,10 @@ static struct sealed *create_chunk(struct window_region *w, struct sealed_times 
 }
 
 /* The chunk of these parts, if need be a new one without users. */
-static struct sealed *find_or_create_chunk(struct window_region *w, struct sealed_times *column,
+static struct sealed *find_or_create_chunk(struct window_region *w, uint64_t hash,
+                                           struct sealed_times *column,
                                            const struct sealed_parts *parts)
 {
-    uint64_t hash = hash_chunk(column, parts);
     struct sealed *s = find_chunk(w, hash, column, parts);
     if (s) return s;
     s = create_chunk(w, column, parts);
@@ -120,14 +121,14 @@ static struct sealed *find_or_create_chunk(struct window_region *w, struct seale
     return s;
 }
 
-const struct sealed *window_region_put(struct window_region *w, uint64_t hash,
+const struct sealed *window_region_put(struct window_region *w, struct window_region_hash hash,
                                        const struct sealed_parts *parts)
 {
-    struct sealed_times *column = find_column(w, hash, parts);
-    if (!column) column = create_column(w, hash, parts);
+    struct sealed_times *column = find_column(w, hash.times, parts);
+    if (!column) column = create_column(w, hash.times, parts);
     if (!column) return NULL;
-    struct sealed *s = find_or_create_chunk(w, column, parts);
-    if (!s && column->users == 0) delete_column(w, hash, column);
+    struct sealed *s = find_or_create_chunk(w, hash_chunk(column, hash), column, parts);
+    if (!s && column->users == 0) delete_column(w, hash.times, column);
     if (s && s->users < SEALED_USERS_MAX) s->users++;
     return s;
 }
@@ -137,11 +138,12 @@ void window_region_delete(struct window_region *w, struct sealed *s)
     if (s->users == SEALED_USERS_MAX || --s->users > 0) return;
     struct sealed_parts parts = sealed_parts(s);
     struct sealed_times *column = region_at(sealed_column(s));
-    uint64_t hash = hash_chunk(column, &parts);
+    struct window_region_hash hashes = window_region_hash(&parts);
+    uint64_t hash = hash_chunk(column, hashes);
     struct ref_table *table = chunk_table(w, hash);
     if (table) (void)ref_table_remove(table, hash, region_ref(s));
     region_delete(&w->region, sealed_bytes(s));
-    if (--column->users == 0) delete_column(w, window_region_hash(&parts), column);
+    if (--column->users == 0) delete_column(w, hashes.times, column);
 }
 
 void window_region_settle(struct window_region *w)

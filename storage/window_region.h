@@ -33,11 +33,16 @@ struct window_region {
 void window_region_init(struct window_region *w);
 void window_region_release(struct window_region *w);
 
-/* Of the times; for window_region_put, and not under a lock. */
-uint64_t window_region_hash(const struct sealed_parts *parts);
+/* For window_region_put, and not under a lock. */
+struct window_region_hash {
+    uint64_t times;
+    uint64_t values;
+};
+struct window_region_hash window_region_hash(const struct sealed_parts *parts);
 /* A chunk of these parts, with one user more: one that is there, or a new one. NULL at the limit.
  */
-MUST_USE const struct sealed *window_region_put(struct window_region *w, uint64_t hash,
+MUST_USE const struct sealed *window_region_put(struct window_region *w,
+                                                struct window_region_hash hash,
                                                 const struct sealed_parts *parts);
 /* A chunk has a user less; with the last one it is dead, and with its last chunk the column. */
 void window_region_delete(struct window_region *w, struct sealed *s);

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "alloc/memstats.h"
+#include "base/lock.h"
 #include "bench/bodies.h"
 #include "bench/storage/program.h"
 #include "snapshot/durability.h"
@@ -157,6 +158,19 @@ static int make(const char *folder, const struct plan *plan, int64_t start_ms, i
 
 /* ---- load ---- */
 
+/* What threads of a start held each other up with. */
+static void print_waits(void)
+{
+    for (int rank = 0; rank < LOCK_RANK_COUNT; rank++) {
+        struct lock_waits waits;
+        lock_waits_read((enum lock_rank)rank, &waits);
+        if (waits.reads + waits.writes)
+            printf("waited for %s: %llu times, %.1f ms\n", lock_rank_name((enum lock_rank)rank),
+                   (unsigned long long)(waits.reads + waits.writes),
+                   (double)(waits.read_ns + waits.write_ns) * 1e-6);
+    }
+}
+
 static double status_mb(const char *key)
 {
     char line[256];
@@ -194,6 +208,7 @@ static int load(const char *folder, unsigned threads)
            took_s, cpu, status_mb("VmRSS"), status_mb("VmHWM"), (unsigned long long)stats.series,
            (unsigned long long)stats.chunks, (unsigned long long)stats.samples,
            (unsigned long long)durability.recovered_samples);
+    print_waits();
     durability_close(d);
     storage_close(db);
     return 0;
