@@ -340,13 +340,12 @@ static enum status start_log(struct durability *d, const struct log_end *end, st
 }
 
 /* The time to go on from: the clock may be wrong today, so it is when this was written. Then it may
- * have been wrong, too, and ahead of the samples: it is not later than the newest window of them.
- */
+ * have been wrong, too, and ahead of the samples: it is not later than the newest window of them,
+ * and without any no time at all: the log says what it is. */
 static int64_t time_of(const struct durability *d, const struct storage *db)
 {
     const struct manifest *m = &d->current;
-    if (!m->snapshot) return INT64_MIN;
-    if (m->count == 0) return m->written_ms;
+    if (m->count == 0) return INT64_MIN;
     struct window_span newest = recover_span(db, m->entries[m->count - 1].window);
     int64_t last_ms = bits_add_clamped(newest.start_ms, newest.chunk_ms - 1);
     return last_ms < m->written_ms ? last_ms : m->written_ms;

@@ -243,6 +243,24 @@ START_TEST(a_clock_that_was_ahead_expires_nothing_later)
 }
 END_TEST
 
+/* Before the first sample; then the samples come, and the process is killed. */
+START_TEST(an_empty_snapshot_of_a_clock_that_was_ahead_says_nothing)
+{
+    struct world w;
+    world_init(&w);
+    clock_freeze(WORLD_START_MS + INT64_C(119000000));
+    world_open(&w);
+    world_snapshot(&w);
+    clock_freeze(WORLD_START_MS);
+    world_write_all(&w, 0, 20);
+    world_close(&w);
+    world_open(&w);
+    ck_assert_uint_eq(world_check(&w, 0), 20);
+    world_close(&w);
+    world_release(&w);
+}
+END_TEST
+
 START_TEST(another_process_is_told_who_holds_the_folder)
 {
     struct world w;
@@ -503,6 +521,7 @@ SUITE(durability, a_fresh_folder_works, the_log_alone_brings_everything_back,
       two_generations_are_kept_and_older_files_go, an_unchanged_window_keeps_its_file,
       expired_windows_leave_the_folder, a_snapshot_older_than_everything_retained_is_no_error,
       a_clock_that_was_wrong_loses_nothing, a_clock_that_was_ahead_expires_nothing_later,
+      an_empty_snapshot_of_a_clock_that_was_ahead_says_nothing,
       another_process_is_told_who_holds_the_folder, the_lock_ends_with_its_process,
       unusable_paths_are_refused_with_one_line, files_of_others_are_left_alone,
       a_newer_version_stops_the_start_and_names_both, another_width_of_windows_is_refused_clearly,
