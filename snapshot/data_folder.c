@@ -335,6 +335,54 @@ enum status data_file_publish(struct file *temporary, const struct file_path *pa
     return folder_sync(folder_path, err);
 }
 
+static enum status copy(const struct file *from, const struct file *to, uint64_t *size,
+                        uint32_t *crc, struct error *err)
+{
+    uint8_t *block = heap_alloc(CRC_BLOCK_BYTES, HEAP_SNAPSHOT);
+    if (!block) return error_set(err, ERR_NO_MEMORY, "no memory to copy %s", from->path.text);
+    enum status st;
+    size_t got = 0;
+    *size = 0;
+    *crc = 0;
+    while ((st = file_read(from, *size, block, CRC_BLOCK_BYTES, &got, err)) == OK && got > 0) {
+        struct file_piece piece = {.data = block, .size = got};
+        st = file_write(to, *size, &piece, 1, err);
+        if (st) break;
+        *crc = crc32c(*crc, block, got);
+        *size += got;
+    }
+    heap_free(block, CRC_BLOCK_BYTES, HEAP_SNAPSHOT);
+    return st;
+}
+
+enum status data_file_renew(const struct data_folder *folder, enum data_kind kind,
+                            struct data_name name, struct error *err)
+{
+    struct file_path path;
+    struct file_path temporary;
+    struct file_path sub;
+    struct file old;
+    struct file new;
+    uint64_t size;
+    uint32_t crc;
+    data_folder_path(folder, kind, name, &path);
+    data_folder_subfolder(folder, kind, &sub);
+    data_folder_temporary(&path, &temporary);
+    enum status st = file_open(&old, path.text, FILE_READ, err);
+    if (st) return st;
+    st = file_open(&new, temporary.text, FILE_OVERWRITE, err);
+    if (st == OK) {
+        st = copy(&old, &new, &size, &crc, err);
+        if (st == OK)
+            st = data_file_publish(&new, &path, sub.text, size, crc, err);
+        else
+            file_close(&new);
+        if (st) (void)!file_remove(temporary.text, NULL);
+    }
+    file_close(&old);
+    return st;
+}
+
 void data_file_set_aside(const char *path)
 {
     char aside[FILE_PATH_BYTES + sizeof(".unreadable")];

@@ -65,6 +65,12 @@ MUST_USE enum status data_file_publish(struct file *temporary, const struct file
                                        const char *folder_path, uint64_t size, uint32_t crc,
                                        struct error *err);
 
+/* Write a file of the folder anew under its name, so that all it holds is on stable storage. That
+ * is not known of one that another process wrote: its sync may have failed, and the next would not
+ * tell (file_sync). */
+MUST_USE enum status data_file_renew(const struct data_folder *folder, enum data_kind kind,
+                                     struct data_name name, struct error *err);
+
 /* Rename a file that the disk refuses to read to <name>.unreadable: from then on it is not ours, so
  * it is not deleted, and people may still save it. A refusal is logged. */
 void data_file_set_aside(const char *path);

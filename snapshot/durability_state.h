@@ -42,6 +42,7 @@ struct durability {
 
     /* Segments that hold samples later than the clock: kept until they can be taken. */
     bool held;
+    bool held_stable; /* this process has put them on stable storage */
     int64_t held_until_ms;
     uint64_t held_first_segment;
     uint64_t held_last_segment;

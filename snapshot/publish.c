@@ -196,11 +196,30 @@ static void clean_up(struct durability *d, const struct draft *draft, enum statu
     remove_unneeded(d, &r);
 }
 
+/* Segments that a snapshot leaves to the log are as durable as the snapshot. */
+static enum status renew_held(struct durability *d, struct error *err)
+{
+    if (!d->held || d->held_stable) return OK;
+    struct arena arena;
+    struct data_names names;
+    arena_init(&arena, HEAP_SNAPSHOT, UINT64_C(1) << 30);
+    enum status st = data_folder_list(&d->folder, DATA_SEGMENT, &arena, &names, err);
+    for (size_t i = 0; st == OK && i < names.count; i++) {
+        uint64_t number = (uint64_t)names.items[i].number;
+        if (number >= d->held_first_segment && number <= d->held_last_segment)
+            st = data_file_renew(&d->folder, DATA_SEGMENT, names.items[i], err);
+    }
+    arena_release(&arena);
+    d->held_stable = st == OK;
+    return st;
+}
+
 static enum status draft_and_write(struct durability *d, struct storage *db, struct draft *draft,
                                    bool *news, struct error *err)
 {
     uint64_t current_segment;
     enum status st = recover_held(d, db, err);
+    if (st == OK) st = renew_held(d, err);
     if (st == OK) st = wal_rotate(&d->wal, &current_segment, err);
     if (st) return st;
     draft->manifest.chunk_ms = recover_span(db, 0).chunk_ms;

@@ -351,6 +351,14 @@ static int64_t time_of(const struct durability *d, const struct storage *db)
     return last_ms < m->written_ms ? last_ms : m->written_ms;
 }
 
+/* What its windows hold was acknowledged once: a clock that has got there needs no other witness.
+ */
+static void reach_windows(const struct durability *d, struct storage *db)
+{
+    for (size_t i = 0; i < d->current.count; i++)
+        storage_reach(db, recover_span(db, d->current.entries[i].window).start_ms);
+}
+
 enum status durability_recover(struct durability *d, struct storage *db, struct error *err)
 {
     struct arena arena;
@@ -365,6 +373,7 @@ enum status durability_recover(struct durability *d, struct storage *db, struct 
     if (st == OK) st = check_chunk_ms(d, db, err);
     if (st == OK) st = note_segments(d, &arena, err);
     storage_resume_at(db, time_of(d, db));
+    reach_windows(d, db);
     if (st == OK) st = load_windows(d, db, &arena, &first_segment, err);
     if (st == OK) st = replay_log(d, db, &arena, first_segment, &end, err);
     if (st == OK) st = start_log(d, &end, err);
@@ -383,7 +392,7 @@ enum status durability_recover(struct durability *d, struct storage *db, struct 
 
 /* ---- later ---- */
 
-/* What is waited for was acknowledged once: a clock that has got there needs no other witness. */
+/* The same for what is waited for. */
 static void reach_held(const struct durability *d, struct storage *db)
 {
     if (d->held) storage_reach(db, d->held_until_ms);
@@ -415,7 +424,7 @@ static enum status replay_held(struct durability *d, struct storage *db, struct 
         st = wal_replay_segment(&replay, number, false, err);
     }
     if (st == OK) {
-        counter_add(&d->recovered_samples, replay.totals.samples);
+        add_replay_totals(d, &replay.totals);
         note_held(d, &replay.totals, d->held_first_segment, d->held_last_segment);
     }
     wal_replay_release(&replay);

@@ -22,13 +22,39 @@ static bool chance(struct sim *s, unsigned percent)
     return below(s, 100) < percent;
 }
 
+static int64_t right_ms(const struct sim *s)
+{
+    return clock_wall_ms() - s->error_ms;
+}
+
+/* What is retained by the right time. */
+static int64_t right_oldest_ms(const struct sim *s)
+{
+    return (right_ms(s) / WINDOW_MS - (WINDOWS - 1)) * WINDOW_MS;
+}
+
+static bool is_empty(const struct sim *s)
+{
+    struct storage_stats stats;
+    storage_stats_read(s->db, &stats);
+    return stats.samples == 0;
+}
+
 /* ---- birth ---- */
 
-static bool reports_damage(const struct durability *d)
+static uint64_t count_damages(const struct durability *d)
 {
     struct durability_stats stats;
     durability_stats_read(d, &stats);
-    return stats.wal_corruptions + stats.snapshot_corruptions > 0;
+    return stats.wal_corruptions + stats.snapshot_corruptions;
+}
+
+/* A file that the disk refused to read twice was set aside, and the log said so. */
+static void forgive_refused(struct sim *s)
+{
+    uint64_t damages = count_damages(s->durability);
+    if (!s->fair && damages > s->damages) ledger_forgive(&s->ledger);
+    s->damages = damages;
 }
 
 static bool start(struct sim *s)
@@ -49,7 +75,7 @@ static bool start(struct sim *s)
     enum status st = durability_open(&how, &s->durability, &err);
     if (st) s->durability = NULL;
     if (st == OK) st = durability_recover(s->durability, s->db, &err);
-    s->damaged = s->durability && reports_damage(s->durability);
+    if (s->durability) forgive_refused(s);
     if (st) {
         durability_close(s->durability);
         storage_close(s->db);
@@ -57,6 +83,7 @@ static bool start(struct sim *s)
         return false;
     }
     storage_set_journal(s->db, durability_journal(s->durability));
+    s->ahead = s->error_ms > 0 && is_empty(s);
     return true;
 }
 
@@ -76,17 +103,6 @@ struct batch {
     unsigned variants[BATCH_MAX];
     size_t count;
 };
-
-static int64_t right_ms(const struct sim *s)
-{
-    return clock_wall_ms() - s->error_ms;
-}
-
-/* What is retained by the right time. */
-static int64_t right_oldest_ms(const struct sim *s)
-{
-    return (right_ms(s) / WINDOW_MS - (WINDOWS - 1)) * WINDOW_MS;
-}
 
 /* Mostly now, at times late, at times what is there already. */
 static int64_t choose_second(struct sim *s)
@@ -199,7 +215,10 @@ static void take_snapshot(struct sim *s)
 
 static bool check(struct sim *s)
 {
-    return ledger_check(&s->ledger, s->db, right_oldest_ms(s), s->fault, sizeof(s->fault));
+    int64_t oldest_ms = right_oldest_ms(s);
+    forgive_refused(s);
+    if (oldest_ms < s->gone_ms) oldest_ms = s->gone_ms;
+    return ledger_check(&s->ledger, s->db, oldest_ms, s->fault, sizeof(s->fault));
 }
 
 /* It is right again: what was kept on disk meanwhile is loaded, and everything is there. */
@@ -217,6 +236,7 @@ static void jump(struct sim *s)
     s->error_ms = chance(s, 50) ? ms : -ms;
     s->error_left_ms = (int64_t)WINDOWS * WINDOW_MS / 2;
     clock_freeze(clock_wall_ms() + s->error_ms);
+    s->ahead |= s->error_ms > 0 && is_empty(s);
     s->jumps++;
 }
 
@@ -230,6 +250,8 @@ static void pass_time(struct sim *s, int64_t ms)
 static void act(struct sim *s)
 {
     uint64_t what = below(s, 100);
+    int64_t oldest_ms = storage_bounds(s->db).oldest_ms;
+    if (s->ahead && oldest_ms > s->gone_ms) s->gone_ms = oldest_ms;
     if (what < 60) {
         write_batch(s);
     } else if (what < 70) {
@@ -296,16 +318,18 @@ bool life_run(struct sim *s)
     bool from_birth = chance(s, 50);
     if (from_birth) sim_disk_weather(&weather);
     if (chance(s, 85)) sim_disk_stop_after((int64_t)below(s, chance(s, 40) ? 60 : 800));
+    s->damages = 0;
+    s->fair = !from_birth || is_fair(&weather);
     bool started = start(s);
-    /* A file that could not be read was set aside, and the log says so. */
-    if (from_birth && !is_fair(&weather) && s->damaged) ledger_forgive(&s->ledger);
     bool lied = sim_disk_lied(); /* what the start wrote went to another place, perhaps */
     if (lied) ledger_forgive(&s->ledger);
     if (started) {
         bool good = sim_disk_stopped() || s->error_ms || check(s);
         sim_disk_weather(&weather);
+        s->fair = is_fair(&weather);
         for (uint64_t acts = 5 + below(s, 100); good && acts > 0 && !s->fault[0]; acts--)
             act(s);
+        forgive_refused(s);
         stop(s);
     } else if (sim_disk_stopped() || lied || (from_birth && !is_fair(&weather))) {
         s->fault[0] = '\0';

@@ -19,10 +19,15 @@ struct sim {
     struct storage *db;
     struct durability *durability;
     enum wal_sync sync;
-    bool damaged;          /* the start has said so */
+    uint64_t damages;      /* places that the process has reported */
+    bool fair;             /* the disk refuses nothing */
     bool jumpy;            /* the clock jumps at times */
     int64_t error_ms;      /* the clock less the right time, which senders have */
     int64_t error_left_ms; /* it is put right after so long at the latest */
+    /* Nobody can tell a clock that is ahead when nothing is held: the life goes by it, and takes
+     * a while to believe another one. What expired by it has gone. */
+    bool ahead;
+    int64_t gone_ms;
 
     uint64_t lives, kills, power_cuts, refused_starts, promised, snapshots, jumps;
     char fault[400]; /* the first broken promise; empty: none */

@@ -243,6 +243,29 @@ START_TEST(a_clock_that_was_ahead_expires_nothing_later)
 }
 END_TEST
 
+/* Written while windows went by a clock that was behind its newest samples; now it has got there.
+ */
+START_TEST(windows_later_than_their_snapshot_are_loaded_by_a_clock_that_has_got_there)
+{
+    struct world w;
+    world_init(&w);
+    w.future_ms = WORLD_CHUNK_MS / 2;
+    world_open(&w);
+    world_write_all(&w, 0, 20);
+    clock_freeze(WORLD_START_MS - 11 * WORLD_CHUNK_MS);
+    (void)storage_maintain(w.db);
+    clock_advance(9 * WORLD_CHUNK_MS); /* it has lasted */
+    (void)storage_maintain(w.db);
+    world_snapshot(&w);
+    world_close(&w);
+    clock_freeze(WORLD_START_MS + 20000);
+    world_open(&w);
+    ck_assert_uint_eq(world_check(&w, 0), 20);
+    world_close(&w);
+    world_release(&w);
+}
+END_TEST
+
 /* Before the first sample; then the samples come, and the process is killed. */
 START_TEST(an_empty_snapshot_of_a_clock_that_was_ahead_says_nothing)
 {
@@ -522,6 +545,7 @@ SUITE(durability, a_fresh_folder_works, the_log_alone_brings_everything_back,
       expired_windows_leave_the_folder, a_snapshot_older_than_everything_retained_is_no_error,
       a_clock_that_was_wrong_loses_nothing, a_clock_that_was_ahead_expires_nothing_later,
       an_empty_snapshot_of_a_clock_that_was_ahead_says_nothing,
+      windows_later_than_their_snapshot_are_loaded_by_a_clock_that_has_got_there,
       another_process_is_told_who_holds_the_folder, the_lock_ends_with_its_process,
       unusable_paths_are_refused_with_one_line, files_of_others_are_left_alone,
       a_newer_version_stops_the_start_and_names_both, another_width_of_windows_is_refused_clearly,
