@@ -22,6 +22,7 @@ struct transfer {
     void **objects;                  /* NULL: none yet */
     uint32_t room;                   /* START_OBJECTS or twice, ..., up to most_objects() */
     uint32_t count;
+    bool busy;           /* made a trip since the hand last came by */
     uint32_t trips;      /* modulo 2^32 */
     uint32_t seen_trips; /* when transfer_drain last looked */
     int64_t since_ns;    /* since when it is so */
@@ -30,6 +31,7 @@ struct transfer {
 static struct transfer transfers[SIZE_CLASS_COUNT];
 static _Atomic uint64_t bytes_kept;  /* of the objects in all classes */
 static _Atomic uint64_t stack_bytes; /* of the stacks */
+static _Atomic uint32_t hand;        /* turns to the class after: who has room that others need */
 
 void transfer_init(void)
 {
@@ -39,7 +41,7 @@ void transfer_init(void)
 
 static uint32_t most_objects(unsigned size_class)
 {
-    uint32_t objects = TRANSFER_CLASS_BYTES / size_classes[size_class].bytes;
+    uint32_t objects = TRANSFER_BYTES_MAX / size_classes[size_class].bytes;
     return objects < TRANSFER_OBJECTS_MAX ? objects : TRANSFER_OBJECTS_MAX;
 }
 
@@ -122,12 +124,36 @@ static uint32_t take_reversed(unsigned size_class, void **out, uint32_t wanted)
     return got;
 }
 
+static void count_trip(struct transfer *t)
+{
+    t->busy = true;
+    t->trips++;
+}
+
+/* Look at one class more; one that made no trip in a whole turn gives up so many bytes, or a few
+ * objects. Turns are slow, so that of many busy classes none is taken for idle. */
+static void make_room(uint64_t bytes)
+{
+    uint32_t turn = atomic_fetch_add_explicit(&hand, 1, memory_order_relaxed);
+    unsigned size_class = turn % (SIZE_CLASS_COUNT - 1) + 1;
+    uint64_t wanted = bytes / size_classes[size_class].bytes + 1;
+    struct transfer *t = &transfers[size_class];
+    void *portion[PORTION];
+    uint32_t count = 0;
+    mutex_lock(&t->lock);
+    if (!t->busy)
+        count = pop(t, size_class, portion, wanted < PORTION ? (uint32_t)wanted : PORTION);
+    t->busy = false;
+    mutex_unlock(&t->lock);
+    if (count) central_give(size_class, portion, count);
+}
+
 uint32_t transfer_take(unsigned size_class, void **out, uint32_t wanted)
 {
     struct transfer *t = &transfers[size_class];
     mutex_lock(&t->lock);
     uint32_t got = pop(t, size_class, out, wanted);
-    t->trips++;
+    count_trip(t);
     mutex_unlock(&t->lock);
     return got ? got : take_reversed(size_class, out, wanted);
 }
@@ -137,9 +163,12 @@ void transfer_give(unsigned size_class, void *const *objects, uint32_t count)
     struct transfer *t = &transfers[size_class];
     mutex_lock(&t->lock);
     uint32_t kept = push(t, size_class, objects, count);
-    t->trips++;
+    bool full = t->count == most_objects(size_class);
+    count_trip(t);
     mutex_unlock(&t->lock);
-    if (kept < count) central_give(size_class, objects + kept, count - kept);
+    if (kept == count) return;
+    central_give(size_class, objects + kept, count - kept);
+    if (!full) make_room((uint64_t)(count - kept) * size_classes[size_class].bytes);
 }
 
 static uint64_t flush(unsigned size_class)

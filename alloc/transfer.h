@@ -6,10 +6,11 @@
  *                                  |  full, idle, or at the limit
  *                               central: the bits of their spans
  *
- * A trip is a copy of pointers under a short lock; no span is touched. What does not fit goes on to
- * central at once. A class keeps TRANSFER_CLASS_BYTES, all classes together TRANSFER_BYTES_MAX at
- * most. The objects are free, as those in thread caches are, and keep their spans in use as those
- * do; so what nobody came for in a while goes back (transfer_drain).
+ * A trip is a copy of pointers under a short lock; no span is touched. All classes together keep
+ * TRANSFER_BYTES_MAX at most. What does not fit goes on to central, and a class that made no trip
+ * lately, if there is one, gives up as much: next time there is room. The objects are free, as
+ * those in thread caches are, and keep their spans in use as those do; so what nobody came for in a
+ * while goes back (transfer_drain).
  *
  * Threads: any; LOCK_TRANSFER, one per class.
  */
@@ -20,7 +21,7 @@
 
 #include "base/compiler.h"
 
-enum { TRANSFER_CLASS_BYTES = 4 << 20, TRANSFER_BYTES_MAX = 8 << 20, TRANSFER_OBJECTS_MAX = 1024 };
+enum { TRANSFER_BYTES_MAX = 8 << 20, TRANSFER_OBJECTS_MAX = 1024 };
 
 /* Once, before everything else. */
 void transfer_init(void);
