@@ -1,4 +1,4 @@
-/* cells - indices to addresses and back; the pool itself is the 128-byte class of the heap. */
+/* cells - indices to addresses and back; the pool itself is a class of the heap. */
 #include "alloc/cells.h"
 
 #include <endian.h>
@@ -16,7 +16,7 @@ _Static_assert(sizeof(struct cell) == CELL_BYTES, "a cell fills its class");
 
 uint32_t cells_alloc(void)
 {
-    struct cell *cell = heap_alloc(CELL_BYTES, HEAP_CHUNKS);
+    struct cell *cell = heap_alloc_cell(HEAP_CHUNKS);
     if (!cell) return CELL_NONE;
     atomic_store_explicit(&cell->next, CELL_NONE, memory_order_relaxed);
     /* Spans start at pages and the class is CELL_BYTES exactly: nothing is lost in the division. */
@@ -34,7 +34,7 @@ uint32_t cells_free_chain(uint32_t index)
     while (index != CELL_NONE) {
         struct cell *cell = cells_at(index);
         index = atomic_load_explicit(&cell->next, memory_order_relaxed);
-        heap_free(cell, CELL_BYTES, HEAP_CHUNKS);
+        heap_free_cell(cell, HEAP_CHUNKS);
         count++;
     }
     return count;

@@ -4,9 +4,8 @@
  *     | 124 bytes of payload | next: uint32 |      one cell, 64-byte aligned
  *
  * A cell is named by a 32-bit index (its offset in the heap's address range / 128: 512 GiB of
- * reach), so a chain costs four bytes a link. Cells are ordinary objects of the 128-byte size
- * class, tagged HEAP_CHUNKS: no growth copies, no growth slack, no holes of odd sizes (design: open
- * chunks).
+ * reach), so a chain costs four bytes a link. Cells come from heap_alloc_cell, tagged HEAP_CHUNKS:
+ * no growth copies, no growth slack, no holes of odd sizes (design: open chunks).
  *
  * Threads: all functions from any thread. Contents are the owner's business; `next` is atomic, so
  * that a reader may walk a chain while its only writer links one more cell.
@@ -17,9 +16,10 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "alloc/heap.h"
 #include "base/compiler.h"
 
-enum { CELL_BYTES = 128, CELL_PAYLOAD_BYTES = 124, CELL_NONE = 0 };
+enum { CELL_BYTES = HEAP_CELL_BYTES, CELL_PAYLOAD_BYTES = 124, CELL_NONE = 0 };
 
 struct cell {
     _Atomic uint32_t words[CELL_PAYLOAD_BYTES / 4]; /* the payload, 31 words */

@@ -153,9 +153,8 @@ static void *alloc_uncached(unsigned size_class, enum heap_tag tag)
 }
 
 /* An object of a class for `size` bytes. */
-static void *alloc_small(struct cache *cache, size_t size, enum heap_tag tag)
+static void *alloc_small(struct cache *cache, unsigned size_class, size_t size, enum heap_tag tag)
 {
-    unsigned size_class = class_of(size);
     void *p;
     if (UNLIKELY(!cache)) {
         p = alloc_uncached(size_class, tag);
@@ -237,7 +236,7 @@ static void *allocate(struct cache *cache, size_t size, enum heap_tag tag, bool 
 {
     *zero = false;
     if (size == 0) return nothing;
-    if (size <= HEAP_SMALL_MAX) return alloc_small(cache, size, tag);
+    if (size <= HEAP_SMALL_MAX) return alloc_small(cache, class_of(size), size, tag);
     return alloc_large(cache, size, tag, zero);
 }
 
@@ -326,9 +325,9 @@ static void free_large(struct cache *cache, void *p, size_t size, enum heap_tag 
     page_heap_free(span);
 }
 
-static void free_small(struct cache *cache, void *p, size_t size, enum heap_tag tag)
+static void free_small(struct cache *cache, void *p, unsigned size_class, size_t size,
+                       enum heap_tag tag)
 {
-    unsigned size_class = class_of(size);
     ASSERT(is_of_class(p, size_class)); /* else allocated with another size */
     poison_hide(p, size_classes[size_class].bytes);
     tally_taken(cache, size, tag);
@@ -353,7 +352,7 @@ static NO_INLINE void free_slowly(struct cache *cache, void *p, size_t size, enu
         if (size > HEAP_SMALL_MAX)
             free_large(cache, p, size, tag);
         else
-            free_small(cache, p, size, tag);
+            free_small(cache, p, class_of(size), size, tag);
     }
     cache_leave();
 }
@@ -374,6 +373,7 @@ void heap_free(void *p, size_t size, enum heap_tag tag)
         return;
     }
     live_unmark(p, size, tag);
+    DEBUG_ASSERT(is_of_class(p, (unsigned)(bin - cache->bins))); /* else a cell */
     poison_hide(p, size_classes[bin - cache->bins].bytes);
     tally_bump(&bin->tally.frees[tag]);
     tally_grow(&cache->requested.taken_bytes[tag], size);
@@ -382,6 +382,23 @@ void heap_free(void *p, size_t size, enum heap_tag tag)
     cache_leave();
     /* Whoever gets it next will write to it at once. */
     __builtin_prefetch(p, 1);
+}
+
+/* Rare next to the objects that are written into them: no fast path. */
+void *heap_alloc_cell(enum heap_tag tag)
+{
+    if (door_refuses()) return NULL;
+    void *cell = alloc_small(enter(), SIZE_CLASS_CELLS, HEAP_CELL_BYTES, tag);
+    cache_leave();
+    return cell;
+}
+
+void heap_free_cell(void *cell, enum heap_tag tag)
+{
+    if (!cell) return;
+    live_unmark(cell, HEAP_CELL_BYTES, tag);
+    free_small(enter(), cell, SIZE_CLASS_CELLS, HEAP_CELL_BYTES, tag);
+    cache_leave();
 }
 
 static size_t usable_size(const void *p)

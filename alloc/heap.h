@@ -44,7 +44,8 @@ enum heap_tag {
 enum {
     HEAP_PAGE_BYTES = 8192,
     HEAP_SMALL_MAX = 32768,
-    HEAP_ALIGNMENT = 16 /* of every result of 16 bytes or more; smaller ones: 8 */
+    HEAP_ALIGNMENT = 16, /* of every result of 16 bytes or more; smaller ones: 8 */
+    HEAP_CELL_BYTES = 128
 };
 
 /* size bytes, contents undefined. Size 0 gives one static address that heap_free ignores.
@@ -66,6 +67,12 @@ MUST_USE void *heap_resize(void *p, size_t old_size, size_t size, enum heap_tag 
  * at the last resize, tag the one it was allocated with; debug builds abort when either is another,
  * and on a second free. */
 void heap_free(void *p, size_t size, enum heap_tag tag);
+
+/* HEAP_CELL_BYTES for one of many that live about as long as each other, apart from all other
+ * objects of that size: where a long-lived one lies between, the span stays when the others are
+ * gone. As aligned as a multiple of 128 is. NULL at the limit. */
+MUST_USE void *heap_alloc_cell(enum heap_tag tag);
+void heap_free_cell(void *cell, enum heap_tag tag); /* and by nothing else; NULL is ignored */
 
 /* For callers that cannot know the size, malloc's: of an object that was asked for with a size of
  * heap_good_size, so that all it can hold is what was asked. */
@@ -140,6 +147,8 @@ void heap_check(void);
 #    define heap_resize(p, old_size, size, tag) (HEAP_PLACE(), heap_resize(p, old_size, size, tag))
 #    define heap_free(p, size, tag)             (HEAP_PLACE(), heap_free(p, size, tag))
 #    define heap_free_unsized(p, tag)           (HEAP_PLACE(), heap_free_unsized(p, tag))
+#    define heap_alloc_cell(tag)                (HEAP_PLACE(), heap_alloc_cell(tag))
+#    define heap_free_cell(p, tag)              (HEAP_PLACE(), heap_free_cell(p, tag))
 #endif
 
 #endif

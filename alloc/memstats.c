@@ -105,6 +105,7 @@ static void fill_objects(struct memstats *out, const struct sums *sums)
         struct memstats_class *row = &out->classes[c];
         uint64_t bytes = size_classes[c].bytes;
         row->size_bytes = size_classes[c].bytes;
+        row->cells = c == SIZE_CLASS_CELLS;
         for (unsigned t = 0; t < HEAP_TAG_COUNT; t++) {
             uint64_t live = sums->mallocs[c][t] - sums->frees[c][t];
             out->tag_objects[t] += live;

@@ -24,6 +24,7 @@
 #ifndef HEARTH_ALLOC_MEMSTATS_H
 #define HEARTH_ALLOC_MEMSTATS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "alloc/heap.h"
@@ -32,6 +33,7 @@ enum { MEMSTATS_CLASSES_MAX = 96 };
 
 struct memstats_class {
     uint32_t size_bytes; /* of an object; 0 in row 0: large objects, of any size */
+    bool cells;          /* of heap_alloc_cell; others of the size have a row of their own */
     uint64_t mallocs;    /* objects ever handed out */
     uint64_t frees;
     uint64_t region_mallocs; /* objects of regions that this class would have held; not its own */

@@ -51,7 +51,6 @@ const struct size_class size_classes[SIZE_CLASS_COUNT] = {{0}, SIZE_CLASSES(ROW)
 
 #define PROVE(size, before)                                                                        \
     _Static_assert((before) < (size), "classes ascend");                                           \
-    _Static_assert((size) != 128 || (before) <= 112, "cells have a class of their own");           \
     _Static_assert((size) == 8 || (size) % HEAP_ALIGNMENT == 0, "objects are aligned");            \
     _Static_assert(SPAN_PAGES(size) >= SPAN_PAGES_MIN && SPAN_PAGES(size) <= SPAN_PAGES_MAX,       \
                    "every class has a span");                                                      \
@@ -67,4 +66,5 @@ SIZE_CLASSES(PROVE)
 #define SIZE_OF_ROW(size, before) (size),
 _Static_assert(sizeof((int[]){0, SIZE_CLASSES(SIZE_OF_ROW)}) == SIZE_CLASS_COUNT * sizeof(int),
                "the count is the table's");
+_Static_assert((int)HEAP_CELL_BYTES == (int)SIZE_CLASS_LINEAR_MAX, "cells end the linear classes");
 _Static_assert(SIZE_CLASS_LAST_OCTAVE * 2 == HEAP_SMALL_MAX, "the table ends at HEAP_SMALL_MAX");

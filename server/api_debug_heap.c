@@ -98,6 +98,10 @@ static void write_classes(struct json *j, const struct memstats *s)
         if (row->mallocs == 0) continue;
         json_object_begin(j);
         write_uint(j, "objectBytes", row->size_bytes);
+        if (row->cells) {
+            json_key(j, STR("cells"));
+            json_bool(j, true);
+        }
         write_uint(j, "objects", row->mallocs - row->frees);
         write_uint(j, "spans", row->spans);
         write_uint(j, "freeSlots", row->free_slots);

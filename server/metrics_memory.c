@@ -49,7 +49,9 @@ static void write_classes(const struct metric_sink *sink, const struct memstats 
         for (uint32_t c = 0; c < s->class_count; c++) {
             if (s->classes[c].mallocs == 0) continue; /* never used: no series for it */
             int size = c == 0 ? snprintf(text, sizeof(text), "large")
-                              : snprintf(text, sizeof(text), "%u", s->classes[c].size_bytes);
+                       : s->classes[c].cells
+                           ? snprintf(text, sizeof(text), "cells")
+                           : snprintf(text, sizeof(text), "%u", s->classes[c].size_bytes);
             metric_labeled(sink, "class", (struct str){text, (size_t)size},
                            class_value(&s->classes[c], families[f].field));
         }

@@ -14,11 +14,12 @@
 
 struct chunk *chunk_create_over(int64_t window, uint64_t base)
 {
-    struct chunk *c = heap_calloc(1, sizeof(*c), HEAP_CHUNKS);
+    struct chunk *c = heap_alloc_cell(HEAP_CHUNKS);
     if (!c) return NULL;
+    memset(c, 0, sizeof(*c));
     c->window = window;
     if (base && !chunk_side_create(c, base)) {
-        heap_free(c, sizeof(*c), HEAP_CHUNKS);
+        heap_free_cell(c, HEAP_CHUNKS);
         return NULL;
     }
     return c;
@@ -34,7 +35,7 @@ void chunk_destroy(struct chunk *c)
     if (!c) return;
     cells_free_chain(atomic_load_explicit(&c->next, memory_order_relaxed));
     cells_free_chain(atomic_load_explicit(&c->side, memory_order_relaxed));
-    heap_free(c, sizeof(*c), HEAP_CHUNKS);
+    heap_free_cell(c, HEAP_CHUNKS);
 }
 
 bool chunk_extend(struct chunk *c, uint32_t bits)

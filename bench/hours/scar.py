@@ -84,7 +84,7 @@ def look(server, hour):
         "heap_alloc": stats["HeapAlloc"], "series": server.metrics()["prometheus_tsdb_head_series"],
         "samples": server.metrics()["hearth_samples"],
         "owners": {o["owner"]: o["bytes"] for o in heap["owners"]},
-        "spans": {c["objectBytes"]: c["spans"] for c in heap["classes"] if c["spans"]},
+        "spans": {"cells" if "cells" in c else c["objectBytes"]: c["spans"] for c in heap["classes"] if c["spans"]},
     }
 
 

@@ -3,7 +3,11 @@
 
 #include <string.h>
 
+#include "alloc/central.h"
+#include "alloc/heap.h"
 #include "alloc/memstats.h"
+#include "alloc/size_class.h"
+#include "alloc/transfer.h"
 #include "base/thread.h"
 #include "tests/unit/suite.h"
 
@@ -139,5 +143,27 @@ START_TEST(many_chains_are_copied_in_lock_step)
 }
 END_TEST
 
-SUITE(cells, many_chains_are_copied_in_lock_step, a_cell_is_aligned_and_linked_to_nobody,
-      a_chain_is_freed_whole, at_the_limit_there_is_no_cell, a_reader_follows_the_writer_of_a_chain)
+/* Where a long-lived object lies between them, their span stays. */
+START_TEST(cells_lie_apart_from_other_objects_of_their_size)
+{
+    enum { COUNT = 1024 };
+    uint32_t cells[COUNT];
+    void *others[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        cells[i] = cells_alloc();
+        others[i] = heap_alloc(CELL_BYTES, HEAP_INDEX);
+    }
+    ck_assert_uint_ge(central_spans(SIZE_CLASS_CELLS), COUNT / 256);
+    for (int i = 0; i < COUNT; i++)
+        cells_free_chain(cells[i]);
+    heap_flush_thread();
+    transfer_flush();
+    ck_assert_uint_eq(central_spans(SIZE_CLASS_CELLS), 0);
+    for (int i = 0; i < COUNT; i++)
+        heap_free(others[i], CELL_BYTES, HEAP_INDEX);
+}
+END_TEST
+
+SUITE(cells, many_chains_are_copied_in_lock_step, cells_lie_apart_from_other_objects_of_their_size,
+      a_cell_is_aligned_and_linked_to_nobody, a_chain_is_freed_whole, at_the_limit_there_is_no_cell,
+      a_reader_follows_the_writer_of_a_chain)

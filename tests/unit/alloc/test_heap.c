@@ -350,8 +350,15 @@ static void free_inside_a_large_object(void)
     heap_free((uint8_t *)heap_alloc(100000, HEAP_HTTP) + HEAP_PAGE_BYTES, 100000, HEAP_HTTP);
 }
 
+static void free_cell_as_another_and_flush(void)
+{
+    heap_free(heap_alloc_cell(HEAP_CHUNKS), HEAP_CELL_BYTES, HEAP_CHUNKS);
+    heap_flush_thread();
+}
+
 START_TEST(wrong_frees_end_the_process)
 {
+    ck_assert(aborts(free_cell_as_another_and_flush));
     ck_assert(aborts(free_twice));
     ck_assert(aborts(free_large_twice));
     ck_assert(aborts(free_what_is_not_ours));
