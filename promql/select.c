@@ -6,7 +6,8 @@
 
 /* Do the series stay distinct without their names? Yes when they share one, and no __type__ or
  * __unit__ is there that only their name's metadata would tell apart. */
-static bool is_unnamed_unique(const struct ast *selector, const struct selection *selection)
+static bool is_unnamed_unique(struct querier *q, const struct ast *selector,
+                              const struct selection *selection)
 {
     bool one_name = false;
     for (size_t i = 0; i < selector->selector.matcher_count; i++) {
@@ -14,12 +15,9 @@ static bool is_unnamed_unique(const struct ast *selector, const struct selection
         one_name = one_name || (m->type == MATCH_EQUAL && m->value.size &&
                                 str_equal(m->name, LABEL_METRIC_NAME));
     }
-    for (size_t i = 0; one_name && i < selection->count; i++) {
-        struct labels labels = selection->series[i].labels;
-        if (labels_has(labels, STR("__type__")) || labels_has(labels, STR("__unit__")))
-            return false;
-    }
-    return one_name || selection->count < 2;
+    if (!one_name) return selection->count < 2;
+    return !selection_has_label(q, selection, STR("__type__")) &&
+           !selection_has_label(q, selection, STR("__unit__"));
 }
 
 static enum status select_series(struct eval *ev, const struct ast *selector, int64_t t_min_ms,
@@ -32,6 +30,20 @@ static enum status select_series(struct eval *ev, const struct ast *selector, in
         .t_max_ms = t_max_ms,
     };
     return querier_select(ev->querier, &request, out, err);
+}
+
+/* The labels of a series, until the scratch is used again. */
+static enum status read_labels(struct eval *ev, const struct series *series,
+                               struct label_scratch *scratch, struct labels *out, struct error *err)
+{
+    size_t count = series_label_count(series);
+    if (count > scratch->capacity) {
+        scratch->items = arena_alloc_array(ev->arena, 2 * count, sizeof(scratch->items[0]));
+        if (!scratch->items) return no_room(ev->arena, err);
+        scratch->capacity = 2 * count;
+    }
+    *out = series_labels(series, scratch->items);
+    return OK;
 }
 
 static enum status count_read(struct eval *ev, const struct columns *columns, struct error *err)
@@ -82,6 +94,7 @@ struct select_rows {
     struct selection selection;
     size_t at;
     struct columns columns;
+    struct label_scratch labels; /* of the present series */
     struct label_scratch scratch;
     struct row row;
 };
@@ -152,12 +165,12 @@ static enum status select_next(struct rows *self, struct row **out, struct error
     struct select_rows *s = (struct select_rows *)self;
     *out = NULL;
     while (s->at < s->selection.count) {
-        const struct series_view *view = &s->selection.series[s->at++];
+        const struct series *series = s->selection.series[s->at++];
         int64_t t_min_ms = bits_sub_clamped(s->ref.first_ms, self->ev->lookback_ms - 1);
         int64_t t_max_ms = bits_add_clamped(s->ref.last_ms, s->after_ms);
         bool newest = !s->smoothed && (s->ref.fixed || s->range.steps == 1);
         enum status st = (newest ? series_read_newest : series_read)(
-            self->ev->querier, view, t_min_ms, t_max_ms, &s->columns, err);
+            self->ev->querier, series, t_min_ms, t_max_ms, &s->columns, err);
         if (!st) st = count_read(self->ev, &s->columns, err);
         if (st) return st;
         if (s->smoothed) drop_stale(&s->columns);
@@ -168,8 +181,8 @@ static enum status select_next(struct rows *self, struct row **out, struct error
         else
             look_back(s);
         if (!bits_any(s->row.present, self->steps)) continue;
-        s->row.labels = view->labels;
-        if (s->what == SELECT_TIMES) st = row_unname(self, &s->row, &s->scratch, err);
+        st = read_labels(self->ev, series, &s->labels, &s->row.labels, err);
+        if (!st && s->what == SELECT_TIMES) st = row_unname(self, &s->row, &s->scratch, err);
         *out = &s->row;
         return st;
     }
@@ -195,7 +208,7 @@ enum status select_rows(struct eval *ev, const struct ast *node, const struct ev
     int64_t t_max_ms = bits_add_clamped(s->ref.last_ms, s->after_ms);
     if (!st) st = select_series(ev, node, t_min_ms, t_max_ms, &s->selection, err);
     if (st) return st;
-    s->base.unnamed_unique = is_unnamed_unique(node, &s->selection);
+    s->base.unnamed_unique = is_unnamed_unique(ev->querier, node, &s->selection);
     *out = &s->base;
     return what == SELECT_TIMES ? rows_unnamed(&s->base, MERGE_DISJOINT, out, err) : OK;
 }
@@ -236,11 +249,10 @@ static enum status open_selector(struct windows *w, const struct ast *node,
     w->range_ms = node->matrix.range_ms;
     w->before_ms = smoothed || selector->selector.anchored ? w->ev->lookback_ms : 0;
     w->after_ms = smoothed ? w->ev->lookback_ms : 0;
-    w->stable = true;
     int64_t t_min_ms = bits_sub_clamped(ref->first_ms, w->range_ms + w->before_ms - 1);
     int64_t t_max_ms = bits_add_clamped(ref->last_ms, w->after_ms);
     enum status st = select_series(w->ev, selector, t_min_ms, t_max_ms, &w->selection, err);
-    if (!st) w->unnamed_unique = is_unnamed_unique(selector, &w->selection);
+    if (!st) w->unnamed_unique = is_unnamed_unique(w->ev->querier, selector, &w->selection);
     return st;
 }
 
@@ -266,18 +278,17 @@ static enum status next_selected(struct windows *w, bool *more, struct error *er
 {
     *more = w->at < w->selection.count;
     if (!*more) return OK;
-    const struct series_view *view = &w->selection.series[w->at++];
+    const struct series *series = w->selection.series[w->at++];
     int64_t first_ms = w->fixed ? w->fixed_end_ms : w->range->start_ms - w->offset_ms;
     int64_t last_ms =
         w->fixed ? w->fixed_end_ms : eval_step_ms(w->range, w->range->steps - 1) - w->offset_ms;
     int64_t t_min_ms = bits_sub_clamped(first_ms, w->range_ms + w->before_ms - 1);
     int64_t t_max_ms = bits_add_clamped(last_ms, w->after_ms);
-    enum status st = series_read(w->ev->querier, view, t_min_ms, t_max_ms, &w->columns, err);
+    enum status st = series_read(w->ev->querier, series, t_min_ms, t_max_ms, &w->columns, err);
     if (!st) st = count_read(w->ev, &w->columns, err);
     if (st) return st;
     drop_stale(&w->columns);
-    w->labels = view->labels;
-    return OK;
+    return read_labels(w->ev, series, &w->scratch, &w->labels, err);
 }
 
 static enum status next_evaluated(struct windows *w, bool *more, struct error *err)

@@ -53,6 +53,7 @@ struct windows {
     struct selection selection;
     size_t at;
     struct columns columns;
+    struct label_scratch scratch;
     uint64_t held;
     /* a subquery: NULL when it has no steps */
     struct rows *inner;

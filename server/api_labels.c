@@ -164,16 +164,15 @@ void api_label_values(struct request *req)
     answer_list(req, name);
 }
 
-static int compare_views(const void *a, const void *b)
+static int compare_items(const void *a, const void *b)
 {
-    return labels_compare(((const struct series_view *)a)->labels,
-                          ((const struct series_view *)b)->labels);
+    return series_compare(*(const struct series *const *)a, *(const struct series *const *)b);
 }
 
 static enum status union_series(struct request *req, struct lookup *l, struct selection *out,
                                 struct error *err)
 {
-    struct VEC_OF(struct series_view) all = {0};
+    struct VEC_OF(const struct series *) all = {0};
     for (size_t i = 0; i < l->selectors.count; i++) {
         struct selection selection = {0};
         struct select_request request = request_for(l, i);
@@ -185,31 +184,39 @@ static enum status union_series(struct request *req, struct lookup *l, struct se
             return OK;
         }
         for (size_t k = 0; k < selection.count; k++) {
-            struct series_view *slot = VEC_PUSH(&all, &l->mem);
+            const struct series **slot = VEC_PUSH(&all, &l->mem);
             if (!slot) return arena_error(&l->mem, err);
             *slot = selection.series[k];
         }
     }
-    if (all.count > 1) qsort(all.items, all.count, sizeof(all.items[0]), compare_views);
+    if (all.count > 1) qsort(all.items, all.count, sizeof(all.items[0]), compare_items);
     size_t kept = 0;
     for (size_t i = 0; i < all.count; i++)
-        if (kept == 0 || !labels_equal(all.items[kept - 1].labels, all.items[i].labels))
+        if (kept == 0 || series_compare(all.items[kept - 1], all.items[i]) != 0)
             all.items[kept++] = all.items[i];
     *out = (struct selection){all.items, kept};
     return OK;
 }
 
-static void write_series(struct request *req, const struct selection *selection, uint64_t limit)
+static enum status write_series(struct request *req, const struct lookup *l,
+                                const struct selection *selection, struct error *err)
 {
     struct json j;
-    bool truncated = limit > 0 && selection->count > limit;
-    size_t count = truncated ? (size_t)limit : selection->count;
+    bool truncated = l->limit > 0 && selection->count > l->limit;
+    size_t count = truncated ? (size_t)l->limit : selection->count;
+    size_t label_count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (series_label_count(selection->series[i]) > label_count)
+            label_count = series_label_count(selection->series[i]);
+    struct label *labels = arena_alloc_array(&req->mem, label_count, sizeof(*labels));
+    if (!labels) return arena_error(&req->mem, err);
     query_json_begin(&j, &req->reply.body);
     json_array_begin(&j);
     for (size_t i = 0; i < count; i++)
-        json_labels(&j, selection->series[i].labels);
+        json_labels(&j, series_labels(selection->series[i], labels));
     json_array_end(&j);
     end_envelope(req, &j, truncated);
+    return OK;
 }
 
 void api_series(struct request *req)
@@ -221,9 +228,7 @@ void api_series(struct request *req)
     if (!st && l.selectors.count == 0)
         st = error_set(&err, ERR_INVALID, "no match[] parameter provided");
     if (!st) st = union_series(req, &l, &selection, &err);
-    if (st)
-        reply_error(&req->reply, st, &err);
-    else
-        write_series(req, &selection, l.limit);
+    if (!st) st = write_series(req, &l, &selection, &err);
+    if (st) reply_error(&req->reply, st, &err);
     lookup_close(&l);
 }

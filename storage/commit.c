@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "storage/querier.h"
 
 /* So many series ahead of the one at work its parts are fetched. */
 enum { AHEAD_NEWCOMER = 48, AHEAD_SERIES = 24, AHEAD_CHUNK = 16, AHEAD_END = 8 };

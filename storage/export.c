@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "storage/image.h"
+#include "storage/querier.h"
 #include "storage/state.h"
 
 struct exporter {

@@ -1,6 +1,7 @@
 /* journal - the labels of logged series. */
 #include "storage/journal.h"
 
+#include "storage/querier.h"
 #include "storage/series.h"
 
 enum status journal_labels(const struct journal_batch *batch, struct journal_series *series,

@@ -22,12 +22,34 @@ void querier_close(struct querier *q)
     if (q) epoch_leave(&q->pin);
 }
 
+size_t series_label_count(const struct series *s)
+{
+    return s->label_count;
+}
+
+struct labels series_labels(const struct series *s, struct label *items)
+{
+    struct symbol *const *symbols = series_symbols(s);
+    for (size_t i = 0; i < s->label_count; i++)
+        items[i] = symbol_label(symbols[i]);
+    return (struct labels){.items = items, .count = s->label_count};
+}
+
+bool selection_has_label(struct querier *q, const struct selection *selection, struct str name)
+{
+    const struct symbol *symbol = symbols_find_name(&q->db->symbols, name);
+    for (size_t i = 0; symbol && i < selection->count; i++)
+        if (series_find_symbol(selection->series[i], symbol)) return true;
+    return false;
+}
+
 /* Name series and window in an error. */
-static enum status read_failed(const struct series_view *view, int64_t window, struct arena *a,
+static enum status read_failed(const struct series *s, int64_t window, struct arena *a,
                                struct error *err)
 {
-    struct str text;
-    if (labels_print(view->labels, a, &text, NULL)) text = STR("a series");
+    struct str text = STR("a series");
+    struct label *items = arena_alloc_array(a, s->label_count, sizeof(*items));
+    if (items && labels_print(series_labels(s, items), a, &text, NULL)) text = STR("a series");
     return error_wrap(err, "%.*s, window %lld: ", STR_ARG(text), (long long)window);
 }
 
@@ -39,26 +61,24 @@ static enum status begin_read(const struct querier *q, struct columns *columns, 
     return OK;
 }
 
-static struct held hold_window(const struct querier *q, const struct series_view *view,
-                               int64_t window)
+static struct held hold_window(const struct querier *q, const struct series *s, int64_t window)
 {
-    const struct series *s = view->series;
     struct held held = series_hold(s, &q->db->regions, window_slot(&q->db->grid, window));
     return held_any(&held) && held.window == window ? held : (struct held){0};
 }
 
 /* Add what is held of one window. */
-static enum status read_held(const struct series_view *view, const struct held *held,
+static enum status read_held(const struct series *s, const struct held *held,
                              const struct select_range *range, struct columns *columns,
                              struct error *err)
 {
     struct error why;
     enum status st = held_read(held, range->t_min_ms, range->t_max_ms, columns, &why);
-    if (st == ERR_CORRUPT) (void)read_failed(view, held->window, columns->arena, &why);
+    if (st == ERR_CORRUPT) (void)read_failed(s, held->window, columns->arena, &why);
     return st ? error_set(err, st, "%s", why.text) : OK;
 }
 
-enum status series_read(struct querier *q, const struct series_view *view, int64_t t_min_ms,
+enum status series_read(struct querier *q, const struct series *s, int64_t t_min_ms,
                         int64_t t_max_ms, struct columns *columns, struct error *err)
 {
     struct select_range range = select_clamp(q, t_min_ms, t_max_ms);
@@ -66,13 +86,13 @@ enum status series_read(struct querier *q, const struct series_view *view, int64
     if (range.empty) return OK;
     enum status st = begin_read(q, columns, err);
     for (int64_t window = range.first_window; window <= range.last_window && !st; window++) {
-        struct held held = hold_window(q, view, window);
-        if (held_any(&held)) st = read_held(view, &held, &range, columns, err);
+        struct held held = hold_window(q, s, window);
+        if (held_any(&held)) st = read_held(s, &held, &range, columns, err);
     }
     return st;
 }
 
-enum status series_read_newest(struct querier *q, const struct series_view *view, int64_t t_min_ms,
+enum status series_read_newest(struct querier *q, const struct series *s, int64_t t_min_ms,
                                int64_t t_max_ms, struct columns *columns, struct error *err)
 {
     struct select_range range = select_clamp(q, t_min_ms, t_max_ms);
@@ -80,7 +100,7 @@ enum status series_read_newest(struct querier *q, const struct series_view *view
     if (range.empty) return OK;
     enum status st = begin_read(q, columns, err);
     for (int64_t window = range.last_window; window >= range.first_window && !st; window--) {
-        struct held held = hold_window(q, view, window);
+        struct held held = hold_window(q, s, window);
         struct sample last;
         if (!held_any(&held)) continue;
         if (held.open && chunk_last(held.open, &last) && last.t_ms <= range.t_max_ms) {
@@ -91,7 +111,7 @@ enum status series_read_newest(struct querier *q, const struct series_view *view
             columns->count = 1;
             break;
         }
-        st = read_held(view, &held, &range, columns, err);
+        st = read_held(s, &held, &range, columns, err);
         if (columns->count > 0) break;
     }
     return st;

@@ -8,9 +8,12 @@
  * only, and perhaps some later ones. Times outside the retained windows (by the clock at open) are
  * not seen.
  *
- * Threads: one querier belongs to one query; after select, series_read may run on several threads
- * at once, each with its own columns. Ownership: views (labels, series) live until querier_close;
- * arrays are on the arena.
+ * What is selected is an array of pointers: many queries look at a hundred thousand series and ask
+ * none of them for its labels.
+ *
+ * Threads: one querier belongs to one query; after select, series may be read, and asked for their
+ * labels, on several threads at once, each with its own columns. Ownership: series and the texts of
+ * their labels live until querier_close; arrays are on the arena.
  */
 #ifndef HEARTH_STORAGE_QUERIER_H
 #define HEARTH_STORAGE_QUERIER_H
@@ -22,15 +25,10 @@
 #include "storage/storage.h"
 
 struct querier;
-
-/* A selected series. Opaque but for the labels. */
-struct series_view {
-    struct labels labels;
-    void *series;
-};
+struct series;
 
 struct selection {
-    struct series_view *series; /* sorted by labels when asked for, else in no order */
+    const struct series **series; /* sorted by labels when asked for, else in no order */
     size_t count;
 };
 
@@ -52,16 +50,23 @@ struct select_request {
 MUST_USE enum status querier_select(struct querier *q, const struct select_request *request,
                                     struct selection *out, struct error *err);
 
+/* The label set of a series, as views written to items[series_label_count]. */
+size_t series_label_count(const struct series *s);
+struct labels series_labels(const struct series *s, struct label *items);
+/* The order of label sets, as labels_compare. */
+int series_compare(const struct series *a, const struct series *b);
+/* Whether some of the series have a label of this name. */
+bool selection_has_label(struct querier *q, const struct selection *selection, struct str name);
+
 /* Samples of one series with t_min_ms <= t <= t_max_ms, stale markers included, replacing what the
  * columns held. ERR_CORRUPT when a chunk does not decode (it names series and window). */
-MUST_USE enum status series_read(struct querier *q, const struct series_view *view,
-                                 int64_t t_min_ms, int64_t t_max_ms, struct columns *columns,
-                                 struct error *err);
+MUST_USE enum status series_read(struct querier *q, const struct series *s, int64_t t_min_ms,
+                                 int64_t t_max_ms, struct columns *columns, struct error *err);
 
 /* The same for who needs only the newest of these samples: others may be left out. Most often that
  * is known without decoding. */
-MUST_USE enum status series_read_newest(struct querier *q, const struct series_view *view,
-                                        int64_t t_min_ms, int64_t t_max_ms, struct columns *columns,
+MUST_USE enum status series_read_newest(struct querier *q, const struct series *s, int64_t t_min_ms,
+                                        int64_t t_max_ms, struct columns *columns,
                                         struct error *err);
 
 /* Distinct label names, or values of one name, sorted; of the series that match and overlap the

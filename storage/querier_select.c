@@ -16,48 +16,67 @@ struct select_range select_clamp(const struct querier *q, int64_t t_min_ms, int6
     range.empty = range.t_min_ms > range.t_max_ms;
     range.first_window = window_of(&q->db->grid, range.t_min_ms);
     range.last_window = window_of(&q->db->grid, range.t_max_ms);
-    range.everything =
-        range.t_min_ms == q->bounds.oldest_ms && range.t_max_ms == q->bounds.newest_ms;
     return range;
 }
 
-static void prefetch(const struct shard *sh, const struct id_list *list, size_t at)
-{
-    const struct directory_place *place =
-        at < list->count ? directory_place(&sh->directory, list->items[at]) : NULL;
-    const struct series *s = place ? directory_series(place) : NULL;
-    if (!s) return;
-    __builtin_prefetch(s);
-    __builtin_prefetch((const char *)s + CACHE_LINE_BYTES);
-}
-
-/* Leave out, without a look at them, series that have nothing in the range. */
+/* Of ids in ascending order those that may have something in the range: without a look at series,
+ * sixty-four at a time. */
 static void drop_absent(const struct shard *sh, const struct select_range *range,
                         struct id_list *list)
 {
     struct shard_slots slots = shard_slots(sh, range->first_window, range->last_window);
+    uint32_t n = UINT32_MAX;
+    uint64_t word = 0;
     size_t kept = 0;
     for (size_t i = 0; i < list->count; i++) {
-        if (shard_may_hold(sh, list->items[i], &slots)) list->items[kept++] = list->items[i];
+        uint32_t id = list->items[i];
+        if (id / 64 != n) word = shard_may_hold_word(sh, n = id / 64, &slots);
+        list->items[kept] = id;
+        kept += word >> id % 64 & 1;
     }
     list->count = kept;
 }
 
-static enum status keep_series(const struct gather *g, const struct shard *sh,
-                               const struct id_list *list, const struct select_range *range,
-                               size_t limit, struct series_list *out, struct error *err)
+/* What the sets have not settled is asked of the series. */
+static void drop_rejected(const struct gather *g, struct series_list *list, size_t first)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        prefetch(sh, list, i + PREFETCH_AHEAD);
-        struct series *s = directory_get(&sh->directory, list->items[i]);
-        if (!s || !gather_accepts(g, s)) continue;
-        if (!series_overlaps(s, sh->common->regions, range->first_window, range->last_window))
-            continue;
-        if (limit && out->count == limit) return OK;
-        struct series **slot = VEC_PUSH(out, g->arena);
-        if (!slot) return arena_error(g->arena, err);
-        *slot = s;
+    size_t kept = first;
+    for (size_t i = first; i < list->count; i++) {
+        if (i + PREFETCH_AHEAD < list->count) {
+            const char *ahead = (const char *)list->items[i + PREFETCH_AHEAD];
+            __builtin_prefetch(ahead);
+            __builtin_prefetch(ahead + CACHE_LINE_BYTES);
+            __builtin_prefetch(ahead + 2 * (size_t)CACHE_LINE_BYTES);
+        }
+        if (gather_accepts(g, list->items[i])) list->items[kept++] = list->items[i];
     }
+    list->count = kept;
+}
+
+static bool series_list_reserve(struct series_list *list, struct arena *a, size_t more)
+{
+    size_t needed = list->count + more;
+    if (needed <= list->capacity) return true;
+    size_t capacity = needed > list->capacity * 2 ? needed : list->capacity * 2;
+    const struct series **items = arena_alloc_array(a, capacity, sizeof(const struct series *));
+    if (!items) return false;
+    if (list->count) memcpy(items, list->items, list->count * sizeof(*items));
+    list->items = items;
+    list->capacity = capacity;
+    return true;
+}
+
+static enum status keep_series(const struct gather *g, const struct shard *sh,
+                               const struct id_list *list, struct series_list *out,
+                               struct error *err)
+{
+    size_t first = out->count;
+    if (!series_list_reserve(out, g->arena, list->count)) return arena_error(g->arena, err);
+    for (size_t i = 0; i < list->count; i++) {
+        const struct series *s = directory_get(&sh->directory, list->items[i]);
+        if (s) out->items[out->count++] = s;
+    }
+    if (!g->settled) drop_rejected(g, out, first);
     return OK;
 }
 
@@ -66,9 +85,10 @@ enum status select_in_shard(struct gather *g, struct shard *sh, const struct sel
 {
     enum status st = OK;
     for (size_t l = 0; l < g->list_count && !st; l++) {
-        if (!range->everything) drop_absent(sh, range, &g->lists[l]);
-        st = keep_series(g, sh, &g->lists[l], range, limit, out, err);
+        drop_absent(sh, range, &g->lists[l]);
+        st = keep_series(g, sh, &g->lists[l], out, err);
     }
+    if (limit && out->count > limit) out->count = limit;
     return st;
 }
 
@@ -93,9 +113,27 @@ enum status select_series(struct querier *q, const struct select_request *reques
     return st;
 }
 
+int series_compare(const struct series *a, const struct series *b)
+{
+    struct symbol *const *as = series_symbols(a);
+    struct symbol *const *bs = series_symbols(b);
+    size_t shared = a->label_count < b->label_count ? a->label_count : b->label_count;
+    for (size_t i = 0; i < shared; i++) {
+        if (as[i] == bs[i]) continue;
+        int order = as[i]->name == bs[i]->name
+                        ? 0
+                        : str_compare(symbol_text(as[i]->name), symbol_text(bs[i]->name));
+        if (order == 0) order = str_compare(symbol_text(as[i]), symbol_text(bs[i]));
+        /* One text may have had two symbols, when the last series that held it was forgotten and a
+         * new one came while the reader still sees the old. */
+        if (order) return order;
+    }
+    return (int)a->label_count - (int)b->label_count;
+}
+
 static int compare_series(const void *a, const void *b)
 {
-    return series_compare(*(struct series *const *)a, *(struct series *const *)b);
+    return series_compare(*(const struct series *const *)a, *(const struct series *const *)b);
 }
 
 enum status querier_select(struct querier *q, const struct select_request *request,
@@ -108,17 +146,6 @@ enum status querier_select(struct querier *q, const struct select_request *reque
     if (request->sorted && list.count > 1)
         qsort(list.items, list.count, sizeof(*list.items), compare_series);
 
-    size_t label_count = 0;
-    for (size_t i = 0; i < list.count; i++)
-        label_count += list.items[i]->label_count;
-    struct series_view *views = arena_alloc_array(q->arena, list.count, sizeof(*views));
-    struct label *labels = arena_alloc_array(q->arena, label_count, sizeof(*labels));
-    if (!views || !labels) return arena_error(q->arena, err);
-    for (size_t i = 0; i < list.count; i++) {
-        views[i].labels = series_labels(list.items[i], labels);
-        views[i].series = list.items[i];
-        labels += list.items[i]->label_count;
-    }
-    *out = (struct selection){.series = views, .count = list.count};
+    *out = (struct selection){.series = list.items, .count = list.count};
     return OK;
 }

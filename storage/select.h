@@ -30,11 +30,10 @@ struct select_range {
     int64_t first_window;
     int64_t last_window;
     bool empty;
-    bool everything; /* all that is retained */
 };
 struct select_range select_clamp(const struct querier *q, int64_t t_min_ms, int64_t t_max_ms);
 
-struct series_list VEC_OF(struct series *);
+struct series_list VEC_OF(const struct series *);
 
 /* At most request->limit series, unless that is 0; in no order.
  * ERR_TOO_LARGE, ERR_NO_MEMORY from the arena. */

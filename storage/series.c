@@ -61,17 +61,6 @@ bool series_is_empty(const struct series *s)
     return true;
 }
 
-bool series_overlaps(const struct series *s, const struct regions *regions, int64_t first_window,
-                     int64_t last_window)
-{
-    for (uint32_t slot = 0; slot < s->slots; slot++) {
-        struct held held = series_hold(s, regions, slot);
-        if (held_any(&held) && held.window >= first_window && held.window <= last_window)
-            return true;
-    }
-    return false;
-}
-
 struct symbol *series_find_symbol(const struct series *s, const struct symbol *name)
 {
     struct symbol *const *symbols = series_symbols(s);
@@ -79,30 +68,4 @@ struct symbol *series_find_symbol(const struct series *s, const struct symbol *n
         if (symbols[i]->name == name) return symbols[i];
     }
     return NULL;
-}
-
-int series_compare(const struct series *a, const struct series *b)
-{
-    struct symbol *const *as = series_symbols(a);
-    struct symbol *const *bs = series_symbols(b);
-    size_t shared = a->label_count < b->label_count ? a->label_count : b->label_count;
-    for (size_t i = 0; i < shared; i++) {
-        if (as[i] == bs[i]) continue;
-        int order = as[i]->name == bs[i]->name
-                        ? 0
-                        : str_compare(symbol_text(as[i]->name), symbol_text(bs[i]->name));
-        if (order == 0) order = str_compare(symbol_text(as[i]), symbol_text(bs[i]));
-        /* One text may have had two symbols, when the last series that held it was forgotten and a
-         * new one came while the reader still sees the old. */
-        if (order) return order;
-    }
-    return (int)a->label_count - (int)b->label_count;
-}
-
-struct labels series_labels(const struct series *s, struct label *items)
-{
-    struct symbol *const *symbols = series_symbols(s);
-    for (size_t i = 0; i < s->label_count; i++)
-        items[i] = symbol_label(symbols[i]);
-    return (struct labels){.items = items, .count = s->label_count};
 }

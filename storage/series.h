@@ -76,17 +76,7 @@ void series_prefetch(const struct series *s);
 /* No word in any slot, not even one that does not count any more. */
 bool series_is_empty(const struct series *s);
 
-/* A chunk of a window in [first, last] is there. */
-bool series_overlaps(const struct series *s, const struct regions *regions, int64_t first_window,
-                     int64_t last_window);
-
 /* The value symbol under this name; NULL when the series has no such label. */
 struct symbol *series_find_symbol(const struct series *s, const struct symbol *name);
-
-/* The order of label sets, as labels_compare. */
-int series_compare(const struct series *a, const struct series *b);
-
-/* The label set as views of the symbols, written to items[label_count]. */
-struct labels series_labels(const struct series *s, struct label *items);
 
 #endif

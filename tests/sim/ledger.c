@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "model/sample.h"
 #include "storage/querier.h"
+#include "tests/unit/labels_of.h"
 
 double ledger_value(unsigned series, int64_t t_s, unsigned variant)
 {
@@ -130,13 +131,13 @@ static void read_everything(struct ledger *l, struct storage *db, struct verdict
     ASSERT(querier_open(db, &arena, &q, &err) == OK);
     ASSERT(querier_select(q, &all, &selection, &err) == OK);
     for (size_t i = 0; i < selection.count && v->good; i++) {
-        struct str name = labels_get(selection.series[i].labels, STR("series"));
+        struct str name = labels_get(labels_of(selection.series[i]), STR("series"));
         unsigned series = name.size == 1 ? (unsigned)(name.data[0] - 'a') : LEDGER_SERIES;
-        if (series >= LEDGER_SERIES || selection.series[i].labels.count != 3) {
+        if (series >= LEDGER_SERIES || labels_of(selection.series[i]).count != 3) {
             FAULT(v, "a series that nobody wrote");
             break;
         }
-        if (series_read(q, &selection.series[i], INT64_MIN, INT64_MAX, &columns, &err))
+        if (series_read(q, selection.series[i], INT64_MIN, INT64_MAX, &columns, &err))
             FAULT(v, "series %u: %.200s", series, err.text);
         for (size_t s = 0; s < columns.count && v->good; s++)
             check_sample(l, series, columns.t_ms[s], columns.v[s], v);

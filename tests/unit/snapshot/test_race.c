@@ -92,13 +92,13 @@ static int number_of(struct str text)
     return number;
 }
 
-static void check_series(struct race *race, struct querier *q, const struct series_view *view,
+static void check_series(struct race *race, struct querier *q, const struct series *view,
                          struct columns *columns)
 {
     struct error err;
     enum status st = series_read(q, view, INT64_MIN, INT64_MAX, columns, &err);
     EXPECT(st == OK, "%s", err.text);
-    int series = number_of(labels_get(view->labels, STR("i")));
+    int series = number_of(labels_get(labels_of(view), STR("i")));
     for (size_t n = 0; n < columns->count; n++) {
         EXPECT(n == 0 || columns->t_ms[n - 1] < columns->t_ms[n], "not in order");
         EXPECT(columns->v[n] == value_of(columns->t_ms[n], series), "another value");
@@ -125,7 +125,7 @@ static void read_samples(void *arg)
         EXPECT(querier_open(race->world.db, &a, &q, &err) == OK, "%s", err.text);
         EXPECT(querier_select(q, &steady, &selection, &err) == OK, "%s", err.text);
         for (size_t n = 0; n < selection.count; n++)
-            check_series(race, q, &selection.series[n], &columns);
+            check_series(race, q, selection.series[n], &columns);
         EXPECT(querier_label_values(q, STR("i"), &steady, &list, &err) == OK, "%s", err.text);
         struct select_request some = steady;
         some.matchers = &matchers[1];
@@ -186,7 +186,7 @@ static uint64_t content(struct race *race, size_t *samples)
     ck_assert(querier_select(q, &request, &selection, &err) == OK);
     *samples = 0;
     for (size_t n = 0; n < selection.count; n++) {
-        check_series(race, q, &selection.series[n], &columns);
+        check_series(race, q, selection.series[n], &columns);
         if (columns.count == 0) continue;
         hash = hash_mix(hash, n + 1);
         hash = hash_bytes(columns.t_ms, columns.count * sizeof(columns.t_ms[0]), hash);

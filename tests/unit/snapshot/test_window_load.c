@@ -124,10 +124,10 @@ static size_t check(struct storage *db)
     ck_assert_int_eq(querier_select(q, &request, &selection, NULL), OK);
     struct columns columns = {.arena = &a};
     for (size_t i = 0; i < selection.count; i++) {
-        struct str text = labels_get(selection.series[i].labels, STR("series"));
+        struct str text = labels_get(labels_of(selection.series[i]), STR("series"));
         unsigned series = (unsigned)strtoul(text.data, NULL, 10);
         columns.count = 0;
-        EXPECT(series_read(q, &selection.series[i], INT64_MIN, INT64_MAX, &columns, NULL) == OK,
+        EXPECT(series_read(q, selection.series[i], INT64_MIN, INT64_MAX, &columns, NULL) == OK,
                "series %u does not read", series);
         for (size_t s = 0; s < columns.count; s++) {
             unsigned window = (unsigned)(storage_window_of(db, columns.t_ms[s]) -

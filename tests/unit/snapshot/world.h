@@ -25,6 +25,7 @@
 #include "storage/appender.h"
 #include "storage/querier.h"
 #include "storage/storage.h"
+#include "tests/unit/labels_of.h"
 #include "tests/unit/suite.h"
 
 #define WORLD_START_MS INT64_C(1700000000000)
@@ -236,12 +237,12 @@ UNUSED static size_t world_check(struct world *w, size_t missing_allowed)
     ck_assert_uint_le(selection.count, WORLD_SERIES);
     struct columns columns = {.arena = &arena};
     for (size_t i = 0; i < selection.count; i++) {
-        struct str name = labels_get(selection.series[i].labels, STR("series"));
+        struct str name = labels_get(labels_of(selection.series[i]), STR("series"));
         ck_assert_uint_eq(name.size, 1);
-        ck_assert_uint_eq(selection.series[i].labels.count, 3);
+        ck_assert_uint_eq(labels_of(selection.series[i]).count, 3);
         size_t series = (size_t)(name.data[0] - '0');
         ck_assert_uint_lt(series, WORLD_SERIES);
-        ck_assert_int_eq(series_read(q, &selection.series[i], INT64_MIN, INT64_MAX, &columns, &err),
+        ck_assert_int_eq(series_read(q, selection.series[i], INT64_MIN, INT64_MAX, &columns, &err),
                          OK);
         for (size_t s = 0; s < columns.count; s++) {
             int64_t offset = columns.t_ms[s] - WORLD_START_MS;

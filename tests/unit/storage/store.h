@@ -13,6 +13,7 @@
 #include "storage/export.h"
 #include "storage/querier.h"
 #include "storage/storage.h"
+#include "tests/unit/labels_of.h"
 
 /* 2026-01-01T06:00:00Z: in the middle of a 4-hour window. */
 #define STORE_NOW_MS INT64_C(1767247200000)
@@ -133,7 +134,7 @@ static inline struct selection store_select(struct querier *q, const struct matc
 
 /* All visible samples of one selected series; the arrays are on the arena of the store. */
 static inline struct columns store_read(struct store *s, struct querier *q,
-                                        const struct series_view *view)
+                                        const struct series *view)
 {
     struct columns columns = {.arena = &s->arena};
     struct error err;
@@ -149,7 +150,7 @@ static inline size_t store_count(struct store *s, size_t *samples)
     size_t count = 0;
     *samples = 0;
     for (size_t i = 0; i < selection.count; i++) {
-        struct columns columns = store_read(s, q, &selection.series[i]);
+        struct columns columns = store_read(s, q, selection.series[i]);
         *samples += columns.count;
         count += columns.count > 0;
     }

@@ -16,8 +16,8 @@ START_TEST(an_acknowledged_sample_is_read_back)
     struct matcher m = store_matcher(MATCH_EQUAL, "__name__", "up");
     struct selection selection = store_select(q, &m, 1);
     ck_assert_uint_eq(selection.count, 1);
-    ck_assert(labels_equal(selection.series[0].labels, up));
-    struct columns columns = store_read(&s, q, &selection.series[0]);
+    ck_assert(labels_equal(labels_of(selection.series[0]), up));
+    struct columns columns = store_read(&s, q, selection.series[0]);
     ck_assert_uint_eq(columns.count, 1);
     ck_assert_int_eq(columns.t_ms[0], STORE_NOW_MS);
     ck_assert(columns.v[0] == 1.5);
@@ -343,7 +343,7 @@ static void check_between(void (*happens)(struct store *s, struct labels labels)
     ck_assert_uint_eq(result.stored, 1);
     struct querier *q = store_query(&s);
     struct selection selection = store_select(q, NULL, 0);
-    struct columns columns = store_read(&s, q, &selection.series[0]);
+    struct columns columns = store_read(&s, q, selection.series[0]);
     ck_assert_int_eq(columns.t_ms[columns.count - 1], next.t_ms);
     ck_assert(columns.v[columns.count - 1] == next.v);
     querier_close(q);

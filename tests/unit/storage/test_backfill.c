@@ -131,7 +131,7 @@ static struct columns read_series(struct backfill *b, struct querier *q, int i)
     struct matcher m = store_matcher(MATCH_EQUAL, "i", arena_printf(&b->store.arena, "%d", i).data);
     struct selection selection = store_select(q, &m, 1);
     ck_assert_uint_eq(selection.count, 1);
-    return store_read(&b->store, q, &selection.series[0]);
+    return store_read(&b->store, q, selection.series[0]);
 }
 
 static void check_same_answers(int i)

@@ -36,7 +36,7 @@ static struct usage usage_now(void)
     return u;
 }
 
-static struct labels labels_of(struct arena *a, uint32_t n)
+static struct labels labels_made(struct arena *a, uint32_t n)
 {
     const char *pod = arena_printf(a, "pod-%u", n / 5).data;
     const char *id = arena_printf(a, "id-%u-of-a-series", n).data;
@@ -52,7 +52,7 @@ static void append_range(struct store *s, uint32_t first, uint32_t count, int64_
     struct sample sample = {.t_ms = t_ms, .v = 1};
     ck_assert(appender_begin(s->db, &s->arena, &app, &err) == OK);
     for (uint32_t n = first; n < first + count; n++)
-        ck_assert(appender_add(app, labels_of(&s->arena, n), &sample, 1, &err) == OK);
+        ck_assert(appender_add(app, labels_made(&s->arena, n), &sample, 1, &err) == OK);
     ck_assert_msg(appender_commit(app, &result, &err) == OK, "%s", err.text);
     ck_assert_uint_eq(result.stored, count);
     arena_reset(&s->arena);

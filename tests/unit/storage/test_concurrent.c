@@ -144,12 +144,12 @@ static void read_round(struct race *race, struct arena *a, const struct matcher 
     struct storage_bounds after = storage_bounds(race->store.db);
     ck_assert_msg(querier_select(q, &request, &selection, &err) == OK, "%s", err.text);
     for (size_t n = 0; n < selection.count; n++) {
-        int i = number_in(labels_get(selection.series[n].labels, STR("i")));
-        EXPECT(series_read(q, &selection.series[n], INT64_MIN, INT64_MAX, &columns, &err) == OK);
+        int i = number_in(labels_get(labels_of(selection.series[n]), STR("i")));
+        EXPECT(series_read(q, selection.series[n], INT64_MIN, INT64_MAX, &columns, &err) == OK);
         check_columns(&columns, i, before.oldest_ms);
         seen[i] = columns.count > 0 && columns.t_ms[columns.count - 1] >= acknowledged_ms[i];
         int64_t last_ms = columns.count > 0 ? columns.t_ms[columns.count - 1] : INT64_MIN;
-        struct series_view *view = &selection.series[n];
+        const struct series *view = selection.series[n];
         EXPECT(series_read_newest(q, view, INT64_MIN, INT64_MAX, &columns, &err) == OK);
         check_columns(&columns, i, before.oldest_ms);
         seen[i] &= columns.count > 0 && columns.t_ms[columns.count - 1] >= last_ms;
@@ -370,8 +370,7 @@ static void read_while_written(void *arg)
         struct columns columns = {.arena = &a};
         struct arena_mark mark = arena_mark(&a);
         for (size_t i = 0; i < selection.count; i++)
-            EXPECT(series_read(q, &selection.series[i], INT64_MIN, INT64_MAX, &columns, &err) ==
-                   OK);
+            EXPECT(series_read(q, selection.series[i], INT64_MIN, INT64_MAX, &columns, &err) == OK);
         arena_rewind(&a, mark);
     }
     querier_close(q);

@@ -73,8 +73,8 @@ static void close(struct sender *sender)
     struct querier *q = store_query(&sender->store);
     struct selection selection = store_select(q, NULL, 0);
     for (size_t i = 0; i < selection.count; i++) {
-        struct columns columns = store_read(&sender->store, q, &selection.series[i]);
-        struct str number = labels_get(selection.series[i].labels, STR("i"));
+        struct columns columns = store_read(&sender->store, q, selection.series[i]);
+        struct str number = labels_get(labels_of(selection.series[i]), STR("i"));
         char text[16];
         snprintf(text, sizeof(text), "%.*s", STR_ARG(number));
         for (size_t n = 0; n < columns.count; n++)

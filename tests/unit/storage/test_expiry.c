@@ -66,7 +66,7 @@ static void check_visible(struct life *life, int64_t first_ms, int64_t now_ms)
     struct matcher m = store_matcher(MATCH_EQUAL, "i", "7");
     struct selection selection = store_select(q, &m, 1);
     ck_assert_uint_eq(selection.count, 1);
-    struct columns columns = store_read(&life->store, q, &selection.series[0]);
+    struct columns columns = store_read(&life->store, q, selection.series[0]);
     ck_assert_int_eq(columns.t_ms[0], from_ms);
     ck_assert_int_eq(columns.t_ms[columns.count - 1], now_ms);
     ck_assert_uint_eq(columns.count, (size_t)((now_ms - from_ms) / STEP_MS) + 1);

@@ -17,9 +17,9 @@ static void check_same(struct store *s, struct storage *other)
     struct selection bs = store_select(b, NULL, 0);
     ck_assert_uint_eq(as.count, bs.count);
     for (size_t i = 0; i < as.count; i++) {
-        ck_assert(labels_equal(as.series[i].labels, bs.series[i].labels));
-        struct columns ac = store_read(s, a, &as.series[i]);
-        struct columns bc = store_read(&o, b, &bs.series[i]);
+        ck_assert(labels_equal(labels_of(as.series[i]), labels_of(bs.series[i])));
+        struct columns ac = store_read(s, a, as.series[i]);
+        struct columns bc = store_read(&o, b, bs.series[i]);
         ck_assert_uint_eq(ac.count, bc.count);
         ck_assert_mem_eq(ac.t_ms, bc.t_ms, ac.count * sizeof(*ac.t_ms));
         ck_assert_mem_eq(ac.v, bc.v, ac.count * sizeof(*ac.v));

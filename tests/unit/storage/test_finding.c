@@ -178,7 +178,7 @@ static void ask(struct model *m, const struct asked *asked)
     ck_assert_uint_eq(selection.count, expected);
     for (size_t n = 0; n < selection.count; n++) {
         unsigned i = 0;
-        while (!labels_equal(m->labels[i], selection.series[n].labels))
+        while (!labels_equal(m->labels[i], labels_of(selection.series[n])))
             i++;
         EXPECT(meant[i]);
     }

@@ -22,7 +22,7 @@ START_TEST(importing_over_other_samples_merges_and_what_is_there_wins)
     struct querier *q = store_query(&o);
     struct selection selection = store_select(q, NULL, 0);
     struct columns columns = {.arena = &o.arena};
-    ck_assert(series_read(q, &selection.series[0], STORE_NOW_MS + 70, STORE_NOW_MS + 70, &columns,
+    ck_assert(series_read(q, selection.series[0], STORE_NOW_MS + 70, STORE_NOW_MS + 70, &columns,
                           &err) == OK);
     ck_assert(columns.count == 1 && columns.v[0] == 700);
     querier_close(q);

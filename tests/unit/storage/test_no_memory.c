@@ -224,7 +224,7 @@ static enum status query(struct storage *db, struct arena *a, size_t *samples)
     *samples = 0;
     st = querier_select(q, &r, &selection, &err);
     for (size_t i = 0; !st && i < selection.count; i++) {
-        st = series_read(q, &selection.series[i], INT64_MIN, INT64_MAX, &columns, &err);
+        st = series_read(q, selection.series[i], INT64_MIN, INT64_MAX, &columns, &err);
         *samples += columns.count;
     }
     if (!st) st = querier_label_names(q, &r, &list, &err);

@@ -24,7 +24,8 @@ START_TEST(what_is_not_retained_any_more_is_invisible_at_once)
         struct querier *q = store_query(&s);
         struct selection selection = store_select(q, NULL, 0);
         ck_assert_uint_eq(selection.count, 1);
-        ck_assert(str_equal(labels_get(selection.series[0].labels, LABEL_METRIC_NAME), STR("new")));
+        ck_assert(
+            str_equal(labels_get(labels_of(selection.series[0]), LABEL_METRIC_NAME), STR("new")));
         ck_assert(querier_label_values(q, LABEL_METRIC_NAME, &all, &list, &err) == OK);
         ck_assert_uint_eq(list.count, 1);
         ck_assert(str_equal(list.items[0], STR("new")));
@@ -48,8 +49,8 @@ START_TEST(an_open_querier_keeps_what_it_selected)
     struct storage_stats stats;
     storage_stats_read(s.db, &stats);
     ck_assert_uint_eq(stats.series, 0);
-    ck_assert(labels_equal(selection.series[0].labels, old)); /* the texts are still there */
-    (void)store_read(&s, q, &selection.series[0]);
+    ck_assert(labels_equal(labels_of(selection.series[0]), old)); /* the texts are still there */
+    (void)store_read(&s, q, selection.series[0]);
     querier_close(q);
     store_settle(&s);
     store_close(&s);
@@ -212,7 +213,7 @@ static void check_samples(const struct naive_series *n, const struct select_requ
 }
 
 /* The newest of the samples in the columns, and none when there is none. */
-static void check_newest(struct querier *q, const struct series_view *view,
+static void check_newest(struct querier *q, const struct series *view,
                          const struct select_request *r, const struct columns *columns)
 {
     struct columns newest = {.arena = columns->arena};
@@ -236,11 +237,11 @@ static void check_values(struct querier *q, const struct select_request *r,
         bool found = false;
         if (i > 0) EXPECT(str_compare(list.items[i - 1], list.items[i]) < 0);
         for (size_t s = 0; s < selection->count && !found; s++)
-            found = str_equal(labels_get(selection->series[s].labels, STR("i")), list.items[i]);
+            found = str_equal(labels_get(labels_of(selection->series[s]), STR("i")), list.items[i]);
         EXPECT(found);
     }
     for (size_t s = 0; s < selection->count; s++) {
-        struct str value = labels_get(selection->series[s].labels, STR("i"));
+        struct str value = labels_get(labels_of(selection->series[s]), STR("i"));
         bool found = value.size == 0;
         for (size_t i = 0; i < list.count && !found; i++)
             found = str_equal(value, list.items[i]);
@@ -248,7 +249,7 @@ static void check_values(struct querier *q, const struct select_request *r,
     }
     EXPECT(querier_label_names(q, r, &list, &err) == OK);
     for (size_t s = 0; s < selection->count; s++) {
-        struct labels labels = selection->series[s].labels;
+        struct labels labels = labels_of(selection->series[s]);
         for (size_t l = 0; l < labels.count; l++) {
             bool found = false;
             for (size_t i = 0; i < list.count && !found; i++)
@@ -282,9 +283,9 @@ static void step_query(struct walk *w)
     ck_assert_uint_eq(selection.count, expected);
     struct columns columns = {.arena = &w->store.arena};
     for (size_t i = 0; i < selection.count; i++) {
-        const struct series_view *view = &selection.series[i];
+        const struct series *view = selection.series[i];
         size_t n = 0;
-        while (!labels_equal(w->series[n].labels, view->labels))
+        while (!labels_equal(w->series[n].labels, labels_of(view)))
             EXPECT(++n < WALK_SERIES);
         EXPECT(naive_selected(w, &w->series[n], &r, &b));
         EXPECT(series_read(q, view, r.t_min_ms, r.t_max_ms, &columns, &err) == OK);

@@ -57,8 +57,8 @@ START_TEST(series_come_sorted_and_no_more_than_the_limit)
     struct selection selection = store_select(q, NULL, 0);
     ck_assert_uint_eq(selection.count, 301);
     for (size_t i = 1; i < selection.count; i++)
-        ck_assert_int_lt(labels_compare(selection.series[i - 1].labels, selection.series[i].labels),
-                         0);
+        ck_assert_int_lt(
+            labels_compare(labels_of(selection.series[i - 1]), labels_of(selection.series[i])), 0);
     struct select_request request = {.t_min_ms = INT64_MIN, .t_max_ms = INT64_MAX, .limit = 10};
     ck_assert(querier_select(q, &request, &selection, &err) == OK);
     ck_assert_uint_eq(selection.count, 10);

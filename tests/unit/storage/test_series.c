@@ -1,6 +1,8 @@
 /* series - label sets through shared symbols, and the ring. */
 #include "storage/series.h"
 
+#include "storage/querier.h"
+
 #include "tests/unit/storage/place.h"
 #include "tests/unit/storage/store.h"
 
@@ -84,7 +86,7 @@ START_TEST(series_are_ordered_as_their_label_sets)
 }
 END_TEST
 
-START_TEST(the_ring_tells_windows_apart)
+START_TEST(a_slot_of_the_ring_holds_a_chunk)
 {
     struct place p;
     struct regions r;
@@ -94,16 +96,13 @@ START_TEST(the_ring_tells_windows_apart)
     struct series *s = create(&p, (struct labels){0});
     ck_assert_ptr_nonnull(s);
     ck_assert(series_is_empty(s));
-    ck_assert(!series_overlaps(s, &r, INT64_MIN, INT64_MAX));
     struct chunk *c = chunk_create(100);
     ck_assert_ptr_nonnull(c);
     series_set_word(s, 1, ring_word(c));
     ck_assert(!series_is_empty(s));
-    ck_assert(series_overlaps(s, &r, 100, 100));
-    ck_assert(series_overlaps(s, &r, 90, 110));
-    ck_assert(!series_overlaps(s, &r, 91, 99)); /* the same slot holds windows 91 and 109 too */
-    ck_assert(!series_overlaps(s, &r, 101, 109));
     ck_assert_ptr_eq(series_hold(s, &r, 1).open, c);
+    ck_assert_int_eq(series_hold(s, &r, 1).window, 100);
+    ck_assert_ptr_null(series_hold(s, &r, 2).open);
     chunk_destroy(c);
     series_destroy(s);
     regions_release(&r);
@@ -128,4 +127,4 @@ START_TEST(a_refused_allocation_takes_nothing_over)
 END_TEST
 
 SUITE(series, a_series_knows_its_labels_and_no_others, series_are_ordered_as_their_label_sets,
-      the_ring_tells_windows_apart, a_refused_allocation_takes_nothing_over)
+      a_slot_of_the_ring_holds_a_chunk, a_refused_allocation_takes_nothing_over)

@@ -190,7 +190,7 @@ static enum status query_all(struct storage *db, struct arena *a, const struct m
     if (st) return st;
     st = querier_select(q, &r, &selection, &err);
     for (size_t i = 0; !st && i < selection.count; i++)
-        st = series_read(q, &selection.series[i], INT64_MIN, INT64_MAX, &columns, &err);
+        st = series_read(q, selection.series[i], INT64_MIN, INT64_MAX, &columns, &err);
     if (!st) st = querier_label_names(q, &r, &list, &err);
     if (!st) st = querier_label_values(q, STR("i"), &r, &list, &err);
     r.matcher_count = 0;

@@ -48,7 +48,7 @@ static void check_series(struct race *race, int i)
         store_matcher(MATCH_EQUAL, "i", arena_printf(&race->store.arena, "%d", i).data);
     struct selection selection = store_select(q, &m, 1);
     ck_assert_uint_eq(selection.count, 1);
-    struct columns columns = store_read(&race->store, q, &selection.series[0]);
+    struct columns columns = store_read(&race->store, q, selection.series[0]);
     size_t at = 0;
     for (uint32_t step = 0; step < WINDOW_STEPS; step++) {
         if (!race->written[i][step]) continue;
