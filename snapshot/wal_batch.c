@@ -92,21 +92,39 @@ static void put_labels(struct buf *out, struct labels previous, struct labels la
     }
 }
 
+/* The bytes of a value up to its last one that is not zero. No branch: nobody can foretell it. */
+static ALWAYS_INLINE size_t kept_bytes(uint64_t bits)
+{
+    return 8u - (unsigned)__builtin_ctzll(bits | UINT64_C(1) << 63) / 8 - (bits == 0);
+}
+
 /* at has room for SAMPLE_BYTES_MAX; returns the bytes written. */
-static size_t put_sample(uint8_t *at, const struct sample *sample, int64_t previous_ms)
+static ALWAYS_INLINE size_t put_sample(uint8_t *at, const struct sample *sample,
+                                       int64_t previous_ms)
 {
     uint64_t bits = bits_from_double(sample->v);
-    int kept = bits ? 8 - __builtin_ctzll(bits) / 8 : 0;
+    size_t kept = kept_bytes(bits);
     size_t n = 1;
     at[0] = (uint8_t)kept;
-    if (sample->t_ms != previous_ms) {
+    if (UNLIKELY(sample->t_ms != previous_ms)) {
         at[0] = (uint8_t)(at[0] | SAMPLE_TIME);
         uint64_t delta = (uint64_t)sample->t_ms - (uint64_t)previous_ms;
         n += varint_encode(at + n, bits_zigzag((int64_t)delta));
     }
     bits = htobe64(bits);
     memcpy(at + n, &bits, sizeof(bits)); /* of which `kept` bytes stay */
-    return n + (size_t)kept;
+    return n + kept;
+}
+
+/* varint_encode, without branches for what takes three bytes at most. */
+static ALWAYS_INLINE size_t put_short(uint8_t *at, uint64_t v)
+{
+    if (UNLIKELY(v >= UINT32_C(1) << 21)) return varint_encode(at, v);
+    uint32_t small = (uint32_t)v;
+    uint32_t more = (small > 0x7F) + (small > 0x3FFF);
+    uint32_t bytes = (small & 0x7F) | (small << 1 & 0x7F00) | (small << 2 & 0x7F0000);
+    put_le32(at, bytes | (0x8080 & ((1u << 8 * more) - 1)));
+    return 1 + more;
 }
 
 /* What the entries written so far make shorter in the next one. */
@@ -130,28 +148,26 @@ static NO_INLINE enum status put_labeled_head(struct buf *out, const struct jour
     return OK;
 }
 
-static ALWAYS_INLINE uint8_t *room_for(struct buf *out, size_t size)
+static ALWAYS_INLINE uint64_t entry_head(const struct journal_series *series,
+                                         const struct previous *previous)
 {
-    if (LIKELY(!out->refused && size <= out->capacity - out->size)) return out->data + out->size;
-    return buf_reserve(out, size);
+    return bits_zigzag((int64_t)series->id - previous->id) << ENTRY_FLAG_BITS;
 }
 
-/* The series' head, its labels when `labeled`, its samples. One look whether there is room does for
- * the head and all samples: entries without labels are most of what is ever logged. */
-static ALWAYS_INLINE enum status put_entry(struct buf *out, const struct journal_batch *batch,
-                                           struct journal_series *series, bool labeled,
-                                           struct previous *previous, struct error *err)
+/* The series' head, its labels when `labeled`, its samples. */
+static NO_INLINE enum status put_entry(struct buf *out, const struct journal_batch *batch,
+                                       struct journal_series *series, bool labeled,
+                                       struct previous *previous, struct error *err)
 {
     size_t count = series->sample_count;
     bool many = count != 1;
-    uint64_t head = bits_zigzag((int64_t)series->id - previous->id) << ENTRY_FLAG_BITS |
-                    (many ? ENTRY_MANY_SAMPLES : 0);
+    uint64_t head = entry_head(series, previous) | (many ? ENTRY_MANY_SAMPLES : 0);
     previous->id = series->id;
-    if (UNLIKELY(labeled)) {
+    if (labeled) {
         enum status st = put_labeled_head(out, batch, series, head, previous, err);
         if (st) return st;
     }
-    uint8_t *at = room_for(out, ENTRY_BYTES_MAX + count * SAMPLE_BYTES_MAX);
+    uint8_t *at = buf_reserve(out, ENTRY_BYTES_MAX + count * SAMPLE_BYTES_MAX);
     if (!at) return buf_status(out, err);
     const uint8_t *start = at;
     if (!labeled) at += varint_encode(at, head);
@@ -164,6 +180,35 @@ static ALWAYS_INLINE enum status put_entry(struct buf *out, const struct journal
     return OK;
 }
 
+/* put_entry for one sample of a series without labels, which is most of what is ever logged: for
+ * the entries from `first` on, up to one that is something else or has no room. Returns where. */
+static size_t put_usual(struct buf *out, const struct journal_batch *batch, size_t first,
+                        struct wal_place place, struct previous *previous)
+{
+    enum { AHEAD = 8 };
+    const uint32_t no_labels = place.ordinal << (NOTE_ORDINAL_SHIFT - NOTE_COPIES_SHIFT) |
+                               COPIES_ENOUGH;
+    size_t i = first;
+    if (out->refused || place.ordinal > WAL_ORDINAL_MAX) return i;
+    uint8_t *at = out->data + out->size;
+    const uint8_t *end = out->data + out->capacity;
+    struct previous last = *previous;
+    for (; i < batch->series_count; i++) {
+        const struct journal_series *series = &batch->series[i];
+        if (i + AHEAD < batch->series_count) __builtin_prefetch(series[AHEAD].defined_in);
+        uint32_t note = atomic_load_explicit(series->defined_in, memory_order_relaxed);
+        if (note >> NOTE_COPIES_SHIFT != no_labels || series->sample_count != 1) break;
+        if (end - at < ENTRY_BYTES_MAX + SAMPLE_BYTES_MAX) break;
+        at += put_short(at, entry_head(series, &last));
+        at += put_sample(at, series->samples, last.t_ms);
+        last.id = series->id;
+        last.t_ms = series->samples[0].t_ms;
+    }
+    out->size = (size_t)(at - out->data);
+    *previous = last;
+    return i;
+}
+
 enum status wal_batch_encode(const struct journal_batch *batch, struct wal_place place,
                              struct buf *out, size_t *labeled, struct error *err)
 {
@@ -171,7 +216,9 @@ enum status wal_batch_encode(const struct journal_batch *batch, struct wal_place
     struct previous previous = {0};
     enum status st = buf_status(out, err);
     *labeled = 0;
-    for (size_t i = 0; i < batch->series_count && !st; i++) {
+    for (size_t i = 0; !st; i++) {
+        i = put_usual(out, batch, i, place, &previous);
+        if (i == batch->series_count) break;
         const struct note note = read_note(&batch->series[i]);
         bool with_labels = needs_labels(&note, place);
         *labeled += with_labels;

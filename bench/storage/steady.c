@@ -25,6 +25,7 @@ struct meter {
     double cpu_s[STEPS];
     double at_s;
     struct buf record;
+    uint64_t logged_bytes; /* so far, all in one segment */
 };
 
 static void step_done(struct meter *m, int step)
@@ -38,12 +39,15 @@ static void step_done(struct meter *m, int step)
 static enum status encode(void *self, const struct journal_batch *batch, struct error *err)
 {
     struct meter *m = self;
-    struct wal_place place = {.ordinal = 1, .unit = WAL_UNIT_MAX};
+    uint64_t unit = m->logged_bytes / WAL_UNIT_BYTES;
+    struct wal_place place = {.ordinal = 1,
+                              .unit = unit < WAL_UNIT_MAX ? (uint32_t)unit : WAL_UNIT_MAX};
     size_t labeled;
     step_done(m, STEP_APPEND);
     buf_reset(&m->record);
     enum status st = wal_batch_encode(batch, place, &m->record, &labeled, err);
     if (!st && labeled > 0) wal_batch_note(batch, place);
+    m->logged_bytes += m->record.size;
     step_done(m, STEP_ENCODE);
     return st;
 }

@@ -28,6 +28,9 @@ static void compare_decoded(struct str block, struct arena *a)
     char *theirs = known ? arena_alloc(a, declared) : NULL;
     size_t written = declared;
     bool good = theirs && snappy_uncompress(block.data, block.size, theirs, &written) == SNAPPY_OK;
+    /* A literal of 2^32 bytes is one of none to the library. */
+    if (good && st == ERR_INVALID && memmem(block.data, block.size, "\xFC\xFF\xFF\xFF\xFF", 5))
+        return;
     ASSERT(good == (st == OK));
     if (!good) return;
     ASSERT(ours.size == written && memcmp(ours.data, theirs, written) == 0);

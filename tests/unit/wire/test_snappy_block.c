@@ -112,6 +112,7 @@ START_TEST(copies_from_before_the_start_are_damage)
                                "\x0F\x00\x00\x00\x80"),
                       8, text));
     ck_assert(!decode(ELEMENTS("\x01\x01"), 4, text));
+    ck_assert(!decode(ELEMENTS("\xFC\xFF\xFF\xFF\xFF"), 0, text));
     ck_assert(!decode(ELEMENTS("\xFC\xFF\xFF\xFF\xFF"
                                "abcd"),
                       4, text));
