@@ -186,8 +186,8 @@ static size_t put_usual(struct buf *out, const struct journal_batch *batch, size
                         struct wal_place place, struct previous *previous)
 {
     enum { AHEAD = 8 };
-    const uint32_t no_labels = place.ordinal << (NOTE_ORDINAL_SHIFT - NOTE_COPIES_SHIFT) |
-                               COPIES_ENOUGH;
+    const uint32_t no_labels =
+        place.ordinal << (NOTE_ORDINAL_SHIFT - NOTE_COPIES_SHIFT) | COPIES_ENOUGH;
     size_t i = first;
     if (out->refused || place.ordinal > WAL_ORDINAL_MAX) return i;
     uint8_t *at = out->data + out->size;

@@ -201,6 +201,7 @@ size_t chunk_append_run(struct chunk *c, const struct sample *samples, size_t co
                         struct chunk_growth *growth)
 {
     uint32_t bits = c->state.bits;
+    uint32_t last_cell = c->last_cell;
     size_t n = 0;
     if (!chunk_is_plain(c)) return 0;
     for (; n < count; n++) {
@@ -208,9 +209,9 @@ size_t chunk_append_run(struct chunk *c, const struct sample *samples, size_t co
         if (t_ms <= c->state.t_ms || t_ms >= end_ms) break;
         if (append(c, t_ms, samples[n].v) != CHUNK_APPENDED) break;
     }
-    int64_t bytes = (int64_t)(stream_cells(c->state.bits) - stream_cells(bits)) * CELL_BYTES;
-    growth->bytes += bytes;
-    growth->spare_bytes += bytes - ((int64_t)(c->state.bits + 7) / 8 - (int64_t)(bits + 7) / 8);
+    growth->used_bytes += stream_bytes_used(c->state.bits) - stream_bytes_used(bits);
+    if (UNLIKELY(c->last_cell != last_cell))
+        growth->bytes += (int64_t)(stream_cells(c->state.bits) - stream_cells(bits)) * CELL_BYTES;
     return n;
 }
 
@@ -247,7 +248,8 @@ uint64_t chunk_base_bytes(const struct chunk *c)
 uint64_t chunk_spare_bytes(const struct chunk *c)
 {
     const struct chunk_side *side = chunk_side(c);
-    uint64_t bytes = chunk_bytes(c) - offsetof(struct chunk, words) - (c->state.bits + 7) / 8;
+    uint64_t bytes =
+        chunk_bytes(c) - offsetof(struct chunk, words) - (uint64_t)stream_bytes_used(c->state.bits);
     return side ? bytes - sizeof(*side) - late_count(side) * sizeof(struct sample) : bytes;
 }
 

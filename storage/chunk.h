@@ -111,8 +111,8 @@ static ALWAYS_INLINE bool chunk_repeat(struct chunk *c, int64_t t_ms, double v)
 
 /* What a chunk has grown by. */
 struct chunk_growth {
-    int64_t bytes;       /* chunk_bytes */
-    int64_t spare_bytes; /* chunk_spare_bytes */
+    int64_t bytes;      /* chunk_bytes */
+    int64_t used_bytes; /* of those that are not chunk_spare_bytes */
 };
 /* The same for samples that go to the end of the stream, one after the other: how many of them did,
  * until one that is not later than the one before it, or not earlier than end_ms, or for which

@@ -67,6 +67,12 @@ MUST_USE bool chunk_extend(struct chunk *c, uint32_t bits);
 /* Put a sample at the end of the stream: there is no base, and t_ms is later than what is there. */
 enum chunk_outcome chunk_append(struct chunk *c, int64_t t_ms, double v);
 
+/* Of the bytes that there are for a stream, those that bits are stored in. */
+static inline int64_t stream_bytes_used(uint32_t bits)
+{
+    return (bits + 7) / 8;
+}
+
 static inline size_t stream_bytes(struct extent extent)
 {
     return bits_align_up(extent.bits, WORD_BITS) / 8;

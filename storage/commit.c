@@ -247,16 +247,16 @@ static void count_shard(struct commit *c, struct shard_counters *counters)
     c->duplicates = 0;
 }
 
-/* The indexes of the staged series in order of shard, and where each shard's begin. */
+/* The staged series in order of shard, and where each shard's begin. */
 struct shard_order {
     uint32_t *first; /* [shard_count + 1] */
-    uint32_t *staged;
+    struct staged **staged;
 };
 
 /* false when the arena refuses. */
 static bool order_by_shard(const struct appender *app, struct shard_order *order)
 {
-    const struct staged *staged = app->staged.items;
+    struct staged *staged = app->staged.items;
     uint32_t shard_count = app->db->shard_count;
     uint32_t mask = shard_count - 1;
     order->first = arena_calloc(app->arena, shard_count + 1, sizeof(*order->first));
@@ -267,7 +267,7 @@ static bool order_by_shard(const struct appender *app, struct shard_order *order
     for (uint32_t n = 0; n < shard_count; n++)
         order->first[n + 1] += order->first[n];
     for (size_t i = 0; i < app->staged.count; i++)
-        order->staged[order->first[staged[i].id & mask]++] = (uint32_t)i;
+        order->staged[order->first[staged[i].id & mask]++] = &staged[i];
     for (uint32_t n = shard_count; n > 0; n--) /* each has moved on to the next one's start */
         order->first[n] = order->first[n - 1];
     order->first[0] = 0;
@@ -276,28 +276,25 @@ static bool order_by_shard(const struct appender *app, struct shard_order *order
 
 /* The same for series that are looked up. Of other shards, behind `end`, only what may be looked at
  * without their lock. */
-static NO_INLINE void fetch_newcomers(const struct commit *c, const struct shard *sh,
-                                      const uint32_t *at, const uint32_t *end,
-                                      const uint32_t *all_end)
+static NO_INLINE void fetch_newcomers(const struct shard *sh, struct staged *const *at,
+                                      struct staged *const *end, struct staged *const *all_end)
 {
-    const struct staged *items = c->app->staged.items;
-    if (all_end - at > AHEAD_NEWCOMER) __builtin_prefetch(items[at[AHEAD_NEWCOMER]].newcomer);
-    if (end - at > AHEAD_SERIES && !items[at[AHEAD_SERIES]].series)
-        shard_prefetch(sh, items[at[AHEAD_SERIES]].newcomer->set.hash);
+    if (all_end - at > AHEAD_NEWCOMER) __builtin_prefetch(at[AHEAD_NEWCOMER]->newcomer);
+    if (end - at > AHEAD_SERIES && !at[AHEAD_SERIES]->series)
+        shard_prefetch(sh, at[AHEAD_SERIES]->newcomer->set.hash);
 }
 
 /* Ask for what the series further on will need; at[0] is about to be applied. */
 static ALWAYS_INLINE void fetch_ahead(const struct commit *c, const struct shard *sh,
-                                      const uint32_t *at, const uint32_t *end,
-                                      const uint32_t *all_end)
+                                      struct staged *const *at, struct staged *const *end,
+                                      struct staged *const *all_end)
 {
-    const struct staged *items = c->app->staged.items;
-    if (LIKELY(all_end - at > AHEAD_CHUNK)) chunk_prefetch(items[at[AHEAD_CHUNK]].chunk);
+    if (LIKELY(all_end - at > AHEAD_CHUNK)) chunk_prefetch(at[AHEAD_CHUNK]->chunk);
     if (LIKELY(end - at > AHEAD_END)) {
-        const struct chunk *chunk = items[at[AHEAD_END]].chunk;
+        const struct chunk *chunk = at[AHEAD_END]->chunk;
         if (chunk) chunk_prefetch_end(chunk);
     }
-    if (UNLIKELY(c->app->newcomers != NULL)) fetch_newcomers(c, sh, at, end, all_end);
+    if (UNLIKELY(c->app->newcomers != NULL)) fetch_newcomers(sh, at, end, all_end);
 }
 
 static void enter(struct commit *c, struct shard *sh)
@@ -333,18 +330,17 @@ static void pause(struct commit *c, struct shard *sh)
 static enum status apply_all(struct commit *c, const struct shard_order *order, struct error *err)
 {
     struct storage *db = c->app->db;
-    struct staged *staged = c->app->staged.items;
-    const uint32_t *all_end = &order->staged[order->first[db->shard_count]];
+    struct staged *const *all_end = &order->staged[order->first[db->shard_count]];
     enum status st = OK;
     for (uint32_t n = 0; n < db->shard_count && !st; n++) {
         struct shard *sh = &db->shards[n];
-        const uint32_t *at = &order->staged[order->first[n]];
-        const uint32_t *end = &order->staged[order->first[n + 1]];
+        struct staged *const *at = &order->staged[order->first[n]];
+        struct staged *const *end = &order->staged[order->first[n + 1]];
         if (at == end) continue;
         enter(c, sh);
         for (; at < end && !st; at++) {
             fetch_ahead(c, sh, at, end, all_end);
-            st = apply(c, sh, &staged[*at], err);
+            st = apply(c, sh, *at, err);
             if (at + 1 < end || c->run.merge) pause(c, sh);
         }
         leave(c, sh);

@@ -397,7 +397,7 @@ void shard_run_end(struct shard *sh, struct shard_run *run)
     if (run->appended == 0) return;
     count_size(sh,
                (struct chunk_size){.bytes = run->growth.bytes,
-                                   .spare_bytes = run->growth.spare_bytes,
+                                   .spare_bytes = run->growth.bytes - run->growth.used_bytes,
                                    .samples = run->appended,
                                    .waiting = run->waiting},
                1);
@@ -444,10 +444,11 @@ static enum chunk_outcome run_add_to(struct shard_run *run, struct chunk *c,
                                      const struct sample *sample)
 {
     int64_t bytes = (int64_t)chunk_bytes(c);
-    int64_t spare_bytes = (int64_t)chunk_spare_bytes(c);
+    int64_t used_bytes = bytes - (int64_t)chunk_spare_bytes(c);
     enum chunk_outcome outcome = chunk_add(c, sample->t_ms, sample->v);
-    run->growth.bytes += (int64_t)chunk_bytes(c) - bytes;
-    run->growth.spare_bytes += (int64_t)chunk_spare_bytes(c) - spare_bytes;
+    int64_t now_bytes = (int64_t)chunk_bytes(c);
+    run->growth.bytes += now_bytes - bytes;
+    run->growth.used_bytes += now_bytes - (int64_t)chunk_spare_bytes(c) - used_bytes;
     return outcome;
 }
 
