@@ -86,12 +86,10 @@ enum status grouping_find(struct grouping *g, struct labels set, struct arena *a
     return st ? st : hash_index_add(&g->index, hash, *out, a, err);
 }
 
-/* One group at one step: what each aggregation needs of it. */
+/* One group at one step: what a mean or a spread needs of it. */
 struct cell {
     union {
-        struct kahan sum;
         struct kahan_mean mean;
-        double value;
         struct {
             double count;
             double mean;
@@ -100,122 +98,196 @@ struct cell {
     };
 };
 
+/* A group over all steps. */
 struct group {
     uint64_t *present;
-    struct cell *cells;
-    bool drops_name; /* as one of its rows */
+    struct cell *cells; /* of avg, stddev and stdvar; else NULL */
+    double *v;          /* the sum, count or extreme; the answer, in the end */
+    double *lost;       /* of sum: kahan.h */
+    bool drops_name;    /* as one of its rows */
 };
 
 struct fold {
     struct eval *ev;
     enum ast_aggregation op;
     size_t steps;
+    uint64_t *every; /* all steps */
     struct grouping grouping;
     struct groups VEC_OF(struct group) groups;
 };
 
+static bool has_cells(enum ast_aggregation op)
+{
+    return op == AGG_AVG || op == AGG_STDDEV || op == AGG_STDVAR;
+}
+
 static void cell_first(enum ast_aggregation op, struct cell *cell, double v)
 {
-    switch (op) {
-    case AGG_SUM: cell->sum = (struct kahan){.sum = v}; break;
-    case AGG_AVG:
+    if (op == AGG_AVG) {
         cell->mean = (struct kahan_mean){0};
         kahan_mean_add(&cell->mean, v);
-        break;
-    case AGG_STDDEV:
-    case AGG_STDVAR:
-        cell->spread.count = 1;
-        cell->spread.mean = v;
-        cell->spread.squares = isfinite(v) ? 0 : (double)NAN;
-        break;
-    case AGG_COUNT:
-    case AGG_GROUP: cell->value = 1; break;
-    default: cell->value = v; break; /* min, max */
+        return;
     }
+    cell->spread.count = 1;
+    cell->spread.mean = v;
+    cell->spread.squares = isfinite(v) ? 0 : (double)NAN;
 }
 
 static void cell_add(enum ast_aggregation op, struct cell *cell, double v)
 {
-    switch (op) {
-    case AGG_SUM: kahan_add(&cell->sum, v); break;
-    case AGG_AVG: kahan_mean_add(&cell->mean, v); break;
-    case AGG_STDDEV:
-    case AGG_STDVAR: {
-        double delta = v - cell->spread.mean;
-        cell->spread.count += 1;
-        cell->spread.mean += delta / cell->spread.count;
-        cell->spread.squares += delta * (v - cell->spread.mean);
-        break;
+    if (op == AGG_AVG) {
+        kahan_mean_add(&cell->mean, v);
+        return;
     }
-    case AGG_COUNT: cell->value += 1; break;
-    case AGG_MIN:
-        if (cell->value > v || isnan(cell->value)) cell->value = v;
-        break;
-    case AGG_MAX:
-        if (cell->value < v || isnan(cell->value)) cell->value = v;
-        break;
-    default: break; /* group */
-    }
+    double delta = v - cell->spread.mean;
+    cell->spread.count += 1;
+    cell->spread.mean += delta / cell->spread.count;
+    cell->spread.squares += delta * (v - cell->spread.mean);
 }
 
 static double cell_value(enum ast_aggregation op, const struct cell *cell)
 {
-    switch (op) {
-    case AGG_SUM: return kahan_total(&cell->sum);
-    case AGG_AVG: return kahan_mean_value(&cell->mean);
-    case AGG_STDVAR: return cell->spread.squares / cell->spread.count;
-    case AGG_STDDEV: return sqrt(cell->spread.squares / cell->spread.count);
-    default: return cell->value;
+    if (op == AGG_AVG) return kahan_mean_value(&cell->mean);
+    double variance = cell->spread.squares / cell->spread.count;
+    return op == AGG_STDVAR ? variance : sqrt(variance);
+}
+
+static void group_add_cells(enum ast_aggregation op, struct group *group, const struct row *row,
+                            size_t steps)
+{
+    struct bit_walk walk = bit_walk(row->present, steps);
+    size_t i;
+    while (bit_walk_next(&walk, &i)) {
+        if (bit_get(group->present, i))
+            cell_add(op, &group->cells[i], row->v[i]);
+        else
+            cell_first(op, &group->cells[i], row->v[i]);
     }
 }
 
-static enum status fold_row(struct fold *f, const struct row *row, struct error *err)
+/* kahan_add without branches, so that several steps are added at once. */
+static void add_sums(double *restrict sum, double *restrict lost, const double *restrict v,
+                     size_t count)
 {
-    struct arena *a = f->ev->arena;
-    size_t number;
-    bool is_new;
-    enum status st = grouping_find(&f->grouping, row->labels, a, &number, &is_new, err);
-    if (st) return st;
-    if (is_new) {
-        struct group *slot = VEC_PUSH(&f->groups, a);
-        if (!slot) return no_room(a, err);
-        slot->present = arena_calloc(a, row_words(f->steps), sizeof(uint64_t));
-        slot->cells = arena_alloc_array(a, f->steps, sizeof(struct cell));
-        if (!slot->present || !slot->cells) return no_room(a, err);
-        slot->drops_name = false;
+    for (size_t i = 0; i < count; i++) {
+        double next = sum[i] + v[i];
+        bool larger = fabs(sum[i]) >= fabs(v[i]);
+        double large = larger ? sum[i] : v[i];
+        double small = larger ? v[i] : sum[i];
+        double rest = lost[i] + ((large - next) + small);
+        lost[i] = fabs(next) == (double)INFINITY ? 0 : rest;
+        sum[i] = next;
     }
-    struct group *group = &f->groups.items[number];
-    group->drops_name = group->drops_name || row->drops_name;
+}
+
+/* A NaN gives way to anything. */
+static void take_least(double *restrict best, const double *restrict v, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        best[i] = (best[i] > v[i]) | (best[i] != best[i]) ? v[i] : best[i];
+}
+
+static void take_most(double *restrict best, const double *restrict v, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        best[i] = (best[i] < v[i]) | (best[i] != best[i]) ? v[i] : best[i];
+}
+
+/* Steps [from, from + count), where both the group and the row have values. */
+static void group_add_steps(enum ast_aggregation op, struct group *group, const double *v,
+                            size_t from, size_t count)
+{
+    switch (op) {
+    case AGG_SUM: add_sums(group->v + from, group->lost + from, v + from, count); break;
+    case AGG_COUNT:
+        for (size_t i = from; i < from + count; i++)
+            group->v[i] += 1;
+        break;
+    case AGG_MIN: take_least(group->v + from, v + from, count); break;
+    case AGG_MAX: take_most(group->v + from, v + from, count); break;
+    default: break; /* group */
+    }
+}
+
+static void group_add_columns(const struct fold *f, struct group *group, const struct row *row)
+{
+    bool constant = f->op == AGG_COUNT || f->op == AGG_GROUP;
+    size_t bytes = row_words(f->steps) * sizeof(f->every[0]);
+    if (!memcmp(group->present, f->every, bytes) && !memcmp(row->present, f->every, bytes)) {
+        group_add_steps(f->op, group, row->v, 0, f->steps);
+        return;
+    }
     struct bit_walk walk = bit_walk(row->present, f->steps);
     size_t i;
     while (bit_walk_next(&walk, &i)) {
         if (bit_get(group->present, i)) {
-            cell_add(f->op, &group->cells[i], row->v[i]);
+            group_add_steps(f->op, group, row->v, i, 1);
             continue;
         }
-        cell_first(f->op, &group->cells[i], row->v[i]);
-        bit_set(group->present, i);
+        group->v[i] = constant ? 1 : row->v[i];
+        if (group->lost) group->lost[i] = 0;
     }
+}
+
+static enum status group_create(struct fold *f, struct error *err)
+{
+    struct arena *a = f->ev->arena;
+    struct group *slot = VEC_PUSH(&f->groups, a);
+    if (!slot) return no_room(a, err);
+    *slot = (struct group){.present = arena_calloc(a, row_words(f->steps), sizeof(uint64_t)),
+                           .v = arena_alloc_array(a, f->steps, sizeof(double))};
+    if (!slot->present || !slot->v) return no_room(a, err);
+    if (has_cells(f->op)) {
+        slot->cells = arena_alloc_array(a, f->steps, sizeof(struct cell));
+        if (!slot->cells) return no_room(a, err);
+    }
+    if (f->op == AGG_SUM) {
+        slot->lost = arena_alloc_array(a, f->steps, sizeof(double));
+        if (!slot->lost) return no_room(a, err);
+    }
+    return OK;
+}
+
+static enum status fold_row(struct fold *f, const struct row *row, struct error *err)
+{
+    size_t number;
+    bool is_new;
+    enum status st = grouping_find(&f->grouping, row->labels, f->ev->arena, &number, &is_new, err);
+    if (!st && is_new) st = group_create(f, err);
+    if (st) return st;
+    struct group *group = &f->groups.items[number];
+    group->drops_name = group->drops_name || row->drops_name;
+    if (group->cells)
+        group_add_cells(f->op, group, row, f->steps);
+    else
+        group_add_columns(f, group, row);
+    bits_or(group->present, row->present, f->steps);
     return eval_tick(f->ev, f->steps, err);
+}
+
+/* What the group's column stands for. */
+static void group_finish(const struct fold *f, struct group *group)
+{
+    struct bit_walk walk = bit_walk(group->present, f->steps);
+    size_t i;
+    while (bit_walk_next(&walk, &i)) {
+        if (group->cells) group->v[i] = cell_value(f->op, &group->cells[i]);
+        if (group->lost) group->v[i] += group->lost[i];
+    }
 }
 
 static enum status fold_finish(struct fold *f, struct rows **out, struct error *err)
 {
-    struct arena *a = f->ev->arena;
     struct row_table table = {0};
     for (size_t g = 0; g < f->groups.count; g++) {
-        const struct group *group = &f->groups.items[g];
-        struct row *row = VEC_PUSH(&table, a);
-        if (!row) return no_room(a, err);
+        struct group *group = &f->groups.items[g];
+        struct row *row = VEC_PUSH(&table, f->ev->arena);
+        if (!row) return no_room(f->ev->arena, err);
+        group_finish(f, group);
         *row = (struct row){.labels = f->grouping.groups.items[g],
+                            .v = group->v,
                             .present = group->present,
                             .drops_name = group->drops_name};
-        row->v = arena_alloc_array(a, f->steps, sizeof(double));
-        if (!row->v) return no_room(a, err);
-        struct bit_walk walk = bit_walk(row->present, f->steps);
-        size_t i;
-        while (bit_walk_next(&walk, &i))
-            row->v[i] = cell_value(f->op, &group->cells[i]);
     }
     enum status st = eval_hold(f->ev, row_table_samples(&table, f->steps), err);
     if (st) return st;
@@ -227,6 +299,9 @@ static enum status fold_open(struct eval *ev, const struct ast *node,
 {
     struct fold f = {.ev = ev, .op = node->aggregate.op, .steps = range->steps};
     struct rows *child;
+    f.every = arena_alloc_array(ev->arena, row_words(f.steps), sizeof(f.every[0]));
+    if (!f.every) return no_room(ev->arena, err);
+    bits_fill(f.every, f.steps);
     enum status st = grouping_init(&f.grouping, node, ev->arena, err);
     if (!st) st = eval_rows(ev, node->aggregate.expr, range, &child, err);
     while (!st) {

@@ -36,7 +36,7 @@ struct range_call {
      * those lie between two samples of the present window: falls[fall_low] .. falls[fall_high - 1].
      */
     const double *series;
-    size_t *falls;
+    uint32_t *falls;
     size_t fall_count;
     size_t fall_low, fall_high;
     enum status failed;
@@ -48,6 +48,11 @@ enum function_kind {
     FUNCTION_RANGE,  /* window by window */
     FUNCTION_ROWS,   /* a source of its own */
     FUNCTION_SCALAR, /* a scalar of its own */
+};
+
+enum slides_when {
+    SLIDES_OVER_OVERLAPS, /* windows that overlap much, of values that are all moderate */
+    SLIDES_ALWAYS,
 };
 
 struct function_impl {
@@ -63,8 +68,12 @@ struct function_impl {
     bool (*map)(double v, const double *args, size_t arg_count, double *out);
     /* FUNCTION_RANGE. False: no value. */
     bool (*range)(struct range_call *call, const struct window *w, double *out);
-    /* The same for all windows of a series at once, where windows overlap; may be NULL. */
+    /* The same for all windows of a series at once; may be NULL. by_step has room for
+     * slide_step_bytes per step. */
     slide_function *slide;
+    slide_times_function *slide_times;
+    size_t slide_step_bytes;
+    enum slides_when slides_when;
     enum status (*rows)(struct eval *ev, const struct ast *call, const struct eval_range *range,
                         struct rows **out, struct error *err);
     /* out has room for range->steps values. */

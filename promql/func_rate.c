@@ -8,64 +8,150 @@
  */
 #include <math.h>
 
+#include "base/bits.h"
 #include "promql/extended.h"
 #include "promql/func_impl.h"
 #include "promql/kahan.h"
 
 enum rate_kind { RATE_PER_SECOND, RATE_INCREASE, RATE_DELTA };
 
-/* The increase over the samples; each reset starts from zero. */
-static double counter_increase(const struct range_call *call, const struct window *w)
+/* What extrapolation takes from the times of a window. */
+struct rate_times {
+    double sampled;  /* seconds from the first to the last sample */
+    double to_start; /* and how far it goes beyond them, zero apart */
+    double to_end;
+    double per_second; /* seconds of the range; 0: the increase is asked */
+};
+
+static double rate_factor(const struct rate_times *times, double to_start)
 {
-    double total = w->v[w->count - 1] - w->v[0];
-    for (size_t i = call->fall_low; i < call->fall_high; i++)
-        total += call->series[call->falls[i] - 1];
-    return total;
+    double factor = (times->sampled + to_start + times->to_end) / times->sampled;
+    return times->per_second != 0 ? factor / times->per_second : factor;
 }
 
-static bool extrapolated(const struct range_call *call, const struct window *w, enum rate_kind kind,
-                         double *out)
+static struct rate_times rate_times(const int64_t *t_ms, size_t count, int64_t start_ms,
+                                    int64_t end_ms)
 {
-    bool counter = kind != RATE_DELTA;
-    if (call->anchored || call->smoothed) {
-        if (!window_extended_increase(w, call->smoothed, counter, out)) return false;
-        if (kind == RATE_PER_SECOND) *out /= call->range_s;
-        return true;
-    }
-    if (w->count < 2) return false;
-    double result = counter ? counter_increase(call, w) : w->v[w->count - 1] - w->v[0];
-    double to_start = (double)(w->t_ms[0] - w->start_ms) / 1000;
-    double to_end = (double)(w->end_ms - w->t_ms[w->count - 1]) / 1000;
-    double sampled = (double)(w->t_ms[w->count - 1] - w->t_ms[0]) / 1000;
-    double interval = sampled / (double)(w->count - 1);
+    double to_start = (double)(t_ms[0] - start_ms) / 1000;
+    double to_end = (double)(end_ms - t_ms[count - 1]) / 1000;
+    double sampled = (double)(t_ms[count - 1] - t_ms[0]) / 1000;
+    double interval = sampled / (double)(count - 1);
     double threshold = interval * 1.1;
-
     if (to_start >= threshold) to_start = interval / 2;
-    if (counter && result > 0 && w->v[0] >= 0) {
-        double to_zero = sampled * (w->v[0] / result);
-        if (to_zero < to_start) to_start = to_zero;
-    }
     if (to_end >= threshold) to_end = interval / 2;
+    return (struct rate_times){.sampled = sampled, .to_start = to_start, .to_end = to_end};
+}
 
-    double factor = (sampled + to_start + to_end) / sampled;
-    if (kind == RATE_PER_SECOND) factor /= call->range_s;
-    *out = result * factor;
+/* A step whose window has two samples or more. */
+struct rate_step {
+    uint32_t step;
+    uint32_t first;
+    uint32_t last;
+    struct rate_times times;
+    double factor; /* when zero is not in the way */
+};
+
+static size_t slide_rate_times(const struct slide *s, bool per_second)
+{
+    struct rate_step *at = s->by_step;
+    for (size_t i = 0; i < s->steps; i++) {
+        size_t count = s->high[i] - s->low[i];
+        if (count < 2) continue;
+        int64_t end_ms = s->end_ms + (int64_t)i * s->step_ms;
+        int64_t start_ms = bits_sub_clamped(end_ms, s->range_ms);
+        at->step = (uint32_t)i;
+        at->first = s->low[i];
+        at->last = s->high[i] - 1;
+        at->times = rate_times(s->t_ms + s->low[i], count, start_ms, end_ms);
+        at->times.per_second = per_second ? (double)s->range_ms / 1000 : 0;
+        at->factor = rate_factor(&at->times, at->times.to_start);
+        at++;
+    }
+    return (size_t)(at - (struct rate_step *)s->by_step);
+}
+
+static size_t slide_per_second_times(const struct slide *s)
+{
+    return slide_rate_times(s, true);
+}
+
+static size_t slide_increase_times(const struct slide *s)
+{
+    return slide_rate_times(s, false);
+}
+
+static void keep_steps(struct slide *s)
+{
+    const struct rate_step *at = s->by_step;
+    bits_zero(s->present, s->steps);
+    for (size_t i = 0; i < s->by_step_count; i++)
+        bit_set(s->present, at[i].step);
+}
+
+static double counter_value(const struct rate_step *at, double first, double increase)
+{
+    double factor = at->factor;
+    if (increase > 0 && first >= 0) {
+        double to_zero = at->times.sampled * (first / increase);
+        if (to_zero < at->times.to_start) factor = rate_factor(&at->times, to_zero);
+    }
+    return increase * factor;
+}
+
+/* rate and increase: each reset starts from zero. Most series have none. */
+static void slide_counter(struct slide *s)
+{
+    const struct rate_step *steps = s->by_step;
+    const double *v = s->v;
+    size_t low = 0; /* falls before it are behind the first sample of the window */
+    keep_steps(s);
+    for (size_t i = 0; i < s->by_step_count && !s->fall_count; i++) {
+        const struct rate_step *at = &steps[i];
+        double first = v[at->first];
+        s->out[at->step] = counter_value(at, first, v[at->last] - first);
+    }
+    for (size_t i = 0; i < s->by_step_count && s->fall_count; i++) {
+        const struct rate_step *at = &steps[i];
+        double first = v[at->first];
+        double increase = v[at->last] - first;
+        while (low < s->fall_count && s->falls[low] <= at->first)
+            low++;
+        for (size_t f = low; f < s->fall_count && s->falls[f] <= at->last; f++)
+            increase += v[s->falls[f] - 1];
+        s->out[at->step] = counter_value(at, first, increase);
+    }
+}
+
+static void slide_delta(struct slide *s)
+{
+    const struct rate_step *steps = s->by_step;
+    keep_steps(s);
+    for (size_t i = 0; i < s->by_step_count; i++)
+        s->out[steps[i].step] = (s->v[steps[i].last] - s->v[steps[i].first]) * steps[i].factor;
+}
+
+/* With anchored or smoothed selectors. */
+static bool extended(const struct range_call *call, const struct window *w, enum rate_kind kind,
+                     double *out)
+{
+    if (!window_extended_increase(w, call->smoothed, kind != RATE_DELTA, out)) return false;
+    if (kind == RATE_PER_SECOND) *out /= call->range_s;
     return true;
 }
 
 static bool range_rate(struct range_call *call, const struct window *w, double *out)
 {
-    return extrapolated(call, w, RATE_PER_SECOND, out);
+    return extended(call, w, RATE_PER_SECOND, out);
 }
 
 static bool range_increase(struct range_call *call, const struct window *w, double *out)
 {
-    return extrapolated(call, w, RATE_INCREASE, out);
+    return extended(call, w, RATE_INCREASE, out);
 }
 
 static bool range_delta(struct range_call *call, const struct window *w, double *out)
 {
-    return extrapolated(call, w, RATE_DELTA, out);
+    return extended(call, w, RATE_DELTA, out);
 }
 
 static bool range_irate(struct range_call *call, const struct window *w, double *out)
@@ -204,15 +290,29 @@ const struct function_impl func_rate = {.kind = FUNCTION_RANGE,
                                         .wants_falls = true,
                                         .takes_anchored = true,
                                         .takes_smoothed = true,
-                                        .range = range_rate};
+                                        .range = range_rate,
+                                        .slide = slide_counter,
+                                        .slide_times = slide_per_second_times,
+                                        .slide_step_bytes = sizeof(struct rate_step),
+                                        .slides_when = SLIDES_ALWAYS};
 const struct function_impl func_increase = {.kind = FUNCTION_RANGE,
                                             .wants_counter = true,
                                             .wants_falls = true,
                                             .takes_anchored = true,
                                             .takes_smoothed = true,
-                                            .range = range_increase};
-const struct function_impl func_delta = {
-    .kind = FUNCTION_RANGE, .takes_anchored = true, .takes_smoothed = true, .range = range_delta};
+                                            .range = range_increase,
+                                            .slide = slide_counter,
+                                            .slide_times = slide_increase_times,
+                                            .slide_step_bytes = sizeof(struct rate_step),
+                                            .slides_when = SLIDES_ALWAYS};
+const struct function_impl func_delta = {.kind = FUNCTION_RANGE,
+                                         .takes_anchored = true,
+                                         .takes_smoothed = true,
+                                         .range = range_delta,
+                                         .slide = slide_delta,
+                                         .slide_times = slide_increase_times,
+                                         .slide_step_bytes = sizeof(struct rate_step),
+                                         .slides_when = SLIDES_ALWAYS};
 const struct function_impl func_irate = {.kind = FUNCTION_RANGE, .range = range_irate};
 const struct function_impl func_idelta = {.kind = FUNCTION_RANGE, .range = range_idelta};
 const struct function_impl func_deriv = {.kind = FUNCTION_RANGE, .range = range_deriv};

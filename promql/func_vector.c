@@ -78,11 +78,8 @@ static enum status present_next(struct rows *self, struct row **out, struct erro
     *out = NULL;
     enum status st = windows_next(&p->windows, &more, err);
     if (st || !more) return st;
-    bits_zero(p->row.present, self->steps);
-    for (size_t i = 0; i < self->steps; i++) {
-        struct window w;
-        if (windows_at(&p->windows, i, &w)) bit_set(p->row.present, i);
-    }
+    memcpy(p->row.present, p->windows.table->present,
+           row_words(self->steps) * sizeof(p->row.present[0]));
     *out = &p->row;
     return OK;
 }

@@ -1,7 +1,9 @@
 /* select - reading series, looking back, sliding windows. */
 #include "promql/select.h"
 
+#include "base/assert.h"
 #include "base/bits.h"
+#include "base/hash.h"
 #include "promql/extended.h"
 
 /* Do the series stay distinct without their names? Yes when they share one, and no __type__ or
@@ -71,12 +73,19 @@ static struct reference reference_of(const struct ast_time_shift *shift,
     return ref;
 }
 
+static bool has_nan(const double *v, size_t count)
+{
+    uint64_t any = 0; /* as wide as a value, for vectors of both */
+    for (size_t i = 0; i < count; i++)
+        any |= v[i] != v[i];
+    return any != 0;
+}
+
 static void drop_stale(struct columns *c)
 {
     size_t kept = 0;
-    while (kept < c->count && !sample_is_stale(c->v[kept]))
-        kept++;
-    for (size_t i = kept; i < c->count; i++) {
+    if (!has_nan(c->v, c->count)) return;
+    for (size_t i = 0; i < c->count; i++) {
         if (sample_is_stale(c->v[i])) continue;
         c->t_ms[kept] = c->t_ms[i];
         c->v[kept++] = c->v[i];
@@ -249,9 +258,9 @@ static enum status open_selector(struct windows *w, const struct ast *node,
     w->range_ms = node->matrix.range_ms;
     w->before_ms = smoothed || selector->selector.anchored ? w->ev->lookback_ms : 0;
     w->after_ms = smoothed ? w->ev->lookback_ms : 0;
-    int64_t t_min_ms = bits_sub_clamped(ref->first_ms, w->range_ms + w->before_ms - 1);
-    int64_t t_max_ms = bits_add_clamped(ref->last_ms, w->after_ms);
-    enum status st = select_series(w->ev, selector, t_min_ms, t_max_ms, &w->selection, err);
+    w->t_min_ms = bits_sub_clamped(ref->first_ms, w->range_ms + w->before_ms - 1);
+    w->t_max_ms = bits_add_clamped(ref->last_ms, w->after_ms);
+    enum status st = select_series(w->ev, selector, w->t_min_ms, w->t_max_ms, &w->selection, err);
     if (!st) w->unnamed_unique = is_unnamed_unique(w->ev->querier, selector, &w->selection);
     return st;
 }
@@ -266,9 +275,8 @@ enum status windows_open(struct eval *ev, const struct ast *node, const struct e
     *out = (struct windows){
         .ev = ev,
         .range = range,
-        .offset_ms = shift->offset_ms,
-        .fixed = ref.fixed,
-        .fixed_end_ms = ref.last_ms,
+        .first_end_ms = ref.first_ms,
+        .step_ms = ref.fixed ? 0 : range->step_ms,
         .columns = {.arena = ev->arena},
     };
     return subquery ? open_subquery(out, node, &ref, err) : open_selector(out, node, &ref, err);
@@ -279,12 +287,8 @@ static enum status next_selected(struct windows *w, bool *more, struct error *er
     *more = w->at < w->selection.count;
     if (!*more) return OK;
     const struct series *series = w->selection.series[w->at++];
-    int64_t first_ms = w->fixed ? w->fixed_end_ms : w->range->start_ms - w->offset_ms;
-    int64_t last_ms =
-        w->fixed ? w->fixed_end_ms : eval_step_ms(w->range, w->range->steps - 1) - w->offset_ms;
-    int64_t t_min_ms = bits_sub_clamped(first_ms, w->range_ms + w->before_ms - 1);
-    int64_t t_max_ms = bits_add_clamped(last_ms, w->after_ms);
-    enum status st = series_read(w->ev->querier, series, t_min_ms, t_max_ms, &w->columns, err);
+    enum status st =
+        series_read(w->ev->querier, series, w->t_min_ms, w->t_max_ms, &w->columns, err);
     if (!st) st = count_read(w->ev, &w->columns, err);
     if (st) return st;
     drop_stale(&w->columns);
@@ -310,6 +314,95 @@ static enum status next_evaluated(struct windows *w, bool *more, struct error *e
     return eval_tick(w->ev, c->count, err);
 }
 
+static int64_t window_end_ms(const struct windows *w, size_t step)
+{
+    return w->first_end_ms + (int64_t)step * w->step_ms;
+}
+
+/* One pass over the times: both ends only move forward. */
+static void find_ends(const struct windows *w, struct window_table *table)
+{
+    size_t count = w->count;
+    size_t low = 0;
+    size_t high = 0;
+    ASSERT(count <= UINT32_MAX);
+    table->samples = 0;
+    bits_zero(table->present, w->range->steps);
+    for (size_t i = 0; i < w->range->steps; i++) {
+        int64_t end_ms = window_end_ms(w, i);
+        int64_t high_ms = bits_add_clamped(end_ms, w->after_ms);
+        int64_t low_ms = bits_sub_clamped(bits_sub_clamped(end_ms, w->range_ms), w->before_ms);
+        if (i == 0) low = high = columns_lower_bound(w->t_ms, 0, count, low_ms);
+        while (high < count && w->t_ms[high] <= high_ms)
+            high++;
+        while (low < high && w->t_ms[low] <= low_ms)
+            low++;
+        table->low[i] = (uint32_t)low;
+        table->high[i] = (uint32_t)high;
+        table->samples += high - low;
+        if (low < high) bit_set(table->present, i);
+    }
+}
+
+static enum status table_create(const struct windows *w, struct window_table **out,
+                                struct error *err)
+{
+    struct arena *a = w->ev->arena;
+    size_t steps = w->range->steps;
+    struct window_table *table = arena_calloc(a, 1, sizeof(*table));
+    if (!table) return no_room(a, err);
+    table->low = arena_alloc_array(a, steps, sizeof(table->low[0]));
+    table->high = arena_alloc_array(a, steps, sizeof(table->high[0]));
+    table->present = arena_alloc_array(a, row_words(steps), sizeof(table->present[0]));
+    table->by_step = arena_alloc_array(a, steps, w->by_step_bytes);
+    if (!table->low || !table->high || !table->present || !table->by_step) return no_room(a, err);
+    *out = table;
+    return OK;
+}
+
+/* So many as have room in a little memory. */
+static size_t tables_max(const struct windows *w)
+{
+    enum { TABLES_BYTES = 4 << 20 };
+    size_t bytes =
+        w->range->steps * (2 * sizeof(uint32_t) + w->by_step_bytes) + w->count * sizeof(w->t_ms[0]);
+    size_t most = WINDOW_TABLES_MAX;
+    while (most > 1 && most * bytes > TABLES_BYTES)
+        most /= 2;
+    return w->range->steps > 1 ? most : 1;
+}
+
+static size_t table_place(const struct windows *w)
+{
+    uint64_t hash = hash_mix((uint64_t)w->t_ms[0], w->count);
+    return hash_mix(hash, (uint64_t)w->t_ms[w->count - 1]) & (w->tables_max - 1);
+}
+
+static enum status find_table(struct windows *w, struct error *err)
+{
+    if (!w->tables_max) w->tables_max = tables_max(w);
+    struct window_table **place = &w->tables[table_place(w)];
+    if (!*place) {
+        enum status st = table_create(w, place, err);
+        if (st) return st;
+    }
+    struct window_table *table = *place;
+    size_t bytes = w->count * sizeof(w->t_ms[0]);
+    w->table = table;
+    table->fresh = w->count != table->count || memcmp(w->t_ms, table->t_ms, bytes) != 0;
+    if (!table->fresh) return OK;
+    find_ends(w, table);
+    if (w->range->steps == 1) return OK; /* that was no dearer than to compare */
+    if (w->count > table->capacity) {
+        table->capacity = w->count + w->count / 4;
+        table->t_ms = arena_alloc_array(w->ev->arena, table->capacity, sizeof(table->t_ms[0]));
+        if (!table->t_ms) return no_room(w->ev->arena, err);
+    }
+    memcpy(table->t_ms, w->t_ms, bytes);
+    table->count = w->count;
+    return OK;
+}
+
 enum status windows_next(struct windows *w, bool *more, struct error *err)
 {
     eval_drop(w->ev, w->held);
@@ -322,30 +415,22 @@ enum status windows_next(struct windows *w, bool *more, struct error *err)
     w->t_ms = w->columns.t_ms;
     w->v = w->columns.v;
     w->count = w->columns.count;
-    w->low = 0;
-    w->high = 0;
     w->held = w->count;
-    return eval_hold(w->ev, w->held, err);
+    enum status st = find_table(w, err);
+    return st ? st : eval_hold(w->ev, w->held, err);
 }
 
-bool windows_at(struct windows *w, size_t step, struct window *out)
+bool windows_at(const struct windows *w, size_t step, struct window *out)
 {
-    int64_t eval_ms = eval_step_ms(w->range, step);
-    int64_t end_ms = w->fixed ? w->fixed_end_ms : eval_ms - w->offset_ms;
-    int64_t start_ms = bits_sub_clamped(end_ms, w->range_ms);
-    int64_t high_ms = bits_add_clamped(end_ms, w->after_ms);
-    int64_t low_ms = bits_sub_clamped(start_ms, w->before_ms);
-    while (w->high < w->count && w->t_ms[w->high] <= high_ms)
-        w->high++;
-    while (w->low < w->high && w->t_ms[w->low] <= low_ms)
-        w->low++;
+    size_t low = w->table->low[step];
+    int64_t end_ms = window_end_ms(w, step);
     *out = (struct window){
-        .t_ms = w->t_ms + w->low,
-        .v = w->v + w->low,
-        .count = w->high - w->low,
-        .start_ms = start_ms,
+        .t_ms = w->t_ms + low,
+        .v = w->v + low,
+        .count = w->table->high[step] - low,
+        .start_ms = bits_sub_clamped(end_ms, w->range_ms),
         .end_ms = end_ms,
-        .eval_ms = eval_ms,
+        .eval_ms = eval_step_ms(w->range, step),
     };
     return out->count > 0;
 }

@@ -29,7 +29,23 @@ MUST_USE enum status select_rows(struct eval *ev, const struct ast *node,
                                  const struct eval_range *range, enum select_what what,
                                  struct rows **out, struct error *err);
 
-/* The series of a matrix, one after the other. After windows_next the fields up to `count` describe
+/* Where the windows of all steps begin and end in the columns of a series. They depend on its times
+ * alone, and all series of one target have the same: so tables are kept. */
+struct window_table {
+    uint32_t *low; /* of step i: [low[i], high[i]); both never fall */
+    uint32_t *high;
+    uint64_t *present; /* steps whose window is not empty */
+    size_t samples;    /* in all windows together */
+    void *by_step;     /* of whoever asked for windows.by_step_bytes; see func_impl.h */
+    size_t by_step_count;
+    bool fresh; /* made just now */
+    size_t count;
+    size_t capacity;
+    int64_t *t_ms; /* the times that it is for */
+};
+enum { WINDOW_TABLES_MAX = 256 }; /* a power of two */
+
+/* The series of a matrix, one after the other. After windows_next the fields up to `table` describe
  * the present one, until the next call. Stale markers are left out. */
 struct windows {
     struct labels labels;
@@ -37,24 +53,28 @@ struct windows {
     const int64_t *t_ms;
     const double *v;
     size_t count;
+    struct window_table *table;
     bool unnamed_unique; /* as of rows */
     bool stable;         /* labels outlive the next call */
 
     struct eval *ev;
     const struct eval_range *range;
     int64_t range_ms;
-    int64_t offset_ms;
-    int64_t before_ms; /* how far samples reach beyond the window's ends */
+    int64_t first_end_ms; /* of the first step's window */
+    int64_t step_ms;      /* from one window to the next; @: 0, as every step has the same one */
+    int64_t before_ms;    /* how far samples reach beyond the window's ends */
     int64_t after_ms;
-    bool fixed; /* @: every step has the same window, that ends at fixed_end_ms */
-    int64_t fixed_end_ms;
-    size_t low, high; /* of the last window */
     /* a selector */
+    int64_t t_min_ms; /* what is read of each series */
+    int64_t t_max_ms;
     struct selection selection;
     size_t at;
     struct columns columns;
     struct label_scratch scratch;
     uint64_t held;
+    struct window_table *tables[WINDOW_TABLES_MAX]; /* by a hash of times; NULL: none yet */
+    size_t tables_max;                              /* a power of two */
+    size_t by_step_bytes;                           /* set before the first windows_next */
     /* a subquery: NULL when it has no steps */
     struct rows *inner;
     struct eval_range inner_range;
@@ -66,8 +86,7 @@ MUST_USE enum status windows_open(struct eval *ev, const struct ast *node,
                                   struct error *err);
 /* *more = false at the end. Series without a sample are passed over. */
 MUST_USE enum status windows_next(struct windows *w, bool *more, struct error *err);
-/* The window of a step; ask for steps in ascending order. False when it is empty. After a call
- * w->low and w->high are its ends in the columns. */
-bool windows_at(struct windows *w, size_t step, struct window *out);
+/* The window of a step. False when it is empty. */
+bool windows_at(const struct windows *w, size_t step, struct window *out);
 
 #endif

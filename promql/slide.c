@@ -51,12 +51,12 @@ static double mean(struct kahan sum, double count)
     return sum.sum / count + sum.lost / count;
 }
 
-void slide_sum(const struct slide *s)
+void slide_sum(struct slide *s)
 {
     sums(s, total);
 }
 
-void slide_avg(const struct slide *s)
+void slide_avg(struct slide *s)
 {
     sums(s, mean);
 }
@@ -89,18 +89,18 @@ static void extremes(const struct slide *s, double sign)
     }
 }
 
-void slide_min(const struct slide *s)
+void slide_min(struct slide *s)
 {
     extremes(s, -1);
 }
 
-void slide_max(const struct slide *s)
+void slide_max(struct slide *s)
 {
     extremes(s, 1);
 }
 
 /* Whole numbers: here what leaves may be taken off again. */
-void slide_changes(const struct slide *s)
+void slide_changes(struct slide *s)
 {
     size_t changes = 0; /* between neighbours in [left, right) */
     size_t left = 0;

@@ -12,6 +12,7 @@
  * compensated like those of a single window (promql/kahan.h), added up in another order.
  *
  * For series whose values are all finite and not near overflow; others go window by window.
+ * Functions that need no more than the ends of windows have forms of their own beside them.
  *
  * Threads: no state.
  */
@@ -19,6 +20,7 @@
 #define HEARTH_PROMQL_SLIDE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "promql/kahan.h"
 
@@ -26,15 +28,26 @@
 #define SLIDE_VALUE_MAX 1e290
 
 struct slide {
+    const int64_t *t_ms;
     const double *v;
-    const size_t *low; /* by step: the window is [low, high); both never fall */
-    const size_t *high;
+    const uint32_t *low; /* by step: the window is [low, high); both never fall */
+    const uint32_t *high;
     size_t steps;
+    int64_t end_ms; /* of the first step's window: it is (end_ms - range_ms, end_ms] */
+    int64_t step_ms;
+    int64_t range_ms;
+    const uint32_t *falls; /* wants_falls: see struct range_call */
+    size_t fall_count;
     struct kahan *suffixes; /* scratch: one per sample */
-    double *out;            /* by step; left alone where the window is empty */
+    void *by_step;          /* made by a slide_times_function */
+    size_t by_step_count;
+    double *out;       /* by step; left alone where there is no value */
+    uint64_t *present; /* the steps whose window is not empty; the function may clear some */
 };
 
-typedef void slide_function(const struct slide *s);
+typedef void slide_function(struct slide *s);
+/* What depends on times alone, into by_step; returns how many. */
+typedef size_t slide_times_function(const struct slide *s);
 
 slide_function slide_sum, slide_avg, slide_min, slide_max, slide_changes;
 

@@ -7,8 +7,8 @@ enum { SAMPLES = 300, STEPS = 120 };
 
 struct walk {
     double v[SAMPLES];
-    size_t low[STEPS];
-    size_t high[STEPS];
+    uint32_t low[STEPS];
+    uint32_t high[STEPS];
     struct kahan suffixes[SAMPLES];
     double out[STEPS];
 };
@@ -24,8 +24,8 @@ static void make_windows(struct walk *w, uint64_t *state)
         if (high > SAMPLES) high = SAMPLES;
         low += next_random(state) % stride;
         if (low > high) low = high;
-        w->low[i] = low;
-        w->high[i] = high;
+        w->low[i] = (uint32_t)low;
+        w->high[i] = (uint32_t)high;
     }
 }
 
@@ -63,7 +63,7 @@ static void check_against_naive(struct walk *w, slide_function *slide, double to
         if (w->low[i] == w->high[i]) continue;
         double expected = naive(w, i, slide);
         ck_assert_msg(fabs(w->out[i] - expected) <= tolerance * fabs(expected),
-                      "step %zu, [%zu, %zu): %.17g, expected %.17g", i, w->low[i], w->high[i],
+                      "step %zu, [%u, %u): %.17g, expected %.17g", i, w->low[i], w->high[i],
                       w->out[i], expected);
     }
 }
@@ -106,8 +106,8 @@ START_TEST(what_cancels_out_is_not_lost)
     for (size_t i = 0; i < SAMPLES; i++)
         w.v[i] = i % 4 == 1 ? 1e100 : i % 4 == 3 ? -1e100 : 1;
     for (size_t i = 0; i < STEPS; i++) {
-        w.low[i] = 2 * i;
-        w.high[i] = 2 * i + 8;
+        w.low[i] = (uint32_t)(2 * i);
+        w.high[i] = (uint32_t)(2 * i + 8);
     }
     slide_over(&w, slide_sum);
     for (size_t i = 0; i < STEPS; i++)
@@ -121,8 +121,8 @@ START_TEST(of_two_zeros_the_first_stays)
     for (size_t i = 0; i < SAMPLES; i++)
         w.v[i] = i % 2 ? -0.0 : 0.0;
     for (size_t i = 0; i < STEPS; i++) {
-        w.low[i] = i;
-        w.high[i] = i + 5;
+        w.low[i] = (uint32_t)i;
+        w.high[i] = (uint32_t)(i + 5);
     }
     slide_over(&w, slide_max);
     for (size_t i = 0; i < STEPS; i++)
@@ -221,5 +221,57 @@ START_TEST(a_range_answers_what_instants_do)
 }
 END_TEST
 
+/* Series of three targets, one after the other; those of a target have the same times. */
+static void store_targets(struct asking *k, uint64_t *state)
+{
+    enum { TARGETS = 3, SERIES = 12 };
+    struct sample samples[TARGETS][SAMPLES];
+    for (size_t t = 0; t < TARGETS; t++) {
+        int64_t t_ms = START_MS + (int64_t)t;
+        for (size_t i = 0; i < SAMPLES; i++)
+            samples[t][i].t_ms = t_ms += (int64_t)(next_random(state) % 25000) + 1;
+    }
+    for (size_t series = 0; series < SERIES; series++) {
+        struct sample *own = samples[series % TARGETS];
+        char key[8];
+        for (size_t i = 0; i < SAMPLES; i++)
+            own[i].v = (double)(next_random(state) % 1000) / 8 + (double)(i * 100);
+        if (series % 4 == 0) own[SAMPLES / 2].v = 1;
+        snprintf(key, sizeof(key), "%02zu", series);
+        asking_store(k, "m", "k", key, own, SAMPLES - series / TARGETS % 2);
+    }
+}
+
+START_TEST(series_with_the_same_times_are_answered_as_each_alone)
+{
+    static struct sample points[STEPS * 4];
+    static const char *const texts[] = {"rate", "increase", "delta", "sum_over_time", "changes"};
+    uint64_t state = random_seed();
+    struct asking k;
+    asking_open(&k);
+    store_targets(&k, &state);
+    for (size_t f = 0; f < ARRAY_COUNT(texts); f++) {
+        for (int series = 0; series < 12; series++) {
+            char text[64];
+            char key[8];
+            snprintf(key, sizeof(key), "%02d", series);
+            snprintf(text, sizeof(text), "%s(m[5m])", texts[f]);
+            ck_assert_int_eq(ask_range(&k, text, 0, INT64_C(3600) * 1000, 10000), OK);
+            const struct series_points *got = answer_of(&k, "k", key);
+            size_t count = got->count;
+            ck_assert_uint_le(count, ARRAY_COUNT(points));
+            memcpy(points, got->points, count * sizeof(points[0]));
+            snprintf(text, sizeof(text), "%s(m{k=\"%s\"}[5m])", texts[f], key);
+            ck_assert_int_eq(ask_range(&k, text, 0, INT64_C(3600) * 1000, 10000), OK);
+            got = answer_of(&k, "k", key);
+            ck_assert_uint_eq(got->count, count);
+            ck_assert_mem_eq(points, got->points, count * sizeof(points[0]));
+        }
+    }
+    asking_close(&k);
+}
+END_TEST
+
 SUITE(slide, whole_numbers_slide_exactly, fractions_differ_in_the_last_bit_at_most,
-      what_cancels_out_is_not_lost, of_two_zeros_the_first_stays, a_range_answers_what_instants_do)
+      what_cancels_out_is_not_lost, of_two_zeros_the_first_stays, a_range_answers_what_instants_do,
+      series_with_the_same_times_are_answered_as_each_alone)
