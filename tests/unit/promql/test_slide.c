@@ -233,7 +233,7 @@ static void store_targets(struct asking *k, uint64_t *state)
     }
     for (size_t series = 0; series < SERIES; series++) {
         struct sample *own = samples[series % TARGETS];
-        char key[8];
+        char key[24];
         for (size_t i = 0; i < SAMPLES; i++)
             own[i].v = (double)(next_random(state) % 1000) / 8 + (double)(i * 100);
         if (series % 4 == 0) own[SAMPLES / 2].v = 1;
@@ -252,8 +252,8 @@ START_TEST(series_with_the_same_times_are_answered_as_each_alone)
     store_targets(&k, &state);
     for (size_t f = 0; f < ARRAY_COUNT(texts); f++) {
         for (int series = 0; series < 12; series++) {
-            char text[64];
-            char key[8];
+            char text[96];
+            char key[24];
             snprintf(key, sizeof(key), "%02d", series);
             snprintf(text, sizeof(text), "%s(m[5m])", texts[f]);
             ck_assert_int_eq(ask_range(&k, text, 0, INT64_C(3600) * 1000, 10000), OK);
