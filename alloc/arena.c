@@ -20,6 +20,13 @@ struct arena_block {
     size_t bytes; /* with this header */
 };
 
+/* What an allocation takes of its block. Under AddressSanitizer its end is never the start of the
+ * next one: what runs over it is seen. */
+static size_t room_for(size_t size)
+{
+    return bits_align_up(size + POISON_ACTIVE, HEAP_ALIGNMENT);
+}
+
 static uint8_t *block_start(struct arena_block *block)
 {
     return (uint8_t *)(block + 1);
@@ -127,8 +134,8 @@ void *arena_alloc(struct arena *a, size_t size)
 {
     static _Alignas(HEAP_ALIGNMENT) uint8_t nothing[1];
     if (size == 0) return nothing;
-    if (size > SIZE_MAX - HEAP_ALIGNMENT) return refuse(a, ERR_TOO_LARGE);
-    size_t rounded = bits_align_up(size, HEAP_ALIGNMENT);
+    if (size > SIZE_MAX - 2 * HEAP_ALIGNMENT) return refuse(a, ERR_TOO_LARGE);
+    size_t rounded = room_for(size);
     if (rounded > (size_t)(a->end - a->at) && !add_block(a, rounded)) return NULL;
     void *p = a->at;
     a->at += rounded;
@@ -153,9 +160,9 @@ void *arena_calloc(struct arena *a, size_t count, size_t size)
 /* p was the last allocation and new_size fits behind its start: move the bump pointer. */
 static bool resize_last(struct arena *a, uint8_t *p, size_t old_size, size_t new_size)
 {
-    if (old_size == 0 || p + bits_align_up(old_size, HEAP_ALIGNMENT) != a->at) return false;
+    if (old_size == 0 || p + room_for(old_size) != a->at) return false;
     if (new_size > (size_t)(a->end - p)) return false;
-    size_t rounded = bits_align_up(new_size, HEAP_ALIGNMENT);
+    size_t rounded = room_for(new_size);
     if (rounded > (size_t)(a->end - p)) return false;
     a->at = p + rounded;
     poison_show(p, new_size);

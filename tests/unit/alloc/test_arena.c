@@ -247,8 +247,18 @@ static void touch_between(void)
     p[20] = 1;
 }
 
+static void touch_next(void)
+{
+    struct arena a;
+    arena_init(&a, HEAP_QUERY, NO_CEILING);
+    volatile char *p = arena_alloc(&a, 32);
+    if (!arena_alloc(&a, 32)) return;
+    p[32] = 1;
+}
+
 START_TEST(the_sanitizer_sees_rewound_memory_and_gaps)
 {
+    ck_assert(dies(touch_next));
     ck_assert(dies(touch_rewound));
     ck_assert(dies(touch_between));
 }
