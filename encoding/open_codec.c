@@ -278,8 +278,8 @@ static ALWAYS_INLINE uint32_t repeats_ahead(const struct bit_reader *r, uint32_t
 }
 
 /* So many of them, at least one. False for what no encoder writes. */
-static ALWAYS_INLINE bool take_repeats(struct bit_reader *r, struct open_state *state,
-                                       uint32_t count, int64_t *t_ms, double *v)
+static ALWAYS_INLINE bool take_repeats(struct open_state *state, uint32_t count, int64_t *t_ms,
+                                       double *v)
 {
     int64_t step_ms = state->step_ms;
     uint64_t next_ms = (uint64_t)state->t_ms + (uint64_t)(step_ms - state->late_ms);
@@ -291,8 +291,141 @@ static ALWAYS_INLINE bool take_repeats(struct bit_reader *r, struct open_state *
     }
     state->t_ms = last_ms;
     state->late_ms = 0;
-    r->position += count;
     return true;
+}
+
+/* ---- Decoding what most samples are, faster ---- */
+
+/* The next bits in a register: the load that brings more does not wait for the bits before it. */
+struct bit_window {
+    uint64_t word;       /* the first bit is the most significant */
+    uint32_t valid;      /* bits of it that count; 56 or more when filled */
+    const uint8_t *at;   /* the byte behind them */
+    const uint8_t *from; /* where `at` began, at this bit of the stream: */
+    uint64_t from_bits;
+    const uint8_t *last; /* eight bytes can be read from here, but not behind it */
+};
+
+/* Behind the stream are zeros: as many as are read before somebody sees how far he is. */
+enum { TAIL_BYTES = 24, USUAL_LOW_MAX = 32 };
+
+static ALWAYS_INLINE uint64_t window_position(const struct bit_window *w)
+{
+    return w->from_bits + (uint64_t)(w->at - w->from) * 8 - w->valid;
+}
+
+/* Less than eight bytes are left: they go on in the tail. */
+static NO_INLINE void window_enter_tail(struct bit_window *w, const struct bit_reader *r,
+                                        uint8_t tail[TAIL_BYTES])
+{
+    uint64_t done = w->from_bits / 8 + (uint64_t)(w->at - w->from);
+    memset(tail, 0, TAIL_BYTES);
+    memcpy(tail, r->bytes + done, r->size_bits / 8 - done);
+    w->from_bits = done * 8;
+    w->at = w->from = tail;
+    w->last = tail + TAIL_BYTES - sizeof(uint64_t);
+}
+
+static ALWAYS_INLINE void window_fill(struct bit_window *w, const struct bit_reader *r,
+                                      uint8_t tail[TAIL_BYTES])
+{
+    uint64_t more;
+    if (UNLIKELY(w->at > w->last)) window_enter_tail(w, r, tail);
+    memcpy(&more, w->at, sizeof(more));
+    w->word |= be64toh(more) >> w->valid;
+    w->at += (63 - w->valid) / 8;
+    w->valid |= 56;
+}
+
+static ALWAYS_INLINE void window_skip(struct bit_window *w, uint32_t bits)
+{
+    w->word <<= bits;
+    w->valid -= bits;
+}
+
+/* A time on the grid or nearly, and whether there is a value: how many bits say so; 0: it is
+ * something else. */
+static ALWAYS_INLINE uint32_t usual_head(const struct open_state *state, uint64_t word,
+                                         int64_t *step_ms, int8_t *late_ms, bool *changed)
+{
+    *step_ms = (int64_t)state->step_ms - state->late_ms;
+    *late_ms = 0;
+    *changed = true;
+    if (LIKELY(word >> 62 == 2)) return 2;
+    if (word >> 61 != 6) return 0;
+    int64_t lateness = (int64_t)(word << 3) >> (64 - OPEN_LATE_BITS);
+    *step_ms += lateness;
+    *late_ms = open_next_late(state, lateness);
+    *changed = word << (3 + OPEN_LATE_BITS) >> 63;
+    return 3 + OPEN_LATE_BITS + 1;
+}
+
+/* Samples as long as they repeat, or are on the grid or nearly, with decimals of usual residuals.
+ * Returns how many: up to the first that is something else, or `most`. */
+static uint32_t take_usual(struct bit_reader *r, struct open_state *state, uint32_t most,
+                           int64_t *t_ms, double *v)
+{
+    const struct decimal_scale *scale = decimal_scale(state->scale);
+    const uint64_t size = r->size_bits / 8;
+    const uint64_t end = r->size_bits < UINT32_MAX ? r->size_bits : UINT32_MAX;
+    const uint8_t *start = r->bytes + r->position / 8;
+    uint8_t tail[TAIL_BYTES];
+    struct open_state s = *state;
+    double value = bits_to_double(s.v_bits);
+    uint32_t done = 0;
+    struct bit_window w = {.at = start,
+                           .from = start,
+                           .from_bits = r->position / 8 * 8,
+                           .last = size >= sizeof(uint64_t) ? r->bytes + size - sizeof(uint64_t)
+                                                            : r->bytes - 1};
+    window_fill(&w, r, tail);
+    window_skip(&w, r->position % 8);
+    while (done < most) {
+        window_fill(&w, r, tail);
+        uint64_t left = end - window_position(&w);
+        if (!(w.word >> 63)) {
+            uint32_t zeros = (uint32_t)__builtin_clzll(w.word | 1);
+            if (zeros > w.valid) zeros = w.valid;
+            if (zeros > most - done) zeros = most - done;
+            if (zeros > left) zeros = (uint32_t)left;
+            s.v_bits = bits_from_double(value);
+            if (!zeros || !take_repeats(&s, zeros, t_ms + done, v + done)) break;
+            window_skip(&w, zeros);
+            done += zeros;
+            continue;
+        }
+        int64_t step_ms;
+        int8_t late_ms;
+        bool changed;
+        uint32_t bits = usual_head(&s, w.word, &step_ms, &late_ms, &changed);
+        int64_t at_ms = (int64_t)((uint64_t)s.t_ms + (uint64_t)step_ms);
+        if (!bits || at_ms <= s.t_ms) break;
+        if (changed) {
+            uint64_t ahead = w.word << bits;
+            uint32_t ones = (uint32_t)__builtin_clzll(~ahead | 1);
+            uint32_t low = open_low_bits(&s);
+            if (ones >= OPEN_ONES_MAX || low > USUAL_LOW_MAX) break;
+            bits += ones + 1 + low;
+            if (bits > left) break;
+            uint64_t residual = (uint64_t)ones << low | ahead << (ones + 1) >> 1 >> (63 - low);
+            uint64_t off = (uint64_t)bits_unzigzag(residual) << open_page_shift(&s);
+            int64_t difference = (int64_t)(off + (uint64_t)open_expected(&s));
+            open_learn(&s, difference, residual);
+            s.mantissa = (int64_t)((uint64_t)s.mantissa + (uint64_t)difference);
+            value = decimal_value(scale, s.mantissa);
+        } else if (bits > left) {
+            break;
+        }
+        window_skip(&w, bits);
+        s.t_ms = at_ms;
+        s.late_ms = late_ms;
+        t_ms[done] = at_ms;
+        v[done++] = value;
+    }
+    s.v_bits = bits_from_double(value);
+    *state = s;
+    r->position = window_position(&w);
+    return done;
 }
 
 static void take_first(struct bit_reader *r, struct open_state *state)
@@ -310,12 +443,18 @@ enum status open_decode(const uint8_t *bytes, size_t size, uint32_t *count, int6
     uint32_t done = 0;
     bool whole = true;
     for (uint32_t taken = 1; done < *count; done += taken, taken = 1) {
+        if (done && t_ms && s.scale != OPEN_XOR) {
+            taken = take_usual(&reader, &s, *count - done, t_ms + done, v + done);
+            if (taken) continue;
+            taken = 1;
+        }
         int64_t *to_t_ms = t_ms ? t_ms + done : NULL;
         double *to_v = t_ms ? v + done : NULL;
         uint32_t repeats = done ? repeats_ahead(&reader, *count - done) : 0;
         if (repeats) {
             taken = repeats;
-            whole = take_repeats(&reader, &s, repeats, to_t_ms, to_v);
+            reader.position += repeats;
+            whole = take_repeats(&s, repeats, to_t_ms, to_v);
         } else if (done) {
             whole = take_next(&reader, &s);
         } else {

@@ -64,7 +64,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct open_state decoded;
     if (size < HEADER_BYTES) return 0;
     uint32_t count = get_le16(data);
-    (void)!open_decode(data + HEADER_BYTES, size - HEADER_BYTES, &count, t_ms, v, &decoded);
+    uint32_t checked = count;
+    enum status st =
+        open_decode(data + HEADER_BYTES, size - HEADER_BYTES, &count, t_ms, v, &decoded);
+    /* Without arrays another loop goes over the bits. */
+    ASSERT(open_decode(data + HEADER_BYTES, size - HEADER_BYTES, &checked, NULL, NULL, &encoded) ==
+           st);
+    ASSERT(st || memcmp(&decoded, &encoded, sizeof(decoded)) == 0);
     ASSERT(count <= get_le16(data));
     for (uint32_t i = 1; i < count; i++)
         ASSERT(t_ms[i - 1] < t_ms[i]);
