@@ -52,6 +52,7 @@ enum status query_run(const struct engine *engine, struct query *query, struct e
     query->value = (struct value){0};
     query->annotations = (struct annotations){0};
     query->stats = (struct query_stats){0};
+    query->explained = (struct explained_list){0};
 
     if (query->step_ms < 0 || query->end_ms < query->start_ms)
         return error_set(err, ERR_INVALID, "end timestamp must not be before start time");

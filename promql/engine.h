@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 
 #include "alloc/arena.h"
+#include "alloc/vec.h"
 #include "promql/parser.h"
 #include "promql/value.h"
 #include "storage/querier.h"
@@ -50,6 +51,19 @@ struct query_stats {
     int64_t eval_ns;
 };
 
+/* What a part of a query gave and cost, together with everything below it. */
+struct explained {
+    struct ast_position position; /* in the text */
+    uint32_t depth;               /* of those above it in the list; the first has 0 */
+    uint64_t series;              /* in its result */
+    uint64_t values;              /* of them, over all steps */
+    uint64_t samples_read;
+    uint64_t bytes; /* taken from the query's arena */
+    int64_t ns;
+};
+enum { EXPLAINED_MAX = 1000 };
+struct explained_list VEC_OF(struct explained);
+
 struct query {
     /* The question. */
     struct str text;
@@ -60,10 +74,12 @@ struct query {
     int64_t deadline_ns;          /* on clock_mono_ns; 0: none */
     const atomic_bool *cancelled; /* may be NULL */
     struct arena *arena;
+    bool explains; /* fill in explained */
     /* The answer. */
     struct value value;
     struct annotations annotations;
     struct query_stats stats;
+    struct explained_list explained; /* nodes that have series, each above those below it */
     /* Kept until query_finish: the pinned readers, the regexes. */
     struct querier *querier;
     struct ast *tree;

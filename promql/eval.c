@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "promql/aggregate.h"
 #include "promql/binop.h"
+#include "promql/explain.h"
 #include "promql/func_impl.h"
 #include "promql/select.h"
 
@@ -166,8 +167,8 @@ static enum status binary_rows(struct eval *ev, const struct ast *node,
     return binop_vectors(ev, node, range, out, err);
 }
 
-enum status eval_rows(struct eval *ev, const struct ast *node, const struct eval_range *range,
-                      struct rows **out, struct error *err)
+static enum status open_rows(struct eval *ev, const struct ast *node,
+                             const struct eval_range *range, struct rows **out, struct error *err)
 {
     switch (node->kind) {
     case AST_VECTOR_SELECTOR: return select_rows(ev, node, range, SELECT_VALUES, out, err);
@@ -184,6 +185,17 @@ enum status eval_rows(struct eval *ev, const struct ast *node, const struct eval
     case AST_DURATION: break; /* the type check lets none of them be a vector */
     }
     UNREACHABLE();
+}
+
+enum status eval_rows(struct eval *ev, const struct ast *node, const struct eval_range *range,
+                      struct rows **out, struct error *err)
+{
+    struct explain_mark mark;
+    if (!ev->query->explains || node->kind == AST_PAREN || node->kind == AST_STEP_INVARIANT)
+        return open_rows(ev, node, range, out, err);
+    enum status st = explain_begin(ev, node, &mark, err);
+    if (!st) st = open_rows(ev, node, range, out, err);
+    return st ? st : explain_rows(ev, &mark, *out, out, err);
 }
 
 static enum status scalar_array(struct eval *ev, size_t steps, double **out, struct error *err)

@@ -39,6 +39,7 @@ struct eval {
     uint64_t samples_held;
     uint64_t ticks; /* work since the last look at the clock */
     struct annotation_set notes;
+    uint32_t explain_depth; /* of the node that is being opened */
 };
 
 /* Count samples held in memory. ERR_TOO_LARGE beyond samples_max. */

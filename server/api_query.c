@@ -34,6 +34,7 @@ static enum status read_common(struct request *req, const struct form *form, str
         if (query->lookback_ms < 0) query->lookback_ms = 0; /* as absent */
     }
     options->stats = form_get(form, STR("stats")).size > 0 ? QUERY_JSON_STATS : QUERY_JSON_NO_STATS;
+    query->explains = str_equal(form_get(form, STR("stats")), STR("all"));
     options->queued_ns = req->task.queued_ns;
     return OK;
 }

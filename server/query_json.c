@@ -115,9 +115,49 @@ static void write_seconds(struct json *j, const char *key, int64_t ns)
     json_number(j, (double)ns / 1e9);
 }
 
-/* The names of Prometheus' statistics; what is not a phase of ours is 0. */
-static void write_stats(struct json *j, const struct query_stats *stats, int64_t queued_ns)
+/* The part of the text that a node is, cut between characters. */
+static struct str node_text(const struct query *query, struct ast_position position)
 {
+    enum { NODE_TEXT_BYTES = 200 };
+    struct str text = {query->text.data + position.start, position.end - position.start};
+    if (text.size <= NODE_TEXT_BYTES) return text;
+    text.size = NODE_TEXT_BYTES;
+    while (text.size && ((unsigned char)text.data[text.size] & 0xC0) == 0x80)
+        text.size--;
+    return text;
+}
+
+static void write_count(struct json *j, const char *key, uint64_t count)
+{
+    json_key(j, str_from(key));
+    json_uint(j, count);
+}
+
+/* No part of Prometheus' statistics. */
+static void write_nodes(struct json *j, const struct query *query)
+{
+    json_key(j, STR("nodes"));
+    json_array_begin(j);
+    for (size_t i = 0; i < query->explained.count; i++) {
+        const struct explained *node = &query->explained.items[i];
+        json_object_begin(j);
+        write_count(j, "depth", node->depth);
+        json_key(j, STR("expr"));
+        json_string(j, node_text(query, node->position));
+        write_count(j, "series", node->series);
+        write_count(j, "values", node->values);
+        write_count(j, "samplesRead", node->samples_read);
+        write_count(j, "bytes", node->bytes);
+        write_seconds(j, "time", node->ns);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+/* The names of Prometheus' statistics; what is not a phase of ours is 0. */
+static void write_stats(struct json *j, const struct query *query, int64_t queued_ns)
+{
+    const struct query_stats *stats = &query->stats;
     json_key(j, STR("stats"));
     json_object_begin(j);
     json_key(j, STR("timings"));
@@ -136,6 +176,7 @@ static void write_stats(struct json *j, const struct query_stats *stats, int64_t
     json_key(j, STR("peakSamples"));
     json_uint(j, stats->samples_peak);
     json_object_end(j);
+    if (query->explains) write_nodes(j, query);
     json_object_end(j);
 }
 
@@ -160,7 +201,7 @@ void query_json_write(struct buf *out, const struct query *query,
     query_json_begin(&j, out);
     json_object_begin(&j);
     write_result(&j, value, count);
-    if (options->stats == QUERY_JSON_STATS) write_stats(&j, &query->stats, options->queued_ns);
+    if (options->stats == QUERY_JSON_STATS) write_stats(&j, query, options->queued_ns);
     json_object_end(&j);
     query_json_end(&j, &annotations);
 }

@@ -17,6 +17,7 @@ enum { QUERY_JSON_REMARKS_MAX = 10 };
 void query_json_begin(struct json *j, struct buf *out);
 void query_json_end(struct json *j, const struct annotations *annotations);
 
+/* With explained nodes when the query has them. */
 enum query_json_stats { QUERY_JSON_NO_STATS, QUERY_JSON_STATS };
 
 struct query_json_options {

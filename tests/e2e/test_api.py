@@ -172,7 +172,18 @@ def test_stats_are_given_when_asked_for(filled):
     stats = filled.query("sum(m_total)", filled.t, stats="true")["stats"]
     assert stats["samples"]["totalQueryableSamples"] >= 3
     assert stats["timings"]["execTotalTime"] >= 0
+    assert "nodes" not in stats
     assert "stats" not in filled.query("sum(m_total)", filled.t)
+
+
+def test_all_stats_have_those_of_each_node(filled):
+    stats = filled.query("sum(m_total)", filled.t, stats="all")["stats"]
+    total, selector = stats["nodes"]
+    assert (total["depth"], total["expr"]) == (0, "sum(m_total)")
+    assert (selector["depth"], selector["expr"]) == (1, "m_total")
+    assert (total["series"], total["values"], selector["series"]) == (1, 1, 3)
+    assert selector["samplesRead"] == stats["samples"]["totalQueryableSamples"]
+    assert total["time"] >= selector["time"] >= 0
 
 
 # --- labels and series ----------------------------------------------------------------------------

@@ -191,7 +191,45 @@ START_TEST(every_allocation_may_fail)
 }
 END_TEST
 
-SUITE(engine, every_type_has_its_answer, a_range_answer_is_in_the_order_of_its_labels,
-      errors_say_what_prometheus_says, samples_are_limited, memory_is_limited,
-      the_deadline_and_the_cancel_flag_end_a_query, the_lookback_can_be_given_with_the_query,
-      every_allocation_may_fail)
+/* The n-th node of the list: where it begins in the text, how deep, and what it gave. */
+static void check_node(const struct query *q, size_t n, const char *text, uint32_t depth,
+                       uint64_t series, uint64_t values)
+{
+    const struct explained *node = &q->explained.items[n];
+    struct str part = {q->text.data + node->position.start,
+                       node->position.end - node->position.start};
+    ck_assert_msg(str_equal(part, str_from(text)), "%.*s", STR_ARG(part));
+    ck_assert_uint_eq(node->depth, depth);
+    ck_assert_uint_eq(node->series, series);
+    ck_assert_uint_eq(node->values, values);
+    ck_assert_int_ge(node->ns, 0); /* the clock stands still */
+}
+
+START_TEST(a_query_explains_its_nodes)
+{
+    struct asking k;
+    asking_open(&k);
+    store_two(&k);
+    ck_assert_int_eq(ask_range(&k, "max(m_total)", 20000, 40000, 10000), OK);
+    ck_assert_uint_eq(k.query.explained.count, 0);
+    k.query.explains = true;
+    ck_assert_int_eq(
+        ask_range(&k, "sum(rate(m_total[10s])) / (max(m_total @ end()))", 20000, 40000, 10000), OK);
+    const struct query *q = &k.query;
+    ck_assert_uint_eq(q->explained.count, 5);
+    check_node(q, 0, "sum(rate(m_total[10s])) / (max(m_total @ end()))", 0, 1, 3);
+    check_node(q, 1, "sum(rate(m_total[10s]))", 1, 1, 3);
+    check_node(q, 2, "rate(m_total[10s])", 2, 2, 6);
+    check_node(q, 3, "max(m_total @ end())", 1, 1, 1);
+    check_node(q, 4, "m_total @ end()", 2, 2, 2);
+    ck_assert_uint_eq(q->explained.items[0].samples_read, q->stats.samples_read);
+    ck_assert_uint_gt(q->explained.items[2].samples_read, 0);
+    ck_assert_int_ge(q->explained.items[1].ns, q->explained.items[2].ns);
+    asking_close(&k);
+}
+END_TEST
+
+SUITE(engine, a_query_explains_its_nodes, every_type_has_its_answer,
+      a_range_answer_is_in_the_order_of_its_labels, errors_say_what_prometheus_says,
+      samples_are_limited, memory_is_limited, the_deadline_and_the_cancel_flag_end_a_query,
+      the_lookback_can_be_given_with_the_query, every_allocation_may_fail)
