@@ -35,7 +35,7 @@ void definitions_reset(struct definitions *d)
 static struct definition_slot *find_slot(struct definition_slot *slots, size_t count, uint32_t id)
 {
     for (size_t i = hash_mix(1, id) & (count - 1);; i = (i + 1) & (count - 1))
-        if (slots[i].place == 0 || slots[i].id == id) return &slots[i];
+        if (slots[i].what == DEFINITION_NONE || slots[i].id == id) return &slots[i];
 }
 
 static bool grow(struct definitions *d)
@@ -44,7 +44,7 @@ static bool grow(struct definitions *d)
     struct definition_slot *slots = heap_calloc(count, sizeof(slots[0]), HEAP_SNAPSHOT);
     if (!slots) return false;
     for (size_t i = 0; i < d->slot_count; i++)
-        if (d->slots[i].place) *find_slot(slots, count, d->slots[i].id) = d->slots[i];
+        if (d->slots[i].what) *find_slot(slots, count, d->slots[i].id) = d->slots[i];
     heap_free(d->slots, d->slot_count * sizeof(d->slots[0]), HEAP_SNAPSHOT);
     d->slots = slots;
     d->slot_count = count;
@@ -71,13 +71,25 @@ static bool is_known(const struct definitions *d, uint32_t place, struct labels 
     return true;
 }
 
+struct definition_slot *definitions_claim(struct definitions *d, uint32_t id)
+{
+    if (4 * (d->used + 1) > 3 * d->slot_count && !grow(d)) return NULL;
+    struct definition_slot *slot = find_slot(d->slots, d->slot_count, id);
+    if (slot->what == DEFINITION_NONE) {
+        slot->id = id;
+        d->used++;
+    }
+    return slot;
+}
+
 enum status definitions_set(struct definitions *d, uint32_t id, struct labels labels,
                             struct error *err)
 {
-    if (2 * (d->used + 1) > d->slot_count && !grow(d))
+    struct definition_slot *slot = definitions_claim(d, id);
+    if (!slot)
         return error_set(err, ERR_NO_MEMORY, "no memory for the labels of %zu series", d->used);
-    struct definition_slot *slot = find_slot(d->slots, d->slot_count, id);
-    if (slot->place && is_known(d, slot->place - 1, labels)) return OK;
+    if (slot->what >= DEFINITION_KEPT && is_known(d, slot->what - DEFINITION_KEPT, labels))
+        return OK;
 
     size_t place = d->words.size / sizeof(uint32_t);
     uint32_t count = (uint32_t)labels.count;
@@ -91,15 +103,14 @@ enum status definitions_set(struct definitions *d, uint32_t id, struct labels la
     }
     enum status st = buf_status(&d->words, err);
     if (st) return st;
-    if (!slot->place) d->used++;
-    *slot = (struct definition_slot){.id = id, .place = (uint32_t)place + 1};
+    *slot = (struct definition_slot){.id = id, .what = (uint32_t)place + DEFINITION_KEPT};
     return OK;
 }
 
 struct definition_slot *definitions_find(const struct definitions *d, uint32_t id)
 {
     struct definition_slot *slot = d->slot_count ? find_slot(d->slots, d->slot_count, id) : NULL;
-    return slot && slot->place ? slot : NULL;
+    return slot && slot->what ? slot : NULL;
 }
 
 void definitions_prefetch(const struct definitions *d, uint32_t id)
@@ -111,8 +122,9 @@ enum status definitions_get(const struct definitions *d, uint32_t id, struct are
                             struct labels *out, struct error *err)
 {
     const struct definition_slot *slot = definitions_find(d, id);
-    if (!slot) return error_set(err, ERR_NOT_FOUND, "series %u has no labels", id);
-    size_t place = slot->place - 1;
+    if (!slot || slot->what < DEFINITION_KEPT)
+        return error_set(err, ERR_NOT_FOUND, "series %u has no labels", id);
+    size_t place = slot->what - DEFINITION_KEPT;
     size_t count = word_at(d, place);
     struct label *items = arena_alloc_array(a, count, sizeof(items[0]));
     if (!items) return arena_error(a, err);

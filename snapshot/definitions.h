@@ -1,8 +1,12 @@
 /*
- * definitions - which labels a series id stands for, while one segment is replayed.
+ * definitions - what a series id stands for, while one segment is replayed.
  *
- *     id -> place in `words`: | label count | name, value | name, value | ...   (text_table
+ *     id -> the series, when the caller has found it: nearly always
+ *           labels that the caller lends, until it has
+ *           place in `words`: | label count | name, value | name, value | ...   (text_table
  * numbers)
+ *
+ * So the labels of a series that is there are not held twice.
  *
  * Threads: one at a time.
  */
@@ -13,10 +17,16 @@
 #include "model/labels.h"
 #include "snapshot/text_table.h"
 
+/* What a slot has; all numbers from DEFINITION_KEPT on are a place in words. */
+enum { DEFINITION_NONE, DEFINITION_SERIES, DEFINITION_LENT, DEFINITION_KEPT };
+
 struct definition_slot {
     uint32_t id;
-    uint32_t place;        /* in words, plus one; 0: free */
-    struct series *series; /* the caller's note whom it found by the labels; NULL: none */
+    uint32_t what;
+    union {
+        struct series *series;       /* DEFINITION_SERIES */
+        const struct labels *labels; /* DEFINITION_LENT */
+    };
 };
 
 struct definitions {
@@ -31,18 +41,19 @@ void definitions_init(struct definitions *d);
 void definitions_release(struct definitions *d);
 void definitions_reset(struct definitions *d);
 
-/* A later one of the same id replaces the earlier; the note stays with the same labels.
- * ERR_NO_MEMORY. */
+/* The slot of an id, to be filled; with what it has, or DEFINITION_NONE. NULL at the limit. */
+MUST_USE struct definition_slot *definitions_claim(struct definitions *d, uint32_t id);
+/* Keep a copy of the labels. A later one of the same id replaces the earlier. ERR_NO_MEMORY. */
 MUST_USE enum status definitions_set(struct definitions *d, uint32_t id, struct labels labels,
                                      struct error *err);
 
-/* NULL: not defined. Valid until the next set or reset. */
+/* NULL: not defined. Valid until the next claim, set or reset. */
 struct definition_slot *definitions_find(const struct definitions *d, uint32_t id);
 
 /* Ask for the memory that definitions_find will look at. */
 void definitions_prefetch(const struct definitions *d, uint32_t id);
 
-/* The labels, array on the arena, texts in d until the next set or reset.
+/* Labels that are kept: array on the arena, texts in d until the next set or reset.
  * ERR_NOT_FOUND; ERR_NO_MEMORY, ERR_TOO_LARGE from the arena. */
 MUST_USE enum status definitions_get(const struct definitions *d, uint32_t id, struct arena *a,
                                      struct labels *out, struct error *err);

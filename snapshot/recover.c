@@ -423,10 +423,8 @@ static enum status replay_held(struct durability *d, struct storage *db, struct 
         if (number < d->held_first_segment || number > d->held_last_segment) continue;
         st = wal_replay_segment(&replay, number, false, err);
     }
-    if (st == OK) {
-        add_replay_totals(d, &replay.totals);
-        note_held(d, &replay.totals, d->held_first_segment, d->held_last_segment);
-    }
+    add_replay_totals(d, &replay.totals);
+    if (st == OK) note_held(d, &replay.totals, d->held_first_segment, d->held_last_segment);
     wal_replay_release(&replay);
     arena_release(&arena);
     return st;

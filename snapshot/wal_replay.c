@@ -65,6 +65,46 @@ static enum status add_result(struct wal_replay *r, const struct wal_batch *batc
     return OK;
 }
 
+/* The labels of a series that is there need not be kept. */
+static bool note_series(struct definition_slot *slot, struct appender *app, struct labels labels)
+{
+    struct series *s = appender_find(app, labels);
+    if (!s) return false;
+    slot->what = DEFINITION_SERIES;
+    slot->series = s;
+    return true;
+}
+
+/* An entry with labels. Those of a new series are lent until the batch is in. */
+static enum status define(struct wal_replay *r, struct appender *app,
+                          const struct wal_series *series, struct error *err)
+{
+    if (!r->alone) return definitions_set(&r->definitions, series->id, series->labels, err);
+    struct definition_slot *slot = definitions_claim(&r->definitions, series->id);
+    if (!slot) return error_set(err, ERR_NO_MEMORY, "no memory for the series of the log");
+    if (note_series(slot, app, series->labels)) return OK;
+    slot->what = DEFINITION_LENT;
+    slot->labels = &series->labels;
+    return OK;
+}
+
+/* It is in: a series that was new is there now, or none of its samples was taken. */
+static enum status settle(struct wal_replay *r, const struct wal_batch *batch, struct error *err)
+{
+    struct appender *app;
+    enum status st = appender_begin(r->db, &r->arena, &app, err);
+    if (st) return st;
+    for (size_t i = 0; i < batch->series_count && st == OK; i++) {
+        const struct wal_series *series = &batch->series[i];
+        if (!series->defined) continue;
+        struct definition_slot *slot = definitions_find(&r->definitions, series->id);
+        if (slot->what != DEFINITION_LENT || note_series(slot, app, series->labels)) continue;
+        st = definitions_set(&r->definitions, series->id, series->labels, err);
+    }
+    appender_abort(app);
+    return st;
+}
+
 /* One series of a batch; by its labels only until it has been found once. */
 static enum status stage(struct wal_replay *r, struct appender *app,
                          const struct wal_series *series, struct error *err)
@@ -75,16 +115,19 @@ static enum status stage(struct wal_replay *r, struct appender *app,
         r->totals.orphans += series->sample_count;
         return OK;
     }
-    if (slot->series)
-        return appender_add_known(app, slot->series, series->samples, series->sample_count, err);
-    if (!series->defined) {
+    if (slot->what == DEFINITION_LENT)
+        labels = *slot->labels;
+    else if (slot->what >= DEFINITION_KEPT) {
         enum status st = definitions_get(&r->definitions, series->id, &r->arena, &labels, err);
         if (st) return st;
+        if (r->alone) (void)note_series(slot, app, labels);
     }
-    if (r->alone) slot->series = appender_find(app, labels);
-    if (slot->series)
+    if (slot->what != DEFINITION_SERIES)
+        return appender_add(app, labels, series->samples, series->sample_count, err);
+    /* With labels: the order that senders keep is learnt once more. */
+    if (series->defined)
         return appender_add_to(app, slot->series, series->samples, series->sample_count, err);
-    return appender_add(app, labels, series->samples, series->sample_count, err);
+    return appender_add_known(app, slot->series, series->samples, series->sample_count, err);
 }
 
 /* Of each sample the slot of its id and the series are somewhere: they are asked for ahead. */
@@ -96,20 +139,21 @@ static void fetch_ahead(const struct wal_replay *r, const struct wal_batch *batc
     if (at + AHEAD_SERIES >= batch->series_count) return;
     const struct definition_slot *slot =
         definitions_find(&r->definitions, batch->series[at + AHEAD_SERIES].id);
-    if (slot && slot->series) __builtin_prefetch(slot->series);
+    if (slot && slot->what == DEFINITION_SERIES) __builtin_prefetch(slot->series);
 }
 
 /* All or nothing: the batch is staged whole before anything is applied. */
 static enum status apply(struct wal_replay *r, const struct wal_batch *batch, struct error *err)
 {
     struct appender *app;
-    enum status st = OK;
-    for (size_t i = 0; i < batch->series_count && st == OK; i++)
-        if (batch->series[i].defined)
-            st =
-                definitions_set(&r->definitions, batch->series[i].id, batch->series[i].labels, err);
-    if (st == OK) st = appender_begin(r->db, &r->arena, &app, err);
+    bool defines = false;
+    enum status st = appender_begin(r->db, &r->arena, &app, err);
     if (st) return st;
+    for (size_t i = 0; i < batch->series_count && st == OK; i++) {
+        if (!batch->series[i].defined) continue;
+        st = define(r, app, &batch->series[i], err);
+        defines = true;
+    }
     for (size_t i = 0; i < batch->series_count && st == OK; i++) {
         fetch_ahead(r, batch, i);
         st = stage(r, app, &batch->series[i], err);
@@ -120,6 +164,7 @@ static enum status apply(struct wal_replay *r, const struct wal_batch *batch, st
     }
     struct append_result result;
     st = appender_commit(app, &result, err);
+    if (st == OK && r->alone && defines) st = settle(r, batch, err);
     return st ? st : add_result(r, batch, &result, err);
 }
 

@@ -196,6 +196,13 @@ static void tell(struct pool *p)
     log_info("snapshot", "loading windows", "file=%zu files=%zu", p->next + 1, p->count);
 }
 
+/* Nobody is at it any more. */
+static void end_source(struct pool *p, struct source *s)
+{
+    file_close(&s->file);
+    import_finish_window(p->loader->db, s->load->span.window);
+}
+
 static bool take_next(struct pool *p, uint32_t hand, struct source **source, struct piece *piece)
 {
     bool found = false;
@@ -208,7 +215,7 @@ static bool take_next(struct pool *p, uint32_t hand, struct source **source, str
             break;
         }
         p->next++;
-        if (s->busy == 0) file_close(&s->file);
+        if (s->busy == 0) end_source(p, s);
     }
     mutex_unlock(&p->lock);
     return found;
@@ -256,7 +263,7 @@ static void piece_done(struct worker *w, enum status st, const struct error *why
         s->exhausted = true;
     }
     s->busy--;
-    if (s->busy == 0 && s->exhausted) file_close(&s->file);
+    if (s->busy == 0 && s->exhausted) end_source(p, s);
     mutex_unlock(&p->lock);
 }
 

@@ -93,7 +93,9 @@ MUST_USE enum status importer_put(struct importer *im, const struct chunk_image 
 MUST_USE enum status import_chunks(struct storage *db, const struct chunk_image *images,
                                    size_t count, size_t *done, struct error *err);
 
-/* For now no more chunks come: what was taken ahead for closed windows is given back. */
+/* For now no more chunks come, of this window or of any: what was taken ahead for it, if it has
+ * closed, is given back, and what equal chunks are found by. */
+void import_finish_window(struct storage *db, int64_t window);
 void import_finish(struct storage *db);
 
 #endif

@@ -455,10 +455,19 @@ enum status import_chunks(struct storage *db, const struct chunk_image *images, 
     return st;
 }
 
+static void finish_slot(struct storage *db, uint32_t slot)
+{
+    if (atomic_load(&db->regions.slots[slot].window) < expiry_bounds(db).current_window)
+        regions_settle(&db->regions, slot, false);
+}
+
+void import_finish_window(struct storage *db, int64_t window)
+{
+    finish_slot(db, window_slot(&db->grid, window));
+}
+
 void import_finish(struct storage *db)
 {
-    int64_t current = expiry_bounds(db).current_window;
     for (uint32_t slot = 0; slot < db->grid.slots; slot++)
-        if (atomic_load(&db->regions.slots[slot].window) < current)
-            regions_settle(&db->regions, slot, false);
+        finish_slot(db, slot);
 }
