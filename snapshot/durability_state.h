@@ -34,6 +34,7 @@ struct durability {
     bool recovered; /* the wal is there */
 
     struct manifest current; /* snapshot 0: none yet */
+    bool current_whole;      /* its files are there and intact, as far as anybody has looked */
     struct manifest previous;
     struct entry_state states[MANIFEST_ENTRIES_MAX]; /* of current's entries */
     uint64_t next_snapshot;

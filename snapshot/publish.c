@@ -116,7 +116,7 @@ static uint64_t size_at(const char *path)
     return size;
 }
 
-static void remove_one(struct durability *d, enum data_kind kind, struct data_name name)
+static bool remove_one(struct durability *d, enum data_kind kind, struct data_name name)
 {
     struct file_path path;
     struct error refused;
@@ -125,32 +125,44 @@ static void remove_one(struct durability *d, enum data_kind kind, struct data_na
     if (file_remove(path.text, &refused)) {
         log_warn("snapshot", "file that is not needed stays", "reason=%s",
                  LOG_TEXT(str_from(refused.text)));
-        return;
+        return false;
     }
-    if (kind != DATA_SEGMENT) return;
-    gauge_add(&d->wal.segments, -1);
-    gauge_add(&d->wal.disk_bytes, -(int64_t)size);
+    if (kind == DATA_SEGMENT) {
+        gauge_add(&d->wal.segments, -1);
+        gauge_add(&d->wal.disk_bytes, -(int64_t)size);
+    }
+    return true;
 }
 
-/* Manifests go first: one that is left over must find all its files. */
+/* False when not all of them have gone. */
+static bool remove_kind(struct durability *d, enum data_kind kind, const struct retain *r)
+{
+    struct arena arena;
+    struct data_names names;
+    struct error refused;
+    bool all = true;
+    arena_init(&arena, HEAP_SNAPSHOT, UINT64_C(1) << 30);
+    if (data_folder_list(&d->folder, kind, &arena, &names, &refused)) {
+        log_warn("snapshot", "files that are not needed stay", "reason=%s",
+                 LOG_TEXT(str_from(refused.text)));
+        names.count = 0;
+        all = false;
+    }
+    for (size_t i = 0; i < names.count; i++)
+        if (!is_needed(d, kind, &names.items[i], r)) all &= remove_one(d, kind, names.items[i]);
+    arena_release(&arena);
+    return all;
+}
+
+/* Manifests go first, for good: one that is left over, or that comes back after a power failure,
+ * must find all its files. It may be newer than those that are kept, if it could not be read. */
 static void remove_unneeded(struct durability *d, const struct retain *r)
 {
-    static const enum data_kind kinds[] = {DATA_MANIFEST, DATA_WINDOW, DATA_SEGMENT};
-    for (size_t k = 0; k < ARRAY_COUNT(kinds); k++) {
-        struct arena arena;
-        struct data_names names;
-        struct error refused;
-        arena_init(&arena, HEAP_SNAPSHOT, UINT64_C(1) << 30);
-        if (data_folder_list(&d->folder, kinds[k], &arena, &names, &refused)) {
-            log_warn("snapshot", "files that are not needed stay", "reason=%s",
-                     LOG_TEXT(str_from(refused.text)));
-            names.count = 0;
-        }
-        for (size_t i = 0; i < names.count; i++)
-            if (!is_needed(d, kinds[k], &names.items[i], r))
-                remove_one(d, kinds[k], names.items[i]);
-        arena_release(&arena);
-    }
+    struct file_path manifests;
+    data_folder_subfolder(&d->folder, DATA_MANIFEST, &manifests);
+    if (!remove_kind(d, DATA_MANIFEST, r) || folder_sync(manifests.text, NULL)) return;
+    (void)remove_kind(d, DATA_WINDOW, r);
+    (void)remove_kind(d, DATA_SEGMENT, r);
 }
 
 void publish_count_disk_bytes(struct durability *d)
@@ -176,8 +188,10 @@ static bool is_news(const struct durability *d, const struct draft *draft)
 }
 
 /* Leave no half snapshot behind. A manifest that was named but perhaps not durably needs its files,
- * so it has to go first. On a full disk the older generation goes too: the newer one was read back
- * when it was written, and the room is needed for the next. */
+ * so it has to go first. On a full disk the older generation goes too, if nothing is known to be
+ * wrong with the newer one: that was read back when it was written, and the room is needed for the
+ * next.
+ */
 static void clean_up(struct durability *d, const struct draft *draft, enum status why)
 {
     struct file_path path;
@@ -186,7 +200,7 @@ static void clean_up(struct durability *d, const struct draft *draft, enum statu
     enum status st = file_remove(path.text, NULL);
     if (st && st != ERR_NOT_FOUND) return;
     const struct retain r = {.generations = {&d->current, &d->previous}};
-    if (why == ERR_UNAVAILABLE && d->current.snapshot && d->previous.snapshot) {
+    if (why == ERR_UNAVAILABLE && d->current_whole && d->previous.snapshot) {
         log_warn("snapshot", "disk full, the older snapshot is given up",
                  "snapshot=%" PRIu64 " first_segment=%" PRIu64, d->previous.snapshot,
                  d->current.first_segment);
@@ -248,6 +262,7 @@ enum status publish_snapshot(struct durability *d, struct storage *db, struct er
     } else if (news) {
         d->previous = d->current;
         d->current = draft->manifest;
+        d->current_whole = true;
         memcpy(d->states, draft->states, sizeof(d->states));
         const struct retain r = {.generations = {&d->current, &d->previous}};
         remove_unneeded(d, &r);

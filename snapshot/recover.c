@@ -131,8 +131,10 @@ static enum status load_entries(struct durability *d, struct storage *db, bool p
     enum status st = window_load(&loader, loads, count, err);
     struct window_load *older = loads + MANIFEST_ENTRIES_MAX;
     size_t older_count = st ? 0 : older_loads(d, loads, count, older, first_segment);
-    for (size_t i = 0; st == OK && i < count; i++)
+    for (size_t i = 0; st == OK && i < count; i++) {
         note_state(&d->states[places[i]], &loads[i]);
+        d->current_whole &= loads[i].whole;
+    }
     if (st == OK) st = window_load(&loader, older, older_count, err);
     for (size_t i = 0; i < count; i++)
         load_totals_add(totals, &loads[i].totals);
@@ -193,6 +195,7 @@ static enum status load_windows(struct durability *d, struct storage *db, struct
 {
     struct load_totals totals = {0};
     *first_segment = d->current.snapshot ? d->current.first_segment : 0;
+    d->current_whole = true;
     enum status st = d->current.snapshot ? load_entries(d, db, false, &totals, first_segment, err)
                                          : load_all(d, db, a, &totals, err);
     if (st == OK) note_versions(d, db);

@@ -1,6 +1,7 @@
 /* What the operating system refuses: each operation in turn, once and for good; a process that ends
  * at each operation; a power cut; a full disk that gets room again. The ledger is the judge. */
 #include <errno.h>
+#include <glob.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 
@@ -416,9 +417,73 @@ START_TEST(no_segment_goes_for_a_snapshot_that_does_not_read_back)
 }
 END_TEST
 
+static size_t count_windows(const struct world *w)
+{
+    glob_t found;
+    char pattern[512];
+    snprintf(pattern, sizeof(pattern), "%s/windows/*", w->path);
+    size_t count = glob(pattern, 0, NULL, &found) == 0 ? found.gl_pathc : 0;
+    globfree(&found);
+    return count;
+}
+
+static int manifests_stay(enum fault_op op, const char *path)
+{
+    return op == FAULT_REMOVE && strstr(path, "/manifests/") ? EIO : 0;
+}
+
+/* Also one that nobody knows at the moment, because it could not be read. */
+START_TEST(what_a_manifest_names_stays_as_long_as_it)
+{
+    struct world w;
+    world_init(&w);
+    world_open(&w);
+    faults_set(manifests_stay);
+    for (size_t k = 0; k < 6; k++) {
+        world_write_all(&w, k, k + 1);
+        world_snapshot(&w);
+        ck_assert_uint_eq(count_windows(&w), k + 1);
+    }
+    faults_set(NULL);
+    world_write_all(&w, 6, 7);
+    world_snapshot(&w);
+    ck_assert_uint_eq(count_windows(&w), 2);
+    world_release(&w);
+}
+END_TEST
+
+START_TEST(a_full_disk_takes_no_snapshot_that_a_damaged_one_needs)
+{
+    struct world w;
+    struct error err = {0};
+    char path[512];
+    world_init(&w);
+    world_open(&w);
+    for (size_t k = 0; k < 6; k++) {
+        world_write_all(&w, k, k + 1);
+        world_snapshot(&w);
+    }
+    world_close(&w);
+    snprintf(path, sizeof(path), "%s/windows/%lld-00000006", w.path,
+             (long long)(WORLD_START_MS / WORLD_CHUNK_MS));
+    ck_assert_int_eq(unlink(path), 0);
+    world_open(&w);
+    ck_assert_uint_eq(world_check(&w, 0), 6);
+    faults_set(disk_full);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(durability_snapshot(w.d, w.db, &err), ERR_UNAVAILABLE);
+    faults_set(NULL);
+    world_close(&w);
+    world_open(&w);
+    ck_assert_uint_eq(world_check(&w, 0), 6);
+    world_release(&w);
+}
+END_TEST
+
 SUITE(faults, no_segment_goes_for_a_snapshot_that_does_not_read_back, each_operation_fails_once,
       everything_fails_from_some_operation_on, short_writes_are_invisible,
       a_process_that_ends_at_any_operation_loses_nothing_acknowledged,
       a_power_cut_costs_nothing_with_always_and_one_interval_otherwise,
       a_full_disk_refuses_writes_and_recovers_by_itself,
-      a_failed_sync_is_never_repeated_on_the_same_file)
+      a_failed_sync_is_never_repeated_on_the_same_file, what_a_manifest_names_stays_as_long_as_it,
+      a_full_disk_takes_no_snapshot_that_a_damaged_one_needs)
