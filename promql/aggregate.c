@@ -86,6 +86,37 @@ enum status grouping_find(struct grouping *g, struct labels set, struct arena *a
     return st ? st : hash_index_add(&g->index, hash, *out, a, err);
 }
 
+static enum status open_classes(struct grouping *g, struct eval *ev, struct error *err)
+{
+    struct series_classes_request request = {
+        .names = g->names, .name_count = g->name_count, .without = g->without};
+    return series_classes_create(ev->querier, &request, ev->arena, &g->classes, err);
+}
+
+enum status grouping_find_row(struct grouping *g, struct eval *ev, const struct row *row,
+                              size_t *out, bool *is_new, struct error *err)
+{
+    struct labels labels;
+    uint32_t number;
+    bool fresh;
+    if (!row->series) return grouping_find(g, row->labels, ev->arena, out, is_new, err);
+    enum status st = g->classes ? OK : open_classes(g, ev, err);
+    if (!st) st = series_classes_find(g->classes, row->series, &number, &fresh, err);
+    if (st) return st;
+    *is_new = false;
+    if (!fresh) {
+        *out = g->group_of_class.items[number];
+        return OK;
+    }
+    /* Several classes are one group when they differ in labels that go. */
+    st = row_labels(row, ev->arena, &labels, err);
+    if (!st) st = grouping_find(g, labels, ev->arena, out, is_new, err);
+    size_t *slot = st ? NULL : VEC_PUSH(&g->group_of_class, ev->arena);
+    if (!st && !slot) st = no_room(ev->arena, err);
+    if (!st) *slot = *out;
+    return st;
+}
+
 /* One group at one step: what a mean or a spread needs of it. */
 struct cell {
     union {
@@ -252,7 +283,7 @@ static enum status fold_row(struct fold *f, const struct row *row, struct error 
 {
     size_t number;
     bool is_new;
-    enum status st = grouping_find(&f->grouping, row->labels, f->ev->arena, &number, &is_new, err);
+    enum status st = grouping_find_row(&f->grouping, f->ev, row, &number, &is_new, err);
     if (!st && is_new) st = group_create(f, err);
     if (st) return st;
     struct group *group = &f->groups.items[number];
@@ -304,6 +335,7 @@ static enum status fold_open(struct eval *ev, const struct ast *node,
     bits_fill(f.every, f.steps);
     enum status st = grouping_init(&f.grouping, node, ev->arena, err);
     if (!st) st = eval_rows(ev, node->aggregate.expr, range, &child, err);
+    if (!st) child->bare = true;
     while (!st) {
         struct row *row;
         st = child->next(child, &row, err);

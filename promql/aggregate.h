@@ -22,12 +22,18 @@ struct grouping {
     bool without;
     struct hash_index index;
     struct grouping_labels VEC_OF(struct labels) groups;
+    /* Of bare rows: classes of series, and the group of each class. */
+    struct series_classes *classes;
+    struct grouping_numbers VEC_OF(size_t) group_of_class;
 };
 MUST_USE enum status grouping_init(struct grouping *g, const struct ast *node, struct arena *a,
                                    struct error *err);
 /* The number of the set's group; *is_new when it was made just now. */
 MUST_USE enum status grouping_find(struct grouping *g, struct labels set, struct arena *a,
                                    size_t *out, bool *is_new, struct error *err);
+/* The same for a row that may be bare. */
+MUST_USE enum status grouping_find_row(struct grouping *g, struct eval *ev, const struct row *row,
+                                       size_t *out, bool *is_new, struct error *err);
 /* Results of different groups stay distinct without their names. */
 bool grouping_is_unnamed(const struct grouping *g);
 

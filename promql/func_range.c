@@ -60,13 +60,18 @@ static bool is_named_like_counter(struct str name)
            ends_with(name, STR("_count")) || ends_with(name, STR("_bucket"));
 }
 
+static struct str label_of(const struct windows *w, struct str name)
+{
+    return w->series ? series_label(w->series, name) : labels_get(w->labels, name);
+}
+
 /* With type labels it is the label that says what a metric is, else its name. */
 static enum status remark_on_name(struct range_rows *r, struct error *err)
 {
     struct eval *ev = r->base.ev;
     bool by_label = ev->engine->options.type_labels;
-    struct str name = labels_get(r->windows.labels, LABEL_METRIC_NAME);
-    struct str type = by_label ? labels_get(r->windows.labels, STR("__type__")) : STR("");
+    struct str name = label_of(&r->windows, LABEL_METRIC_NAME);
+    struct str type = by_label ? label_of(&r->windows, STR("__type__")) : STR("");
     char quoted[QUOTED_TEXT_BYTES];
     char quoted_type[QUOTED_TEXT_BYTES];
     struct str text;
@@ -208,12 +213,14 @@ static enum status range_next(struct rows *self, struct row **out, struct error 
     *out = NULL;
     for (;;) {
         bool more;
+        r->windows.bare = self->bare;
         enum status st = windows_next(&r->windows, &more, err);
         if (st || !more) return st;
         st = evaluate_windows(r, err);
         if (st) return st;
         if (!bits_any(r->row.present, self->steps)) continue;
         r->row.labels = r->windows.labels;
+        r->row.series = r->windows.series;
         r->row.drops_name = r->windows.drops_name;
         if (r->impl->wants_counter) st = remark_on_name(r, err);
         if (!st && !r->impl->keeps_name) st = row_unname(self, &r->row, &r->scratch, err);

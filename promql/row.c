@@ -267,8 +267,23 @@ enum status row_unname(struct rows *source, struct row *row, struct label_scratc
         row->drops_name = true;
         return OK;
     }
+    if (row->series) {
+        row->unnamed = true;
+        return OK;
+    }
     return labels_unname(row->labels, source->stable ? NULL : scratch, source->ev->arena,
                          &row->labels, err);
+}
+
+enum status row_labels(const struct row *row, struct arena *a, struct labels *out,
+                       struct error *err)
+{
+    *out = row->labels;
+    if (!row->series) return OK;
+    struct label *items = arena_alloc_array(a, series_label_count(row->series), sizeof(*items));
+    if (!items) return no_room(a, err);
+    *out = series_labels(row->series, items);
+    return row->unnamed ? labels_unname(*out, NULL, a, out, err) : OK;
 }
 
 enum status rows_unnamed(struct rows *source, enum merge_rule rule, struct rows **out,

@@ -23,12 +23,17 @@
 #include "model/labels.h"
 
 struct eval;
+struct series;
 
 struct row {
     struct labels labels;
     double *v;
     uint64_t *present;
     bool drops_name; /* the labels lose their name when the query ends: see row_unname */
+    /* When not NULL, there are no labels here: they are this series', or what is left of them
+     * without the reserved ones. Only of sources that are bare. */
+    const struct series *series;
+    bool unnamed;
 };
 
 struct row_table VEC_OF(struct row);
@@ -43,6 +48,9 @@ struct rows {
     /* Label sets are distinct even without __name__, __type__ and __unit__: dropping the name
      * cannot make two of them equal. */
     bool unnamed_unique;
+    /* Set by a puller who wants no labels as long as a row can say whose they are (row.series): he
+     * looks at the labels of a few series of very many. */
+    bool bare;
 };
 
 static inline size_t row_words(size_t steps)
@@ -165,6 +173,9 @@ MUST_USE enum status labels_unname(struct labels set, struct label_scratch *scra
 /* An operator changed what a row means: its name has to go, now or, with delayed name removal, when
  * the query ends. What goes now is built in the scratch unless the source is stable. */
 MUST_USE enum status row_unname(struct rows *source, struct row *row, struct label_scratch *scratch,
+                                struct error *err);
+/* The labels of a row that may be bare; on the arena then. */
+MUST_USE enum status row_labels(const struct row *row, struct arena *a, struct labels *out,
                                 struct error *err);
 /* Behind an operator that unnames each of its rows: join those that now have equal labels. */
 MUST_USE enum status rows_unnamed(struct rows *source, enum merge_rule rule, struct rows **out,

@@ -174,10 +174,11 @@ static enum status select_next(struct rows *self, struct row **out, struct error
     struct select_rows *s = (struct select_rows *)self;
     *out = NULL;
     while (s->at < s->selection.count) {
-        const struct series *series = s->selection.series[s->at++];
+        const struct series *series = s->selection.series[s->at];
         int64_t t_min_ms = bits_sub_clamped(s->ref.first_ms, self->ev->lookback_ms - 1);
         int64_t t_max_ms = bits_add_clamped(s->ref.last_ms, s->after_ms);
         bool newest = !s->smoothed && (s->ref.fixed || s->range.steps == 1);
+        selection_fetch(self->ev->querier, &s->selection, s->at++, t_max_ms, newest);
         enum status st = (newest ? series_read_newest : series_read)(
             self->ev->querier, series, t_min_ms, t_max_ms, &s->columns, err);
         if (!st) st = count_read(self->ev, &s->columns, err);
@@ -190,7 +191,8 @@ static enum status select_next(struct rows *self, struct row **out, struct error
         else
             look_back(s);
         if (!bits_any(s->row.present, self->steps)) continue;
-        st = read_labels(self->ev, series, &s->labels, &s->row.labels, err);
+        s->row.series = self->bare && s->what == SELECT_VALUES ? series : NULL;
+        if (!s->row.series) st = read_labels(self->ev, series, &s->labels, &s->row.labels, err);
         if (!st && s->what == SELECT_TIMES) st = row_unname(self, &s->row, &s->scratch, err);
         *out = &s->row;
         return st;
@@ -286,13 +288,15 @@ static enum status next_selected(struct windows *w, bool *more, struct error *er
 {
     *more = w->at < w->selection.count;
     if (!*more) return OK;
-    const struct series *series = w->selection.series[w->at++];
+    const struct series *series = w->selection.series[w->at];
+    selection_fetch(w->ev->querier, &w->selection, w->at++, w->t_max_ms, false);
     enum status st =
         series_read(w->ev->querier, series, w->t_min_ms, w->t_max_ms, &w->columns, err);
     if (!st) st = count_read(w->ev, &w->columns, err);
     if (st) return st;
     drop_stale(&w->columns);
-    return read_labels(w->ev, series, &w->scratch, &w->labels, err);
+    w->series = w->bare ? series : NULL;
+    return w->bare ? OK : read_labels(w->ev, series, &w->scratch, &w->labels, err);
 }
 
 static enum status next_evaluated(struct windows *w, bool *more, struct error *err)

@@ -48,7 +48,9 @@ enum { WINDOW_TABLES_MAX = 256 }; /* a power of two */
 /* The series of a matrix, one after the other. After windows_next the fields up to `table` describe
  * the present one, until the next call. Stale markers are left out. */
 struct windows {
-    struct labels labels;
+    struct labels labels; /* when bare not filled in: */
+    const struct series *series;
+    bool bare;       /* set by the user, who asks the series himself; selectors only */
     bool drops_name; /* as of a row */
     const int64_t *t_ms;
     const double *v;

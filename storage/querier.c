@@ -35,12 +35,83 @@ struct labels series_labels(const struct series *s, struct label *items)
     return (struct labels){.items = items, .count = s->label_count};
 }
 
+struct str series_label(const struct series *s, struct str name)
+{
+    struct symbol *const *symbols = series_symbols(s);
+    for (size_t i = 0; i < s->label_count; i++)
+        if (str_equal(symbol_text(symbols[i]->name), name)) return symbol_text(symbols[i]);
+    return STR("");
+}
+
 bool selection_has_label(struct querier *q, const struct selection *selection, struct str name)
 {
     const struct symbol *symbol = symbols_find_name(&q->db->symbols, name);
     for (size_t i = 0; symbol && i < selection->count; i++)
         if (series_find_symbol(selection->series[i], symbol)) return true;
     return false;
+}
+
+/* Series lie anywhere in memory, and so do their chunks and the cells of these. Each is asked for
+ * when what leads to it has come: it was asked for FETCH_AT_ONCE series ago. */
+enum { FETCH_AT_ONCE = 16 };
+
+static size_t fetch_end(const struct selection *selection, size_t at)
+{
+    return selection->count - at < FETCH_AT_ONCE ? selection->count : at + FETCH_AT_ONCE;
+}
+
+static void fetch_series(const struct selection *selection, size_t at)
+{
+    enum { LINES = 3 }; /* head, ring and some labels */
+    if (at >= selection->count) return;
+    for (size_t end = fetch_end(selection, at); at < end; at++)
+        for (size_t line = 0; line < LINES; line++)
+            __builtin_prefetch((const char *)selection->series[at] + line * CACHE_LINE_BYTES);
+}
+
+/* The open chunk in a slot; NULL: there is none. */
+static const struct chunk *open_in(const struct series *s, uint32_t slot)
+{
+    uint64_t word = series_word(s, slot);
+    return ring_word_is_sealed(word) ? NULL : ring_word_chunk(word);
+}
+
+static void fetch_chunks(const struct selection *selection, size_t at, uint32_t slot, bool newest)
+{
+    if (at >= selection->count) return;
+    for (size_t end = fetch_end(selection, at); at < end; at++) {
+        const struct chunk *c = open_in(selection->series[at], slot);
+        if (!c) continue;
+        __builtin_prefetch(c);
+        if (!newest) __builtin_prefetch(c->words);
+    }
+}
+
+static void fetch_cells(const struct selection *selection, size_t at, uint32_t slot)
+{
+    for (size_t end = fetch_end(selection, at); at < end; at++) {
+        const struct chunk *c = open_in(selection->series[at], slot);
+        uint32_t cell = c ? atomic_load_explicit(&c->next, memory_order_acquire) : CELL_NONE;
+        if (cell == CELL_NONE) continue;
+        __builtin_prefetch(cells_at(cell));
+        __builtin_prefetch((const char *)cells_at(cell) + CACHE_LINE_BYTES);
+    }
+}
+
+void selection_fetch(const struct querier *q, const struct selection *selection, size_t at,
+                     int64_t t_max_ms, bool newest)
+{
+    if (at % FETCH_AT_ONCE) return;
+    struct select_range range = select_clamp(q, t_max_ms, t_max_ms);
+    uint32_t slot = window_slot(&q->db->grid, range.last_window);
+    if (at == 0) {
+        fetch_series(selection, 0);
+        fetch_series(selection, FETCH_AT_ONCE);
+        fetch_chunks(selection, 0, slot, newest);
+    }
+    fetch_series(selection, at + 2 * (size_t)FETCH_AT_ONCE);
+    fetch_chunks(selection, at + FETCH_AT_ONCE, slot, newest);
+    if (!newest) fetch_cells(selection, at, slot);
 }
 
 /* Name series and window in an error. */

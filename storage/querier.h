@@ -58,6 +58,31 @@ int series_compare(const struct series *a, const struct series *b);
 /* Whether some of the series have a label of this name. */
 bool selection_has_label(struct querier *q, const struct selection *selection, struct str name);
 
+/* The value of a label; size 0 when there is none. */
+struct str series_label(const struct series *s, struct str name);
+
+/* Classes of series: those of one class have the same labels under some names, or, without, under
+ * all others. Series of two classes nearly always differ there; whoever has to know compares labels
+ * once per class. One thread at a time. */
+struct series_classes;
+struct series_classes_request {
+    const struct str *names; /* they live as long as the classes */
+    size_t name_count;
+    bool without;
+};
+MUST_USE enum status series_classes_create(struct querier *q,
+                                           const struct series_classes_request *request,
+                                           struct arena *a, struct series_classes **out,
+                                           struct error *err);
+/* Classes are numbered from 0 in the order of their first series, for which *is_new. */
+MUST_USE enum status series_classes_find(struct series_classes *c, const struct series *s,
+                                         uint32_t *number, bool *is_new, struct error *err);
+
+/* Ask for the memory that reading the series from `at` on will look at; before each of them that is
+ * read, in their order. newest: by series_read_newest. */
+void selection_fetch(const struct querier *q, const struct selection *selection, size_t at,
+                     int64_t t_max_ms, bool newest);
+
 /* Samples of one series with t_min_ms <= t <= t_max_ms, stale markers included, replacing what the
  * columns held. ERR_CORRUPT when a chunk does not decode (it names series and window). */
 MUST_USE enum status series_read(struct querier *q, const struct series *s, int64_t t_min_ms,
