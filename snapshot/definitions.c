@@ -7,7 +7,7 @@
 
 #include "base/hash.h"
 
-enum { FIRST_SLOTS = 1024 };
+enum { FIRST_CAPACITY = 256 };
 
 void definitions_init(struct definitions *d)
 {
@@ -18,9 +18,11 @@ void definitions_init(struct definitions *d)
 
 void definitions_release(struct definitions *d)
 {
+    for (size_t i = 0; i < d->capacity; i++)
+        heap_free(d->pages[i], sizeof(*d->pages[i]), HEAP_SNAPSHOT);
+    heap_free(d->pages, d->capacity * sizeof(d->pages[0]), HEAP_SNAPSHOT);
     text_table_release(&d->texts);
     buf_release(&d->words);
-    heap_free(d->slots, d->slot_count * sizeof(d->slots[0]), HEAP_SNAPSHOT);
     *d = (struct definitions){0};
 }
 
@@ -28,26 +30,28 @@ void definitions_reset(struct definitions *d)
 {
     text_table_reset(&d->texts);
     buf_reset(&d->words);
-    if (d->slot_count) memset(d->slots, 0, d->slot_count * sizeof(d->slots[0]));
-    d->used = 0;
+    for (size_t i = 0; i < d->capacity; i++)
+        if (d->pages[i]) memset(d->pages[i]->slots, 0, sizeof(d->pages[i]->slots));
 }
 
-static struct definition_slot *find_slot(struct definition_slot *slots, size_t count, uint32_t id)
+/* Where the page is, or would be. */
+static struct definition_page **find_page(struct definition_page **pages, size_t capacity,
+                                          uint32_t number)
 {
-    for (size_t i = hash_mix(1, id) & (count - 1);; i = (i + 1) & (count - 1))
-        if (slots[i].what == DEFINITION_NONE || slots[i].id == id) return &slots[i];
+    for (size_t i = hash_mix(1, number) & (capacity - 1);; i = (i + 1) & (capacity - 1))
+        if (!pages[i] || pages[i]->number == number) return &pages[i];
 }
 
 static bool grow(struct definitions *d)
 {
-    size_t count = d->slot_count ? 2 * d->slot_count : FIRST_SLOTS;
-    struct definition_slot *slots = heap_calloc(count, sizeof(slots[0]), HEAP_SNAPSHOT);
-    if (!slots) return false;
-    for (size_t i = 0; i < d->slot_count; i++)
-        if (d->slots[i].what) *find_slot(slots, count, d->slots[i].id) = d->slots[i];
-    heap_free(d->slots, d->slot_count * sizeof(d->slots[0]), HEAP_SNAPSHOT);
-    d->slots = slots;
-    d->slot_count = count;
+    size_t capacity = d->capacity ? 2 * d->capacity : FIRST_CAPACITY;
+    struct definition_page **pages = heap_calloc(capacity, sizeof(pages[0]), HEAP_SNAPSHOT);
+    if (!pages) return false;
+    for (size_t i = 0; i < d->capacity; i++)
+        if (d->pages[i]) *find_page(pages, capacity, d->pages[i]->number) = d->pages[i];
+    heap_free(d->pages, d->capacity * sizeof(d->pages[0]), HEAP_SNAPSHOT);
+    d->pages = pages;
+    d->capacity = capacity;
     return true;
 }
 
@@ -73,21 +77,23 @@ static bool is_known(const struct definitions *d, uint32_t place, struct labels 
 
 struct definition_slot *definitions_claim(struct definitions *d, uint32_t id)
 {
-    if (4 * (d->used + 1) > 3 * d->slot_count && !grow(d)) return NULL;
-    struct definition_slot *slot = find_slot(d->slots, d->slot_count, id);
-    if (slot->what == DEFINITION_NONE) {
-        slot->id = id;
-        d->used++;
+    uint32_t number = id / DEFINITION_PAGE_IDS;
+    if (2 * (d->count + 1) > d->capacity && !grow(d)) return NULL;
+    struct definition_page **page = find_page(d->pages, d->capacity, number);
+    if (!*page) {
+        *page = heap_calloc(1, sizeof(**page), HEAP_SNAPSHOT);
+        if (!*page) return NULL;
+        (*page)->number = number;
+        d->count++;
     }
-    return slot;
+    return &(*page)->slots[id % DEFINITION_PAGE_IDS];
 }
 
 enum status definitions_set(struct definitions *d, uint32_t id, struct labels labels,
                             struct error *err)
 {
     struct definition_slot *slot = definitions_claim(d, id);
-    if (!slot)
-        return error_set(err, ERR_NO_MEMORY, "no memory for the labels of %zu series", d->used);
+    if (!slot) return error_set(err, ERR_NO_MEMORY, "no memory for the labels of series %u", id);
     if (slot->what >= DEFINITION_KEPT && is_known(d, slot->what - DEFINITION_KEPT, labels))
         return OK;
 
@@ -103,19 +109,27 @@ enum status definitions_set(struct definitions *d, uint32_t id, struct labels la
     }
     enum status st = buf_status(&d->words, err);
     if (st) return st;
-    *slot = (struct definition_slot){.id = id, .what = (uint32_t)place + DEFINITION_KEPT};
+    *slot = (struct definition_slot){.what = (uint32_t)place + DEFINITION_KEPT};
     return OK;
+}
+
+static struct definition_slot *slot_of(const struct definitions *d, uint32_t id)
+{
+    if (d->capacity == 0) return NULL;
+    struct definition_page *page = *find_page(d->pages, d->capacity, id / DEFINITION_PAGE_IDS);
+    return page ? &page->slots[id % DEFINITION_PAGE_IDS] : NULL;
 }
 
 struct definition_slot *definitions_find(const struct definitions *d, uint32_t id)
 {
-    struct definition_slot *slot = d->slot_count ? find_slot(d->slots, d->slot_count, id) : NULL;
+    struct definition_slot *slot = slot_of(d, id);
     return slot && slot->what ? slot : NULL;
 }
 
 void definitions_prefetch(const struct definitions *d, uint32_t id)
 {
-    if (d->slot_count) __builtin_prefetch(&d->slots[hash_mix(1, id) & (d->slot_count - 1)]);
+    const struct definition_slot *slot = slot_of(d, id);
+    if (slot) __builtin_prefetch(slot);
 }
 
 enum status definitions_get(const struct definitions *d, uint32_t id, struct arena *a,

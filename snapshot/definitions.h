@@ -21,7 +21,6 @@
 enum { DEFINITION_NONE, DEFINITION_SERIES, DEFINITION_LENT, DEFINITION_KEPT };
 
 struct definition_slot {
-    uint32_t id;
     uint32_t what;
     union {
         struct series *series;       /* DEFINITION_SERIES */
@@ -29,12 +28,19 @@ struct definition_slot {
     };
 };
 
+/* Ids are dense, but for what damage invents: slots of neighbours lie together. */
+enum { DEFINITION_PAGE_IDS = 16 };
+struct definition_page {
+    uint32_t number; /* id / DEFINITION_PAGE_IDS */
+    struct definition_slot slots[DEFINITION_PAGE_IDS];
+};
+
 struct definitions {
     struct text_table texts;
-    struct buf words;              /* of uint32_t */
-    struct definition_slot *slots; /* heap; open addressing */
-    size_t slot_count;             /* a power of two, or 0 */
-    size_t used;
+    struct buf words;               /* of uint32_t */
+    struct definition_page **pages; /* heap, as each of them; open addressing */
+    size_t capacity;                /* a power of two, or 0 */
+    size_t count;
 };
 
 void definitions_init(struct definitions *d);

@@ -11,6 +11,7 @@ import time
 from hearth import BINARY, now_ms, wait_until
 
 BUILD = pathlib.Path(BINARY).resolve().parent
+INSTRUMENTED = BUILD.name in ("asan", "tsan", "coverage")
 TRAFFIC = BUILD / "tests" / "crash" / "traffic"
 CLOCK = BUILD / "bench" / "hours" / "clock.so"
 HOUR_MS = 3600_000

@@ -5,10 +5,8 @@ import time
 
 import pytest
 
-from crash import BUILD, begin_traffic, dice, restart
+from crash import INSTRUMENTED, begin_traffic, dice, restart
 from hearth import LONG
-
-INSTRUMENTED = BUILD.name in ("asan", "tsan", "coverage")
 
 
 def kill_and_restart(server, rng):

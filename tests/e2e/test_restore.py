@@ -5,9 +5,13 @@ import time
 import urllib.parse
 
 import pytest
+import snappy
 
+from crash import INSTRUMENTED
 from faults import Faults
-from hearth import BINARY, Hearth, now_ms, request, series, wait_until
+from hearth import (
+    BINARY, LONG, Hearth, field, label, now_ms, request, sample, series, wait_until,
+)  # fmt: skip
 
 REFUSED = (
     "/-/ready",
@@ -73,6 +77,48 @@ def test_before_the_data_is_there_nothing_is_answered_as_if_it_were(tmp_path, cl
         server.must_write(some_series(now_ms(), 1))
     finally:
         server.end()
+
+
+# --- memory ---------------------------------------------------------------------------------------
+
+SERIES, ROUNDS = 100_000, 30 if LONG else 2
+PER_REQUEST, PER_ROUND = 1000, 2
+OVER_MAX = 1.05
+
+
+def resident(server, key):
+    with open(f"/proc/{server.process.pid}/status") as status:
+        return next(int(line.split()[1]) << 10 for line in status if line.startswith(key))
+
+
+def body(first, t_ms, offset):
+    head = label("__name__", "memory") + label("job", f"job-{first % 7}")
+    values = b"".join(sample(t_ms + 15000 * k, offset + 0.25 * k) for k in range(PER_ROUND))
+    parts = []
+    for i in range(first, first + PER_REQUEST):
+        parts.append(field(1, head + label("pod", f"some-pod-with-a-name-{i:06d}") + values))
+    return snappy.compress(b"".join(parts))
+
+
+@pytest.mark.skipif(INSTRUMENTED, reason="its memory is that of the sanitizer")
+@pytest.mark.parametrize("clean", [True, False])
+def test_a_start_takes_little_more_memory_than_was_taken_before(make, clean):
+    """The most that is resident in a start, from a snapshot or from the log alone, against what the
+    server before had when it came to rest."""
+    server = make().start()
+    t_ms = now_ms()
+    for k in range(ROUNDS, 0, -1):
+        for first in range(0, SERIES, PER_REQUEST):
+            sent = body(first, t_ms - 15000 * PER_ROUND * k, first + 10.0 * k)
+            assert server.write_raw(sent).code == 204
+    before = resident(server, "VmRSS")
+    if clean:
+        server.stop()
+    else:
+        server.kill()
+    server.start()
+    assert resident(server, "VmHWM") <= OVER_MAX * before
+    assert server.query("count(memory)")["result"][0]["value"][1] == str(SERIES)
 
 
 # --- snapshots ------------------------------------------------------------------------------------

@@ -37,4 +37,33 @@ START_TEST(definitions_are_found_replaced_and_forgotten)
 }
 END_TEST
 
-SUITE(definitions, definitions_are_found_replaced_and_forgotten)
+START_TEST(what_the_caller_has_found_stays_with_the_id)
+{
+    enum { COUNT = 3000, STRIDE = 7 };
+    struct definitions d;
+    struct arena arena;
+    struct labels out;
+    definitions_init(&d);
+    arena_init(&arena, HEAP_SNAPSHOT, 1 << 20);
+    ck_assert_ptr_null(definitions_find(&d, 0));
+    for (uintptr_t id = 0; id < COUNT; id++) {
+        struct definition_slot *slot = definitions_claim(&d, (uint32_t)id * STRIDE);
+        ck_assert_int_eq(slot->what, DEFINITION_NONE);
+        slot->what = DEFINITION_SERIES;
+        slot->series = (struct series *)(id * 16);
+    }
+    for (uint32_t id = 0; id < COUNT * STRIDE; id++) {
+        const struct definition_slot *slot = definitions_find(&d, id);
+        ck_assert(!slot == (id % STRIDE != 0));
+        if (slot) ck_assert_uint_eq((uintptr_t)slot->series, id / STRIDE * 16);
+    }
+    ck_assert_int_eq(definitions_get(&d, 0, &arena, &out, NULL), ERR_NOT_FOUND); /* not kept */
+    definitions_reset(&d);
+    ck_assert_ptr_null(definitions_find(&d, 0));
+    definitions_release(&d);
+    arena_release(&arena);
+}
+END_TEST
+
+SUITE(definitions, definitions_are_found_replaced_and_forgotten,
+      what_the_caller_has_found_stays_with_the_id)
