@@ -92,6 +92,17 @@ static void put_labels(struct buf *out, struct labels previous, struct labels la
     }
 }
 
+/* varint_encode, without branches for what takes three bytes at most. */
+static ALWAYS_INLINE size_t put_short(uint8_t *at, uint64_t v)
+{
+    if (UNLIKELY(v >= UINT32_C(1) << 21)) return varint_encode(at, v);
+    uint32_t small = (uint32_t)v;
+    uint32_t more = (small > 0x7F) + (small > 0x3FFF);
+    uint32_t bytes = (small & 0x7F) | (small << 1 & 0x7F00) | (small << 2 & 0x7F0000);
+    put_le32(at, bytes | (0x8080 & ((1u << 8 * more) - 1)));
+    return 1 + more;
+}
+
 /* The bytes of a value up to its last one that is not zero. No branch: nobody can foretell it. */
 static ALWAYS_INLINE size_t kept_bytes(uint64_t bits)
 {
@@ -114,17 +125,6 @@ static ALWAYS_INLINE size_t put_sample(uint8_t *at, const struct sample *sample,
     bits = htobe64(bits);
     memcpy(at + n, &bits, sizeof(bits)); /* of which `kept` bytes stay */
     return n + kept;
-}
-
-/* varint_encode, without branches for what takes three bytes at most. */
-static ALWAYS_INLINE size_t put_short(uint8_t *at, uint64_t v)
-{
-    if (UNLIKELY(v >= UINT32_C(1) << 21)) return varint_encode(at, v);
-    uint32_t small = (uint32_t)v;
-    uint32_t more = (small > 0x7F) + (small > 0x3FFF);
-    uint32_t bytes = (small & 0x7F) | (small << 1 & 0x7F00) | (small << 2 & 0x7F0000);
-    put_le32(at, bytes | (0x8080 & ((1u << 8 * more) - 1)));
-    return 1 + more;
 }
 
 /* What the entries written so far make shorter in the next one. */

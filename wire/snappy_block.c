@@ -32,10 +32,18 @@ static ALWAYS_INLINE void move(uint8_t *to, const uint8_t *from)
     memcpy(to, from, MOVE_BYTES);
 }
 
-/* From at least MOVE_BYTES back, or from elsewhere. */
+/* From at least COPY_BYTES back, or from elsewhere. */
 static ALWAYS_INLINE void move_all(uint8_t *to, const uint8_t *from)
 {
     for (size_t i = 0; i < COPY_BYTES; i += MOVE_BYTES)
+        move(to + i, from + i);
+}
+
+/* From at least MOVE_BYTES back: each move may need what the one before it wrote, which takes its
+ * time to come, so there are none too many. */
+static ALWAYS_INLINE void move_near(uint8_t *to, const uint8_t *from, size_t size)
+{
+    for (size_t i = 0; i < size; i += MOVE_BYTES)
         move(to + i, from + i);
 }
 
@@ -74,7 +82,10 @@ static ALWAYS_INLINE void take_quickly(struct decoder *d)
             next += 4;
         }
         if (UNLIKELY(back < MOVE_BYTES || back > (size_t)(out - out_first))) break;
-        move_all(out, out - back);
+        if (LIKELY(back >= COPY_BYTES))
+            move_all(out, out - back);
+        else
+            move_near(out, out - back, count);
         at = next;
         out += count;
     }
