@@ -27,25 +27,60 @@ static int64_t first_ms(const struct chunk *c)
     return (int64_t)((uint64_t)word_load(&c->words[0]) << 32 | word_load(&c->words[1]));
 }
 
+/* All of a stream, for a moment. */
+struct decoded {
+    int64_t *t_ms;
+    double *v;
+    uint8_t *scratch; /* heap, HEAP_CHUNKS */
+    size_t scratch_bytes;
+};
+
+/* ERR_NO_MEMORY, ERR_CORRUPT: nothing to free. */
+static enum status decode_stream(const struct chunk *c, struct extent extent, struct decoded *out)
+{
+    size_t size = bits_align_up(stream_bytes(extent), sizeof(int64_t));
+    struct open_state state;
+    out->scratch_bytes = size + extent.count * (sizeof(int64_t) + sizeof(double));
+    out->scratch = heap_alloc(out->scratch_bytes, HEAP_CHUNKS);
+    if (!out->scratch) return ERR_NO_MEMORY;
+    out->t_ms = (int64_t *)(void *)(out->scratch + size);
+    out->v = (double *)(void *)(out->t_ms + extent.count);
+    chunk_stream_copy(c, extent, out->scratch);
+    enum status st = open_decode(out->scratch, size, &extent.count, out->t_ms, out->v, &state);
+    if (st) heap_free(out->scratch, out->scratch_bytes, HEAP_CHUNKS);
+    return st;
+}
+
 enum status chunk_stream_find(const struct chunk *c, int64_t t_ms, bool *found, double *v)
 {
     struct extent extent = extent_load(c);
-    size_t size = bits_align_up(stream_bytes(extent), sizeof(int64_t));
-    size_t scratch_bytes = size + extent.count * (sizeof(int64_t) + sizeof(double));
-    struct open_state state;
+    struct decoded all;
     *found = false;
     if (extent.count == 0 || t_ms < first_ms(c)) return OK;
-    uint8_t *scratch = heap_alloc(scratch_bytes, HEAP_CHUNKS);
-    if (!scratch) return ERR_NO_MEMORY;
-    struct columns all = {.t_ms = (int64_t *)(void *)(scratch + size), .count = extent.count};
-    all.v = (double *)(void *)(all.t_ms + extent.count);
-    chunk_stream_copy(c, extent, scratch);
-    enum status st = open_decode(scratch, size, &extent.count, all.t_ms, all.v, &state);
+    enum status st = decode_stream(c, extent, &all);
+    if (st) return st;
+    const struct columns columns = {.t_ms = all.t_ms, .v = all.v, .count = extent.count};
     size_t at;
-    *found = !st && columns_find(&all, t_ms, &at);
+    *found = columns_find(&columns, t_ms, &at);
     if (*found) *v = all.v[at];
-    heap_free(scratch, scratch_bytes, HEAP_CHUNKS);
-    return st;
+    heap_free(all.scratch, all.scratch_bytes, HEAP_CHUNKS);
+    return OK;
+}
+
+size_t chunk_count_duplicates(const struct chunk *c, const struct sample *samples, size_t count)
+{
+    struct extent extent = extent_load(c);
+    struct decoded all;
+    size_t n = 0;
+    if (!chunk_is_plain(c) || extent.count == 0 || decode_stream(c, extent, &all)) return 0;
+    for (size_t at = 0; n < count; n++, at++) {
+        while (at < extent.count && all.t_ms[at] < samples[n].t_ms)
+            at++;
+        if (at == extent.count || all.t_ms[at] != samples[n].t_ms) break;
+        if (same_or_conflict(all.v[at], samples[n].v) != CHUNK_DUPLICATE) break;
+    }
+    heap_free(all.scratch, all.scratch_bytes, HEAP_CHUNKS);
+    return n;
 }
 
 /* The samples of the stream; the columns have room. */

@@ -213,6 +213,17 @@ static NO_INLINE enum status apply_carefully(struct commit *c, struct shard *sh,
     return st;
 }
 
+/* Of the samples of one staged series behind the first `done`, those that its chunk has already:
+ * senders come again with what they are not sure of. Returns how many are done then. */
+static NO_INLINE size_t pass_duplicates(struct commit *c, const struct staged *staged, size_t done)
+{
+    size_t duplicates =
+        shard_run_duplicates(&c->run, staged->chunk, staged->samples + done, staged->count - done);
+    c->duplicates += duplicates;
+    c->unlooked = HOLD_SERIES;
+    return done + duplicates;
+}
+
 /* Apply one staged series. Nearly always the chunk it had is still its chunk, and its samples come
  * in order; then nothing else of the series is looked at. */
 static ALWAYS_INLINE enum status apply(struct commit *c, struct shard *sh, struct staged *staged,
@@ -222,6 +233,8 @@ static ALWAYS_INLINE enum status apply(struct commit *c, struct shard *sh, struc
     if (LIKELY(staged->chunk != NULL))
         done = shard_run_append(&c->run, staged->chunk, staged->samples, staged->count);
     c->stored += done;
+    if (UNLIKELY(done + 1 < staged->count && staged->chunk))
+        done = pass_duplicates(c, staged, done);
     if (UNLIKELY(done == 0 || done < staged->count)) {
         struct accepted list = {.given = staged->samples, .count = done};
         return apply_carefully(c, sh, staged, list, err);

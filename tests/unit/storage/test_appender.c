@@ -181,6 +181,46 @@ START_TEST(the_journal_is_told_accepted_and_duplicate_samples_and_no_others)
 }
 END_TEST
 
+/* Samples of a series that is known, in one batch. */
+static struct append_result send_known(struct store *s, struct labels labels,
+                                       const struct sample *samples, size_t count)
+{
+    struct append_result result;
+    struct appender *app;
+    ck_assert_int_eq(appender_begin(s->db, &s->arena, &app, NULL), OK);
+    struct series *known = appender_find(app, labels);
+    ck_assert_ptr_nonnull(known);
+    ck_assert_int_eq(appender_add_to(app, known, samples, count, NULL), OK);
+    ck_assert_int_eq(appender_commit(app, &result, NULL), OK);
+    return result;
+}
+
+START_TEST(what_is_sent_again_with_more_behind_it_is_counted_and_logged)
+{
+    enum { OLD = 20, SAMPLES = 30 };
+    struct store s;
+    struct told told = {0};
+    struct sample samples[SAMPLES];
+    store_open(&s);
+    struct labels up = store_labels(&s.arena, "__name__", "up", NULL);
+    for (int i = 0; i < SAMPLES; i++)
+        samples[i] = (struct sample){STORE_NOW_MS - 1000 + i, i};
+    store_append_many(&s, up, samples, OLD);
+    storage_set_journal(s.db, (struct journal){.self = &told, .log = tell});
+    struct append_result result = send_known(&s, up, samples, SAMPLES);
+    ck_assert_uint_eq(result.duplicates, OLD);
+    ck_assert_uint_eq(result.stored, SAMPLES - OLD);
+    ck_assert_uint_eq(told.samples, SAMPLES);
+    samples[SAMPLES - 2].v = -1;
+    result = send_known(&s, up, samples + 5, SAMPLES - 5);
+    ck_assert_uint_eq(result.duplicates, SAMPLES - 6);
+    ck_assert_uint_eq(result.stored, 0);
+    ck_assert_uint_eq(result.refused[REFUSED_CONFLICT], 1);
+    ck_assert_uint_eq(told.samples, SAMPLES + SAMPLES - 6);
+    store_close(&s);
+}
+END_TEST
+
 START_TEST(what_the_journal_refuses_is_not_acknowledged_and_can_be_sent_again)
 {
     struct store s;
@@ -382,6 +422,7 @@ SUITE(appender, an_acknowledged_sample_is_read_back,
       more_series_than_allowed_are_refused_and_known_ones_go_on,
       who_wants_no_new_series_gets_none_and_known_ones_go_on,
       the_journal_is_told_accepted_and_duplicate_samples_and_no_others,
+      what_is_sent_again_with_more_behind_it_is_counted_and_logged,
       what_the_journal_refuses_is_not_acknowledged_and_can_be_sent_again,
       one_batch_may_name_a_series_twice_and_many_series, aborting_leaves_nothing,
       what_no_series_was_made_of_leaves_no_symbols, known_series_are_found_behind_a_run_of_new_ones,
