@@ -27,9 +27,59 @@ struct digits {
     bool negative;
 };
 
+/* The digits of m as text ending at `end`, two at a time; returns where it begins. */
+char *put_digits(char *end, uint64_t m)
+{
+    static const char pairs[] = "0001020304050607080910111213141516171819"
+                                "2021222324252627282930313233343536373839"
+                                "4041424344454647484950515253545556575859"
+                                "6061626364656667686970717273747576777879"
+                                "8081828384858687888990919293949596979899";
+    for (; m >= 100; m /= 100) {
+        end -= 2;
+        memcpy(end, pairs + m % 100 * 2, 2);
+    }
+    if (m < 10) {
+        *--end = static_cast<char>('0' + m);
+        return end;
+    }
+    end -= 2;
+    memcpy(end, pairs + m * 2, 2);
+    return end;
+}
+
+/* Most samples are integers or have a few decimals. Decimals of up to 15 digits are different
+ * doubles, so when one of them reads back as v there is no shorter one. */
+bool few_digits(double v, digits *d)
+{
+    constexpr double mantissa_end = 1e15;
+    constexpr int decimals_max = 3;
+    constexpr double power = 1000; /* 10^decimals_max: the quotient is rounded as reading rounds */
+    double magnitude = std::fabs(v);
+    int decimals = 0;
+    if (!(magnitude > 0 && magnitude < mantissa_end / power)) return false;
+    uint64_t m = static_cast<uint64_t>(magnitude);
+    if (static_cast<double>(m) != magnitude) {
+        m = static_cast<uint64_t>(magnitude * power + 0.5);
+        decimals = decimals_max;
+        if (static_cast<double>(m) / power != magnitude) return false;
+    }
+    char text[24];
+    char *end = text + sizeof(text);
+    const char *begin = put_digits(end, m);
+    d->negative = v < 0;
+    d->point = static_cast<int>(end - begin) - decimals;
+    while (end[-1] == '0')
+        end--;
+    d->count = static_cast<int>(end - begin);
+    memcpy(d->text, begin, static_cast<size_t>(d->count));
+    return true;
+}
+
 digits shortest_digits(double v)
 {
-    digits d = {};
+    digits d;
+    if (few_digits(v, &d)) return d;
     DoubleToStringConverter::DoubleToAscii(v, DoubleToStringConverter::SHORTEST, 0, d.text,
                                            sizeof(d.text), &d.negative, &d.count, &d.point);
     if (v == 0) d.point = 1;
@@ -272,17 +322,11 @@ size_t number_format_seconds(char *out, int64_t t_ms)
 {
     writer w = {out, out};
     uint64_t rest = t_ms < 0 ? -static_cast<uint64_t>(t_ms) : static_cast<uint64_t>(t_ms);
-    uint64_t seconds = rest / 1000;
     unsigned fraction = static_cast<unsigned>(rest % 1000);
-    char reversed[24];
-    size_t count = 0;
-    do {
-        reversed[count++] = static_cast<char>('0' + seconds % 10);
-        seconds /= 10;
-    } while (seconds > 0);
+    char text[24];
+    const char *seconds = put_digits(text + sizeof(text), rest / 1000);
     if (t_ms < 0) w.put('-');
-    while (count > 0)
-        w.put(reversed[--count]);
+    w.put(seconds, static_cast<size_t>(text + sizeof(text) - seconds));
     if (fraction > 0) {
         w.put('.');
         w.put(static_cast<char>('0' + fraction / 100));

@@ -2,6 +2,8 @@
 #include "model/number.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "base/bits.h"
 #include "tests/unit/suite.h"
@@ -177,6 +179,37 @@ START_TEST(hexadecimal_rounds_half_to_even)
 }
 END_TEST
 
+/* m / 10^decimals, as text without a needless zero. */
+static void decimal_text(char *out, size_t room, uint64_t m, int decimals, bool negative)
+{
+    uint64_t power = decimals == 3 ? 1000 : decimals == 2 ? 100 : decimals == 1 ? 10 : 1;
+    int size = snprintf(out, room, "%s%llu", negative ? "-" : "", (unsigned long long)(m / power));
+    if (m % power == 0) return;
+    size += snprintf(out + size, room - (size_t)size, ".%0*llu", decimals,
+                     (unsigned long long)(m % power));
+    while (out[size - 1] == '0')
+        out[--size] = '\0';
+}
+
+START_TEST(few_decimals_are_written_as_they_are)
+{
+    static const uint64_t edges[] = {1, 5, 9, 10, 99, 100, 101, 999, 1000, 1001, 99999, 100000};
+    char expected[64];
+    for (uint64_t i = 0; i < 200000; i++) {
+        uint64_t m =
+            i < ARRAY_COUNT(edges) ? edges[i] : (uint64_t)random() * (uint64_t)random() >> i % 60;
+        int decimals = (int)(i % 4);
+        bool negative = i % 5 == 0;
+        m %= UINT64_C(1000000000000000);
+        if (m == 0) continue;
+        double v = (double)m / (decimals == 3 ? 1e3 : decimals == 2 ? 1e2 : decimals == 1 ? 10 : 1);
+        decimal_text(expected, sizeof(expected), m, decimals, negative);
+        const char *text = text_of(number_format_json, negative ? -v : v);
+        if (strcmp(text, expected) != 0) ck_abort_msg("%s, not %s", text, expected);
+    }
+}
+END_TEST
+
 START_TEST(every_double_reads_back_from_its_text)
 {
     size_t (*const formats[])(char *, double) = {number_format_plain, number_format_json,
@@ -196,4 +229,5 @@ END_TEST
 
 SUITE(number, formats_agree_with_go, plain_never_has_an_exponent,
       timestamps_have_no_or_three_decimals, what_go_reads_is_read, everything_else_is_refused,
-      hexadecimal_rounds_half_to_even, every_double_reads_back_from_its_text)
+      hexadecimal_rounds_half_to_even, every_double_reads_back_from_its_text,
+      few_decimals_are_written_as_they_are)
