@@ -408,8 +408,12 @@ static uint32_t take_usual(struct bit_reader *r, struct open_state *state, uint3
             bits += ones + 1 + low;
             if (bits > left) break;
             uint64_t residual = (uint64_t)ones << low | ahead << (ones + 1) >> 1 >> (63 - low);
-            uint64_t off = (uint64_t)bits_unzigzag(residual) << open_page_shift(&s);
-            int64_t difference = (int64_t)(off + (uint64_t)open_expected(&s));
+            /* Both that it may be, before the trend is known: everybody waits for that. */
+            int64_t off = bits_unzigzag(residual);
+            int64_t flat =
+                (int64_t)((uint64_t)off << (s.pages >= OPEN_PAGES_MIN ? OPEN_PAGE_SHIFT : 0));
+            int64_t ahead_of = (int64_t)((uint64_t)off + (uint64_t)(int64_t)(s.slope >> 4));
+            int64_t difference = s.trend > 0 ? ahead_of : flat;
             open_learn(&s, difference, residual);
             s.mantissa = (int64_t)((uint64_t)s.mantissa + (uint64_t)difference);
             value = decimal_value(scale, s.mantissa);
