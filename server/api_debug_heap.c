@@ -16,6 +16,33 @@ static void write_uint(struct json *j, const char *key, uint64_t v)
 }
 
 /* Row for row as Go's runtime.MemStats prints; what it has and we have not is left out. */
+static void write_bool(struct json *j, const char *key, bool v)
+{
+    json_key(j, str_from(key));
+    json_bool(j, v);
+}
+
+/* A row per size, as Go has it: cells with the others of theirs. */
+static void write_by_size(struct json *j, const struct memstats *s)
+{
+    json_key(j, STR("BySize"));
+    json_array_begin(j);
+    for (uint32_t c = 0; c < s->class_count; c++) {
+        struct memstats_class row = s->classes[c];
+        if (row.cells) continue;
+        if (c + 1 < s->class_count && s->classes[c + 1].cells) {
+            row.mallocs += s->classes[c + 1].mallocs;
+            row.frees += s->classes[c + 1].frees;
+        }
+        json_object_begin(j);
+        write_uint(j, "Size", row.size_bytes);
+        write_uint(j, "Mallocs", row.mallocs);
+        write_uint(j, "Frees", row.frees);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
 static void write_memstats(struct json *j, const struct memstats *s)
 {
     const struct {
@@ -48,16 +75,9 @@ static void write_memstats(struct json *j, const struct memstats *s)
     json_object_begin(j);
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
         write_uint(j, rows[i].key, rows[i].value);
-    json_key(j, STR("BySize"));
-    json_array_begin(j);
-    for (uint32_t c = 0; c < s->class_count; c++) {
-        json_object_begin(j);
-        write_uint(j, "Size", s->classes[c].size_bytes);
-        write_uint(j, "Mallocs", s->classes[c].mallocs);
-        write_uint(j, "Frees", s->classes[c].frees);
-        json_object_end(j);
-    }
-    json_array_end(j);
+    write_bool(j, "EnableGC", true); /* as Go says of itself, whatever it does */
+    write_bool(j, "DebugGC", false);
+    write_by_size(j, s);
     json_object_end(j);
 }
 
@@ -98,10 +118,7 @@ static void write_classes(struct json *j, const struct memstats *s)
         if (row->mallocs == 0) continue;
         json_object_begin(j);
         write_uint(j, "objectBytes", row->size_bytes);
-        if (row->cells) {
-            json_key(j, STR("cells"));
-            json_bool(j, true);
-        }
+        if (row->cells) write_bool(j, "cells", true);
         write_uint(j, "objects", row->mallocs - row->frees);
         write_uint(j, "spans", row->spans);
         write_uint(j, "freeSlots", row->free_slots);

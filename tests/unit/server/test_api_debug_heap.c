@@ -20,7 +20,10 @@ START_TEST(it_tells_sums_and_blocks_or_a_range_of_spans)
     served_open(&s, "--web.enable-admin-api", NULL);
     struct answer answer = served_get(&s, "/debug/heap");
     expect_contains(answer, 200, "\"memStats\":{\"Alloc\":");
-    expect_contains(answer, 200, "\"BySize\":[{\"Size\":0,");
+    expect_contains(answer, 200, "\"EnableGC\":true,\"DebugGC\":false,\"BySize\":[{\"Size\":0,");
+    const char *row = strstr(answer.body, "{\"Size\":128,"); /* one, though two classes have it */
+    ck_assert_ptr_nonnull(row);
+    ck_assert_ptr_null(strstr(row + 1, "{\"Size\":128,"));
     expect_contains(answer, 200, "\"fragmentation\":{\"roundingBytes\":");
     expect_contains(answer, 200, "\"owner\":\"series\"");
     expect_contains(answer, 200, "\"regions\":[");
