@@ -34,6 +34,15 @@ static enum status parse(const struct engine *engine, struct query *q, struct er
                      value_type_words(type));
 }
 
+/* As far as text and times tell. */
+static bool may_be_quick(const struct query *q)
+{
+    for (size_t i = 1; i < q->text.size; i++)
+        if (q->text.data[i] == '~') return false; /* compiling the pattern is work already */
+    return q->text.size <= QUICK_TEXT_BYTES &&
+           (q->step_ms == 0 || (q->end_ms - q->start_ms) / q->step_ms < QUICK_STEPS);
+}
+
 static enum status prepare(struct query *q, struct error *err)
 {
     struct prepare_times times = {
@@ -53,9 +62,11 @@ enum status query_run(const struct engine *engine, struct query *query, struct e
     query->annotations = (struct annotations){0};
     query->stats = (struct query_stats){0};
     query->explained = (struct explained_list){0};
+    query->gave_up = false;
 
     if (query->step_ms < 0 || query->end_ms < query->start_ms)
         return error_set(err, ERR_INVALID, "end timestamp must not be before start time");
+    if (query->quick && !may_be_quick(query)) return query_give_up(query, err);
     enum status st = parse(engine, query, err);
     if (!st) st = prepare(query, err);
     int64_t parsed_ns = clock_mono_ns();

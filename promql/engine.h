@@ -64,6 +64,16 @@ struct explained {
 enum { EXPLAINED_MAX = 1000 };
 struct explained_list VEC_OF(struct explained);
 
+/* What is a little work: at most 64 series, all of them together with about as many samples as take
+ * a quarter of a millisecond, a short text without patterns and subqueries, few steps. */
+enum {
+    QUICK_TEXT_BYTES = 256,
+    QUICK_STEPS = 1000,
+    QUICK_SERIES = 64,  /* of one selector */
+    QUICK_WORK = 16384, /* samples and steps that were looked at */
+    QUICK_HELD = 4096   /* samples in memory, those of the answer among them */
+};
+
 struct query {
     /* The question. */
     struct str text;
@@ -75,7 +85,9 @@ struct query {
     const atomic_bool *cancelled; /* may be NULL */
     struct arena *arena;
     bool explains; /* fill in explained */
+    bool quick;    /* give up as soon as it turns out to be more than a little work */
     /* The answer. */
+    bool gave_up; /* quick, and it was more: the answer is ERR_CANCELLED, ask without */
     struct value value;
     struct annotations annotations;
     struct query_stats stats;

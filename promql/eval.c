@@ -11,11 +11,18 @@
 
 enum { TICKS_PER_LOOK = 1 << 14 };
 
+enum status query_give_up(struct query *query, struct error *err)
+{
+    query->gave_up = true;
+    return error_set(err, ERR_CANCELLED, "more than a little work");
+}
+
 enum status eval_hold(struct eval *ev, uint64_t samples, struct error *err)
 {
     ev->samples_held += samples;
     if (ev->samples_held > ev->query->stats.samples_peak)
         ev->query->stats.samples_peak = ev->samples_held;
+    if (ev->query->quick && ev->samples_held > QUICK_HELD) return query_give_up(ev->query, err);
     if (ev->samples_held <= ev->engine->options.samples_max) return OK;
     return error_set(err, ERR_TOO_LARGE,
                      "query processing would load too many samples into memory in query execution");
@@ -29,7 +36,8 @@ void eval_drop(struct eval *ev, uint64_t samples)
 
 enum status eval_tick(struct eval *ev, uint64_t work, struct error *err)
 {
-    const struct query *q = ev->query;
+    struct query *q = ev->query;
+    if (q->quick && (ev->quick_work += work) > QUICK_WORK) return query_give_up(q, err);
     ev->ticks += work;
     if (ev->ticks < TICKS_PER_LOOK) return OK;
     ev->ticks = 0;

@@ -37,17 +37,21 @@ struct eval {
     int64_t lookback_ms;
     bool delays_names; /* promql-delayed-name-removal */
     uint64_t samples_held;
-    uint64_t ticks; /* work since the last look at the clock */
+    uint64_t ticks;      /* work since the last look at the clock */
+    uint64_t quick_work; /* all of it, of a query that is to be quick */
     struct annotation_set notes;
     uint32_t explain_depth; /* of the node that is being opened */
 };
+
+/* ERR_CANCELLED: what was to be quick is not. */
+enum status query_give_up(struct query *query, struct error *err);
 
 /* Count samples held in memory. ERR_TOO_LARGE beyond samples_max. */
 MUST_USE enum status eval_hold(struct eval *ev, uint64_t samples, struct error *err);
 void eval_drop(struct eval *ev, uint64_t samples);
 
 /* Some work was done: look at the deadline and the cancel flag now and then.
- * ERR_TIMEOUT, ERR_CANCELLED */
+ * ERR_TIMEOUT, ERR_CANCELLED (also of query_give_up; so of eval_hold) */
 MUST_USE enum status eval_tick(struct eval *ev, uint64_t work, struct error *err);
 
 MUST_USE enum status eval_rows(struct eval *ev, const struct ast *node,

@@ -30,8 +30,11 @@ static enum status select_series(struct eval *ev, const struct ast *selector, in
         .matcher_count = selector->selector.matcher_count,
         .t_min_ms = t_min_ms,
         .t_max_ms = t_max_ms,
+        .limit = ev->query->quick ? QUICK_SERIES + 1 : 0,
     };
-    return querier_select(ev->querier, &request, out, err);
+    enum status st = querier_select(ev->querier, &request, out, err);
+    if (!st && ev->query->quick && out->count > QUICK_SERIES) return query_give_up(ev->query, err);
+    return st;
 }
 
 /* The labels of a series, until the scratch is used again. */
@@ -241,6 +244,7 @@ static enum status open_subquery(struct windows *w, const struct ast *node,
                                  const struct reference *ref, struct error *err)
 {
     struct eval *ev = w->ev;
+    if (ev->query->quick) return query_give_up(ev->query, err);
     w->range_ms = node->subquery.range_ms;
     subquery_steps(node, ref, ev->engine->options.default_step_ms, &w->inner_range);
     w->unnamed_unique = true;

@@ -102,7 +102,14 @@ static void evaluate(struct request *req, struct query *query,
     struct error err;
     hearth_query_arena(h, &mem);
     query->arena = &mem;
+    query->quick = req->tries;
     enum status st = run(h, query, &err);
+    if (query->gave_up) {
+        req->gave_up = true;
+        query_finish(query);
+        arena_release(&mem);
+        return;
+    }
     /* A text that is too long or too deep to parse is a bad query, not one that failed. */
     if (st == ERR_TOO_LARGE && !query->tree) {
         error_wrap(&err, "invalid parameter \"query\": ");

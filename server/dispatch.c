@@ -65,6 +65,7 @@ static void on_begin(struct request *req)
 static void handle(struct request *req)
 {
     req->route->handle(req);
+    if (req->gave_up) return;
     if (req->route->flags & ROUTE_API) reply_compress(&req->reply, req->accept_encoding);
 }
 
@@ -90,6 +91,17 @@ static bool task_abandoned(struct query_task *task)
     return http_client_gone(task->owner);
 }
 
+/* Little work is done by the thread that has the request: to hand it over and back takes longer. */
+static bool is_done_at_once(struct request *req)
+{
+    if (!(req->route->flags & ROUTE_QUICK)) return false;
+    req->tries = true;
+    handle(req);
+    bool done = !req->gave_up;
+    req->tries = req->gave_up = false;
+    return done;
+}
+
 static bool on_serve(struct request *req)
 {
     if (!(req->route->flags & ROUTE_POOLED)) {
@@ -109,6 +121,7 @@ static bool on_serve(struct request *req)
                                     .done = task_done,
                                     .abandoned = task_abandoned,
                                     .deadline_ns = req->deadline_ns};
+    if (is_done_at_once(req)) return true;
     http_park(req);
     if (query_pool_submit(req->app->pool, &req->task)) return false;
     reply_api_error(&req->reply, 503, "timeout", STR("too many queries are waiting"));

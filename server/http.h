@@ -61,6 +61,8 @@ struct request {
     struct arena mem; /* everything the answer needs; gone after finish() */
     struct reply reply;
     const struct route *route; /* set by begin() */
+    bool tries;                /* of ROUTE_QUICK: answer only if that is little work */
+    bool gave_up;              /* it was not, and no reply was filled in */
     struct str path_value;     /* the variable segment of the path, decoded */
     int64_t start_ns;          /* clock_mono_ns at the first line */
     int64_t deadline_ns;       /* of parked requests */

@@ -12,12 +12,13 @@
 #define ADMIN     (HTTP_POST | HTTP_PUT)
 #define API       ROUTE_API
 #define API_SLOW  (ROUTE_API | ROUTE_POOLED)
+#define API_QUERY (ROUTE_API | ROUTE_POOLED | ROUTE_QUICK)
 #define EARLY     ROUTE_WHEN_STARTING
 
 static const struct route routes[] = {
     {"/api/v1/write", HTTP_POST, 0, api_write},
-    {"/api/v1/query", READ, API_SLOW, api_query},
-    {"/api/v1/query_range", READ, API_SLOW, api_query_range},
+    {"/api/v1/query", READ, API_QUERY, api_query},
+    {"/api/v1/query_range", READ, API_QUERY, api_query_range},
     {"/api/v1/query_exemplars", READ, API, api_query_exemplars},
     {"/api/v1/format_query", READ, API, api_format_query},
     {"/api/v1/series", READ, API_SLOW, api_series},

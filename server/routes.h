@@ -14,7 +14,8 @@
 enum {
     ROUTE_POOLED = 1,        /* runs on the query pool: may take long */
     ROUTE_WHEN_STARTING = 2, /* also answered before recovery has finished */
-    ROUTE_API = 4            /* Prometheus' API conventions: CORS, compression, OPTIONS */
+    ROUTE_API = 4,           /* Prometheus' API conventions: CORS, compression, OPTIONS */
+    ROUTE_QUICK = 8 /* of pooled ones: may be little work, is tried at once (request.tries) */
 };
 
 struct route {

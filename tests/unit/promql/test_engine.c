@@ -229,7 +229,47 @@ START_TEST(a_query_explains_its_nodes)
 }
 END_TEST
 
-SUITE(engine, a_query_explains_its_nodes, every_type_has_its_answer,
-      a_range_answer_is_in_the_order_of_its_labels, errors_say_what_prometheus_says,
-      samples_are_limited, memory_is_limited, the_deadline_and_the_cancel_flag_end_a_query,
-      the_lookback_can_be_given_with_the_query, every_allocation_may_fail)
+static void check_gives_up(struct asking *k, const char *text)
+{
+    ck_assert_int_eq(ask_range(k, text, 0, 40000, 1000), ERR_CANCELLED);
+    ck_assert_msg(k->query.gave_up, "%s", text);
+    k->query.quick = false;
+    ck_assert_int_eq(ask_range(k, text, 0, 40000, 1000), OK);
+    ck_assert(!k->query.gave_up);
+    k->query.quick = true;
+}
+
+START_TEST(a_query_that_is_to_be_quick_gives_up)
+{
+    struct asking k;
+    char series[8];
+    char text[2 * QUICK_TEXT_BYTES];
+    asking_open(&k);
+    store_two(&k);
+    for (int i = 0; i < QUICK_SERIES + 1; i++) {
+        snprintf(series, sizeof(series), "%d", i);
+        asking_store_one(&k, "many", "i", series, 1);
+    }
+    k.query.quick = true;
+    ck_assert_int_eq(ask(&k, "sum(rate(m_total[10s]))", 30000), OK);
+    ck_assert_uint_eq(k.query.value.series_count, 1);
+    ck_assert_int_eq(ask(&k, "m_total + on(j) m_total", 30000), ERR_CONFLICT);
+    ck_assert(!k.query.gave_up);
+    check_gives_up(&k, "count(many)");
+    check_gives_up(&k, "m_total{i=~\"1\"}");
+    check_gives_up(&k, "max_over_time(m_total[20s:1s])");
+    snprintf(text, sizeof(text), "%*s", QUICK_TEXT_BYTES + 1, "m_total");
+    check_gives_up(&k, text);
+    ck_assert_int_eq(ask_range(&k, "m_total", 0, QUICK_STEPS, 1), ERR_CANCELLED);
+    ck_assert_int_eq(ask_range(&k, "m_total * 2 or m_total", 0, 900, 1), OK);
+    ck_assert_int_eq(ask_range(&k, "sort(m_total) or m_total or m_total offset 1ms", 0, 999, 1),
+                     ERR_CANCELLED); /* too much is held */
+    asking_close(&k);
+}
+END_TEST
+
+SUITE(engine, a_query_that_is_to_be_quick_gives_up, a_query_explains_its_nodes,
+      every_type_has_its_answer, a_range_answer_is_in_the_order_of_its_labels,
+      errors_say_what_prometheus_says, samples_are_limited, memory_is_limited,
+      the_deadline_and_the_cancel_flag_end_a_query, the_lookback_can_be_given_with_the_query,
+      every_allocation_may_fail)
