@@ -223,6 +223,7 @@ void hearth_close(struct hearth *h)
     drain(h);
     if (h->pool) query_pool_stop(h->pool); /* resumes what is parked: connections go after it */
     self_scrape_stop(&h->self_scrape);
+    if (h->durability) durability_hurry(h->durability);
     maintenance_stop(&h->maintenance);
     http_close(h->http);
     query_pool_close(h->pool); /* its numbers were read until here */

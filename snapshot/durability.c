@@ -65,6 +65,11 @@ bool durability_wants_snapshot(const struct durability *d)
     return atomic_load(&d->wal.wants_snapshot);
 }
 
+void durability_hurry(struct durability *d)
+{
+    atomic_store(&d->hurried, true);
+}
+
 enum status durability_snapshot(struct durability *d, struct storage *db, struct error *err)
 {
     if (atomic_exchange(&d->snapshotting, true))

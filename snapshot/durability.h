@@ -59,6 +59,9 @@ struct journal durability_journal(struct durability *d);
 /* One round for the syncer thread (WAL_SYNC_INTERVAL): fsync what was written since the last. */
 void durability_sync(struct durability *d);
 
+/* From now on nobody is served: snapshots, one that is being written too, make no pauses. */
+void durability_hurry(struct durability *d);
+
 /* Write changed windows and publish; then drop files that are not needed. Retention of expired
  * windows happens here too.
  *

@@ -40,6 +40,7 @@ struct durability {
     uint64_t next_snapshot;
     struct window_block scratch;
     _Atomic bool snapshotting;
+    _Atomic bool hurried; /* snapshots are written without pauses */
 
     /* Segments that hold samples later than the clock: kept until they can be taken. */
     bool held;

@@ -63,8 +63,9 @@ static enum status add_window(struct durability *d, struct storage *db,
     }
     struct window_entry entry;
     const struct window_span span = recover_span(db, info->window);
-    enum status st = window_file_write(&d->folder, db, &span, draft->manifest.snapshot, &d->scratch,
-                                       &entry, err);
+    const struct window_writer how = {
+        .folder = &d->folder, .db = db, .scratch = &d->scratch, .hurried = &d->hurried};
+    enum status st = window_file_write(&how, &span, draft->manifest.snapshot, &entry, err);
     if (st) return st;
     draft->written++;
     if (entry.chunks == 0) return OK;

@@ -3,14 +3,19 @@
  */
 #include "snapshot/window_file.h"
 
+#include "base/clock.h"
 #include "base/crc32c.h"
 #include "base/endian.h"
+#include "base/thread.h"
 #include "base/varint.h"
 #include "snapshot/record.h"
 
-enum { ARENA_BYTES_MAX_SHIFT = 34 };
+/* A writer that goes on without a pause takes a core, and requests wait milliseconds for it. */
+enum { ARENA_BYTES_MAX_SHIFT = 34, WORK_NS = 500000, PAUSE_MS = 1 };
 
 struct writer {
+    const struct window_writer *how;
+    int64_t since_ns; /* the last pause */
     struct file file;
     uint32_t seed;
     uint32_t crc; /* of everything written */
@@ -75,14 +80,23 @@ static enum status put_end(struct writer *w, struct error *err)
     return put_record(w, RECORD_WINDOW_END, &payload, 1, err);
 }
 
-static enum status put_chunks(struct writer *w, struct exporter *exporter,
-                              const struct window_span *span, struct window_block *b,
-                              struct error *err)
+static void pause_at_times(struct writer *w)
 {
+    if (!w->how->hurried || atomic_load_explicit(w->how->hurried, memory_order_relaxed)) return;
+    if (clock_mono_ns() - w->since_ns < WORK_NS) return;
+    thread_sleep_ms(PAUSE_MS);
+    w->since_ns = clock_mono_ns();
+}
+
+static enum status put_chunks(struct writer *w, struct exporter *exporter,
+                              const struct window_span *span, struct error *err)
+{
+    struct window_block *b = w->how->scratch;
     window_block_reset(b);
     for (;;) {
         struct chunk_image image;
         bool more;
+        pause_at_times(w);
         enum status st = export_next(exporter, &image, &more, err);
         if (st == OK && !more) break;
         if (st == OK && image.sample_count == 0) continue;
@@ -99,15 +113,13 @@ static enum status put_chunks(struct writer *w, struct exporter *exporter,
 }
 
 /* Everything between a fresh file and its publication. */
-static enum status put_window(struct writer *w, const struct data_folder *folder,
-                              struct storage *db, const struct window_span *span,
-                              struct window_block *scratch, struct error *err)
+static enum status put_window(struct writer *w, const struct window_span *span, struct error *err)
 {
     struct exporter *exporter;
     struct arena arena;
     uint8_t bytes[HEAD_BYTES];
     struct head head = {.kind = HEAD_WINDOW,
-                        .identity = folder->identity,
+                        .identity = w->how->folder->identity,
                         .number = (uint64_t)span->window,
                         .sequence = w->entry.snapshot,
                         .chunk_ms = span->chunk_ms};
@@ -118,31 +130,32 @@ static enum status put_window(struct writer *w, const struct data_folder *folder
     if (st) return st;
 
     arena_init(&arena, HEAP_SNAPSHOT, UINT64_C(1) << ARENA_BYTES_MAX_SHIFT);
-    st = export_open(db, span->window, &arena, &exporter, err);
+    st = export_open(w->how->db, span->window, &arena, &exporter, err);
     if (st == OK) {
-        st = put_chunks(w, exporter, span, scratch, err);
+        st = put_chunks(w, exporter, span, err);
         export_close(exporter);
     }
     arena_release(&arena);
     return st ? st : put_end(w, err);
 }
 
-enum status window_file_write(const struct data_folder *folder, struct storage *db,
-                              const struct window_span *span, uint64_t snapshot,
-                              struct window_block *scratch, struct window_entry *out,
-                              struct error *err)
+enum status window_file_write(const struct window_writer *how, const struct window_span *span,
+                              uint64_t snapshot, struct window_entry *out, struct error *err)
 {
+    const struct data_folder *folder = how->folder;
     struct file_path path;
     struct file_path temporary;
     struct file_path sub;
-    struct writer w = {.entry = {.window = span->window, .snapshot = snapshot}};
+    struct writer w = {.how = how,
+                       .since_ns = clock_mono_ns(),
+                       .entry = {.window = span->window, .snapshot = snapshot}};
     data_folder_subfolder(folder, DATA_WINDOW, &sub);
     data_folder_path(folder, DATA_WINDOW,
                      (struct data_name){.number = span->window, .snapshot = snapshot}, &path);
     data_folder_temporary(&path, &temporary);
     enum status st = file_open(&w.file, temporary.text, FILE_OVERWRITE, err);
     if (st) return st;
-    st = put_window(&w, folder, db, span, scratch, err);
+    st = put_window(&w, span, err);
     w.entry.size = w.offset;
     w.entry.crc = w.crc;
     *out = w.entry;

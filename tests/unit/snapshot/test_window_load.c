@@ -78,7 +78,8 @@ static void files_make(struct files *f)
     for (unsigned k = 0; k < WINDOWS; k++) {
         struct window_entry entry;
         struct window_span span = span_of(db, k);
-        ck_assert_int_eq(window_file_write(&f->folder, db, &span, 1, &scratch, &entry, NULL), OK);
+        const struct window_writer how = {.folder = &f->folder, .db = db, .scratch = &scratch};
+        ck_assert_int_eq(window_file_write(&how, &span, 1, &entry, NULL), OK);
         ck_assert_uint_eq(entry.chunks, SERIES);
         ck_assert_uint_gt(entry.size, 2 * WINDOW_BLOCK_BYTES);
         f->loads[k] =
