@@ -213,10 +213,17 @@ static void take_snapshot(struct sim *s)
     s->snapshots++;
 }
 
+static void note_gone(struct sim *s)
+{
+    int64_t oldest_ms = storage_bounds(s->db).oldest_ms;
+    if (s->ahead && oldest_ms > s->gone_ms) s->gone_ms = oldest_ms;
+}
+
 static bool check(struct sim *s)
 {
     int64_t oldest_ms = right_oldest_ms(s);
     forgive_refused(s);
+    note_gone(s);
     if (oldest_ms < s->gone_ms) oldest_ms = s->gone_ms;
     return ledger_check(&s->ledger, s->db, oldest_ms, s->fault, sizeof(s->fault));
 }
@@ -250,8 +257,7 @@ static void pass_time(struct sim *s, int64_t ms)
 static void act(struct sim *s)
 {
     uint64_t what = below(s, 100);
-    int64_t oldest_ms = storage_bounds(s->db).oldest_ms;
-    if (s->ahead && oldest_ms > s->gone_ms) s->gone_ms = oldest_ms;
+    note_gone(s);
     if (what < 60) {
         write_batch(s);
     } else if (what < 70) {
@@ -330,6 +336,7 @@ bool life_run(struct sim *s)
         for (uint64_t acts = 5 + below(s, 100); good && acts > 0 && !s->fault[0]; acts--)
             act(s);
         forgive_refused(s);
+        note_gone(s);
         stop(s);
     } else if (sim_disk_stopped() || lied || (from_birth && !is_fair(&weather))) {
         s->fault[0] = '\0';
