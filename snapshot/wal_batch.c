@@ -60,36 +60,40 @@ void wal_batch_note(const struct journal_batch *batch, struct wal_place place)
     }
 }
 
-static void put_varint(struct buf *out, uint64_t v)
+static ALWAYS_INLINE uint8_t *put_text(uint8_t *at, struct str text)
 {
-    uint8_t *at = buf_reserve(out, VARINT_BYTES_MAX);
-    if (at) out->size += varint_encode(at, v);
+    at += varint_encode(at, text.size);
+    if (text.size) memcpy(at, text.data, text.size);
+    return at + text.size;
 }
 
-static void put_text(struct buf *out, struct str text)
+/* Texts of one symbol lie in one place. */
+static ALWAYS_INLINE bool same_text(struct str a, struct str b)
 {
-    put_varint(out, text.size);
-    buf_append_str(out, text);
+    return a.size == b.size && (a.data == b.data || memcmp(a.data, b.data, a.size) == 0);
 }
 
-static void put_labels(struct buf *out, struct labels previous, struct labels labels)
+static uint8_t *put_label(uint8_t *at, const struct label *previous, struct label label)
 {
-    put_varint(out, labels.count);
-    for (size_t i = 0; i < labels.count; i++) {
-        const struct label *label = &labels.items[i];
-        const struct label *old = i < previous.count ? &previous.items[i] : NULL;
-        bool same_name = old && str_equal(old->name, label->name);
-        if (same_name && str_equal(old->value, label->value)) {
-            buf_append_byte(out, LABEL_SAME);
-        } else if (same_name) {
-            buf_append_byte(out, LABEL_VALUE);
-            put_text(out, label->value);
-        } else {
-            buf_append_byte(out, LABEL_NEW);
-            put_text(out, label->name);
-            put_text(out, label->value);
-        }
+    if (!previous || !same_text(previous->name, label.name)) {
+        *at++ = LABEL_NEW;
+        return put_text(put_text(at, label.name), label.value);
     }
+    if (same_text(previous->value, label.value)) {
+        *at++ = LABEL_SAME;
+        return at;
+    }
+    *at++ = LABEL_VALUE;
+    return put_text(at, label.value);
+}
+
+static size_t labels_bytes_max(struct labels labels)
+{
+    size_t size = VARINT_BYTES_MAX;
+    for (size_t i = 0; i < labels.count; i++)
+        size += 1 + 2 * (size_t)VARINT_BYTES_MAX + labels.items[i].name.size +
+                labels.items[i].value.size;
+    return size;
 }
 
 /* varint_encode, without branches for what takes three bytes at most. */
@@ -142,8 +146,14 @@ static NO_INLINE enum status put_labeled_head(struct buf *out, const struct jour
     struct labels labels;
     enum status st = journal_labels(batch, series, &labels, err);
     if (st) return st;
-    put_varint(out, head | ENTRY_LABELS);
-    put_labels(out, previous->labels, labels);
+    uint8_t *at = buf_reserve(out, VARINT_BYTES_MAX + labels_bytes_max(labels));
+    if (!at) return buf_status(out, err);
+    at += varint_encode(at, head | ENTRY_LABELS);
+    at += varint_encode(at, labels.count);
+    for (size_t i = 0; i < labels.count; i++)
+        at = put_label(at, i < previous->labels.count ? &previous->labels.items[i] : NULL,
+                       labels.items[i]);
+    out->size = (size_t)(at - out->data);
     previous->labels = labels;
     return OK;
 }
