@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "promql/kahan.h"
+#include "promql/share.h"
 
 static int compare_names(const void *a, const void *b)
 {
@@ -215,13 +216,13 @@ static void add_sums(double *restrict sum, double *restrict lost, const double *
 static void take_least(double *restrict best, const double *restrict v, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        best[i] = (best[i] > v[i]) | (best[i] != best[i]) ? v[i] : best[i];
+        best[i] = ((best[i] > v[i]) | (best[i] != best[i])) ? v[i] : best[i];
 }
 
 static void take_most(double *restrict best, const double *restrict v, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        best[i] = (best[i] < v[i]) | (best[i] != best[i]) ? v[i] : best[i];
+        best[i] = ((best[i] < v[i]) | (best[i] != best[i])) ? v[i] : best[i];
 }
 
 /* Steps [from, from + count), where both the group and the row have values. */
@@ -325,24 +326,55 @@ static enum status fold_finish(struct fold *f, struct rows **out, struct error *
     return rows_from_table(f->ev, &table, f->steps, grouping_is_unnamed(&f->grouping), out, err);
 }
 
+static enum status fold_init(struct fold *f, struct eval *ev, const struct ast *node, size_t steps,
+                             struct error *err)
+{
+    *f = (struct fold){.ev = ev, .op = node->aggregate.op, .steps = steps};
+    f->every = arena_alloc_array(ev->arena, row_words(steps), sizeof(f->every[0]));
+    if (!f->every) return no_room(ev->arena, err);
+    bits_fill(f->every, steps);
+    return grouping_init(&f->grouping, node, ev->arena, err);
+}
+
+/* Every row of the child into each of the folds. */
+static enum status fold_rows(struct fold *folds, size_t count, struct rows *child,
+                             struct error *err)
+{
+    child->bare = true;
+    for (;;) {
+        struct row *row;
+        enum status st = child->next(child, &row, err);
+        if (st || !row) return st;
+        for (size_t i = 0; i < count && !st; i++)
+            st = fold_row(&folds[i], row, err);
+        if (st) return st;
+    }
+}
+
 static enum status fold_open(struct eval *ev, const struct ast *node,
                              const struct eval_range *range, struct rows **out, struct error *err)
 {
-    struct fold f = {.ev = ev, .op = node->aggregate.op, .steps = range->steps};
+    const struct ast *nodes[SHARE_MAX];
+    struct fold folds[SHARE_MAX];
     struct rows *child;
-    f.every = arena_alloc_array(ev->arena, row_words(f.steps), sizeof(f.every[0]));
-    if (!f.every) return no_room(ev->arena, err);
-    bits_fill(f.every, f.steps);
-    enum status st = grouping_init(&f.grouping, node, ev->arena, err);
+    *out = share_take(ev, node);
+    if (*out) return OK;
+    size_t count = share_find(ev, node, range, nodes);
+    size_t remarks = ev->notes.list.count;
+    enum status st = OK;
+    for (size_t i = 0; i < count && !st; i++)
+        st = fold_init(&folds[i], ev, nodes[i], range->steps, err);
     if (!st) st = eval_rows(ev, node->aggregate.expr, range, &child, err);
-    if (!st) child->bare = true;
-    while (!st) {
-        struct row *row;
-        st = child->next(child, &row, err);
-        if (st || !row) break;
-        st = fold_row(&f, row, err);
+    if (!st) st = fold_rows(folds, count, child, err);
+    if (!st) st = fold_finish(&folds[0], out, err);
+    /* A remark names the place of its last expression, so each has to make its own. */
+    bool remarked = ev->notes.list.count > remarks;
+    for (size_t i = 1; i < count && !st && !remarked; i++) {
+        struct rows *rows;
+        st = fold_finish(&folds[i], &rows, err);
+        if (!st) st = share_put(ev, nodes[i], rows, err);
     }
-    return st ? st : fold_finish(&f, out, err);
+    return st;
 }
 
 enum status aggregate_open(struct eval *ev, const struct ast *node, const struct eval_range *range,

@@ -29,6 +29,12 @@ static inline int64_t eval_step_ms(const struct eval_range *range, size_t i)
     return range->start_ms + (int64_t)i * range->step_ms;
 }
 
+/* promql/share.h */
+struct shared {
+    const struct ast *node; /* NULL: taken */
+    struct rows *rows;
+};
+
 struct eval {
     const struct engine *engine;
     struct query *query;
@@ -40,6 +46,7 @@ struct eval {
     uint64_t ticks;      /* work since the last look at the clock */
     uint64_t quick_work; /* all of it, of a query that is to be quick */
     struct annotation_set notes;
+    struct shared_list VEC_OF(struct shared) shared;
     uint32_t explain_depth; /* of the node that is being opened */
 };
 

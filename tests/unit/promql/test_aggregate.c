@@ -175,5 +175,44 @@ START_TEST(means_do_not_overflow)
 }
 END_TEST
 
+/* Read once, and yet each as if it were alone. */
+START_TEST(aggregations_of_the_same_series_share_them)
+{
+    static const struct {
+        const char *text;
+        uint64_t reads; /* how many times the samples are read */
+        double answer;
+    } asked[] = {
+        {"sum(m) / count(m)", 1, 6.0 / 3},
+        {"sum(m) / scalar(count(m)) + avg( m)", 2, 4}, /* the scalar comes first */
+        {"sum(m) + sum(m) by ()", 2, 12},
+        {"sum(-m) + sum(m)", 2, 0},
+        {"sum(m) + sum(m offset 0s)", 2, 12},
+        {"max(m) + min(m) + sum(m) + count(m) + avg(m) + group(m)", 2, 16},
+        {"sum(m) + sum(sum_over_time(sum(m)[1s:1s]))", 2, 12},
+        {"max by () (sum(m) + count(m)) + max(sum(m) + count(m))", 1, 18},
+        {"topk(1, sum(m)) + sum(m)", 1, 12},
+    };
+    struct asking k;
+    asking_open(&k);
+    for (int i = 1; i <= 3; i++) {
+        char key[24];
+        snprintf(key, sizeof(key), "%d", i);
+        asking_store_one(&k, "m", "i", key, i);
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(asked); i++) {
+        ck_assert_int_eq(ask_range(&k, asked[i].text, 0, 2000, 1000), OK);
+        ck_assert_uint_eq(k.query.value.series_count, 1);
+        ck_assert_uint_eq(k.query.value.series[0].count, 3);
+        ck_assert_msg(k.query.value.series[0].points[2].v == asked[i].answer, "%s: %g",
+                      asked[i].text, k.query.value.series[0].points[2].v);
+        ck_assert_msg(k.query.stats.samples_read == 3 * asked[i].reads, "%s: %llu", asked[i].text,
+                      (unsigned long long)k.query.stats.samples_read);
+    }
+    asking_close(&k);
+}
+END_TEST
+
 SUITE(aggregate, groups_hold_what_a_loop_finds, topk_takes_the_largest_of_each_group,
-      sums_remember_what_rounding_takes, means_do_not_overflow)
+      sums_remember_what_rounding_takes, means_do_not_overflow,
+      aggregations_of_the_same_series_share_them)

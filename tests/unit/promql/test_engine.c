@@ -242,7 +242,7 @@ static void check_gives_up(struct asking *k, const char *text)
 START_TEST(a_query_that_is_to_be_quick_gives_up)
 {
     struct asking k;
-    char series[8];
+    char series[24];
     char text[2 * QUICK_TEXT_BYTES];
     asking_open(&k);
     store_two(&k);
