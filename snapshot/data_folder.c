@@ -363,8 +363,8 @@ enum status data_file_renew(const struct data_folder *folder, enum data_kind kin
     struct file_path sub;
     struct file old;
     struct file new;
-    uint64_t size;
-    uint32_t crc;
+    uint64_t size = 0; /* gcc -O1 does not see that they are set */
+    uint32_t crc = 0;
     data_folder_path(folder, kind, name, &path);
     data_folder_subfolder(folder, kind, &sub);
     data_folder_temporary(&path, &temporary);
