@@ -90,6 +90,46 @@ static bool is_plain(uint8_t c)
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
 }
 
+/* Which of eight bytes are this one: 0 when none is. */
+static uint64_t bytes_that_are(uint64_t bytes, uint8_t c)
+{
+    uint64_t zeros = bytes ^ c * UINT64_C(0x0101010101010101);
+    return (zeros - UINT64_C(0x0101010101010101)) & ~zeros & UINT64_C(0x8080808080808080);
+}
+
+static bool eight_are_plain(const char *text)
+{
+    uint64_t bytes;
+    memcpy(&bytes, text, sizeof(bytes));
+    uint64_t low = (bytes - UINT64_C(0x2020202020202020)) & ~bytes;
+    uint64_t special = (low | bytes) & UINT64_C(0x8080808080808080);
+    special |= bytes_that_are(bytes, '"') | bytes_that_are(bytes, '\\');
+    special |= bytes_that_are(bytes, '&');
+    special |= bytes_that_are(bytes | UINT64_C(0x0202020202020202), '>'); /* and '<' */
+    return !special;
+}
+
+/* All of them? */
+static bool are_plain(struct str text)
+{
+    enum { AT_ONCE = 8 };
+    size_t i = 0;
+    for (; i + AT_ONCE <= text.size; i += AT_ONCE)
+        if (!eight_are_plain(text.data + i)) return false;
+    if (text.size >= AT_ONCE) return eight_are_plain(text.data + text.size - AT_ONCE);
+    while (i < text.size && is_plain((uint8_t)text.data[i]))
+        i++;
+    return i == text.size;
+}
+
+static uint8_t *put_quoted(uint8_t *at, struct str text)
+{
+    *at++ = '"';
+    if (text.size) memcpy(at, text.data, text.size);
+    at[text.size] = '"';
+    return at + text.size + 1;
+}
+
 static void put_ascii_escape(struct buf *out, uint8_t c)
 {
     switch (c) {
@@ -129,6 +169,11 @@ static size_t put_special(struct buf *out, const char *text, size_t size)
 
 static void put_string(struct buf *out, struct str text)
 {
+    if (LIKELY(are_plain(text))) {
+        uint8_t *at = buf_reserve(out, text.size + 2);
+        if (at) out->size += (size_t)(put_quoted(at, text) - at);
+        return;
+    }
     buf_append_byte(out, '"');
     for (size_t i = 0; i < text.size;) {
         size_t start = i;
@@ -230,10 +275,30 @@ void json_point(struct json *j, int64_t t_ms, double v)
     j->out->size += (size_t)(at - (char *)start);
 }
 
+/* One reservation for the whole pair. false: there is something to escape, and nothing written. */
+static bool put_plain_pair(struct buf *out, bool first, const struct label *label)
+{
+    enum { COMMA_QUOTES_COLON = 6 };
+    if (!are_plain(label->name) || !are_plain(label->value)) return false;
+    uint8_t *start = buf_reserve(out, label->name.size + label->value.size + COMMA_QUOTES_COLON);
+    if (!start) return true;
+    uint8_t *at = start;
+    *at = ',';
+    at = put_quoted(at + !first, label->name);
+    *at++ = ':';
+    at = put_quoted(at, label->value);
+    out->size += (size_t)(at - start);
+    return true;
+}
+
 void json_labels(struct json *j, struct labels set)
 {
     json_object_begin(j);
     for (size_t i = 0; i < set.count; i++) {
+        if (put_plain_pair(j->out, i == 0, &set.items[i])) {
+            j->filled |= bit_at(j->depth);
+            continue;
+        }
         json_key(j, set.items[i].name);
         json_string(j, set.items[i].value);
     }

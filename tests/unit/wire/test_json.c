@@ -2,6 +2,7 @@
 #include "wire/json.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "tests/unit/aborts.h"
 #include "tests/unit/suite.h"
@@ -79,6 +80,42 @@ START_TEST(bytes_that_are_not_utf8_are_replaced)
     string_is(STR("\xC3"), "\"\\ufffd\"");
     string_is(STR("\xE2\x82"), "\"\\ufffd\\ufffd\"");
     string_is(STR("\xED\xA0\x80"), "\"\\ufffd\\ufffd\\ufffd\"");
+}
+END_TEST
+
+/* What a string of this one byte has between its quotes. */
+static struct str escape_of(uint8_t c, char *room)
+{
+    begin();
+    json_string(&j, (struct str){(const char *)&c, 1});
+    struct str inside = {room, out.size - 2};
+    memcpy(room, out.data + 1, inside.size);
+    buf_release(&out);
+    return inside;
+}
+
+START_TEST(a_byte_is_escaped_wherever_it_stands)
+{
+    enum { SIZE_MAX_TRIED = 26 };
+    char room[16];
+    char text[SIZE_MAX_TRIED];
+    char expected[2 * SIZE_MAX_TRIED + sizeof(room)];
+    for (unsigned c = 0; c < 256; c++) {
+        struct str escape = escape_of((uint8_t)c, room);
+        for (size_t size = 1; size <= sizeof(text); size++) {
+            size_t at = (size * 7 + c) % size;
+            memset(text, 'a', size);
+            text[at] = (char)c;
+            struct label label = {STR("n"), {text, size}};
+            int written = snprintf(expected, sizeof(expected), "{\"n\":\"%.*s%.*s%.*s\"}", (int)at,
+                                   "aaaaaaaaaaaaaaaaaaaaaaaaaa", STR_ARG(escape),
+                                   (int)(size - at - 1), "aaaaaaaaaaaaaaaaaaaaaaaaaa");
+            ck_assert_int_lt(written, (int)sizeof(expected));
+            begin();
+            json_labels(&j, (struct labels){&label, 1});
+            wrote(expected);
+        }
+    }
 }
 END_TEST
 
@@ -202,6 +239,6 @@ START_TEST(misuse_ends_the_process)
 END_TEST
 
 SUITE(json, commas_and_colons_fall_into_place, strings_are_escaped_as_prometheus_does,
-      bytes_that_are_not_utf8_are_replaced, samples_are_written_as_the_query_api_does,
-      labels_are_an_object, deep_nesting_keeps_its_state, a_full_buffer_is_reported_once_at_the_end,
-      misuse_ends_the_process)
+      bytes_that_are_not_utf8_are_replaced, a_byte_is_escaped_wherever_it_stands,
+      samples_are_written_as_the_query_api_does, labels_are_an_object, deep_nesting_keeps_its_state,
+      a_full_buffer_is_reported_once_at_the_end, misuse_ends_the_process)
