@@ -270,36 +270,78 @@ static void log_progress(int64_t *told_ns, uint64_t number, uint64_t last)
     log_info("wal", "replaying", "segment=%" PRIu64 " last=%" PRIu64, number, last);
 }
 
+/* What is walked over in one go. */
+struct log_walk {
+    struct wal_replay replay;
+    struct data_names names;
+    uint64_t first; /* segment; 0: none */
+    uint64_t last;
+};
+
+static enum status walk_log(struct durability *d, struct log_walk *w, uint64_t first_segment,
+                            struct error *err)
+{
+    int64_t told_ns = clock_mono_ns();
+    enum status st = OK;
+    for (size_t i = 0; i < w->names.count && st == OK; i++) {
+        uint64_t number = (uint64_t)w->names.items[i].number;
+        if (number < first_segment) continue;
+        if (!w->first) w->first = number;
+        w->last = number;
+        atomic_store(&d->progress_current, number);
+        log_progress(&told_ns, number, (uint64_t)w->names.items[w->names.count - 1].number);
+        st = wal_replay_segment(&w->replay, number, i + 1 == w->names.count, err);
+    }
+    return st;
+}
+
+/* A snapshot without samples says a time that none speaks for. It is gone by as long as those of
+ * the log agree with it: when some are too old, and none is of its window, the clock was ahead. */
+static bool was_ahead(const struct durability *d, struct storage *db, const struct replay_totals *t)
+{
+    struct window_info infos[STORAGE_WINDOWS_MAX];
+    if (!d->current.snapshot || d->current.count > 0 || t->too_old == 0) return false;
+    size_t count = export_windows(db, infos);
+    return count == 0 || infos[count - 1].window < storage_window_of(db, d->current.written_ms);
+}
+
+/* Once more, by no time but that of the samples. What was seen is told already. */
+static enum status walk_again(struct durability *d, struct storage *db, struct log_walk *w,
+                              uint64_t first_segment, struct error *err)
+{
+    const struct replay_totals seen = w->replay.totals;
+    log_warn("clock", "was ahead when nothing was held yet, and the log is replayed by itself",
+             "written_ms=%" PRId64 " too_old=%" PRIu64, d->current.written_ms, seen.too_old);
+    storage_resume_at(db, INT64_MIN);
+    w->replay.totals =
+        (struct replay_totals){.samples = seen.samples, .too_new_until_ms = INT64_MIN};
+    enum status st = walk_log(d, w, first_segment, err);
+    w->replay.totals.corruptions = seen.corruptions;
+    w->replay.totals.truncations = seen.truncations;
+    w->replay.totals.missing = seen.missing;
+    return st;
+}
+
 static enum status replay_log(struct durability *d, struct storage *db, struct arena *a,
                               uint64_t first_segment, struct log_end *end, struct error *err)
 {
-    struct wal_replay replay;
-    struct data_names names;
-    uint64_t first = 0;
-    uint64_t last = 0;
-    int64_t told_ns = clock_mono_ns();
-    enum status st = data_folder_list(&d->folder, DATA_SEGMENT, a, &names, err);
+    struct log_walk w = {.first = 0};
+    enum status st = data_folder_list(&d->folder, DATA_SEGMENT, a, &w.names, err);
     if (st) return st;
-    wal_replay_init(&replay, &d->folder, db, true);
-    for (size_t i = 0; i < names.count && st == OK; i++) {
-        uint64_t number = (uint64_t)names.items[i].number;
-        if (number >= first_segment) {
-            if (!first) first = number;
-            last = number;
-            atomic_store(&d->progress_current, number);
-            log_progress(&told_ns, number, (uint64_t)names.items[names.count - 1].number);
-            st = wal_replay_segment(&replay, number, i + 1 == names.count, err);
-        }
-        end->segments++;
-        end->bytes += size_of(d, names.items[i]);
-    }
-    end->next_number = names.count ? (uint64_t)names.items[names.count - 1].number + 1 : 1;
+    wal_replay_init(&w.replay, &d->folder, db, true);
+    st = walk_log(d, &w, first_segment, err);
+    if (st == OK && was_ahead(d, db, &w.replay.totals))
+        st = walk_again(d, db, &w, first_segment, err);
+    end->segments = w.names.count;
+    for (size_t i = 0; i < w.names.count; i++)
+        end->bytes += size_of(d, w.names.items[i]);
+    end->next_number = w.names.count ? (uint64_t)w.names.items[w.names.count - 1].number + 1 : 1;
     if (end->next_number < d->current.first_segment) end->next_number = d->current.first_segment;
-    end->next_sequence = replay.next_sequence ? replay.next_sequence : 1;
-    end->replayed = replay.totals.batches > 0;
-    add_replay_totals(d, &replay.totals);
-    if (st == OK) note_held(d, &replay.totals, first, last);
-    wal_replay_release(&replay);
+    end->next_sequence = w.replay.next_sequence ? w.replay.next_sequence : 1;
+    end->replayed = w.replay.totals.batches > 0;
+    add_replay_totals(d, &w.replay.totals);
+    if (st == OK) note_held(d, &w.replay.totals, w.first, w.last);
+    wal_replay_release(&w.replay);
     return st;
 }
 
@@ -343,12 +385,13 @@ static enum status start_log(struct durability *d, const struct log_end *end, st
 }
 
 /* The time to go on from: the clock may be wrong today, so it is when this was written. Then it may
- * have been wrong, too, and ahead of the samples: it is not later than the newest window of them,
- * and without any no time at all: the log says what it is. */
+ * have been wrong, too, and ahead of the samples: it is not later than the newest window of them.
+ * Of a snapshot without any the log tells (was_ahead). */
 static int64_t time_of(const struct durability *d, const struct storage *db)
 {
     const struct manifest *m = &d->current;
-    if (m->count == 0) return INT64_MIN;
+    if (!m->snapshot) return INT64_MIN;
+    if (m->count == 0) return m->written_ms;
     struct window_span newest = recover_span(db, m->entries[m->count - 1].window);
     int64_t last_ms = bits_add_clamped(newest.start_ms, newest.chunk_ms - 1);
     return last_ms < m->written_ms ? last_ms : m->written_ms;
