@@ -8,12 +8,68 @@
 /* Differences between neighbouring buckets below this, relative to their sum, are rounding. */
 static const double small_delta = 1e-12;
 
+/* In the order that NaNs come first. */
+static bool is_before(double x, double y)
+{
+    return x < y || (isnan(x) && !isnan(y));
+}
+
+static void swap(double *a, double *b)
+{
+    double kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+/* Of the first, the middle and the last value the one in the middle. */
+static double pivot_of(const double *v, size_t count)
+{
+    double a = v[0];
+    double b = v[(count - 1) / 2]; /* of two the first: then both parts are smaller */
+    double c = v[count - 1];
+    if (is_before(b, a)) swap(&a, &b);
+    if (is_before(c, b)) b = is_before(c, a) ? a : c;
+    return b;
+}
+
 static int compare_values(const void *a, const void *b)
 {
     double x = *(const double *)a;
     double y = *(const double *)b;
-    if (isnan(x) || isnan(y)) return isnan(y) - isnan(x);
-    return (x > y) - (x < y);
+    return is_before(y, x) - is_before(x, y);
+}
+
+/* Put the value that sorting would put there at `at`, none that comes later before it, and none
+ * that comes earlier behind it (Hoare, "Algorithm 65: FIND", CACM 1961). Values that somebody has
+ * chosen to make that slow are sorted. */
+static void settle(double *v, size_t count, size_t at)
+{
+    enum { ROUNDS_MAX = 64 };
+    for (int round = 0; count > 1; round++) {
+        if (round == ROUNDS_MAX) {
+            qsort(v, count, sizeof(v[0]), compare_values);
+            return;
+        }
+        double pivot = pivot_of(v, count);
+        size_t low = 0;
+        size_t high = count - 1;
+        for (;;) {
+            while (is_before(v[low], pivot))
+                low++;
+            while (is_before(pivot, v[high]))
+                high--;
+            if (low >= high) break;
+            swap(&v[low++], &v[high--]);
+        }
+        /* [0, high] is not behind the pivot, [high + 1, count) is not before it. */
+        if (at <= high) {
+            count = high + 1;
+        } else {
+            v += high + 1;
+            at -= high + 1;
+            count -= high + 1;
+        }
+    }
 }
 
 double quantile_of(double q, double *values, size_t count)
@@ -21,11 +77,12 @@ double quantile_of(double q, double *values, size_t count)
     if (!count || isnan(q)) return (double)NAN;
     if (q < 0) return -(double)INFINITY;
     if (q > 1) return (double)INFINITY;
-    qsort(values, count, sizeof(values[0]), compare_values);
     double rank = q * (double)(count - 1);
     double floored = floor(rank);
     size_t lower = floored > 0 ? (size_t)floored : 0;
     size_t upper = lower + 1 < count ? lower + 1 : count - 1;
+    settle(values, count, lower);
+    if (upper > lower) settle(values + upper, count - upper, 0);
     double weight = rank - floored;
     return values[lower] * (1 - weight) + values[upper] * weight;
 }

@@ -2,8 +2,9 @@
 #include "promql/quantile.h"
 
 #include <math.h>
+#include <stdlib.h>
 
-#include "tests/unit/suite.h"
+#include "tests/unit/promql/asking.h"
 
 START_TEST(values_are_interpolated)
 {
@@ -21,6 +22,46 @@ START_TEST(nan_sorts_first)
     ck_assert_double_nan(quantile_of(0, v, 3));
     ck_assert_double_eq(quantile_of(0.5, v, 3), 0);
     ck_assert_double_eq(quantile_of(1, v, 3), 1);
+}
+END_TEST
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+    if (isnan(x) || isnan(y)) return isnan(y) - isnan(x);
+    return (x > y) - (x < y);
+}
+
+/* As by sorting: random values, few different ones, rising, falling, with NaNs, an organ pipe. */
+START_TEST(quantiles_are_those_of_sorted_values)
+{
+    enum { COUNT_MAX = 300, KINDS = 6 };
+    uint64_t state = random_seed();
+    for (int round = 0; round < 3000; round++) {
+        double v[COUNT_MAX];
+        double sorted[COUNT_MAX];
+        size_t count = next_random(&state) % COUNT_MAX + 1;
+        for (size_t i = 0; i < count; i++) {
+            const double kinds[KINDS] = {(double)(next_random(&state) % 1000000) / 7,
+                                         (double)(next_random(&state) % 3),
+                                         (double)i,
+                                         -(double)i,
+                                         next_random(&state) % 4 ? (double)i : (double)NAN,
+                                         (double)(i < count / 2 ? i : count - i)};
+            v[i] = sorted[i] = kinds[round % KINDS];
+        }
+        double q = (double)(next_random(&state) % 101) / 100;
+        qsort(sorted, count, sizeof(sorted[0]), compare_doubles);
+        double rank = q * (double)(count - 1);
+        size_t low = (size_t)rank;
+        size_t high = low + 1 < count ? low + 1 : low;
+        double weight = rank - (double)low;
+        double expected = sorted[low] * (1 - weight) + sorted[high] * weight;
+        double got = quantile_of(q, v, count);
+        ck_assert_msg(got == expected || (isnan(got) && isnan(expected)), "%g, not %g", got,
+                      expected);
+    }
 }
 END_TEST
 
@@ -100,7 +141,8 @@ START_TEST(fractions_lie_between_two_values)
 }
 END_TEST
 
-SUITE(quantile, values_are_interpolated, nan_sorts_first, a_quantile_outside_of_0_and_1_is_infinite,
-      buckets_are_interpolated, a_histogram_needs_its_last_bucket_and_observations,
-      equal_bounds_are_one_bucket, falling_counts_are_raised_and_reported,
-      falls_that_are_rounding_are_silent, fractions_lie_between_two_values)
+SUITE(quantile, quantiles_are_those_of_sorted_values, values_are_interpolated, nan_sorts_first,
+      a_quantile_outside_of_0_and_1_is_infinite, buckets_are_interpolated,
+      a_histogram_needs_its_last_bucket_and_observations, equal_bounds_are_one_bucket,
+      falling_counts_are_raised_and_reported, falls_that_are_rounding_are_silent,
+      fractions_lie_between_two_values)
