@@ -149,6 +149,7 @@ static enum status apply(struct wal_replay *r, const struct wal_batch *batch, st
     bool defines = false;
     enum status st = appender_begin(r->db, &r->arena, &app, err);
     if (st) return st;
+    appender_is_logged(app);
     for (size_t i = 0; i < batch->series_count && st == OK; i++) {
         if (!batch->series[i].defined) continue;
         st = define(r, app, &batch->series[i], err);

@@ -34,6 +34,11 @@ void appender_is_witness(struct appender *app)
     app->witness = true;
 }
 
+void appender_is_logged(struct appender *app)
+{
+    app->logged = true;
+}
+
 struct series *appender_expect(struct appender *app, struct str message, size_t *label_bytes)
 {
     app->due = expect_match(&app->expect, app->db, message, label_bytes);

@@ -58,6 +58,8 @@ void appender_refuse_new_series(struct appender *app);
 /* Its samples come from outside, by other clocks: when ours has jumped, they say whether it is
  * right (storage/present.h). */
 void appender_is_witness(struct appender *app);
+/* What it adds comes from the journal, and is not handed to it again. */
+void appender_is_logged(struct appender *app);
 
 /* Stage samples of one series; labels and samples stay where they are until the batch is committed
  * or aborted. labels: normalized (model/labels.h), with __name__ or not.

@@ -388,7 +388,7 @@ enum status commit(struct appender *app, struct append_result *result, struct er
     if (result->refused[REFUSED_TOO_OLD] + result->refused[REFUSED_TOO_NEW] > 0)
         undecided |= storage_clock_hear(db, app); /* it may have jumped meanwhile */
     if (!st && (app->surprised || app->expect.skipped)) learn(app);
-    if (!st && c.batch.sample_count > 0 && db->options.journal.log)
+    if (!st && c.batch.sample_count > 0 && db->options.journal.log && !app->logged)
         st = db->options.journal.log(db->options.journal.self, &c.batch, err);
     if (!st && undecided)
         st = error_set(err, ERR_UNAVAILABLE,

@@ -50,6 +50,7 @@ struct appender {
     uint32_t newcomer_run;      /* of the last series so many were not found */
     bool refuses_new_series;
     bool witness;
+    bool logged;    /* what it adds is in the journal already */
     bool surprised; /* the order was not the expected one, behind the first series */
 };
 

@@ -266,6 +266,31 @@ START_TEST(windows_later_than_their_snapshot_are_loaded_by_a_clock_that_has_got_
 }
 END_TEST
 
+/* It may be on a full disk; and a snapshot will hold it. */
+START_TEST(what_the_log_held_back_is_not_logged_again)
+{
+    struct world w;
+    world_init(&w);
+    world_open(&w);
+    world_write_all(&w, 0, 20);
+    world_close(&w);
+    clock_freeze(WORLD_START_MS - INT64_C(86400000));
+    world_open(&w);
+    ck_assert_uint_eq(world_check(&w, WORLD_BATCHES_MAX), 0);
+    uint64_t records = world_stats(&w).wal_records;
+    clock_freeze(WORLD_START_MS + 20000);
+    world_snapshot(&w);
+    ck_assert_uint_eq(world_check(&w, 0), 20);
+    ck_assert_uint_eq(world_stats(&w).wal_records, records);
+    world_snapshot(&w);
+    world_snapshot(&w);
+    world_close(&w);
+    world_open(&w);
+    ck_assert_uint_eq(world_check(&w, 0), 20);
+    world_release(&w);
+}
+END_TEST
+
 /* Before the first sample; then the samples come, and the process is killed. */
 START_TEST(an_empty_snapshot_of_a_clock_that_was_ahead_says_nothing)
 {
@@ -545,6 +570,7 @@ SUITE(durability, a_fresh_folder_works, the_log_alone_brings_everything_back,
       expired_windows_leave_the_folder, a_snapshot_older_than_everything_retained_is_no_error,
       a_clock_that_was_wrong_loses_nothing, a_clock_that_was_ahead_expires_nothing_later,
       an_empty_snapshot_of_a_clock_that_was_ahead_says_nothing,
+      what_the_log_held_back_is_not_logged_again,
       windows_later_than_their_snapshot_are_loaded_by_a_clock_that_has_got_there,
       another_process_is_told_who_holds_the_folder, the_lock_ends_with_its_process,
       unusable_paths_are_refused_with_one_line, files_of_others_are_left_alone,
