@@ -386,10 +386,17 @@ static size_t table_place(const struct windows *w)
     return hash_mix(hash, (uint64_t)w->t_ms[w->count - 1]) & (w->tables_max - 1);
 }
 
+static bool is_table_of(const struct window_table *table, const struct windows *w)
+{
+    return w->count == table->count && !memcmp(w->t_ms, table->t_ms, w->count * sizeof(w->t_ms[0]));
+}
+
 static enum status find_table(struct windows *w, struct error *err)
 {
     if (!w->tables_max) w->tables_max = tables_max(w);
-    struct window_table **place = &w->tables[table_place(w)];
+    size_t at = table_place(w);
+    bool taken = w->tables[at] && !is_table_of(w->tables[at], w);
+    struct window_table **place = &w->tables[taken ? (at ^ 1) & (w->tables_max - 1) : at];
     if (!*place) {
         enum status st = table_create(w, place, err);
         if (st) return st;
@@ -397,7 +404,7 @@ static enum status find_table(struct windows *w, struct error *err)
     struct window_table *table = *place;
     size_t bytes = w->count * sizeof(w->t_ms[0]);
     w->table = table;
-    table->fresh = w->count != table->count || memcmp(w->t_ms, table->t_ms, bytes) != 0;
+    table->fresh = taken ? !is_table_of(table, w) : table->count == 0;
     if (!table->fresh) return OK;
     find_ends(w, table);
     if (w->range->steps == 1) return OK; /* that was no dearer than to compare */
