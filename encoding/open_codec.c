@@ -360,6 +360,28 @@ static ALWAYS_INLINE uint32_t usual_head(const struct open_state *state, uint64_
     return 3 + OPEN_LATE_BITS + 1;
 }
 
+/* The difference of the value, after the head of a sample of `bits` and as many as it takes up to
+ * `left`: how many bits there are of both; 0: it is something else. */
+static ALWAYS_INLINE uint32_t usual_difference(struct open_state *state, uint64_t ahead,
+                                               uint32_t bits, uint64_t left)
+{
+    uint32_t ones = (uint32_t)__builtin_clzll(~ahead | 1);
+    uint32_t low = open_low_bits(state);
+    if (ones >= OPEN_ONES_MAX || low > USUAL_LOW_MAX) return 0;
+    bits += ones + 1 + low;
+    if (bits > left) return 0;
+    uint64_t residual = (uint64_t)ones << low | ahead << (ones + 1) >> 1 >> (63 - low);
+    /* Both that it may be, before the trend is known: everybody waits for that. */
+    int64_t off = bits_unzigzag(residual);
+    int64_t flat =
+        (int64_t)((uint64_t)off << (state->pages >= OPEN_PAGES_MIN ? OPEN_PAGE_SHIFT : 0));
+    int64_t sloping = (int64_t)((uint64_t)off + (uint64_t)(int64_t)(state->slope >> 4));
+    int64_t difference = state->trend > 0 ? sloping : flat;
+    open_learn(state, difference, residual);
+    state->mantissa = (int64_t)((uint64_t)state->mantissa + (uint64_t)difference);
+    return bits;
+}
+
 /* Samples as long as they repeat, or are on the grid or nearly, with decimals of usual residuals.
  * Returns how many: up to the first that is something else, or `most`. */
 static uint32_t take_usual(struct bit_reader *r, struct open_state *state, uint32_t most,
@@ -400,26 +422,9 @@ static uint32_t take_usual(struct bit_reader *r, struct open_state *state, uint3
         uint32_t bits = usual_head(&s, w.word, &step_ms, &late_ms, &changed);
         int64_t at_ms = (int64_t)((uint64_t)s.t_ms + (uint64_t)step_ms);
         if (!bits || at_ms <= s.t_ms) break;
-        if (changed) {
-            uint64_t ahead = w.word << bits;
-            uint32_t ones = (uint32_t)__builtin_clzll(~ahead | 1);
-            uint32_t low = open_low_bits(&s);
-            if (ones >= OPEN_ONES_MAX || low > USUAL_LOW_MAX) break;
-            bits += ones + 1 + low;
-            if (bits > left) break;
-            uint64_t residual = (uint64_t)ones << low | ahead << (ones + 1) >> 1 >> (63 - low);
-            /* Both that it may be, before the trend is known: everybody waits for that. */
-            int64_t off = bits_unzigzag(residual);
-            int64_t flat =
-                (int64_t)((uint64_t)off << (s.pages >= OPEN_PAGES_MIN ? OPEN_PAGE_SHIFT : 0));
-            int64_t ahead_of = (int64_t)((uint64_t)off + (uint64_t)(int64_t)(s.slope >> 4));
-            int64_t difference = s.trend > 0 ? ahead_of : flat;
-            open_learn(&s, difference, residual);
-            s.mantissa = (int64_t)((uint64_t)s.mantissa + (uint64_t)difference);
-            value = decimal_value(scale, s.mantissa);
-        } else if (bits > left) {
-            break;
-        }
+        if (changed) bits = usual_difference(&s, w.word << bits, bits, left);
+        if (!bits || bits > left) break;
+        if (changed) value = decimal_value(scale, s.mantissa);
         window_skip(&w, bits);
         s.t_ms = at_ms;
         s.late_ms = late_ms;

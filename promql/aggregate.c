@@ -112,10 +112,11 @@ enum status grouping_find_row(struct grouping *g, struct eval *ev, const struct 
     /* Several classes are one group when they differ in labels that go. */
     st = row_labels(row, ev->arena, &labels, err);
     if (!st) st = grouping_find(g, labels, ev->arena, out, is_new, err);
-    size_t *slot = st ? NULL : VEC_PUSH(&g->group_of_class, ev->arena);
-    if (!st && !slot) st = no_room(ev->arena, err);
-    if (!st) *slot = *out;
-    return st;
+    if (st) return st;
+    size_t *slot = VEC_PUSH(&g->group_of_class, ev->arena);
+    if (!slot) return no_room(ev->arena, err);
+    *slot = *out;
+    return OK;
 }
 
 /* One group at one step: what a mean or a spread needs of it. */

@@ -143,8 +143,16 @@ static void read_round(struct race *race, struct arena *a, const struct matcher 
     EXPECT(querier_open(race->store.db, a, &q, &err) == OK);
     struct storage_bounds after = storage_bounds(race->store.db);
     ck_assert_msg(querier_select(q, &request, &selection, &err) == OK, "%s", err.text);
+    struct str names[] = {STR("i")};
+    struct series_classes_request by = {.names = names, .name_count = 1};
+    struct series_classes *classes;
+    EXPECT(series_classes_create(q, &by, a, &classes, &err) == OK);
     for (size_t n = 0; n < selection.count; n++) {
-        int i = number_in(labels_get(labels_of(selection.series[n]), STR("i")));
+        uint32_t number;
+        bool is_new;
+        int i = number_in(series_label(selection.series[n], STR("i")));
+        EXPECT(series_classes_find(classes, selection.series[n], &number, &is_new, &err) == OK);
+        selection_fetch(q, &selection, n, INT64_MAX, i % 2);
         EXPECT(series_read(q, selection.series[n], INT64_MIN, INT64_MAX, &columns, &err) == OK);
         check_columns(&columns, i, before.oldest_ms);
         seen[i] = columns.count > 0 && columns.t_ms[columns.count - 1] >= acknowledged_ms[i];

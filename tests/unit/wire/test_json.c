@@ -99,7 +99,7 @@ START_TEST(a_byte_is_escaped_wherever_it_stands)
     enum { SIZE_MAX_TRIED = 26 };
     char room[16];
     char text[SIZE_MAX_TRIED];
-    char expected[2 * SIZE_MAX_TRIED + sizeof(room)];
+    char expected[SIZE_MAX_TRIED + 2 * sizeof(room)];
     for (unsigned c = 0; c < 256; c++) {
         struct str escape = escape_of((uint8_t)c, room);
         for (size_t size = 1; size <= sizeof(text); size++) {
