@@ -202,10 +202,27 @@ static bool identity_from(const struct data_folder *folder, enum data_kind kind,
     return false;
 }
 
+/* Its own name, which it may have got a moment ago. Who may not read the parent has not made it. */
+static void sync_name(const struct data_folder *folder)
+{
+    struct file_path parent;
+    (void)snprintf(parent.text, sizeof(parent.text), "%s", folder->path);
+    char *end = parent.text + strlen(parent.text);
+    while (end > parent.text + 1 && end[-1] == '/')
+        end--;
+    while (end > parent.text && end[-1] != '/')
+        end--;
+    while (end > parent.text + 1 && end[-1] == '/')
+        end--;
+    *end = '\0';
+    (void)!folder_sync(end == parent.text ? "." : parent.text, NULL);
+}
+
 static enum status identity_make(struct data_folder *folder, const struct file_path *path,
                                  struct arena *a, struct error *err)
 {
     struct identity *identity = &folder->identity;
+    sync_name(folder);
     if (!identity_from(folder, DATA_MANIFEST, HEAD_MANIFEST, a, identity) &&
         !identity_from(folder, DATA_SEGMENT, HEAD_SEGMENT, a, identity) &&
         !identity_from(folder, DATA_WINDOW, HEAD_WINDOW, a, identity) &&

@@ -63,6 +63,32 @@ START_TEST(names_that_are_found_are_made_stable)
 }
 END_TEST
 
+/* Else a power failure could take the folder, with what was acknowledged as durable. */
+START_TEST(the_name_of_a_new_folder_is_made_stable)
+{
+    static const char *const names[] = {"/new", "/other//"};
+    struct world w;
+    struct arena a;
+    world_init(&w);
+    arena_init(&a, HEAP_SNAPSHOT, WORLD_ARENA_BYTES);
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        struct data_folder folder;
+        char path[512];
+        char parent[512];
+        snprintf(path, sizeof(path), "%s%s", w.path, names[i]);
+        snprintf(parent, sizeof(parent), "%s ", strrchr(w.path, '/'));
+        synced_folders[0] = '\0';
+        faults_set(note_folder_syncs);
+        ck_assert_int_eq(data_folder_open(&folder, path, &a, NULL), OK);
+        faults_set(NULL);
+        ck_assert_ptr_nonnull(strstr(synced_folders, parent));
+        data_folder_close(&folder);
+    }
+    arena_release(&a);
+    world_release(&w);
+}
+END_TEST
+
 static int refuse_writes(enum fault_op op, const char *path)
 {
     return op == FAULT_WRITE && strstr(path, ".tmp") ? EIO : 0;
@@ -103,4 +129,4 @@ START_TEST(a_file_is_renewed_whole_or_stays)
 END_TEST
 
 SUITE(data_folder, only_exact_names_are_ours, names_that_are_found_are_made_stable,
-      a_file_is_renewed_whole_or_stays)
+      the_name_of_a_new_folder_is_made_stable, a_file_is_renewed_whole_or_stays)
