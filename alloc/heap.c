@@ -503,6 +503,14 @@ void heap_flush_thread(void)
     cache_leave();
 }
 
+void heap_flush_large(void)
+{
+    door_open();
+    struct cache *cache = enter_own();
+    if (cache) (void)large_cache_flush(&cache->large);
+    cache_leave();
+}
+
 void heap_check(void)
 {
     const struct cache *cache = enter_own();

@@ -122,6 +122,9 @@ bool heap_scavenges_lazily(void);
 
 /* Give the calling thread's cached objects back to the central lists. */
 void heap_flush_thread(void);
+/* The same of its large objects alone: few, and up to 2 MiB of them. For threads of which there are
+ * many, after a piece of work: the next one may be another's. */
+void heap_flush_large(void);
 
 /* Give back those of every thread that is not allocating or freeing just now (where the system lets
  * one know: see alloc/drain.h). */

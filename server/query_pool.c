@@ -85,7 +85,10 @@ static void run_next(struct query_pool *pool)
     mutex_unlock(&pool->lock);
     settle_fate(pool, task, clock_mono_ns());
     task->run(task);
-    if (heap_pressure() != HEAP_CALM) heap_flush_thread();
+    if (heap_pressure() != HEAP_CALM)
+        heap_flush_thread();
+    else
+        heap_flush_large(); /* what an arena was made of: twenty threads would each keep it */
     mutex_lock(&pool->lock);
     list_remove(&pool->running, task);
     mutex_unlock(&pool->lock);

@@ -41,6 +41,22 @@ START_TEST(a_freed_object_serves_the_next_request_of_its_length)
 }
 END_TEST
 
+START_TEST(large_objects_are_given_back_and_small_ones_kept)
+{
+    struct large_cache *cache = start();
+    void *small = heap_alloc(64, HEAP_HTTP);
+    void *large = heap_alloc(65536, HEAP_HTTP);
+    heap_free(small, 64, HEAP_HTTP);
+    heap_free(large, 65536, HEAP_HTTP);
+    heap_flush_large();
+    ck_assert_uint_eq(cache->bytes, 0);
+    ck_assert_uint_gt(stats().heap_inuse, 0);
+    ck_assert_ptr_eq(heap_alloc(64, HEAP_HTTP), small);
+    heap_free(small, 64, HEAP_HTTP);
+    heap_check();
+}
+END_TEST
+
 START_TEST(it_keeps_no_more_than_its_maximum)
 {
     enum { OBJECTS = 64 };
@@ -114,5 +130,5 @@ START_TEST(any_history_keeps_the_books)
 END_TEST
 
 SUITE(large_cache, a_freed_object_serves_the_next_request_of_its_length,
-      it_keeps_no_more_than_its_maximum, at_the_limit_kept_spans_serve_other_lengths,
-      any_history_keeps_the_books)
+      large_objects_are_given_back_and_small_ones_kept, it_keeps_no_more_than_its_maximum,
+      at_the_limit_kept_spans_serve_other_lengths, any_history_keeps_the_books)
