@@ -105,17 +105,20 @@ static enum status sync_now(struct wal *w, struct error *err)
     mutex_unlock(&w->lock);
     if (!any) return OK;
 
-    for (size_t i = 0; i < r.retired_count; i++) {
-        if (r.retired[i].sync && timed_sync(w, &r.retired[i].file, &refused))
-            count_sync_failure(w, &refused);
-        file_close(&r.retired[i].file);
-    }
-    enum status st = r.current_dirty ? timed_sync(w, &r.current, &refused) : OK;
-    if (st == OK && r.folder_dirty) {
+    /* Names first: then each segment is safe as soon as it is synced, though the disk is behind. */
+    enum status st = OK;
+    if (r.folder_dirty) {
         struct file_path sub;
         data_folder_subfolder(w->folder, DATA_SEGMENT, &sub);
         st = folder_sync(sub.text, &refused);
     }
+    for (size_t i = 0; i < r.retired_count; i++) {
+        struct error why;
+        if (r.retired[i].sync && timed_sync(w, &r.retired[i].file, &why))
+            count_sync_failure(w, &why);
+        file_close(&r.retired[i].file);
+    }
+    if (st == OK && r.current_dirty) st = timed_sync(w, &r.current, &refused);
     if (st) {
         count_sync_failure(w, &refused);
         (void)error_set(err, ERR_UNAVAILABLE, "%s", refused.text);

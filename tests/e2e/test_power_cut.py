@@ -24,11 +24,28 @@ def stable_until(sync, events, killed_ms):
         return EVERYTHING
     if sync == "never":
         return 0
-    syncs = [e for e in events if e.op in ("fsync", "fdatasync") and "/wal/" in e.path]
-    syncs = [e.ns // 1_000_000 for e in syncs]
-    # The interval and one more for a sync that was under way, unless the machine was busy: then
-    # what three syncs ago was there.
-    return max(0, min([killed_ms - 2 * INTERVAL_MS, *syncs[-3:]]))
+    # The interval and one more for a sync that was under way; unless the disk was behind, which
+    # takes one segment after the other: then what was answered before the first it has not done.
+    late_ms = [killed_ms - 2 * INTERVAL_MS, first_not_synced_ms(events) - 1]
+    return max(0, killed_ms - 10 * INTERVAL_MS, min(late_ms))
+
+
+def first_not_synced_ms(events):
+    """Since when the oldest segment that is not synced to its end is being written, or was synced
+    the last time."""
+    made, synced = {}, {}
+    for e in events:
+        if "/wal/" not in e.path or e.ended is None or e.result < 0:
+            continue
+        if e.op == "create":
+            made[e.path] = e.ns // 1_000_000
+        elif e.op in ("fsync", "fdatasync"):
+            synced[e.path] = e.ns // 1_000_000
+    paths = sorted(made)
+    for path, after in zip(paths, paths[1:]):
+        if synced.get(path, 0) < made[after]:
+            return max(made[path], synced.get(path, 0))
+    return max([0, *(max(made[path], synced.get(path, 0)) for path in paths[-1:])])
 
 
 @pytest.mark.parametrize("sync", ["always", "interval", "never"])
