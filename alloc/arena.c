@@ -134,7 +134,7 @@ void *arena_alloc(struct arena *a, size_t size)
 {
     static _Alignas(HEAP_ALIGNMENT) uint8_t nothing[1];
     if (size == 0) return nothing;
-    if (size > SIZE_MAX - 2 * HEAP_ALIGNMENT) return refuse(a, ERR_TOO_LARGE);
+    if (size > SIZE_MAX - (size_t)2 * HEAP_ALIGNMENT) return refuse(a, ERR_TOO_LARGE);
     size_t rounded = room_for(size);
     if (rounded > (size_t)(a->end - a->at) && !add_block(a, rounded)) return NULL;
     void *p = a->at;
