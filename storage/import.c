@@ -177,7 +177,7 @@ static enum status convert(struct importer *im, struct incoming *in, struct erro
     struct chunk_image *open = arena_alloc(&im->sealer.arena, sizeof(*open));
     if (!open) return arena_error(&im->sealer.arena, err);
     enum status st = import_former(in->image, &im->sealer.arena, open, err);
-    in->image = open;
+    if (!st) in->image = open;
     return st;
 }
 
