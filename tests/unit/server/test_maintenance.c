@@ -49,13 +49,18 @@ START_TEST(snapshots_are_taken_at_their_interval)
 }
 END_TEST
 
-/* The first sync after this is set fails, as a disk that lost a page says it once. */
+/* Syncs wait until there is a sample; then the first fails, as a disk that lost a page says it
+ * once. */
+static atomic_bool is_stored;
 static atomic_bool sync_fails;
 
 static int fail_one_sync(enum fault_op op, const char *path)
 {
     (void)path;
-    return op == FAULT_SYNC && atomic_exchange(&sync_fails, false) ? EIO : 0;
+    if (op != FAULT_SYNC) return 0;
+    while (!atomic_load(&is_stored))
+        thread_sleep_ms(1);
+    return atomic_exchange(&sync_fails, false) ? EIO : 0;
 }
 
 START_TEST(a_failed_sync_of_the_log_brings_a_snapshot_at_once)
@@ -63,9 +68,11 @@ START_TEST(a_failed_sync_of_the_log_brings_a_snapshot_at_once)
     struct durability_stats stats;
     served_open(&s, "--snapshot.interval=24h", "--wal.sync-interval=10ms",
                 "--self-scrape.interval=0", NULL);
-    faults_set(fail_one_sync);
+    atomic_store(&is_stored, false);
     atomic_store(&sync_fails, true);
+    faults_set(fail_one_sync);
     served_store(&s, "m", clock_wall_ms(), 1);
+    atomic_store(&is_stored, true);
     for (int waited = 0;; waited++) {
         durability_stats_read(s.app->durability, &stats);
         if (stats.snapshots >= 1) break;
