@@ -49,7 +49,8 @@ static uint64_t count_damages(const struct durability *d)
     return stats.wal_corruptions + stats.snapshot_corruptions;
 }
 
-/* A file that the disk refused to read twice was set aside, and the log said so. */
+/* A file that the disk refused to read twice was set aside, or what was in it is damaged; the log
+ * said so. */
 static void forgive_refused(struct sim *s)
 {
     uint64_t damages = count_damages(s->durability);
@@ -297,9 +298,11 @@ static struct sim_weather forecast(struct sim *s)
     return w;
 }
 
+/* A write that goes astray may hit what only the log has: samples that wait for the clock. */
 static bool is_fair(const struct sim_weather *w)
 {
-    return !w->write_fails && !w->sync_fails && !w->name_fails && !w->read_fails && !w->capacity;
+    return !w->write_fails && !w->sync_fails && !w->name_fails && !w->read_fails && !w->capacity &&
+           !w->write_astray;
 }
 
 /* ---- death ---- */
