@@ -20,8 +20,7 @@ static void write_time(struct json *j, const char *key, const struct form *form,
     struct error err;
     int64_t t_ms;
     if (params_required_time(form, name, &t_ms, &err)) return; /* absent, or its answer says why */
-    json_key(j, str_from(key));
-    json_int(j, t_ms);
+    json_integer(j, key, t_ms);
 }
 
 static void write_parameters(struct json *j, const struct form *form)
@@ -29,14 +28,13 @@ static void write_parameters(struct json *j, const struct form *form)
     struct error err;
     int64_t step_ms;
     struct str text = form_get(form, STR("query"));
-    if (text.size > TEXT_BYTES_MAX) text.size = TEXT_BYTES_MAX;
+    if (text.size > TEXT_BYTES_MAX) text.size = str_whole_characters(text.data, TEXT_BYTES_MAX);
     json_text(j, "query", text);
     bool instant = form_has(form, STR("time"));
     write_time(j, "start", form, instant ? "time" : "start");
     write_time(j, "end", form, instant ? "time" : "end");
     if (params_duration(form, "step", &step_ms, &err)) return;
-    json_key(j, STR("step"));
-    json_int(j, step_ms);
+    json_integer(j, "step", step_ms);
 }
 
 static void write_task(void *self, const struct query_task *task, bool running)

@@ -9,13 +9,6 @@
 
 enum { BLOCK_PAGES = 256 /* 2 MiB */ };
 
-static void write_uint(struct json *j, const char *key, uint64_t v)
-{
-    json_key(j, str_from(key));
-    json_uint(j, v);
-}
-
-/* Row for row as Go's runtime.MemStats prints; what it has and we have not is left out. */
 static void write_bool(struct json *j, const char *key, bool v)
 {
     json_key(j, str_from(key));
@@ -35,14 +28,15 @@ static void write_by_size(struct json *j, const struct memstats *s)
             row.frees += s->classes[c + 1].frees;
         }
         json_object_begin(j);
-        write_uint(j, "Size", row.size_bytes);
-        write_uint(j, "Mallocs", row.mallocs);
-        write_uint(j, "Frees", row.frees);
+        json_count(j, "Size", row.size_bytes);
+        json_count(j, "Mallocs", row.mallocs);
+        json_count(j, "Frees", row.frees);
         json_object_end(j);
     }
     json_array_end(j);
 }
 
+/* Row for row as Go's runtime.MemStats prints; what it has and we have not is left out. */
 static void write_memstats(struct json *j, const struct memstats *s)
 {
     const struct {
@@ -74,7 +68,7 @@ static void write_memstats(struct json *j, const struct memstats *s)
     json_key(j, STR("memStats"));
     json_object_begin(j);
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
-        write_uint(j, rows[i].key, rows[i].value);
+        json_count(j, rows[i].key, rows[i].value);
     write_bool(j, "EnableGC", true); /* as Go says of itself, whatever it does */
     write_bool(j, "DebugGC", false);
     write_by_size(j, s);
@@ -86,10 +80,10 @@ static void write_fragmentation(struct json *j, const struct memstats *s)
 {
     json_key(j, STR("fragmentation"));
     json_object_begin(j);
-    write_uint(j, "roundingBytes", s->heap_alloc - s->heap_requested);
-    write_uint(j, "freeSlotBytes", s->free_slot_bytes);
-    write_uint(j, "tailBytes", s->tail_bytes);
-    write_uint(j, "cachedBytes", s->cached_bytes);
+    json_count(j, "roundingBytes", s->heap_alloc - s->heap_requested);
+    json_count(j, "freeSlotBytes", s->free_slot_bytes);
+    json_count(j, "tailBytes", s->tail_bytes);
+    json_count(j, "cachedBytes", s->cached_bytes);
     json_object_end(j);
 }
 
@@ -101,9 +95,9 @@ static void write_owners(struct json *j, const struct memstats *s)
         json_object_begin(j);
         json_key(j, STR("owner"));
         json_string(j, str_from(heap_tag_name((enum heap_tag)t)));
-        write_uint(j, "bytes", s->tag_bytes[t]);
-        write_uint(j, "requestedBytes", s->tag_requested[t]);
-        write_uint(j, "objects", s->tag_objects[t]);
+        json_count(j, "bytes", s->tag_bytes[t]);
+        json_count(j, "requestedBytes", s->tag_requested[t]);
+        json_count(j, "objects", s->tag_objects[t]);
         json_object_end(j);
     }
     json_array_end(j);
@@ -117,11 +111,11 @@ static void write_classes(struct json *j, const struct memstats *s)
         const struct memstats_class *row = &s->classes[c];
         if (row->mallocs == 0) continue;
         json_object_begin(j);
-        write_uint(j, "objectBytes", row->size_bytes);
+        json_count(j, "objectBytes", row->size_bytes);
         if (row->cells) write_bool(j, "cells", true);
-        write_uint(j, "objects", row->mallocs - row->frees);
-        write_uint(j, "spans", row->spans);
-        write_uint(j, "freeSlots", row->free_slots);
+        json_count(j, "objects", row->mallocs - row->frees);
+        json_count(j, "spans", row->spans);
+        json_count(j, "freeSlots", row->free_slots);
         json_object_end(j);
     }
     json_array_end(j);
@@ -137,13 +131,12 @@ static void write_regions(struct json *j, struct storage *db)
     for (size_t i = 0; i < count; i++) {
         const struct window_bytes *row = &rows[i];
         json_object_begin(j);
-        json_key(j, STR("windowStart"));
-        json_int(j, row->start_ms / 1000);
-        write_uint(j, "blocks", row->blocks);
-        write_uint(j, "liveBytes", row->sealed);
-        write_uint(j, "deadBytes", row->deleted);
-        write_uint(j, "tailBytes", row->tail);
-        write_uint(j, "openBytes", row->open);
+        json_integer(j, "windowStart", row->start_ms / 1000);
+        json_count(j, "blocks", row->blocks);
+        json_count(j, "liveBytes", row->sealed);
+        json_count(j, "deadBytes", row->deleted);
+        json_count(j, "tailBytes", row->tail);
+        json_count(j, "openBytes", row->open);
         json_object_end(j);
     }
     json_array_end(j);
@@ -152,14 +145,14 @@ static void write_regions(struct json *j, struct storage *db)
 static void write_run(struct json *j, const struct heap_map_run *run)
 {
     json_object_begin(j);
-    write_uint(j, "page", run->page);
-    write_uint(j, "pages", run->pages);
+    json_count(j, "page", run->page);
+    json_count(j, "pages", run->pages);
     json_key(j, STR("state"));
     json_string(j, str_from(heap_map_state_name(run->state)));
     if (run->state == HEAP_MAP_SMALL) {
-        write_uint(j, "objectBytes", run->object_bytes);
-        write_uint(j, "slots", run->slots);
-        write_uint(j, "freeSlots", run->free_slots);
+        json_count(j, "objectBytes", run->object_bytes);
+        json_count(j, "slots", run->slots);
+        json_count(j, "freeSlots", run->free_slots);
     }
     if (run->tag >= 0) {
         json_key(j, STR("owner"));
@@ -192,10 +185,10 @@ struct block {
 static void write_block(struct json *j, const struct block *block)
 {
     json_object_begin(j);
-    write_uint(j, "page", block->first_page);
+    json_count(j, "page", block->first_page);
     for (int state = 0; state < HEAP_MAP_STATE_COUNT; state++)
         if (block->pages[state])
-            write_uint(j, heap_map_state_name((enum heap_map_state)state), block->pages[state]);
+            json_count(j, heap_map_state_name((enum heap_map_state)state), block->pages[state]);
     json_object_end(j);
 }
 
@@ -242,9 +235,9 @@ static void answer(struct request *req, const struct heap_view *view)
     memstats_read(&stats);
     query_json_begin(&j, &req->reply.body);
     json_object_begin(&j);
-    write_uint(&j, "pageBytes", HEAP_PAGE_BYTES);
-    write_uint(&j, "blockPages", BLOCK_PAGES);
-    write_uint(&j, "pages", heap_map_pages());
+    json_count(&j, "pageBytes", HEAP_PAGE_BYTES);
+    json_count(&j, "blockPages", BLOCK_PAGES);
+    json_count(&j, "pages", heap_map_pages());
     if (view->spans) {
         write_spans(&j, view->from, view->end);
     } else {

@@ -34,8 +34,7 @@ static void answer(struct request *req, uint64_t gone)
     struct json j;
     query_json_begin(&j, &req->reply.body);
     json_object_begin(&j);
-    json_key(&j, STR("releasedBytes"));
-    json_uint(&j, gone);
+    json_count(&j, "releasedBytes", gone);
     json_object_end(&j);
     query_json_end(&j, NULL);
     reply_json_done(&req->reply);

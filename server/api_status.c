@@ -21,12 +21,6 @@ static void write_time(struct json *j, const char *key, int64_t t_ms)
     json_text(j, key, (struct str){text, size});
 }
 
-static void write_int(struct json *j, const char *key, int64_t v)
-{
-    json_key(j, str_from(key));
-    json_int(j, v);
-}
-
 static void answer_end(struct request *req, struct json *j)
 {
     query_json_end(j, NULL);
@@ -74,10 +68,10 @@ void api_status_runtimeinfo(struct request *req)
     json_key(&j, STR("reloadConfigSuccess"));
     json_bool(&j, true);
     write_time(&j, "lastConfigTime", h->start_ms);
-    write_int(&j, "corruptionCount", (int64_t)durability.wal_corruptions);
-    write_int(&j, "goroutineCount", (int64_t)process.threads);
-    write_int(&j, "GOMAXPROCS", sysconf(_SC_NPROCESSORS_ONLN));
-    write_int(&j, "GOMEMLIMIT", (int64_t)h->memory_limit_bytes);
+    json_integer(&j, "corruptionCount", (int64_t)durability.wal_corruptions);
+    json_integer(&j, "goroutineCount", (int64_t)process.threads);
+    json_integer(&j, "GOMAXPROCS", sysconf(_SC_NPROCESSORS_ONLN));
+    json_integer(&j, "GOMEMLIMIT", (int64_t)h->memory_limit_bytes);
     json_text(&j, "GOGC", STR(""));
     json_text(&j, "GODEBUG", STR(""));
     json_text(&j, "storageRetention", (struct str){retention, retention_size});
@@ -126,8 +120,7 @@ static void write_rows(struct json *j, const char *key, const struct cardinality
     for (size_t i = 0; i < count; i++) {
         json_object_begin(j);
         json_text(j, "name", rows[i].name);
-        json_key(j, STR("value"));
-        json_uint(j, rows[i].value);
+        json_count(j, "value", rows[i].value);
         json_object_end(j);
     }
     json_array_end(j);
@@ -142,11 +135,11 @@ static void write_tsdb(struct request *req, const struct cardinality *top)
     json_object_begin(&j);
     json_key(&j, STR("headStats"));
     json_object_begin(&j);
-    write_int(&j, "numSeries", (int64_t)stats.series);
-    write_int(&j, "numLabelPairs", (int64_t)stats.label_pairs);
-    write_int(&j, "chunkCount", (int64_t)stats.chunks);
-    write_int(&j, "minTime", stats.min_time_ms);
-    write_int(&j, "maxTime", stats.max_time_ms);
+    json_integer(&j, "numSeries", (int64_t)stats.series);
+    json_integer(&j, "numLabelPairs", (int64_t)stats.label_pairs);
+    json_integer(&j, "chunkCount", (int64_t)stats.chunks);
+    json_integer(&j, "minTime", stats.min_time_ms);
+    json_integer(&j, "maxTime", stats.max_time_ms);
     json_object_end(&j);
     write_rows(&j, "seriesCountByMetricName", top->by_metric, top->by_metric_count);
     write_rows(&j, "labelValueCountByLabelName", top->by_label_values, top->by_label_values_count);
@@ -187,9 +180,9 @@ void api_status_walreplay(struct request *req)
     durability_progress(req->app->durability, &progress);
     query_json_begin(&j, &req->reply.body);
     json_object_begin(&j);
-    write_int(&j, "min", (int64_t)progress.first_segment);
-    write_int(&j, "max", (int64_t)progress.last_segment);
-    write_int(&j, "current", (int64_t)progress.current_segment);
+    json_integer(&j, "min", (int64_t)progress.first_segment);
+    json_integer(&j, "max", (int64_t)progress.last_segment);
+    json_integer(&j, "current", (int64_t)progress.current_segment);
     json_object_end(&j);
     answer_end(req, &j);
 }

@@ -120,17 +120,8 @@ static struct str node_text(const struct query *query, struct ast_position posit
 {
     enum { NODE_TEXT_BYTES = 200 };
     struct str text = {query->text.data + position.start, position.end - position.start};
-    if (text.size <= NODE_TEXT_BYTES) return text;
-    text.size = NODE_TEXT_BYTES;
-    while (text.size && ((unsigned char)text.data[text.size] & 0xC0) == 0x80)
-        text.size--;
+    if (text.size > NODE_TEXT_BYTES) text.size = str_whole_characters(text.data, NODE_TEXT_BYTES);
     return text;
-}
-
-static void write_count(struct json *j, const char *key, uint64_t count)
-{
-    json_key(j, str_from(key));
-    json_uint(j, count);
 }
 
 /* No part of Prometheus' statistics. */
@@ -141,13 +132,12 @@ static void write_nodes(struct json *j, const struct query *query)
     for (size_t i = 0; i < query->explained.count; i++) {
         const struct explained *node = &query->explained.items[i];
         json_object_begin(j);
-        write_count(j, "depth", node->depth);
-        json_key(j, STR("expr"));
-        json_string(j, node_text(query, node->position));
-        write_count(j, "series", node->series);
-        write_count(j, "values", node->values);
-        write_count(j, "samplesRead", node->samples_read);
-        write_count(j, "bytes", node->bytes);
+        json_count(j, "depth", node->depth);
+        json_text(j, "expr", node_text(query, node->position));
+        json_count(j, "series", node->series);
+        json_count(j, "values", node->values);
+        json_count(j, "samplesRead", node->samples_read);
+        json_count(j, "bytes", node->bytes);
         write_seconds(j, "time", node->ns);
         json_object_end(j);
     }
@@ -171,10 +161,8 @@ static void write_stats(struct json *j, const struct query *query, int64_t queue
     json_object_end(j);
     json_key(j, STR("samples"));
     json_object_begin(j);
-    json_key(j, STR("totalQueryableSamples"));
-    json_uint(j, stats->samples_read);
-    json_key(j, STR("peakSamples"));
-    json_uint(j, stats->samples_peak);
+    json_count(j, "totalQueryableSamples", stats->samples_read);
+    json_count(j, "peakSamples", stats->samples_peak);
     json_object_end(j);
     if (query->explains) write_nodes(j, query);
     json_object_end(j);

@@ -206,6 +206,18 @@ void json_text(struct json *j, const char *key, struct str text)
     json_string(j, text);
 }
 
+void json_count(struct json *j, const char *key, uint64_t v)
+{
+    json_key(j, str_from(key));
+    json_uint(j, v);
+}
+
+void json_integer(struct json *j, const char *key, int64_t v)
+{
+    json_key(j, str_from(key));
+    json_int(j, v);
+}
+
 void json_int(struct json *j, int64_t v)
 {
     value_begin(j);

@@ -50,8 +50,10 @@ void json_array_end(struct json *j);
 void json_key(struct json *j, struct str key);
 
 void json_string(struct json *j, struct str text);
-/* "key":"text" */
+/* "key":"text", "key":1 */
 void json_text(struct json *j, const char *key, struct str text);
+void json_count(struct json *j, const char *key, uint64_t v);
+void json_integer(struct json *j, const char *key, int64_t v);
 void json_int(struct json *j, int64_t v);
 void json_uint(struct json *j, uint64_t v);
 void json_bool(struct json *j, bool v);

@@ -70,4 +70,34 @@ START_TEST(a_query_is_listed_and_killed)
 }
 END_TEST
 
-SUITE(api_active, an_idle_server_lists_nothing, a_query_is_listed_and_killed)
+START_TEST(a_long_text_is_cut_between_characters)
+{
+    static char body[16 << 10];
+    static char head[256];
+    size_t size = (size_t)snprintf(body, sizeof(body),
+                                   "start=0&end=11000&step=1&query=quantile_over_time(0.5,"
+                                   "vector(time())[12h:1s])#");
+    for (int i = 0; i < 3000; i++) {
+        memcpy(body + size, "\xE2\x82\xAC", 3);
+        size += 3;
+    }
+    int head_size = snprintf(head, sizeof(head),
+                             "POST /api/v1/query_range HTTP/1.1\r\nHost: test\r\n"
+                             "Content-Type: application/x-www-form-urlencoded\r\n"
+                             "Connection: close\r\nContent-Length: %zu\r\n\r\n",
+                             size);
+    served_open(&s, "--web.enable-admin-api", NULL);
+    int fd = served_connect(&s);
+    served_send(fd, head, (size_t)head_size);
+    served_send(fd, body, size);
+    struct answer answer = list_with("\"state\":\"running\"");
+    expect_contains(answer, 200, "\xE2\x82\xAC\",\"start\":0,");
+    ck_assert_uint_lt(answer.body_size, 4096 + 512);
+    ck_assert_int_eq(kill_by("1").code, 204);
+    expect_contains(served_receive(fd), 503, "\"errorType\":\"canceled\"");
+    served_close(&s);
+}
+END_TEST
+
+SUITE(api_active, an_idle_server_lists_nothing, a_query_is_listed_and_killed,
+      a_long_text_is_cut_between_characters)

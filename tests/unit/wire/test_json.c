@@ -32,6 +32,19 @@ static void string_is(struct str text, const char *expected)
     wrote(expected);
 }
 
+START_TEST(members_are_written_in_one_call)
+{
+    begin();
+    json_object_begin(&j);
+    json_text(&j, "text", STR("a\"b"));
+    json_count(&j, "count", UINT64_MAX);
+    json_integer(&j, "integer", INT64_MIN);
+    json_object_end(&j);
+    wrote("{\"text\":\"a\\\"b\",\"count\":18446744073709551615,"
+          "\"integer\":-9223372036854775808}");
+}
+END_TEST
+
 START_TEST(commas_and_colons_fall_into_place)
 {
     begin();
@@ -238,7 +251,8 @@ START_TEST(misuse_ends_the_process)
 }
 END_TEST
 
-SUITE(json, commas_and_colons_fall_into_place, strings_are_escaped_as_prometheus_does,
-      bytes_that_are_not_utf8_are_replaced, a_byte_is_escaped_wherever_it_stands,
-      samples_are_written_as_the_query_api_does, labels_are_an_object, deep_nesting_keeps_its_state,
-      a_full_buffer_is_reported_once_at_the_end, misuse_ends_the_process)
+SUITE(json, commas_and_colons_fall_into_place, members_are_written_in_one_call,
+      strings_are_escaped_as_prometheus_does, bytes_that_are_not_utf8_are_replaced,
+      a_byte_is_escaped_wherever_it_stands, samples_are_written_as_the_query_api_does,
+      labels_are_an_object, deep_nesting_keeps_its_state, a_full_buffer_is_reported_once_at_the_end,
+      misuse_ends_the_process)
