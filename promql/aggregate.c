@@ -144,7 +144,6 @@ struct fold {
     struct eval *ev;
     enum ast_aggregation op;
     size_t steps;
-    uint64_t *every; /* all steps */
     struct grouping grouping;
     struct groups VEC_OF(struct group) groups;
 };
@@ -245,8 +244,7 @@ static void group_add_steps(enum ast_aggregation op, struct group *group, const 
 static void group_add_columns(const struct fold *f, struct group *group, const struct row *row)
 {
     bool constant = f->op == AGG_COUNT || f->op == AGG_GROUP;
-    size_t bytes = row_words(f->steps) * sizeof(f->every[0]);
-    if (!memcmp(group->present, f->every, bytes) && !memcmp(row->present, f->every, bytes)) {
+    if (bits_all(group->present, f->steps) && bits_all(row->present, f->steps)) {
         group_add_steps(f->op, group, row->v, 0, f->steps);
         return;
     }
@@ -331,9 +329,6 @@ static enum status fold_init(struct fold *f, struct eval *ev, const struct ast *
                              struct error *err)
 {
     *f = (struct fold){.ev = ev, .op = node->aggregate.op, .steps = steps};
-    f->every = arena_alloc_array(ev->arena, row_words(steps), sizeof(f->every[0]));
-    if (!f->every) return no_room(ev->arena, err);
-    bits_fill(f->every, steps);
     return grouping_init(&f->grouping, node, ev->arena, err);
 }
 

@@ -31,7 +31,10 @@ bool bits_any(const uint64_t *words, size_t steps)
 
 bool bits_all(const uint64_t *words, size_t steps)
 {
-    return bits_count(words, steps) == steps;
+    size_t whole = steps / 64;
+    for (size_t i = 0; i < whole; i++)
+        if (words[i] != UINT64_MAX) return false;
+    return steps % 64 == 0 || words[whole] == (UINT64_C(1) << (steps % 64)) - 1;
 }
 
 void bits_or(uint64_t *into, const uint64_t *other, size_t steps)

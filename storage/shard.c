@@ -276,15 +276,6 @@ struct shard_slots shard_slots(const struct shard *sh, int64_t first_window, int
     return slots;
 }
 
-bool shard_may_hold(const struct shard *sh, uint32_t local, const struct shard_slots *slots)
-{
-    for (uint32_t i = 0; i < slots->count; i++) {
-        if (directory_held_word(&sh->directory, local / 64, slots->items[i]) >> local % 64 & 1)
-            return true;
-    }
-    return false;
-}
-
 uint64_t shard_may_hold_word(const struct shard *sh, uint32_t n, const struct shard_slots *slots)
 {
     uint64_t word = 0;

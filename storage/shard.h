@@ -163,10 +163,8 @@ struct shard_slots {
     uint8_t items[SEEN_WINDOWS];
 };
 struct shard_slots shard_slots(const struct shard *sh, int64_t first_window, int64_t last_window);
-/* Whether the series of this id may have a chunk in one of the slots: without a look at it, and
- * without the lock. false is for sure. */
-bool shard_may_hold(const struct shard *sh, uint32_t local, const struct shard_slots *slots);
-/* The same for the ids 64 * n .. 64 * n + 63, a bit for each. */
+/* Whether the series of the ids 64 * n .. 64 * n + 63 may have a chunk in one of the slots, a bit
+ * for each: without a look at them, and without the lock. 0 is for sure. */
 uint64_t shard_may_hold_word(const struct shard *sh, uint32_t n, const struct shard_slots *slots);
 /* Bytes of the series and of its chunks; either lock. */
 uint64_t shard_series_bytes(const struct shard *sh, const struct series *s);
