@@ -142,6 +142,8 @@ static int64_t maintain_round(void *arg)
         measure_memory(m);
     }
     gauge_set(&m->cpu_ns, clock_thread_cpu_ns());
+    /* A snapshot begins with reading that. */
+    if (storage_held_is_due(m->options.storage)) ticker_wake(&m->snapshot);
     if (more) return 1;
     /* What waits for readers is tried again soon; otherwise nothing is so urgent. */
     if (storage_has_garbage(m->options.storage)) return MAINTENANCE_INTERVAL_MS;

@@ -42,10 +42,11 @@ struct durability {
     _Atomic bool snapshotting;
     _Atomic bool hurried; /* snapshots are written without pauses */
 
-    /* Segments that hold samples later than the clock: kept until they can be taken. */
+    /* Segments that hold samples later than the clock: kept until all of them are taken. */
     bool held;
-    bool held_stable; /* this process has put them on stable storage */
-    int64_t held_until_ms;
+    bool held_stable;      /* this process has put them on stable storage */
+    int64_t held_from_ms;  /* the first of them */
+    int64_t held_until_ms; /* the last */
     uint64_t held_first_segment;
     uint64_t held_last_segment;
 

@@ -231,6 +231,7 @@ static void note_held(struct durability *d, const struct replay_totals *t, uint6
                       uint64_t last)
 {
     d->held = t->too_new > 0;
+    d->held_from_ms = t->too_new_from_ms;
     d->held_until_ms = t->too_new_until_ms;
     d->held_first_segment = first;
     d->held_last_segment = last;
@@ -313,8 +314,8 @@ static enum status walk_again(struct durability *d, struct storage *db, struct l
     log_warn("clock", "was ahead when nothing was held yet, and the log is replayed by itself",
              "written_ms=%" PRId64 " too_old=%" PRIu64, d->current.written_ms, seen.too_old);
     storage_resume_at(db, INT64_MIN);
-    w->replay.totals =
-        (struct replay_totals){.samples = seen.samples, .too_new_until_ms = INT64_MIN};
+    w->replay.totals = replay_totals_none();
+    w->replay.totals.samples = seen.samples;
     enum status st = walk_log(d, w, first_segment, err);
     w->replay.totals.corruptions = seen.corruptions;
     w->replay.totals.truncations = seen.truncations;
@@ -405,6 +406,17 @@ static void reach_windows(const struct durability *d, struct storage *db)
         storage_reach(db, recover_span(db, d->current.entries[i].window).start_ms);
 }
 
+/* From where on storage must wait for what is held back, in the log or in windows. */
+static void hold(const struct durability *d, struct storage *db)
+{
+    int64_t from_ms = d->held ? d->held_from_ms : INT64_MAX;
+    for (size_t i = 0; i < d->current.count; i++) {
+        int64_t start_ms = recover_span(db, d->current.entries[i].window).start_ms;
+        if (d->states[i].state == FILE_STATE_PENDING && start_ms < from_ms) from_ms = start_ms;
+    }
+    storage_hold_from(db, from_ms);
+}
+
 enum status durability_recover(struct durability *d, struct storage *db, struct error *err)
 {
     struct arena arena;
@@ -424,6 +436,7 @@ enum status durability_recover(struct durability *d, struct storage *db, struct 
     if (st == OK) st = replay_log(d, db, &arena, first_segment, &end, err);
     if (st == OK) st = start_log(d, &end, err);
     storage_resumed(db);
+    hold(d, db);
     import_finish(db);
     arena_release(&arena);
     if (st) return st;
@@ -449,7 +462,7 @@ static void reach_held(const struct durability *d, struct storage *db)
 
 static bool has_pending(const struct durability *d, const struct storage *db)
 {
-    int64_t reached = storage_window_of(db, storage_bounds(db).newest_ms);
+    int64_t reached = storage_window_of(db, storage_room_ms(db));
     for (size_t i = 0; i < d->current.count; i++)
         if (d->states[i].state == FILE_STATE_PENDING && d->current.entries[i].window <= reached)
             return true;
@@ -491,7 +504,7 @@ enum status recover_held(struct durability *d, struct storage *db, struct error 
             if (d->states[i].state == FILE_STATE_CURRENT && d->states[i].version == 0)
                 d->states[i].state = FILE_STATE_STALE;
     }
-    if (st == OK && d->held && storage_bounds(db).newest_ms >= d->held_until_ms)
-        st = replay_held(d, db, err);
+    if (st == OK && d->held && d->held_from_ms <= storage_room_ms(db)) st = replay_held(d, db, err);
+    if (st == OK) hold(d, db);
     return st;
 }

@@ -11,11 +11,16 @@
 #include "snapshot/wal_batch.h"
 #include "storage/appender.h"
 
+struct replay_totals replay_totals_none(void)
+{
+    return (struct replay_totals){.too_new_from_ms = INT64_MAX, .too_new_until_ms = INT64_MIN};
+}
+
 void wal_replay_init(struct wal_replay *r, const struct data_folder *folder, struct storage *db,
                      bool alone)
 {
     *r = (struct wal_replay){
-        .folder = folder, .db = db, .alone = alone, .totals = {.too_new_until_ms = INT64_MIN}};
+        .folder = folder, .db = db, .alone = alone, .totals = replay_totals_none()};
     arena_init(&r->arena, HEAP_SNAPSHOT, UINT64_MAX);
     buf_init(&r->buffer, HEAP_SNAPSHOT, 2 * (size_t)RECORD_BATCH_MAX);
     definitions_init(&r->definitions);
@@ -36,22 +41,24 @@ static void report(struct wal_replay *r, const char *path, uint64_t offset, uint
              LOG_TEXT(str_from(path)), offset, bytes, LOG_TEXT(str_from(reason)));
 }
 
-/* The time when a sample becomes acceptable is its own, to within future_ms. */
-static void note_too_new(struct wal_replay *r, const struct wal_batch *batch)
+/* Those of the batch that are later than room_ms. */
+static void note_too_new(struct wal_replay *r, const struct wal_batch *batch, int64_t room_ms)
 {
-    int64_t newest_ms = storage_bounds(r->db).newest_ms;
+    struct replay_totals *totals = &r->totals;
     for (size_t i = 0; i < batch->series_count; i++) {
         const struct wal_series *series = &batch->series[i];
         for (size_t s = 0; s < series->sample_count; s++) {
             int64_t t_ms = series->samples[s].t_ms;
-            if (t_ms > newest_ms && t_ms > r->totals.too_new_until_ms)
-                r->totals.too_new_until_ms = t_ms;
+            if (t_ms <= room_ms) continue;
+            if (t_ms < totals->too_new_from_ms) totals->too_new_from_ms = t_ms;
+            if (t_ms > totals->too_new_until_ms) totals->too_new_until_ms = t_ms;
         }
     }
 }
 
 static enum status add_result(struct wal_replay *r, const struct wal_batch *batch,
-                              const struct append_result *result, struct error *err)
+                              const struct append_result *result, int64_t room_ms,
+                              struct error *err)
 {
     r->totals.batches++;
     r->totals.samples += result->stored;
@@ -59,7 +66,7 @@ static enum status add_result(struct wal_replay *r, const struct wal_batch *batc
     r->totals.too_old += result->refused[REFUSED_TOO_OLD];
     r->totals.too_new += result->refused[REFUSED_TOO_NEW];
     r->totals.refused += result->refused[REFUSED_CONFLICT];
-    if (result->refused[REFUSED_TOO_NEW]) note_too_new(r, batch);
+    if (result->refused[REFUSED_TOO_NEW]) note_too_new(r, batch, room_ms);
     if (result->refused[REFUSED_NO_MEMORY])
         return error_set(err, ERR_NO_MEMORY, "the memory limit was reached while replaying");
     return OK;
@@ -164,9 +171,10 @@ static enum status apply(struct wal_replay *r, const struct wal_batch *batch, st
         return st;
     }
     struct append_result result;
+    int64_t room_ms = storage_room_ms(r->db); /* before it: time may go on meanwhile */
     st = appender_commit(app, &result, err);
     if (st == OK && r->alone && defines) st = settle(r, batch, err);
-    return st ? st : add_result(r, batch, &result, err);
+    return st ? st : add_result(r, batch, &result, room_ms, err);
 }
 
 static void note_sequence(struct wal_replay *r, const char *path, const struct record *record)

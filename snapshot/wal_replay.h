@@ -28,8 +28,10 @@ struct replay_totals {
     uint64_t too_old;         /* samples before the retained windows */
     uint64_t too_new;         /* samples after the clock */
     uint64_t refused;         /* other refusals: more series than allowed, conflicts */
-    int64_t too_new_until_ms; /* when all of those could be taken; INT64_MIN: none */
+    int64_t too_new_from_ms;  /* the first of those; INT64_MAX: none */
+    int64_t too_new_until_ms; /* the last; INT64_MIN */
 };
+struct replay_totals replay_totals_none(void);
 
 struct wal_replay {
     const struct data_folder *folder;

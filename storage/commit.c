@@ -315,7 +315,7 @@ static void enter(struct commit *c, struct shard *sh)
     rwlock_write_lock(&sh->lock);
     /* Under the lock: a sweep that went by the clock later comes to this shard later, and finds
      * what was let in. */
-    shard_run_begin(sh, &c->run, storage_bounds(c->app->db));
+    shard_run_begin(sh, &c->run, storage_commit_bounds(c->app->db, c->app->logged));
     c->held_ns = clock_mono_ns();
     c->unlooked = 0;
 }
@@ -390,6 +390,10 @@ enum status commit(struct appender *app, struct append_result *result, struct er
     if (!st && (app->surprised || app->expect.skipped)) learn(app);
     if (!st && c.batch.sample_count > 0 && db->options.journal.log && !app->logged)
         st = db->options.journal.log(db->options.journal.self, &c.batch, err);
+    if (!st && result->refused[REFUSED_TOO_NEW] && !app->logged && storage_held_is_due(db))
+        st = error_set(err, ERR_UNAVAILABLE,
+                       "what was stored of this time before the last start is being read: send "
+                       "them again");
     if (!st && undecided)
         st = error_set(err, ERR_UNAVAILABLE,
                        "the clock of this server has jumped, and with it the time of these samples "

@@ -40,9 +40,10 @@ struct storage {
     CACHE_ALIGNED _Atomic uint64_t series_live; /* written by everybody, unlike what is above */
     _Atomic uint64_t queriers;                  /* ever opened */
     atomic_bool hurried;
-    bool doubt_told;     /* about the clock, in the log; of storage_maintain alone */
-    uint32_t jumps_told; /* likewise */
-    struct sweep sweep;  /* of storage_maintain alone */
+    _Atomic int64_t held_from_ms; /* storage_hold_from */
+    bool doubt_told;              /* about the clock, in the log; of storage_maintain alone */
+    uint32_t jumps_told;          /* likewise */
+    struct sweep sweep;           /* of storage_maintain alone */
     struct sweep_times sweep_times;
     int64_t swept_window; /* nothing older is held any more; of storage_maintain alone */
     struct sealer sealer; /* of storage_maintain alone */
@@ -55,6 +56,10 @@ static inline struct shard *storage_shard(struct storage *db, uint64_t hash)
 }
 
 /* storage_clock.c */
+
+/* What the clock lets in: of a batch that comes from the log up to storage_room_ms, of others
+ * nothing that could contradict what is held back. */
+struct storage_bounds storage_commit_bounds(const struct storage *db, bool logged);
 
 /* The log hears of jumps and their end. */
 void storage_clock_round(struct storage *db);

@@ -152,6 +152,7 @@ enum status storage_open(const struct storage_options *options, struct storage *
         .shard_bits = (uint32_t)__builtin_ctz(db->shard_count),
     };
     db->sweep.ended_ms = INT64_MIN;
+    atomic_store(&db->held_from_ms, INT64_MAX);
     if (!regions_init(&db->regions, &db->grid, &db->epoch))
         st = error_set(err, ERR_NO_MEMORY, "no memory for the windows");
     else if ((st = open_shards(db, err)) != OK)

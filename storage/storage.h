@@ -80,6 +80,16 @@ void storage_resumed(struct storage *db);
  * come so far. */
 void storage_reach(struct storage *db, int64_t t_ms);
 
+/* Samples of an earlier process wait on disk until the clock gets there, the first of them at
+ * from_ms; INT64_MAX: none do. Others are not taken from there on, and their senders come again:
+ * they could contradict what was acknowledged. Any thread. */
+void storage_hold_from(struct storage *db, int64_t from_ms);
+/* The clock is there, and what waits can be read. */
+bool storage_held_is_due(const struct storage *db);
+/* Up to here, the end of the window of the newest acceptable sample, what was stored once is taken
+ * back (chunks, and batches of the log). */
+int64_t storage_room_ms(const struct storage *db);
+
 struct storage_clock {
     int64_t offset_ms; /* the wall clock less the time that is believed; 0: no doubt */
     uint64_t jumps[2]; /* met so far: forward, back */

@@ -70,6 +70,33 @@ struct storage_bounds storage_bounds(const struct storage *db)
                                           : doubtful_bounds(&db->grid, &now);
 }
 
+int64_t storage_room_ms(const struct storage *db)
+{
+    return window_end_ms(&db->grid, window_of(&db->grid, storage_bounds(db).newest_ms));
+}
+
+void storage_hold_from(struct storage *db, int64_t from_ms)
+{
+    atomic_store(&db->held_from_ms, from_ms);
+}
+
+bool storage_held_is_due(const struct storage *db)
+{
+    int64_t from_ms = atomic_load_explicit(&db->held_from_ms, memory_order_relaxed);
+    return from_ms < INT64_MAX && from_ms <= storage_room_ms(db);
+}
+
+struct storage_bounds storage_commit_bounds(const struct storage *db, bool logged)
+{
+    struct storage_bounds bounds = storage_bounds(db);
+    int64_t from_ms = atomic_load_explicit(&db->held_from_ms, memory_order_acquire);
+    if (UNLIKELY(logged))
+        bounds.newest_ms = window_end_ms(&db->grid, window_of(&db->grid, bounds.newest_ms));
+    else if (UNLIKELY(bounds.newest_ms >= from_ms))
+        bounds.newest_ms = from_ms - 1;
+    return bounds;
+}
+
 void storage_resume_at(struct storage *db, int64_t t_ms)
 {
     present_believe(db->present, t_ms);

@@ -293,6 +293,86 @@ START_TEST(what_the_log_held_back_is_not_logged_again)
 }
 END_TEST
 
+/* Another value for a time that the log has, or a window file: what was acknowledged comes first.
+ */
+static void expect_contradiction_waits(struct world *w, size_t k)
+{
+    struct arena arena;
+    struct appender *app;
+    struct append_result result;
+    struct label labels[3] = {{LABEL_METRIC_NAME, STR("metric")},
+                              {STR("instance"), STR("a:9100")},
+                              {STR("series"), STR("0")}};
+    const struct sample other = {world_time(k), world_value(0, k) + 1};
+    for (int loaded = 0; loaded < 2; loaded++) {
+        ck_assert_int_eq(storage_held_is_due(w->db), !loaded);
+        arena_init(&arena, HEAP_HTTP, WORLD_ARENA_BYTES);
+        ck_assert(appender_begin(w->db, &arena, &app, NULL) == OK);
+        appender_is_witness(app);
+        ck_assert(appender_add(app, (struct labels){labels, 3}, &other, 1, NULL) == OK);
+        enum status st = appender_commit(app, &result, NULL);
+        ck_assert_int_eq(st, loaded ? OK : ERR_UNAVAILABLE);
+        ck_assert_uint_eq(result.stored, 0);
+        ck_assert_uint_eq(result.refused[REFUSED_CONFLICT], loaded);
+        arena_release(&arena);
+        if (!loaded) world_snapshot(w);
+    }
+}
+
+START_TEST(what_is_held_back_is_not_contradicted)
+{
+    for (int from_windows = 0; from_windows < 2; from_windows++) {
+        struct world w;
+        world_init(&w);
+        w.future_ms = WORLD_CHUNK_MS / 2;
+        world_open(&w);
+        world_write_all(&w, 0, 20);
+        if (from_windows) { /* as of a clock that was behind them */
+            clock_freeze(WORLD_START_MS - 11 * WORLD_CHUNK_MS);
+            (void)storage_maintain(w.db);
+            clock_advance(9 * WORLD_CHUNK_MS);
+            (void)storage_maintain(w.db);
+            world_snapshot(&w);
+            world_snapshot(&w);
+        }
+        world_close(&w);
+        clock_freeze(WORLD_START_MS - INT64_C(86400000));
+        world_open(&w);
+        ck_assert(!storage_held_is_due(w.db));
+        ck_assert_uint_eq(world_check(&w, WORLD_BATCHES_MAX), 0);
+        clock_freeze(WORLD_START_MS + 20000);
+        expect_contradiction_waits(&w, 7);
+        ck_assert_uint_eq(world_check(&w, 0), 20);
+        expect_all_after_snapshots(&w, 20);
+        world_release(&w);
+    }
+}
+END_TEST
+
+/* The clock goes on at its pace: it need not get to the last of them before the first is there. */
+START_TEST(what_is_held_back_is_loaded_window_by_window)
+{
+    struct world w;
+    world_init(&w);
+    world_open(&w);
+    world_write_all(&w, 0, 150);
+    world_close(&w);
+    w.future_ms = 1;
+    clock_freeze(WORLD_START_MS - 3 * WORLD_CHUNK_MS);
+    world_open(&w);
+    for (size_t there = 0; there < 150;) {
+        clock_advance(1000);
+        if (storage_held_is_due(w.db)) world_snapshot(&w);
+        ck_assert(!storage_held_is_due(w.db));
+        there = world_check(&w, WORLD_BATCHES_MAX);
+        int64_t passed = (storage_now_ms(w.db) - WORLD_START_MS) / WORLD_STEP_MS;
+        ck_assert_int_ge((int64_t)there, passed < 150 ? passed : 150);
+    }
+    expect_all_after_snapshots(&w, 150);
+    world_release(&w);
+}
+END_TEST
+
 /* Before the first sample; then the samples come, and the process is killed. */
 START_TEST(an_empty_snapshot_of_a_clock_that_was_ahead_says_nothing)
 {
@@ -572,7 +652,8 @@ SUITE(durability, a_fresh_folder_works, the_log_alone_brings_everything_back,
       expired_windows_leave_the_folder, a_snapshot_older_than_everything_retained_is_no_error,
       a_clock_that_was_wrong_loses_nothing, a_clock_that_was_ahead_expires_nothing_later,
       an_empty_snapshot_of_a_clock_that_was_ahead_says_nothing,
-      what_the_log_held_back_is_not_logged_again,
+      what_the_log_held_back_is_not_logged_again, what_is_held_back_is_not_contradicted,
+      what_is_held_back_is_loaded_window_by_window,
       windows_later_than_their_snapshot_are_loaded_by_a_clock_that_has_got_there,
       another_process_is_told_who_holds_the_folder, the_lock_ends_with_its_process,
       unusable_paths_are_refused_with_one_line, files_of_others_are_left_alone,
