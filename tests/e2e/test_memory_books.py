@@ -102,3 +102,12 @@ def test_the_sum_of_all_owners_is_what_the_process_has(make):
     assert m["hearth_memory_used_bytes", "series"] > 60_000 * 100
     # An open chunk is a cell at least.
     assert m["hearth_memory_used_bytes", "chunks"] >= 60_000 * 128
+
+
+def test_an_empty_process_is_small(make):
+    server = make().start()
+    with open(f"/proc/{server.process.pid}/maps") as maps:
+        libraries = sorted(set(re.findall(r"/(lib[^/]*)\.so", maps.read())))
+    assert not any("gnutls" in library for library in libraries), libraries
+    # The aim is 6; the kernel decides how much is mapped around a page of a library.
+    assert resident_bytes(server) < 6_500_000, libraries

@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 PORT = "9428"
-IN_THE_BASE = {"libc6", "libgcc-s1", "libstdc++6", "zlib1g", "libgmp10", "libgnutls30"}
+IN_THE_BASE = {"libc6", "libgcc-s1", "libstdc++6", "zlib1g"}
 
 
 def instructions(text):
