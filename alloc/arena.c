@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "alloc/arena_share.h"
 #include "alloc/memstats.h"
 #include "alloc/poison.h"
 #include "base/assert.h"
@@ -42,12 +43,59 @@ void arena_init(struct arena *a, enum heap_tag tag, uint64_t ceiling_bytes)
     *a = (struct arena){.tag = tag, .ceiling_bytes = ceiling_bytes};
 }
 
+void arena_share(struct arena *of, struct arena_common *common)
+{
+    atomic_init(&common->held_bytes, of->held_bytes);
+    of->common = common;
+}
+
+void arena_unshare(struct arena *of)
+{
+    DEBUG_ASSERT(atomic_load(&of->common->held_bytes) == of->held_bytes);
+    of->common = NULL;
+}
+
+void arena_init_beside(struct arena *a, const struct arena *of)
+{
+    *a = (struct arena){.tag = of->tag,
+                        .ceiling_bytes = of->ceiling_bytes,
+                        .spare_bytes = of->spare_bytes,
+                        .granted_bytes = of->granted_bytes,
+                        .common = of->common};
+}
+
+/* Of all that share the ceiling. */
+static uint64_t held_together(const struct arena *a)
+{
+    return a->common ? atomic_load_explicit(&a->common->held_bytes, memory_order_relaxed)
+                     : a->held_bytes;
+}
+
+/* Count bytes before they are taken; false: others were faster, and there is no room left. */
+static bool count_in(struct arena *a, size_t bytes)
+{
+    if (a->common &&
+        atomic_fetch_add_explicit(&a->common->held_bytes, bytes, memory_order_relaxed) + bytes >
+            a->ceiling_bytes) {
+        atomic_fetch_sub_explicit(&a->common->held_bytes, bytes, memory_order_relaxed);
+        return false;
+    }
+    a->held_bytes += bytes;
+    return true;
+}
+
+static void count_out(struct arena *a, size_t bytes)
+{
+    a->held_bytes -= bytes;
+    if (a->common) atomic_fetch_sub_explicit(&a->common->held_bytes, bytes, memory_order_relaxed);
+}
+
 /* Free the newest block; the one before it is entered at its end, without room. */
 static void drop_block(struct arena *a)
 {
     struct arena_block *block = a->last;
     a->last = block->before;
-    a->held_bytes -= block->bytes;
+    count_out(a, block->bytes);
     heap_free(block, block->bytes, a->tag);
 }
 
@@ -77,7 +125,8 @@ static size_t block_size(const struct arena *a, size_t size)
 {
     size_t least = size + sizeof(struct arena_block);
     if (least < size || heap_good_size(least) < least) return 0;
-    uint64_t room = a->ceiling_bytes - a->held_bytes;
+    uint64_t held = held_together(a);
+    uint64_t room = held < a->ceiling_bytes ? a->ceiling_bytes - held : 0;
     if (heap_good_size(least) > room) return 0;
     size_t liked = a->last ? a->last->bytes * 2 : BLOCK_BYTES_MIN;
     if (liked > BLOCK_BYTES_MAX) liked = BLOCK_BYTES_MAX;
@@ -85,12 +134,13 @@ static size_t block_size(const struct arena *a, size_t size)
     return heap_good_size(liked);
 }
 
-/* Free pages are room, too: they are counted until they go back to the system. */
+/* What is held has been counted. Free pages are room, too: they are counted until they go back to
+ * the system. */
 static bool leaves_spare(const struct arena *a, size_t bytes)
 {
     uint64_t limit = heap_limit();
     uint64_t used = heap_used_bytes();
-    if (!limit || a->held_bytes + bytes <= a->granted_bytes) return true;
+    if (!limit || held_together(a) <= a->granted_bytes) return true;
     if (!a->spare_bytes || used + bytes + a->spare_bytes <= limit) return true;
     struct memstats stats;
     memstats_read(&stats);
@@ -98,32 +148,29 @@ static bool leaves_spare(const struct arena *a, size_t bytes)
     return (used > idle ? used - idle : 0) + bytes + a->spare_bytes <= limit;
 }
 
-static struct arena_block *take_block(const struct arena *a, size_t bytes)
+/* NULL: a->refused says why. */
+static struct arena_block *take_block(struct arena *a, size_t bytes)
 {
-    return leaves_spare(a, bytes) ? heap_alloc(bytes, a->tag) : NULL;
+    if (!bytes || !count_in(a, bytes)) return refuse(a, ERR_TOO_LARGE);
+    struct arena_block *block = leaves_spare(a, bytes) ? heap_alloc(bytes, a->tag) : NULL;
+    if (block) return block;
+    count_out(a, bytes);
+    return refuse(a, ERR_NO_MEMORY);
 }
 
 static bool add_block(struct arena *a, size_t size)
 {
     size_t bytes = block_size(a, size);
-    if (!bytes) {
-        a->refused = ERR_TOO_LARGE;
-        return false;
-    }
     struct arena_block *block = take_block(a, bytes);
     size_t least = heap_good_size(size + sizeof(*block));
     if (!block && least < bytes) {
         bytes = least;
         block = take_block(a, bytes);
     }
-    if (!block) {
-        a->refused = ERR_NO_MEMORY;
-        return false;
-    }
+    if (!block) return false;
     block->before = a->last;
     block->bytes = bytes;
     a->last = block;
-    a->held_bytes += bytes;
     a->at = block_start(block);
     a->end = block_end(block);
     poison_hide(a->at, (size_t)(a->end - a->at));

@@ -7,7 +7,7 @@
  *
  * The ceiling bounds the bytes one request may take; it is a clear error, not a crash.
  *
- * Threads: one at a time.
+ * Threads: one at a time; arenas that share a ceiling each on its own.
  */
 #ifndef HEARTH_ALLOC_ARENA_H
 #define HEARTH_ALLOC_ARENA_H
@@ -20,6 +20,7 @@
 #include "base/str.h"
 
 struct arena_block;
+struct arena_common;
 
 struct arena {
     struct arena_block *last; /* newest first; NULL before the first allocation */
@@ -29,6 +30,7 @@ struct arena {
     uint64_t ceiling_bytes; /* held_bytes never exceeds it */
     uint64_t spare_bytes;   /* below the heap's limit, left to others; 0 after arena_init ... */
     uint64_t granted_bytes; /* ... but for so many, which may be taken in any case */
+    struct arena_common *common; /* alloc/arena_share.h; NULL: the ceiling is its own */
     enum heap_tag tag;
     enum status refused; /* why the last NULL: ERR_TOO_LARGE or ERR_NO_MEMORY; else OK */
 };

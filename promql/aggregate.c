@@ -1,11 +1,11 @@
-/* aggregate - grouping, and the aggregations that fold rows into one row per group. */
+/* aggregate - grouping, and which aggregation is opened how. */
 #include "promql/aggregate.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
-#include "promql/kahan.h"
+#include "promql/fold.h"
+#include "promql/parts.h"
 #include "promql/share.h"
 
 static int compare_names(const void *a, const void *b)
@@ -104,9 +104,9 @@ enum status grouping_find_row(struct grouping *g, struct eval *ev, const struct 
     enum status st = g->classes ? OK : open_classes(g, ev, err);
     if (!st) st = series_classes_find(g->classes, row->series, &number, &fresh, err);
     if (st) return st;
-    *is_new = false;
-    if (!fresh) {
-        *out = g->group_of_class.items[number];
+    *is_new = fresh && g->by_class;
+    if (!fresh || g->by_class) {
+        *out = g->by_class ? number : g->group_of_class.items[number];
         return OK;
     }
     /* Several classes are one group when they differ in labels that go. */
@@ -119,232 +119,51 @@ enum status grouping_find_row(struct grouping *g, struct eval *ev, const struct 
     return OK;
 }
 
-/* One group at one step: what a mean or a spread needs of it. */
-struct cell {
-    union {
-        struct kahan_mean mean;
-        struct {
-            double count;
-            double mean;
-            double squares; /* sum of squared distances from the mean (Welford 1962) */
-        } spread;
-    };
-};
-
-/* A group over all steps. */
-struct group {
-    uint64_t *present;
-    struct cell *cells; /* of avg, stddev and stdvar; else NULL */
-    double *v;          /* the sum, count or extreme; the answer, in the end */
-    double *lost;       /* of sum: kahan.h */
-    bool drops_name;    /* as one of its rows */
-};
-
-struct fold {
-    struct eval *ev;
-    enum ast_aggregation op;
+/* The folds of one expression, from the rows of a part of its series. */
+struct fold_use {
+    struct parts_use base;
+    struct fold *into;
+    size_t count;
     size_t steps;
-    struct grouping grouping;
-    struct groups VEC_OF(struct group) groups;
 };
 
-static bool has_cells(enum ast_aggregation op)
+static enum status fold_part(const struct parts_use *use, struct eval *ev, struct rows *rows,
+                             void **result, struct error *err)
 {
-    return op == AGG_AVG || op == AGG_STDDEV || op == AGG_STDVAR;
-}
-
-static void cell_first(enum ast_aggregation op, struct cell *cell, double v)
-{
-    if (op == AGG_AVG) {
-        cell->mean = (struct kahan_mean){0};
-        kahan_mean_add(&cell->mean, v);
-        return;
+    const struct fold_use *u = (const struct fold_use *)use;
+    struct fold *folds = arena_alloc_array(ev->arena, u->count, sizeof(*folds));
+    if (!folds) return no_room(ev->arena, err);
+    enum status st = OK;
+    for (size_t i = 0; !st && i < u->count; i++) {
+        st = fold_init(&folds[i], ev, u->into[i].node, u->steps, err);
+        folds[i].grouping.by_class = true; /* labels are the business of who joins them */
     }
-    cell->spread.count = 1;
-    cell->spread.mean = v;
-    cell->spread.squares = isfinite(v) ? 0 : (double)NAN;
+    *result = folds;
+    return st ? st : fold_rows(folds, u->count, rows, err);
 }
 
-static void cell_add(enum ast_aggregation op, struct cell *cell, double v)
+static enum status take_part(struct parts_use *use, void *result, struct error *err)
 {
-    if (op == AGG_AVG) {
-        kahan_mean_add(&cell->mean, v);
-        return;
-    }
-    double delta = v - cell->spread.mean;
-    cell->spread.count += 1;
-    cell->spread.mean += delta / cell->spread.count;
-    cell->spread.squares += delta * (v - cell->spread.mean);
+    const struct fold_use *u = (const struct fold_use *)use;
+    const struct fold *folds = result;
+    enum status st = OK;
+    for (size_t i = 0; !st && i < u->count; i++)
+        st = fold_join(&u->into[i], &folds[i], err);
+    return st;
 }
 
-static double cell_value(enum ast_aggregation op, const struct cell *cell)
+static enum status fold_all(struct fold *folds, size_t count, struct eval *ev,
+                            const struct eval_range *range, struct error *err)
 {
-    if (op == AGG_AVG) return kahan_mean_value(&cell->mean);
-    double variance = cell->spread.squares / cell->spread.count;
-    return op == AGG_STDVAR ? variance : sqrt(variance);
-}
-
-static void group_add_cells(enum ast_aggregation op, struct group *group, const struct row *row,
-                            size_t steps)
-{
-    struct bit_walk walk = bit_walk(row->present, steps);
-    size_t i;
-    while (bit_walk_next(&walk, &i)) {
-        if (bit_get(group->present, i))
-            cell_add(op, &group->cells[i], row->v[i]);
-        else
-            cell_first(op, &group->cells[i], row->v[i]);
-    }
-}
-
-/* kahan_add without branches, so that several steps are added at once. */
-static void add_sums(double *restrict sum, double *restrict lost, const double *restrict v,
-                     size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        double next = sum[i] + v[i];
-        bool larger = fabs(sum[i]) >= fabs(v[i]);
-        double large = larger ? sum[i] : v[i];
-        double small = larger ? v[i] : sum[i];
-        double rest = lost[i] + ((large - next) + small);
-        lost[i] = fabs(next) == (double)INFINITY ? 0 : rest;
-        sum[i] = next;
-    }
-}
-
-/* A NaN gives way to anything. */
-static void take_least(double *restrict best, const double *restrict v, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        best[i] = ((best[i] > v[i]) | (best[i] != best[i])) ? v[i] : best[i];
-}
-
-static void take_most(double *restrict best, const double *restrict v, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        best[i] = ((best[i] < v[i]) | (best[i] != best[i])) ? v[i] : best[i];
-}
-
-/* Steps [from, from + count), where both the group and the row have values. */
-static void group_add_steps(enum ast_aggregation op, struct group *group, const double *v,
-                            size_t from, size_t count)
-{
-    switch (op) {
-    case AGG_SUM: add_sums(group->v + from, group->lost + from, v + from, count); break;
-    case AGG_COUNT:
-        for (size_t i = from; i < from + count; i++)
-            group->v[i] += 1;
-        break;
-    case AGG_MIN: take_least(group->v + from, v + from, count); break;
-    case AGG_MAX: take_most(group->v + from, v + from, count); break;
-    default: break; /* group */
-    }
-}
-
-static void group_add_columns(const struct fold *f, struct group *group, const struct row *row)
-{
-    bool constant = f->op == AGG_COUNT || f->op == AGG_GROUP;
-    if (bits_all(group->present, f->steps) && bits_all(row->present, f->steps)) {
-        group_add_steps(f->op, group, row->v, 0, f->steps);
-        return;
-    }
-    struct bit_walk walk = bit_walk(row->present, f->steps);
-    size_t i;
-    while (bit_walk_next(&walk, &i)) {
-        if (bit_get(group->present, i)) {
-            group_add_steps(f->op, group, row->v, i, 1);
-            continue;
-        }
-        group->v[i] = constant ? 1 : row->v[i];
-        if (group->lost) group->lost[i] = 0;
-    }
-}
-
-static enum status group_create(struct fold *f, struct error *err)
-{
-    struct arena *a = f->ev->arena;
-    struct group *slot = VEC_PUSH(&f->groups, a);
-    if (!slot) return no_room(a, err);
-    *slot = (struct group){.present = arena_calloc(a, row_words(f->steps), sizeof(uint64_t)),
-                           .v = arena_alloc_array(a, f->steps, sizeof(double))};
-    if (!slot->present || !slot->v) return no_room(a, err);
-    if (has_cells(f->op)) {
-        slot->cells = arena_alloc_array(a, f->steps, sizeof(struct cell));
-        if (!slot->cells) return no_room(a, err);
-    }
-    if (f->op == AGG_SUM) {
-        slot->lost = arena_alloc_array(a, f->steps, sizeof(double));
-        if (!slot->lost) return no_room(a, err);
-    }
-    return OK;
-}
-
-static enum status fold_row(struct fold *f, const struct row *row, struct error *err)
-{
-    size_t number;
-    bool is_new;
-    enum status st = grouping_find_row(&f->grouping, f->ev, row, &number, &is_new, err);
-    if (!st && is_new) st = group_create(f, err);
+    struct parts parts;
+    enum status st = parts_open(ev, folds[0].node->aggregate.expr, range, &parts, err);
     if (st) return st;
-    struct group *group = &f->groups.items[number];
-    group->drops_name = group->drops_name || row->drops_name;
-    if (group->cells)
-        group_add_cells(f->op, group, row, f->steps);
-    else
-        group_add_columns(f, group, row);
-    bits_or(group->present, row->present, f->steps);
-    return eval_tick(f->ev, f->steps, err);
-}
-
-/* What the group's column stands for. */
-static void group_finish(const struct fold *f, struct group *group)
-{
-    struct bit_walk walk = bit_walk(group->present, f->steps);
-    size_t i;
-    while (bit_walk_next(&walk, &i)) {
-        if (group->cells) group->v[i] = cell_value(f->op, &group->cells[i]);
-        if (group->lost) group->v[i] += group->lost[i];
-    }
-}
-
-static enum status fold_finish(struct fold *f, struct rows **out, struct error *err)
-{
-    struct row_table table = {0};
-    for (size_t g = 0; g < f->groups.count; g++) {
-        struct group *group = &f->groups.items[g];
-        struct row *row = VEC_PUSH(&table, f->ev->arena);
-        if (!row) return no_room(f->ev->arena, err);
-        group_finish(f, group);
-        *row = (struct row){.labels = f->grouping.groups.items[g],
-                            .v = group->v,
-                            .present = group->present,
-                            .drops_name = group->drops_name};
-    }
-    enum status st = eval_hold(f->ev, row_table_samples(&table, f->steps), err);
-    if (st) return st;
-    return rows_from_table(f->ev, &table, f->steps, grouping_is_unnamed(&f->grouping), out, err);
-}
-
-static enum status fold_init(struct fold *f, struct eval *ev, const struct ast *node, size_t steps,
-                             struct error *err)
-{
-    *f = (struct fold){.ev = ev, .op = node->aggregate.op, .steps = steps};
-    return grouping_init(&f->grouping, node, ev->arena, err);
-}
-
-/* Every row of the child into each of the folds. */
-static enum status fold_rows(struct fold *folds, size_t count, struct rows *child,
-                             struct error *err)
-{
-    child->bare = true;
-    for (;;) {
-        struct row *row;
-        enum status st = child->next(child, &row, err);
-        if (st || !row) return st;
-        for (size_t i = 0; i < count && !st; i++)
-            st = fold_row(&folds[i], row, err);
-        if (st) return st;
-    }
+    if (!parts.many) return fold_rows(folds, count, parts.rows, err);
+    struct fold_use use = {.base = {.evaluate = fold_part, .take = take_part},
+                           .into = folds,
+                           .count = count,
+                           .steps = range->steps};
+    return parts_run(&parts, &use.base, err);
 }
 
 static enum status fold_open(struct eval *ev, const struct ast *node,
@@ -352,7 +171,6 @@ static enum status fold_open(struct eval *ev, const struct ast *node,
 {
     const struct ast *nodes[SHARE_MAX];
     struct fold folds[SHARE_MAX];
-    struct rows *child;
     *out = share_take(ev, node);
     if (*out) return OK;
     size_t count = share_find(ev, node, range, nodes);
@@ -360,8 +178,7 @@ static enum status fold_open(struct eval *ev, const struct ast *node,
     enum status st = OK;
     for (size_t i = 0; i < count && !st; i++)
         st = fold_init(&folds[i], ev, nodes[i], range->steps, err);
-    if (!st) st = eval_rows(ev, node->aggregate.expr, range, &child, err);
-    if (!st) st = fold_rows(folds, count, child, err);
+    if (!st) st = fold_all(folds, count, ev, range, err);
     if (!st) st = fold_finish(&folds[0], out, err);
     /* A remark names the place of its last expression, so each has to make its own. */
     bool remarked = ev->notes.list.count > remarks;

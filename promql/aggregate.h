@@ -23,6 +23,7 @@ struct grouping {
     struct hash_index index;
     struct grouping_labels VEC_OF(struct labels) groups;
     /* Of bare rows: classes of series, and the group of each class. */
+    bool by_class; /* set by the user: each class is a group, without labels */
     struct series_classes *classes;
     struct grouping_numbers VEC_OF(size_t) group_of_class;
 };

@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include "base/assert.h"
 #include "model/number.h"
 #include "promql/literal.h"
 
@@ -83,6 +84,20 @@ enum status annotation_add_quantile(struct annotation_set *set, double q,
         a, "PromQL warning: quantile value should be between 0 and 1, got %.*s", (int)size, number);
     if (!text.data) return arena_error(a, err);
     return annotation_add(set, ANNOTATION_WARNING, text, position, a, err);
+}
+
+enum status annotations_join(struct annotation_set *set, const struct annotation_set *part,
+                             struct arena *a, struct error *err)
+{
+    enum status st = OK;
+    for (size_t i = 0; !st && i < part->list.count; i++) {
+        const struct annotation *note = &part->list.items[i];
+        DEBUG_ASSERT(!note->forced.samples); /* what works on single series makes none of these */
+        st = annotation_add(set, note->kind, note->text, note->position, a, err);
+    }
+    set->beyond[ANNOTATION_WARNING] += part->beyond[ANNOTATION_WARNING];
+    set->beyond[ANNOTATION_INFO] += part->beyond[ANNOTATION_INFO];
+    return st;
 }
 
 struct place {

@@ -55,6 +55,10 @@ MUST_USE enum status annotation_add_quantile(struct annotation_set *set, double 
                                              struct ast_position position, struct arena *a,
                                              struct error *err);
 
+/* Those of a part of the query, as if they had been added one by one. */
+MUST_USE enum status annotations_join(struct annotation_set *set, const struct annotation_set *part,
+                                      struct arena *a, struct error *err);
+
 /* Texts with their places, on the arena. */
 MUST_USE enum status annotations_render(const struct annotation_set *set, struct str query,
                                         struct arena *a, struct annotations *out,

@@ -15,6 +15,8 @@ struct engine_options engine_options_default(void)
         .lookback_ms = INT64_C(5) * 60 * 1000,
         .samples_max = 50000000,
         .default_step_ms = INT64_C(60) * 1000,
+        .threads_max = 1,
+        .part_series = 2048,
     };
 }
 

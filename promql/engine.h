@@ -8,7 +8,8 @@
  *
  * Limits: a deadline, a number of samples, the arena's ceiling, and a flag that cancels.
  *
- * Threads: engine_* may be called by any number of threads; a query belongs to one.
+ * Threads: engine_* may be called by any number of threads; a query belongs to one, which may be
+ * helped by a crew.
  */
 #ifndef HEARTH_PROMQL_ENGINE_H
 #define HEARTH_PROMQL_ENGINE_H
@@ -26,12 +27,17 @@ struct engine_options {
     uint64_t samples_max;        /* --query.max-samples, 50,000,000 */
     int64_t default_step_ms;     /* of subqueries without one, 1 min */
     struct parse_options syntax; /* all off */
+    uint32_t threads_max;        /* of one query, its own among them: with a crew */
+    size_t part_series;          /* how series are cut: promql/parts.h. Tests make it small */
     bool delayed_name_removal;   /* off: operators drop the names of metrics at once */
     bool type_labels;            /* off: remarks on counters go by names, not by __type__ */
 };
 
+struct crew;
+
 struct engine {
     struct storage *db;
+    struct crew *crew; /* helps with large queries: promql/crew.h; NULL: nobody does */
     struct engine_options options;
 };
 
@@ -59,7 +65,7 @@ struct explained {
     uint64_t values;              /* of them, over all steps */
     uint64_t samples_read;
     uint64_t bytes; /* taken from the query's arena */
-    int64_t ns;
+    int64_t ns;     /* of all threads */
 };
 enum { EXPLAINED_MAX = 1000 };
 struct explained_list VEC_OF(struct explained);

@@ -17,13 +17,45 @@ enum status query_give_up(struct query *query, struct error *err)
     return error_set(err, ERR_CANCELLED, "more than a little work");
 }
 
+void eval_share_held(struct eval *ev, struct held_common *common)
+{
+    atomic_init(&common->samples, ev->samples_held);
+    ev->common = common;
+    ev->held_told = ev->samples_held;
+    ev->held_by_others = 0;
+}
+
+void eval_unshare_held(struct eval *ev)
+{
+    ev->common = NULL;
+    ev->held_by_others = 0;
+}
+
+void eval_tell_held(struct eval *ev)
+{
+    uint64_t news = ev->samples_held - ev->held_told; /* may be less: all of it wraps */
+    uint64_t before = atomic_fetch_add_explicit(&ev->common->samples, news, memory_order_relaxed);
+    ev->held_told = ev->samples_held;
+    ev->held_by_others = before + news - ev->samples_held;
+}
+
+/* Is what ev has not told so much that the limit could not be kept? */
+static bool has_news(const struct eval *ev)
+{
+    enum { SHARE_OF_LIMIT = 1024 };
+    uint64_t told = ev->held_told;
+    uint64_t news = ev->samples_held > told ? ev->samples_held - told : told - ev->samples_held;
+    return news > ev->engine->options.samples_max / SHARE_OF_LIMIT;
+}
+
 enum status eval_hold(struct eval *ev, uint64_t samples, struct error *err)
 {
     ev->samples_held += samples;
-    if (ev->samples_held > ev->query->stats.samples_peak)
-        ev->query->stats.samples_peak = ev->samples_held;
-    if (ev->query->quick && ev->samples_held > QUICK_HELD) return query_give_up(ev->query, err);
-    if (ev->samples_held <= ev->engine->options.samples_max) return OK;
+    if (ev->common && has_news(ev)) eval_tell_held(ev);
+    uint64_t held = ev->samples_held + ev->held_by_others;
+    if (held > ev->query->stats.samples_peak) ev->query->stats.samples_peak = held;
+    if (ev->query->quick && held > QUICK_HELD) return query_give_up(ev->query, err);
+    if (held <= ev->engine->options.samples_max) return OK;
     return error_set(err, ERR_TOO_LARGE,
                      "query processing would load too many samples into memory in query execution");
 }

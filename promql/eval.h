@@ -8,7 +8,8 @@
  * All of it lives on the query's arena and dies with it. Scratch is per operator, not per row: the
  * memory of a streaming query does not grow with its series.
  *
- * Threads: one query, one thread. Recursion follows the tree, at most AST_DEPTH_MAX deep.
+ * Threads: an eval belongs to one; a query may have several (promql/parts.h). Recursion follows the
+ * tree, at most AST_DEPTH_MAX deep.
  */
 #ifndef HEARTH_PROMQL_EVAL_H
 #define HEARTH_PROMQL_EVAL_H
@@ -35,6 +36,17 @@ struct shared {
     struct rows *rows;
 };
 
+/* What a selector has found. */
+struct selected {
+    struct selection selection;
+    bool unnamed_unique; /* as of rows */
+};
+
+/* Samples that the evals of one query hold together. */
+struct held_common {
+    atomic_uint_fast64_t samples;
+};
+
 struct eval {
     const struct engine *engine;
     struct query *query;
@@ -43,8 +55,14 @@ struct eval {
     int64_t lookback_ms;
     bool delays_names; /* promql-delayed-name-removal */
     uint64_t samples_held;
-    uint64_t ticks;      /* work since the last look at the clock */
-    uint64_t quick_work; /* all of it, of a query that is to be quick */
+    struct selected selected; /* by the selector that was opened last */
+    const struct selected
+        *given; /* of a part (promql/parts.h): for its selector, which does not look */
+    struct held_common *common; /* in parts: */
+    uint64_t held_told;         /* so many of samples_held are counted there */
+    uint64_t held_by_others;    /* as of then */
+    uint64_t ticks;             /* work since the last look at the clock */
+    uint64_t quick_work;        /* all of it, of a query that is to be quick */
     struct annotation_set notes;
     struct shared_list VEC_OF(struct shared) shared;
     uint32_t explain_depth; /* of the node that is being opened */
@@ -56,6 +74,12 @@ enum status query_give_up(struct query *query, struct error *err);
 /* Count samples held in memory. ERR_TOO_LARGE beyond samples_max. */
 MUST_USE enum status eval_hold(struct eval *ev, uint64_t samples, struct error *err);
 void eval_drop(struct eval *ev, uint64_t samples);
+
+/* From here to eval_unshare_held what ev holds and what copies of it do (begin with samples_held
+ * and held_told 0) is one number to eval_hold. A copy tells its last changes before it ends. */
+void eval_share_held(struct eval *ev, struct held_common *common);
+void eval_unshare_held(struct eval *ev);
+void eval_tell_held(struct eval *ev);
 
 /* Some work was done: look at the deadline and the cancel flag now and then.
  * ERR_TIMEOUT, ERR_CANCELLED (also of query_give_up; so of eval_hold) */

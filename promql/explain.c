@@ -74,3 +74,12 @@ enum status explain_rows(struct eval *ev, const struct explain_mark *mark, struc
     *out = &c->base;
     return OK;
 }
+
+void explained_add(struct explained *into, const struct explained *part)
+{
+    into->series += part->series;
+    into->values += part->values;
+    into->samples_read += part->samples_read;
+    into->bytes += part->bytes;
+    into->ns += part->ns;
+}

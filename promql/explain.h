@@ -24,4 +24,7 @@ MUST_USE enum status explain_begin(struct eval *ev, const struct ast *node,
 MUST_USE enum status explain_rows(struct eval *ev, const struct explain_mark *mark,
                                   struct rows *rows, struct rows **out, struct error *err);
 
+/* What a part of the query's series cost: promql/parts.h. */
+void explained_add(struct explained *into, const struct explained *part);
+
 #endif

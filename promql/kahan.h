@@ -26,6 +26,13 @@ static inline void kahan_add(struct kahan *k, double v)
     k->sum = sum;
 }
 
+/* The sum of two parts. */
+static inline void kahan_join(struct kahan *k, struct kahan part)
+{
+    kahan_add(k, part.sum);
+    k->lost += part.lost;
+}
+
 static inline double kahan_total(const struct kahan *k)
 {
     return k->sum + k->lost;
@@ -37,6 +44,15 @@ struct kahan_mean {
     double count;
     int incremental;
 };
+
+/* From the sum of so many to their mean. */
+static inline void kahan_mean_increment(struct kahan_mean *m, double count)
+{
+    if (m->incremental) return;
+    m->incremental = 1;
+    m->total.sum /= count;
+    m->total.lost /= count;
+}
 
 static inline void kahan_mean_add(struct kahan_mean *m, double v)
 {
@@ -52,14 +68,35 @@ static inline void kahan_mean_add(struct kahan_mean *m, double v)
             m->total = next;
             return;
         }
-        m->incremental = 1;
-        m->total.sum /= m->count - 1;
-        m->total.lost /= m->count - 1;
+        kahan_mean_increment(m, m->count - 1);
     }
     double q = (m->count - 1) / m->count;
     m->total.sum *= q;
     m->total.lost *= q;
     kahan_add(&m->total, v / m->count);
+}
+
+/* The mean of what both have seen; each has seen something. */
+static inline void kahan_mean_join(struct kahan_mean *m, const struct kahan_mean *other)
+{
+    struct kahan_mean part = *other;
+    if (!m->incremental && !part.incremental) {
+        struct kahan next = m->total;
+        kahan_join(&next, part.total);
+        if (!isinf(next.sum)) {
+            m->total = next;
+            m->count += part.count;
+            return;
+        }
+    }
+    kahan_mean_increment(m, m->count);
+    kahan_mean_increment(&part, part.count);
+    double count = m->count + part.count;
+    m->total.sum *= m->count / count;
+    m->total.lost *= m->count / count;
+    kahan_join(&m->total, (struct kahan){part.total.sum * (part.count / count),
+                                         part.total.lost * (part.count / count)});
+    m->count = count;
 }
 
 static inline double kahan_mean_value(const struct kahan_mean *m)

@@ -22,9 +22,15 @@ static bool is_unnamed_unique(struct querier *q, const struct ast *selector,
            !selection_has_label(q, selection, STR("__unit__"));
 }
 
+/* Into ev->selected. */
 static enum status select_series(struct eval *ev, const struct ast *selector, int64_t t_min_ms,
-                                 int64_t t_max_ms, struct selection *out, struct error *err)
+                                 int64_t t_max_ms, struct error *err)
 {
+    struct selected *out = &ev->selected;
+    if (ev->given) {
+        *out = *ev->given;
+        return OK;
+    }
     struct select_request request = {
         .matchers = selector->selector.matchers,
         .matcher_count = selector->selector.matcher_count,
@@ -32,9 +38,12 @@ static enum status select_series(struct eval *ev, const struct ast *selector, in
         .t_max_ms = t_max_ms,
         .limit = ev->query->quick ? QUICK_SERIES + 1 : 0,
     };
-    enum status st = querier_select(ev->querier, &request, out, err);
-    if (!st && ev->query->quick && out->count > QUICK_SERIES) return query_give_up(ev->query, err);
-    return st;
+    enum status st = querier_select(ev->querier, &request, &out->selection, err);
+    if (st) return st;
+    if (ev->query->quick && out->selection.count > QUICK_SERIES)
+        return query_give_up(ev->query, err);
+    out->unnamed_unique = is_unnamed_unique(ev->querier, selector, &out->selection);
+    return OK;
 }
 
 /* The labels of a series, until the scratch is used again. */
@@ -220,9 +229,10 @@ enum status select_rows(struct eval *ev, const struct ast *node, const struct ev
     enum status st = row_alloc(&s->row, range->steps, ev->arena, err);
     int64_t t_min_ms = bits_sub_clamped(s->ref.first_ms, ev->lookback_ms - 1);
     int64_t t_max_ms = bits_add_clamped(s->ref.last_ms, s->after_ms);
-    if (!st) st = select_series(ev, node, t_min_ms, t_max_ms, &s->selection, err);
+    if (!st) st = select_series(ev, node, t_min_ms, t_max_ms, err);
     if (st) return st;
-    s->base.unnamed_unique = is_unnamed_unique(ev->querier, node, &s->selection);
+    s->selection = ev->selected.selection;
+    s->base.unnamed_unique = ev->selected.unnamed_unique;
     *out = &s->base;
     return what == SELECT_TIMES ? rows_unnamed(&s->base, MERGE_DISJOINT, out, err) : OK;
 }
@@ -266,8 +276,9 @@ static enum status open_selector(struct windows *w, const struct ast *node,
     w->after_ms = smoothed ? w->ev->lookback_ms : 0;
     w->t_min_ms = bits_sub_clamped(ref->first_ms, w->range_ms + w->before_ms - 1);
     w->t_max_ms = bits_add_clamped(ref->last_ms, w->after_ms);
-    enum status st = select_series(w->ev, selector, w->t_min_ms, w->t_max_ms, &w->selection, err);
-    if (!st) w->unnamed_unique = is_unnamed_unique(w->ev->querier, selector, &w->selection);
+    enum status st = select_series(w->ev, selector, w->t_min_ms, w->t_max_ms, err);
+    w->selection = w->ev->selected.selection;
+    w->unnamed_unique = w->ev->selected.unnamed_unique;
     return st;
 }
 

@@ -112,6 +112,9 @@ static const struct flag flags[] = {
      "Queries evaluated at once."},
     {"query.max-queue", FLAG_COUNT, FIELD(query_queue_max), "1024", 1, 65536, NULL,
      "Queries waiting for their turn; more are answered with 503."},
+    {"query.max-workers-per-query", FLAG_COUNT, FIELD(query_threads), "0", 0, 64, NULL,
+     "Threads that evaluate one query over many series; those beyond the first are shared by all "
+     "queries. 0: one per core."},
     {"query.max-memory", FLAG_LIMIT, FIELD(query_memory), "25%", MIB, 512 * TIB, NULL,
      "Memory one query may take: bytes, or a percentage of the memory limit."},
     {"query.lookback-delta", FLAG_DURATION, FIELD(query_lookback_ms), "5m", 1, 365 * DAY_MS, NULL,

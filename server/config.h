@@ -63,6 +63,7 @@ struct config {
     uint64_t query_samples_max;
     uint64_t query_concurrency;
     uint64_t query_queue_max;
+    uint64_t query_threads;           /* of one query; 0: one per core */
     struct config_limit query_memory; /* a share of the memory limit, or bytes */
     int64_t query_lookback_ms;
     const char *features[CONFIG_FEATURES_MAX]; /* lists of names, checked */

@@ -86,6 +86,18 @@ static enum status open_durability(struct hearth *h, struct error *err)
     return durability_open(&options, &h->durability, err);
 }
 
+/* The threads that help with queries. */
+static enum status open_crew(struct hearth *h, struct error *err)
+{
+    uint32_t threads =
+        h->config.query_threads ? (uint32_t)h->config.query_threads : parallel_cores();
+    h->engine.options.threads_max = threads;
+    if (threads < 2) return OK;
+    enum status st = crew_open(threads - 1, &h->crew, err);
+    h->engine.crew = h->crew;
+    return st;
+}
+
 static uint64_t http_threads(const struct config *config)
 {
     enum { LEAST = 2, MOST = 16 };
@@ -129,6 +141,7 @@ enum status hearth_open(const struct config *config, struct hearth **out, struct
     open_budget(h);
     enum status st = open_storage(h, err);
     if (!st) st = open_durability(h, err);
+    if (!st) st = open_crew(h, err);
     if (!st)
         st = query_pool_open((uint32_t)config->query_concurrency, config->query_queue_max, &h->pool,
                              err);
@@ -227,6 +240,7 @@ void hearth_close(struct hearth *h)
     maintenance_stop(&h->maintenance);
     http_close(h->http);
     query_pool_close(h->pool); /* its numbers were read until here */
+    crew_close(h->crew);
     if (was_ready) last_snapshot(h);
     if (h->durability) durability_close(h->durability);
     if (h->storage) storage_close(h->storage);

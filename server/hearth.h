@@ -13,6 +13,7 @@
 
 #include <stdatomic.h>
 
+#include "promql/crew.h"
 #include "promql/engine.h"
 #include "server/config.h"
 #include "server/http.h"
@@ -46,6 +47,7 @@ struct hearth {
     struct durability *durability;
     struct engine engine;
     struct query_pool *pool;
+    struct crew *crew; /* the engine's */
     struct http *http;
     struct maintenance maintenance;
     struct self_scrape self_scrape;

@@ -1,11 +1,11 @@
 /*
  * queries - what evaluation costs, without network and JSON: from a query's text to its value.
  *
- *     queries [series=100000] [samples=60] [step=60] [rounds=5] [only=N]
+ *     queries [series=100000] [samples=60] [step=60] [rounds=5] [threads=1] [only=N]
  *
  * Every series of bench/bodies.h has so many samples, 15 s apart, the last one less than that ago;
  * windows that have closed are sealed. Range queries go over all of them at steps of so many
- * seconds.
+ * seconds. threads: those of one query, its own among them.
  *
  * Prints the best of all rounds: CPU of the whole process and wall time in milliseconds, samples
  * read, and series in the answer.
@@ -14,6 +14,7 @@
 
 #include "bench/storage/feed.h"
 #include "bench/storage/program.h"
+#include "promql/crew.h"
 #include "promql/engine.h"
 
 enum { SAMPLE_MS = 15000, LINE_BYTES = 512, CLOSED_MS = 60000 /* and is to be sealed */ };
@@ -132,6 +133,7 @@ int main(int argc, char **argv)
     unsigned samples = option(argc, argv, "samples", 60);
     unsigned step_s = option(argc, argv, "step", 60);
     unsigned rounds = option(argc, argv, "rounds", 5);
+    unsigned threads = option(argc, argv, "threads", 1);
     unsigned only = option(argc, argv, "only", 0);
     struct storage_options options = storage_options_default();
     struct engine engine = {.options = engine_options_default()};
@@ -140,6 +142,8 @@ int main(int argc, char **argv)
     int64_t end_ms = clock_wall_ms() / SAMPLE_MS * SAMPLE_MS;
     int64_t start_ms = end_ms - (int64_t)samples * SAMPLE_MS; /* targets have their phases */
     must(storage_open(&options, &engine.db, &err), &err);
+    engine.options.threads_max = threads;
+    if (threads > 1) must(crew_open(threads - 1, &engine.crew, &err), &err);
     arena_init(&a, HEAP_QUERY, UINT64_MAX);
     for (unsigned n = 0; n < samples; n++)
         fill(engine.db, &a, series, n, start_ms);
@@ -149,6 +153,7 @@ int main(int argc, char **argv)
     fflush(stdout);
     for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
         if (!only || only == i + 1) ask(&engine, &lines[i], samples, step_s, end_ms, rounds);
+    crew_close(engine.crew);
     storage_close(engine.db);
     return 0;
 }

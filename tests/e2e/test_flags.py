@@ -32,7 +32,8 @@ def test_help_names_every_flag_of_the_contract():
         "web.listen-address storage.path storage.chunk-duration storage.windows"
         " storage.memory-limit storage.memory-release storage.max-series wal.sync"
         " wal.sync-interval snapshot.interval query.timeout query.max-samples"
-        " query.max-concurrency query.lookback-delta self-scrape.interval log.level log.format"
+        " query.max-concurrency query.lookback-delta query.max-workers-per-query"
+        " self-scrape.interval log.level log.format"
     ).split():
         assert "--" + flag in result.stdout
     assert run("--help").stdout == result.stdout

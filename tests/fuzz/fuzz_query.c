@@ -2,7 +2,8 @@
 /*
  * fuzz_query - any query over a small storage is answered or refused, within its limits.
  *
- * The first byte chooses an instant or a range query and its step, the rest is the text. An answer
+ * The first byte chooses an instant or a range query and its step, the rest is the text; series are
+ * evaluated in parts when there is an odd number of bytes. An answer
  * must hold: label sets sorted where it is a matrix, no two of them equal, times ascending and
  * inside the query's range, at least one point in every series.
  */
@@ -88,6 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct error err;
     engine.options.syntax.experimental_functions = data[0] & 1;
     if (data[0] & 8) ASSERT(!engine_enable_features(&engine.options, STR("all"), &err));
+    if (size & 1) engine.options.part_series = 2;
     arena_init(&a, HEAP_QUERY, ARENA_BYTES_MAX);
     struct query q = {
         .text = {.data = (const char *)data + 1, .size = size - 1},

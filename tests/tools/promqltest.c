@@ -1,7 +1,7 @@
 /*
  * promqltest - runs scripts of Prometheus' test language against the real storage and engine.
  *
- *     promqltest [--optional] [-v] [--filter TEXT] [--features LIST] PATH...
+ *     promqltest [--optional] [-v] [--filter TEXT] [--features LIST] [--parts N] PATH...
  *
  * A PATH is a script, or a folder whose *.test files are run. Every feature of the language is on,
  * unless LIST names others, as --enable-feature of the server does.
@@ -9,6 +9,9 @@
  * failed, and skipped by tag. A case is tagged native_histograms when a selector of its query
  * matches a series that has them, or when it expects them, and start_timestamps in the same way;
  * the engine has neither.
+ *
+ * --parts evaluates aggregations over more than N series in parts of N, with a crew of threads
+ * (promql/parts.h).
  *
  * As Prometheus' own runner does, an instant query is also asked with @ on its selectors, at other
  * times, and each of those again as the middle step of a range query.
@@ -24,6 +27,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "promql/crew.h"
 #include "promql/engine.h"
 #include "promql/func_impl.h"
 #include "promql/parser.h"
@@ -31,7 +35,7 @@
 #include "storage/appender.h"
 #include "tests/tools/test_compare.h"
 
-enum { EXIT_UNREADABLE = 2, EXIT_SKIPPED = 77, MINUTE_MS = 60000, SAMPLES_MAX = 10000 };
+enum { EXIT_UNREADABLE = 2, EXIT_SKIPPED = 77, MINUTE_MS = 60000, SAMPLES_MAX = 10000, CREW = 2 };
 
 enum skip_tag { SKIP_NONE, SKIP_HISTOGRAMS, SKIP_START_TIMESTAMPS, SKIP_TAG_COUNT };
 
@@ -43,6 +47,7 @@ struct runner {
     const char *path;
     const char *filter;
     const char *features;
+    size_t parts;
     bool verbose;
     struct engine engine;
     struct arena script; /* lines, cases: as long as the file */
@@ -69,6 +74,8 @@ static void storage_renew(struct runner *r)
     clock_freeze(options.chunk_ms / 2); /* all times of a script are in the current window */
     r->engine.options = engine_options_default();
     r->engine.options.samples_max = SAMPLES_MAX;
+    if (r->parts) r->engine.options.part_series = r->parts;
+    r->engine.options.threads_max = CREW + 1;
     if (storage_open(&options, &r->engine.db, &err) ||
         engine_enable_features(&r->engine.options, str_from(r->features), &err))
         die(r, 0, &err);
@@ -464,6 +471,8 @@ static struct str read_file(FILE *file, struct arena *a)
 struct totals {
     const char *filter;
     const char *features;
+    size_t parts;
+    struct crew *crew;
     bool verbose;
     unsigned files, passed, failed;
     unsigned skipped[SKIP_TAG_COUNT];
@@ -475,6 +484,8 @@ static bool run_file(const char *path, struct totals *totals)
     struct runner r = {.path = path,
                        .filter = totals->filter,
                        .features = totals->features,
+                       .parts = totals->parts,
+                       .engine = {.crew = totals->crew},
                        .verbose = totals->verbose};
     FILE *file = fopen(path, "rb");
     if (!file) return false;
@@ -528,11 +539,15 @@ int main(int argc, char **argv)
             totals.filter = argv[++i];
         } else if (strcmp(argv[i], "--features") == 0 && i + 1 < argc) {
             totals.features = argv[++i];
+        } else if (strcmp(argv[i], "--parts") == 0 && i + 1 < argc) {
+            totals.parts = (size_t)atoi(argv[++i]);
+            if (!totals.crew && crew_open(CREW, &totals.crew, NULL)) return EXIT_FAILURE;
         } else if (!run_path(argv[i], &totals)) {
             printf("%s: skipped: not present\n", argv[i]);
             missing = true;
         }
     }
+    crew_close(totals.crew);
     printf("%u files: %u passed, %u failed", totals.files, totals.passed, totals.failed);
     for (size_t i = 1; i < SKIP_TAG_COUNT; i++)
         printf(", %u skipped (%s)", totals.skipped[i], tag_words[i]);

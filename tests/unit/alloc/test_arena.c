@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "alloc/arena_share.h"
 #include "alloc/memstats.h"
 #include "alloc/poison.h"
 #include "tests/unit/alloc/death.h"
@@ -61,6 +62,35 @@ START_TEST(the_ceiling_is_an_error_and_never_passed)
     ck_assert_int_eq(a.refused, OK);
     ck_assert_ptr_nonnull(arena_alloc(&a, 50000));
     arena_release(&a);
+}
+END_TEST
+
+START_TEST(arenas_beside_each_other_have_one_ceiling)
+{
+    struct arena a;
+    struct arena b;
+    struct arena_common common;
+    struct error err;
+    arena_init(&a, HEAP_QUERY, 100000);
+    ck_assert_ptr_nonnull(arena_alloc(&a, 10000));
+    arena_share(&a, &common);
+    arena_init_beside(&b, &a);
+    struct arena_mark mark = arena_mark(&a);
+    while (arena_alloc(&a, 1000) && arena_alloc(&b, 1000))
+        ck_assert_uint_le(a.held_bytes + b.held_bytes, 100000);
+    ck_assert_uint_gt(a.held_bytes + b.held_bytes, 80000);
+    ck_assert_uint_eq(a.held_bytes + b.held_bytes, atomic_load(&common.held_bytes));
+    ck_assert_ptr_null(arena_alloc(&b, 50000));
+    ck_assert_int_eq(arena_error(&b, &err), ERR_TOO_LARGE);
+    ck_assert_ptr_nonnull(strstr(err.text, "100000 bytes"));
+    arena_rewind(&a, mark);
+    ck_assert_ptr_nonnull(arena_alloc(&b, 30000)); /* what one gives back is the other's */
+    arena_release(&b);
+    ck_assert_uint_eq(a.held_bytes, atomic_load(&common.held_bytes));
+    arena_unshare(&a);
+    ck_assert_ptr_nonnull(arena_alloc(&a, 50000));
+    arena_release(&a);
+    ck_assert_uint_eq(live_bytes(), 0);
 }
 END_TEST
 
@@ -272,6 +302,7 @@ END_TEST
 #endif
 
 SUITE(arena, allocations_are_aligned_and_do_not_overlap, the_ceiling_is_an_error_and_never_passed,
+      arenas_beside_each_other_have_one_ceiling,
       the_limit_of_the_heap_is_told_apart_from_the_ceiling,
       an_arena_may_leave_a_part_below_the_limit_to_others, no_bytes_have_an_address,
       a_rewind_frees_what_came_after_the_mark, the_last_allocation_grows_in_place,

@@ -19,8 +19,7 @@
 struct asking {
     struct storage *db;
     struct engine engine;
-    struct arena labels; /* of what was stored */
-    struct arena arena;  /* of the last query */
+    struct arena arena; /* of the last query */
     struct query query;
     struct error err;
 };
@@ -33,7 +32,6 @@ static UNUSED void asking_open(struct asking *k)
     clock_freeze(START_MS + 3600 * 1000);
     ck_assert_int_eq(storage_open(&options, &k->db, &k->err), OK);
     k->engine = (struct engine){.db = k->db, .options = engine_options_default()};
-    arena_init(&k->labels, HEAP_QUERY, UINT64_MAX);
     arena_init(&k->arena, HEAP_QUERY, UINT64_C(1) << 30);
 }
 
@@ -41,31 +39,33 @@ static UNUSED void asking_close(struct asking *k)
 {
     query_finish(&k->query);
     arena_release(&k->arena);
-    arena_release(&k->labels);
     storage_close(k->db);
 }
 
-/* A series name{key="value"}. */
-static UNUSED void asking_store(struct asking *k, const char *name, const char *key,
-                                const char *value, const struct sample *samples, size_t count)
+/* A series of these labels, in any order. */
+static UNUSED void asking_store_set(struct asking *k, struct label *items, size_t label_count,
+                                    const struct sample *samples, size_t count)
 {
-    struct label *items = arena_alloc_array(&k->labels, 2, sizeof(*items));
     struct arena batch;
     struct appender *app;
     struct append_result result;
     struct labels set;
-    ck_assert_ptr_nonnull(items);
-    items[0] =
-        (struct label){.name = LABEL_METRIC_NAME, .value = arena_copy(&k->labels, str_from(name))};
-    items[1] = (struct label){.name = arena_copy(&k->labels, str_from(key)),
-                              .value = arena_copy(&k->labels, str_from(value))};
-    ck_assert_int_eq(labels_normalize(items, 2, &set, &k->err), OK);
+    ck_assert_int_eq(labels_normalize(items, label_count, &set, &k->err), OK);
     arena_init(&batch, HEAP_QUERY, UINT64_MAX);
     ck_assert_int_eq(appender_begin(k->db, &batch, &app, &k->err), OK);
     ck_assert_int_eq(appender_add(app, set, samples, count, &k->err), OK);
     ck_assert_int_eq(appender_commit(app, &result, &k->err), OK);
     ck_assert_uint_eq(result.stored, count);
     arena_release(&batch);
+}
+
+/* A series name{key="value"}. */
+static UNUSED void asking_store(struct asking *k, const char *name, const char *key,
+                                const char *value, const struct sample *samples, size_t count)
+{
+    struct label items[] = {{.name = LABEL_METRIC_NAME, .value = str_from(name)},
+                            {.name = str_from(key), .value = str_from(value)}};
+    asking_store_set(k, items, ARRAY_COUNT(items), samples, count);
 }
 
 /* One sample at START_MS. */

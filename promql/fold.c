@@ -1,0 +1,264 @@
+/* fold - cells, groups, and folding by columns. */
+#include "promql/fold.h"
+
+#include <math.h>
+
+static bool has_cells(enum ast_aggregation op)
+{
+    return op == AGG_AVG || op == AGG_STDDEV || op == AGG_STDVAR;
+}
+
+static void cell_first(enum ast_aggregation op, struct cell *cell, double v)
+{
+    if (op == AGG_AVG) {
+        cell->mean = (struct kahan_mean){0};
+        kahan_mean_add(&cell->mean, v);
+        return;
+    }
+    cell->spread.count = 1;
+    cell->spread.mean = v;
+    cell->spread.squares = isfinite(v) ? 0 : (double)NAN;
+}
+
+static void cell_add(enum ast_aggregation op, struct cell *cell, double v)
+{
+    if (op == AGG_AVG) {
+        kahan_mean_add(&cell->mean, v);
+        return;
+    }
+    double delta = v - cell->spread.mean;
+    cell->spread.count += 1;
+    cell->spread.mean += delta / cell->spread.count;
+    cell->spread.squares += delta * (v - cell->spread.mean);
+}
+
+static double cell_value(enum ast_aggregation op, const struct cell *cell)
+{
+    if (op == AGG_AVG) return kahan_mean_value(&cell->mean);
+    double variance = cell->spread.squares / cell->spread.count;
+    return op == AGG_STDVAR ? variance : sqrt(variance);
+}
+
+static void group_add_cells(enum ast_aggregation op, struct group *group, const struct row *row,
+                            size_t steps)
+{
+    struct bit_walk walk = bit_walk(row->present, steps);
+    size_t i;
+    while (bit_walk_next(&walk, &i)) {
+        if (bit_get(group->present, i))
+            cell_add(op, &group->cells[i], row->v[i]);
+        else
+            cell_first(op, &group->cells[i], row->v[i]);
+    }
+}
+
+/* kahan_add without branches, so that several steps are added at once. */
+static void add_sums(double *restrict sum, double *restrict lost, const double *restrict v,
+                     size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        double next = sum[i] + v[i];
+        bool larger = fabs(sum[i]) >= fabs(v[i]);
+        double large = larger ? sum[i] : v[i];
+        double small = larger ? v[i] : sum[i];
+        double rest = lost[i] + ((large - next) + small);
+        lost[i] = fabs(next) == (double)INFINITY ? 0 : rest;
+        sum[i] = next;
+    }
+}
+
+/* A NaN gives way to anything. */
+static void take_least(double *restrict best, const double *restrict v, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        best[i] = ((best[i] > v[i]) | (best[i] != best[i])) ? v[i] : best[i];
+}
+
+static void take_most(double *restrict best, const double *restrict v, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        best[i] = ((best[i] < v[i]) | (best[i] != best[i])) ? v[i] : best[i];
+}
+
+/* Steps [from, from + count), where both the group and the row have values. */
+static void group_add_steps(enum ast_aggregation op, struct group *group, const double *v,
+                            size_t from, size_t count)
+{
+    switch (op) {
+    case AGG_SUM: add_sums(group->v + from, group->lost + from, v + from, count); break;
+    case AGG_COUNT:
+        for (size_t i = from; i < from + count; i++)
+            group->v[i] += 1;
+        break;
+    case AGG_MIN: take_least(group->v + from, v + from, count); break;
+    case AGG_MAX: take_most(group->v + from, v + from, count); break;
+    default: break; /* group */
+    }
+}
+
+static void group_add_columns(const struct fold *f, struct group *group, const struct row *row)
+{
+    bool constant = f->op == AGG_COUNT || f->op == AGG_GROUP;
+    if (bits_all(group->present, f->steps) && bits_all(row->present, f->steps)) {
+        group_add_steps(f->op, group, row->v, 0, f->steps);
+        return;
+    }
+    struct bit_walk walk = bit_walk(row->present, f->steps);
+    size_t i;
+    while (bit_walk_next(&walk, &i)) {
+        if (bit_get(group->present, i)) {
+            group_add_steps(f->op, group, row->v, i, 1);
+            continue;
+        }
+        group->v[i] = constant ? 1 : row->v[i];
+        if (group->lost) group->lost[i] = 0;
+    }
+}
+
+static enum status group_create(struct fold *f, const struct row *row, struct error *err)
+{
+    struct arena *a = f->ev->arena;
+    struct group *slot = VEC_PUSH(&f->groups, a);
+    if (!slot) return no_room(a, err);
+    *slot = (struct group){.present = arena_calloc(a, row_words(f->steps), sizeof(uint64_t)),
+                           .v = arena_alloc_array(a, f->steps, sizeof(double)),
+                           .series = row->series,
+                           .unnamed = row->unnamed};
+    if (!slot->present || !slot->v) return no_room(a, err);
+    if (has_cells(f->op)) {
+        slot->cells = arena_alloc_array(a, f->steps, sizeof(struct cell));
+        if (!slot->cells) return no_room(a, err);
+    }
+    if (f->op == AGG_SUM) {
+        slot->lost = arena_alloc_array(a, f->steps, sizeof(double));
+        if (!slot->lost) return no_room(a, err);
+    }
+    return OK;
+}
+
+/* The group of a row, which may be new. */
+static enum status group_find(struct fold *f, const struct row *row, struct group **out,
+                              struct error *err)
+{
+    size_t number;
+    bool is_new;
+    enum status st = grouping_find_row(&f->grouping, f->ev, row, &number, &is_new, err);
+    if (!st && is_new) st = group_create(f, row, err);
+    if (!st) *out = &f->groups.items[number];
+    return st;
+}
+
+static enum status fold_row(struct fold *f, const struct row *row, struct error *err)
+{
+    struct group *group = NULL;
+    enum status st = group_find(f, row, &group, err);
+    if (st) return st;
+    group->drops_name = group->drops_name || row->drops_name;
+    if (group->cells)
+        group_add_cells(f->op, group, row, f->steps);
+    else
+        group_add_columns(f, group, row);
+    bits_or(group->present, row->present, f->steps);
+    return eval_tick(f->ev, f->steps, err);
+}
+
+static void cell_join(enum ast_aggregation op, struct cell *cell, const struct cell *part)
+{
+    if (op == AGG_AVG) {
+        kahan_mean_join(&cell->mean, &part->mean);
+        return;
+    }
+    /* Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm ...", 1979 */
+    double count = cell->spread.count + part->spread.count;
+    double delta = part->spread.mean - cell->spread.mean;
+    cell->spread.squares +=
+        part->spread.squares + delta * delta * (cell->spread.count * part->spread.count / count);
+    cell->spread.mean += delta * (part->spread.count / count);
+    cell->spread.count = count;
+}
+
+static void group_join_step(const struct fold *f, struct group *group, const struct group *part,
+                            size_t i)
+{
+    if (!bit_get(group->present, i)) {
+        if (group->cells) group->cells[i] = part->cells[i];
+        if (group->lost) group->lost[i] = part->lost[i];
+        if (!group->cells) group->v[i] = part->v[i];
+    } else if (group->cells) {
+        cell_join(f->op, &group->cells[i], &part->cells[i]);
+    } else if (f->op == AGG_COUNT) {
+        group->v[i] += part->v[i];
+    } else {
+        group_add_steps(f->op, group, part->v, i, 1);
+        if (group->lost) group->lost[i] += part->lost[i];
+    }
+}
+
+enum status fold_join(struct fold *f, const struct fold *part, struct error *err)
+{
+    for (size_t g = 0; g < part->groups.count; g++) {
+        const struct group *from = &part->groups.items[g];
+        struct row row = {.series = from->series, .unnamed = from->unnamed};
+        if (!row.series) row.labels = part->grouping.groups.items[g];
+        struct group *group = NULL;
+        enum status st = group_find(f, &row, &group, err);
+        if (!st) st = eval_tick(f->ev, f->steps, err);
+        if (st) return st;
+        struct bit_walk walk = bit_walk(from->present, f->steps);
+        size_t i;
+        while (bit_walk_next(&walk, &i))
+            group_join_step(f, group, from, i);
+        group->drops_name = group->drops_name || from->drops_name;
+        bits_or(group->present, from->present, f->steps);
+    }
+    return OK;
+}
+
+/* What the group's column stands for. */
+static void group_finish(const struct fold *f, struct group *group)
+{
+    struct bit_walk walk = bit_walk(group->present, f->steps);
+    size_t i;
+    while (bit_walk_next(&walk, &i)) {
+        if (group->cells) group->v[i] = cell_value(f->op, &group->cells[i]);
+        if (group->lost) group->v[i] += group->lost[i];
+    }
+}
+
+enum status fold_finish(struct fold *f, struct rows **out, struct error *err)
+{
+    struct row_table table = {0};
+    for (size_t g = 0; g < f->groups.count; g++) {
+        struct group *group = &f->groups.items[g];
+        struct row *row = VEC_PUSH(&table, f->ev->arena);
+        if (!row) return no_room(f->ev->arena, err);
+        group_finish(f, group);
+        *row = (struct row){.labels = f->grouping.groups.items[g],
+                            .v = group->v,
+                            .present = group->present,
+                            .drops_name = group->drops_name};
+    }
+    enum status st = eval_hold(f->ev, row_table_samples(&table, f->steps), err);
+    if (st) return st;
+    return rows_from_table(f->ev, &table, f->steps, grouping_is_unnamed(&f->grouping), out, err);
+}
+
+enum status fold_init(struct fold *f, struct eval *ev, const struct ast *node, size_t steps,
+                      struct error *err)
+{
+    *f = (struct fold){.ev = ev, .node = node, .op = node->aggregate.op, .steps = steps};
+    return grouping_init(&f->grouping, node, ev->arena, err);
+}
+
+enum status fold_rows(struct fold *folds, size_t count, struct rows *child, struct error *err)
+{
+    child->bare = true;
+    for (;;) {
+        struct row *row;
+        enum status st = child->next(child, &row, err);
+        if (st || !row) return st;
+        for (size_t i = 0; i < count && !st; i++)
+            st = fold_row(&folds[i], row, err);
+        if (st) return st;
+    }
+}

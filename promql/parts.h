@@ -1,0 +1,51 @@
+/*
+ * parts - an expression over many series in parts, on as many threads as are free.
+ *
+ *     series of its selector   | 0 .. n-1 | n .. 2n-1 | 2n ...      n: engine_options.part_series
+ *                                   |          |
+ *     any thread                 evaluate   evaluate        with an eval, arena and query of its
+ * own v          v the query's thread          take   ->  take           in their order
+ *
+ * How series are cut depends on nothing but their number, and parts are taken in order: the answer
+ * is the same, bit for bit, however many threads there are. The query's thread evaluates parts like
+ * the others, and waits only for those that somebody else is at. So many parts lie between the
+ * first that was not taken and the last that was begun as there are slots: memory does not grow
+ * with their number.
+ *
+ * Limits are those of the query: the arenas share its ceiling, samples held are counted together
+ * (to a thousandth of the limit: counters that threads share are dear), deadline and cancel flag
+ * are looked at by every part.
+ *
+ * Threads: as drawn.
+ */
+#ifndef HEARTH_PROMQL_PARTS_H
+#define HEARTH_PROMQL_PARTS_H
+
+#include "promql/eval.h"
+
+/* What to do with the rows of a part: the first member of the user's own struct. */
+struct parts_use {
+    /* Pull the rows; *result lies on the part's arena (ev->arena). On any thread, several at once:
+     * `use` is only read. */
+    enum status (*evaluate)(const struct parts_use *use, struct eval *ev, struct rows *rows,
+                            void **result, struct error *err);
+    /* On the query's thread. The result goes afterwards. */
+    enum status (*take)(struct parts_use *use, void *result, struct error *err);
+};
+
+/* An opened expression. */
+struct parts {
+    struct eval *ev;
+    const struct ast *node;
+    const struct eval_range *range;
+    struct rows *rows; /* to be pulled from, unless there are many series */
+    bool many;         /* parts_run instead; rows are left alone */
+    size_t explained;  /* nodes that were listed before */
+};
+MUST_USE enum status parts_open(struct eval *ev, const struct ast *node,
+                                const struct eval_range *range, struct parts *out,
+                                struct error *err);
+/* The first error, in order of parts. */
+MUST_USE enum status parts_run(struct parts *parts, struct parts_use *use, struct error *err);
+
+#endif
