@@ -94,12 +94,23 @@ static enum status open_classes(struct grouping *g, struct eval *ev, struct erro
     return series_classes_create(ev->querier, &request, ev->arena, &g->classes, err);
 }
 
+/* The group of a grouping by no label, which no row is looked at for. */
+static enum status find_only(struct grouping *g, struct arena *a, size_t *out, bool *is_new,
+                             struct error *err)
+{
+    *out = 0;
+    *is_new = false;
+    return g->groups.count ? OK : grouping_find(g, (struct labels){0}, a, out, is_new, err);
+}
+
 enum status grouping_find_row(struct grouping *g, struct eval *ev, const struct row *row,
                               size_t *out, bool *is_new, struct error *err)
 {
     struct labels labels;
     uint32_t number;
     bool fresh;
+    bool all_alike = !g->without && g->name_count == 0;
+    if (all_alike) return find_only(g, ev->arena, out, is_new, err);
     if (!row->series) return grouping_find(g, row->labels, ev->arena, out, is_new, err);
     enum status st = g->classes ? OK : open_classes(g, ev, err);
     if (!st) st = series_classes_find(g->classes, row->series, &number, &fresh, err);

@@ -34,6 +34,18 @@ static bool choose_base(struct gather *g, const struct shard *sh)
     return best > 0;
 }
 
+/* One set that all ids can be narrowed by. */
+static bool is_one_set(const struct match_term *term)
+{
+    return term->count == 1 && !term->any;
+}
+
+/* Do all series of the shard have the name? Each has at most one value of it. */
+static bool is_true_of_all(const struct shard *sh, const struct match_term *term)
+{
+    return term->any && !term->exclude && term_size(sh, term, SIZE_MAX) == id_set_count(&sh->all);
+}
+
 static void collect_narrowing(struct gather *g, const struct shard *sh)
 {
     g->with_count = 1;
@@ -41,8 +53,8 @@ static void collect_narrowing(struct gather *g, const struct shard *sh)
     for (size_t i = 0; i < g->plan->count; i++) {
         const struct match_term *term = &g->plan->terms[i];
         if (term == g->base) continue;
-        if (term->count != 1) {
-            g->settled = false;
+        if (!is_one_set(term)) {
+            g->settled = g->settled && is_true_of_all(sh, term);
             continue;
         }
         const struct id_set *ids = postings_find(&sh->postings, term->values[0]);
@@ -113,7 +125,7 @@ bool gather_accepts(const struct gather *g, const struct series *s)
     if (s->birth > g->plan->newest_birth) return false;
     for (size_t i = 0; i < g->plan->count; i++) {
         const struct match_term *term = &g->plan->terms[i];
-        if (term == g->base || term->count == 1) continue;
+        if (term == g->base || is_one_set(term)) continue;
         if (!match_term_accepts(term, s)) return false;
     }
     return true;

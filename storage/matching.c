@@ -163,6 +163,26 @@ static enum status add_patterns(struct storage *db, const struct matcher *matche
     return OK;
 }
 
+/* A name that all series have, as __name__, has few values most often: by their sets it is known
+ * that no series need be asked. */
+static enum status list_any(struct storage *db, struct match_plan *plan, struct arena *a,
+                            struct error *err)
+{
+    enum { LISTED_MAX = 512 };
+    enum status st = OK;
+    for (size_t i = 0; i < plan->count && !st; i++) {
+        struct match_term *term = &plan->terms[i];
+        struct str name = symbol_text(term->name);
+        struct symbol_list list = {0};
+        if (!term->any || term->exclude) continue;
+        if (symbols_look_up(&db->symbols, name).values > LISTED_MAX) continue;
+        st = symbols_values(&db->symbols, name, a, &list, err);
+        term->values = list.items;
+        term->count = list.count;
+    }
+    return st;
+}
+
 enum status match_plan_build(struct storage *db, const struct matcher *matchers, size_t count,
                              struct arena *a, struct match_plan *out, struct error *err)
 {
@@ -172,6 +192,7 @@ enum status match_plan_build(struct storage *db, const struct matcher *matchers,
     if (!out->terms) return arena_error(a, err);
     enum status st = add_named(db, matchers, count, out, a, err);
     if (!st) st = add_patterns(db, matchers, count, out, a, err);
+    if (!st) st = list_any(db, out, a, err);
     if (out->count > 1) qsort(out->terms, out->count, sizeof(*out->terms), compare_terms);
     return st;
 }

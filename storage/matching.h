@@ -25,8 +25,8 @@
 struct match_term {
     const struct symbol *name;
     bool exclude;
-    bool any;               /* every value of the name; values is empty then */
-    struct symbol **values; /* on the arena, in order of address */
+    bool any;               /* every value of the name */
+    struct symbol **values; /* on the arena, in order of address; of `any` only when they are few */
     size_t count;
     const struct matcher
         *pattern; /* asked of each series; no values then; NULL: values say it all */
