@@ -112,13 +112,15 @@ static size_t put_text(char *out, struct str text)
 
 /* Where a label set lies in [0, 1): by the hash that Prometheus takes, over the bytes that it keeps
  * label sets in, so that both choose the same series. */
-static enum status place_labels(struct arena *a, struct labels labels, double *out,
-                                struct error *err)
+static enum status place_row(struct arena *a, const struct row *row, double *out, struct error *err)
 {
     enum { SIZES_BYTES = 8 };
     struct arena_mark mark = arena_mark(a);
+    struct labels labels;
     size_t bound = 0;
     size_t used = 0;
+    enum status st = row_labels(row, a, &labels, err);
+    if (st) return st;
     for (size_t i = 0; i < labels.count; i++)
         bound += SIZES_BYTES + labels.items[i].name.size + labels.items[i].value.size;
     char *bytes = arena_alloc(a, bound);
@@ -140,7 +142,7 @@ static enum status place_rows(struct choice *c, struct error *err)
     c->places = arena_alloc_array(a, c->rows.count, sizeof(c->places[0]));
     if (!c->places) return no_room(a, err);
     for (size_t i = 0; !st && i < c->rows.count; i++)
-        st = place_labels(a, c->rows.items[i].labels, &c->places[i], err);
+        st = place_row(a, &c->rows.items[i], &c->places[i], err);
     return st;
 }
 
@@ -206,7 +208,7 @@ static enum status group_rows(struct choice *c, struct error *err)
     if (!number) return no_room(a, err);
     for (size_t i = 0; i < c->rows.count; i++) {
         bool is_new;
-        st = grouping_find(&grouping, c->rows.items[i].labels, a, &number[i], &is_new, err);
+        st = grouping_find_row(&grouping, c->ev, &c->rows.items[i], &number[i], &is_new, err);
         if (st) return st;
     }
     c->group_count = grouping.groups.count;
@@ -234,6 +236,9 @@ static enum status finish(struct choice *c, bool unnamed_unique, struct rows **o
         if (!slot) return no_room(c->ev->arena, err);
         *slot = c->rows.items[at];
         slot->present = c->chosen[at];
+        slot->series = NULL;
+        enum status st = row_labels(&c->rows.items[at], c->ev->arena, &slot->labels, err);
+        if (st) return st;
     }
     eval_drop(c->ev, before - row_table_samples(&table, c->steps));
     return rows_from_table(c->ev, &table, c->steps, unnamed_unique, out, err);
@@ -297,6 +302,7 @@ enum status aggregate_k_open(struct eval *ev, const struct ast *node,
     if (st) return st;
     if (nothing) return rows_empty(ev, range->steps, out, err);
     st = eval_rows(ev, node->aggregate.expr, range, &child, err);
+    if (!st) child->bare = true;
     if (!st) st = rows_collect(child, &c.rows, err);
     if (!st) st = group_rows(&c, err);
     if (!st) st = place_rows(&c, err);

@@ -97,6 +97,7 @@ enum status aggregate_quantile_open(struct eval *ev, const struct ast *node,
     double *q;
     enum status st = eval_scalar(ev, node->aggregate.param, range, &q, err);
     if (!st) st = eval_rows(ev, node->aggregate.expr, range, &child, err);
+    if (!st) child->bare = true;
     if (!st) st = rows_collect(child, &s.rows, err);
     if (!st) st = grouping_init(&s.grouping, node, ev->arena, err);
     if (!st) st = warn_quantiles(ev, q, range->steps, position, err);
@@ -105,8 +106,7 @@ enum status aggregate_quantile_open(struct eval *ev, const struct ast *node,
     if (!s.number) return no_room(ev->arena, err);
     for (size_t i = 0; i < s.rows.count && !st; i++) {
         bool is_new;
-        st = grouping_find(&s.grouping, s.rows.items[i].labels, ev->arena, &s.number[i], &is_new,
-                           err);
+        st = grouping_find_row(&s.grouping, ev, &s.rows.items[i], &s.number[i], &is_new, err);
     }
     return st ? st : quantile_groups(&s, q, out, err);
 }

@@ -84,6 +84,7 @@ static bool changes_name(const struct scalar_rows *s)
 static enum status scalar_next(struct rows *self, struct row **out, struct error *err)
 {
     struct scalar_rows *s = (struct scalar_rows *)self;
+    s->child->bare = self->bare;
     for (;;) {
         enum status st = s->child->next(s->child, out, err);
         if (!st && *out && ast_op_is_trim(s->op)) st = binop_remark_floats(self->ev, s->node, err);

@@ -123,9 +123,12 @@ static enum status repeat_next(struct rows *self, struct row **out, struct error
     struct repeat_rows *r = (struct repeat_rows *)self;
     struct row *one;
     *out = NULL;
+    r->child->bare = self->bare;
     enum status st = r->child->next(r->child, &one, err);
     if (st || !one) return st;
     r->row.labels = one->labels;
+    r->row.series = one->series;
+    r->row.unnamed = one->unnamed;
     r->row.drops_name = one->drops_name;
     bits_fill(r->row.present, self->steps);
     for (size_t i = 0; i < self->steps; i++)
@@ -162,6 +165,7 @@ struct negate_rows {
 static enum status negate_next(struct rows *self, struct row **out, struct error *err)
 {
     struct negate_rows *n = (struct negate_rows *)self;
+    n->child->bare = self->bare;
     enum status st = n->child->next(n->child, out, err);
     if (st || !*out) return st;
     struct row *row = *out;

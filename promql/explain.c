@@ -51,6 +51,7 @@ static enum status counted_next(struct rows *self, struct row **out, struct erro
                                 .samples_read = ev->query->stats.samples_read,
                                 .held_bytes = ev->arena->held_bytes,
                                 .start_ns = clock_mono_ns()};
+    c->child->bare = self->bare;
     enum status st = c->child->next(c->child, out, err);
     add_cost(ev, &mark);
     struct explained *node = node_of(ev, c->node);

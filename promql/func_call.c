@@ -49,6 +49,7 @@ static void map_row(const struct map_rows *m, struct row *row)
 static enum status map_next(struct rows *self, struct row **out, struct error *err)
 {
     struct map_rows *m = (struct map_rows *)self;
+    m->child->bare = self->bare;
     for (;;) {
         enum status st = m->child->next(m->child, out, err);
         if (st || !*out) return st;

@@ -43,7 +43,8 @@ struct range_rows {
     size_t scratch_capacity;
     struct slide slide;
     bool slides;         /* the function has a form for all windows, and its selector allows it */
-    struct str remarked; /* the last name a remark was made on, and its type */
+    bool one_name;       /* of all series */
+    struct str remarked; /* the last name that was looked at for a remark, and its type */
     struct str remarked_type;
     struct label_scratch scratch;
     struct row row;
@@ -70,6 +71,7 @@ static enum status remark_on_name(struct range_rows *r, struct error *err)
 {
     struct eval *ev = r->base.ev;
     bool by_label = ev->engine->options.type_labels;
+    if (r->one_name && !by_label && r->remarked.size) return OK;
     struct str name = label_of(&r->windows, LABEL_METRIC_NAME);
     struct str type = by_label ? label_of(&r->windows, STR("__type__")) : STR("");
     char quoted[QUOTED_TEXT_BYTES];
@@ -269,6 +271,7 @@ enum status func_range_open(struct eval *ev, const struct ast *call, const struc
     if (matrix->kind == AST_MATRIX_SELECTOR) {
         r->call.anchored = matrix->matrix.selector->selector.anchored;
         r->call.smoothed = matrix->matrix.selector->selector.smoothed;
+        r->one_name = selector_has_one_name(matrix->matrix.selector);
     }
     prepare_slide(r);
     r->call.range_s = (double)r->windows.range_ms / 1000;

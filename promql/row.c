@@ -61,7 +61,9 @@ static enum status row_copy(const struct row *from, size_t steps, struct arena *
     memcpy(out->v, from->v, steps * sizeof(from->v[0]));
     memcpy(out->present, from->present, row_words(steps) * sizeof(from->present[0]));
     out->drops_name = from->drops_name;
-    return labels_pin(from->labels, a, &out->labels, err);
+    out->series = from->series;
+    out->unnamed = from->unnamed;
+    return from->series ? OK : labels_pin(from->labels, a, &out->labels, err);
 }
 
 enum status rows_collect(struct rows *rows, struct row_table *table, struct error *err)

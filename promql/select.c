@@ -6,18 +6,22 @@
 #include "base/hash.h"
 #include "promql/extended.h"
 
+bool selector_has_one_name(const struct ast *selector)
+{
+    for (size_t i = 0; i < selector->selector.matcher_count; i++) {
+        const struct matcher *m = &selector->selector.matchers[i];
+        if (m->type == MATCH_EQUAL && m->value.size && str_equal(m->name, LABEL_METRIC_NAME))
+            return true;
+    }
+    return false;
+}
+
 /* Do the series stay distinct without their names? Yes when they share one, and no __type__ or
  * __unit__ is there that only their name's metadata would tell apart. */
 static bool is_unnamed_unique(struct querier *q, const struct ast *selector,
                               const struct selection *selection)
 {
-    bool one_name = false;
-    for (size_t i = 0; i < selector->selector.matcher_count; i++) {
-        const struct matcher *m = &selector->selector.matchers[i];
-        one_name = one_name || (m->type == MATCH_EQUAL && m->value.size &&
-                                str_equal(m->name, LABEL_METRIC_NAME));
-    }
-    if (!one_name) return selection->count < 2;
+    if (!selector_has_one_name(selector)) return selection->count < 2;
     return !selection_has_label(q, selection, STR("__type__")) &&
            !selection_has_label(q, selection, STR("__unit__"));
 }

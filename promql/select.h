@@ -21,6 +21,9 @@
 #include "promql/eval.h"
 #include "promql/func_impl.h"
 
+/* Does a vector selector ask for one name of metrics? */
+bool selector_has_one_name(const struct ast *selector);
+
 /* What an instant selector's rows hold: the samples' values; their times in seconds, the name gone
  * (timestamp(x)); their times in milliseconds, all labels kept (info(x)). */
 enum select_what { SELECT_VALUES, SELECT_TIMES, SELECT_STAMPS };
