@@ -439,7 +439,9 @@ enum status config_parse(struct config *config, int argc, const char *const *arg
 
 void config_print_help(FILE *out)
 {
-    fputs("usage: hearth [<flags>]\n\n"
+    fputs("usage: hearth [<flags>]\n"
+          "       hearth explain [--server HOST:PORT] ... QUERY    what a query costs, and where\n"
+          "       hearth inspect [--verify] FILE_OR_FOLDER...      what is in a data folder\n\n"
           "Keeps the last hours of a monitoring system in memory: remote write in, PromQL out.\n\n"
           "Flags:\n"
           "  -h, --help                 Show this text and exit.\n"

@@ -15,6 +15,7 @@
 #include "alloc/leaks.h"
 #include "base/log.h"
 #include "server/config.h"
+#include "server/explain.h"
 #include "server/hearth.h"
 #include "server/version.h"
 #include "snapshot/inspect.h"
@@ -125,6 +126,7 @@ static int inspect(int count, char **words)
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "inspect") == 0) return inspect(argc - 2, argv + 2);
+    if (argc > 1 && strcmp(argv[1], "explain") == 0) return explain_main(argc - 2, argv + 2);
     struct config config;
     enum config_action action;
     struct error err;
