@@ -76,13 +76,21 @@ static enum status open_storage(struct hearth *h, struct error *err)
     return st;
 }
 
+static void on_news(void *self)
+{
+    struct hearth *h = self;
+    maintenance_logged(&h->maintenance);
+}
+
 static enum status open_durability(struct hearth *h, struct error *err)
 {
     const struct durability_options options = {.path = h->config.storage_path,
                                                .sync = (enum wal_sync)h->config.wal_sync,
                                                .sync_interval_ms = h->config.wal_sync_interval_ms,
                                                .segment_bytes = h->config.wal_segment_bytes,
-                                               .restore_threads = parallel_cores()};
+                                               .restore_threads = parallel_cores(),
+                                               .news = on_news,
+                                               .news_self = h};
     return durability_open(&options, &h->durability, err);
 }
 

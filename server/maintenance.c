@@ -10,23 +10,26 @@
 #include "server/budget.h"
 #include "server/process.h"
 
-uint64_t maintenance_other_bytes(uint64_t lazyfree_bytes)
+static uint64_t other_bytes(const struct memstats *stats, uint64_t lazyfree_bytes)
 {
-    struct memstats stats;
     uint64_t resident = process_resident_bytes();
-    memstats_read(&stats);
-    uint64_t known = stats.resident + lazyfree_bytes;
+    uint64_t known = stats->resident + lazyfree_bytes;
     return resident > known ? resident - known : 0;
 }
 
-static struct budget_reading read_budget(const struct maintenance *m)
+uint64_t maintenance_other_bytes(uint64_t lazyfree_bytes)
 {
     struct memstats stats;
     memstats_read(&stats);
+    return other_bytes(&stats, lazyfree_bytes);
+}
+
+static struct budget_reading budget_of(const struct maintenance *m, const struct memstats *stats)
+{
     return (struct budget_reading){.limit_bytes = m->options.memory_limit_bytes,
                                    .used_bytes = heap_used_bytes(),
-                                   .idle_bytes = stats.heap_idle - stats.heap_released,
-                                   .query_bytes = stats.tag_bytes[HEAP_QUERY]};
+                                   .idle_bytes = stats->heap_idle - stats->heap_released,
+                                   .query_bytes = stats->tag_bytes[HEAP_QUERY]};
 }
 
 static void log_pressure(enum heap_pressure before, enum heap_pressure now,
@@ -49,45 +52,53 @@ static void log_pressure(enum heap_pressure before, enum heap_pressure now,
     }
 }
 
-static void give_back(struct maintenance *m, const struct budget_reading *reading,
-                      enum heap_pressure pressure)
+static uint64_t give_back(struct maintenance *m, const struct budget_reading *reading,
+                          enum heap_pressure pressure)
 {
     uint64_t surplus = budget_surplus(reading, pressure);
     int64_t before_ns = clock_thread_cpu_ns();
     /* Idle pages go when they are due; under pressure at once, in steps. */
-    if (surplus > 0)
-        (void)heap_scavenge(surplus < SCAVENGE_STEP_BYTES ? surplus : SCAVENGE_STEP_BYTES);
-    else
-        (void)heap_scavenge_round(clock_mono_ns());
+    uint64_t gone =
+        surplus > 0 ? heap_scavenge(surplus < SCAVENGE_STEP_BYTES ? surplus : SCAVENGE_STEP_BYTES)
+                    : heap_scavenge_round(clock_mono_ns());
     counter_add(&m->scavenge_ns, (uint64_t)(clock_thread_cpu_ns() - before_ns));
+    return gone;
 }
 
 /* What is not ours. With lazy release that takes the kernel a walk over all our pages: the longer
  * it took, the longer what it said holds. */
-static void measure_other(struct maintenance *m)
+static void measure_other(struct maintenance *m, const struct memstats *stats)
 {
     bool lazily = heap_scavenges_lazily();
     int64_t before_ns = clock_thread_cpu_ns();
     if (lazily && clock_mono_ns() < m->walk_due_ns) return;
     uint64_t lazyfree = lazily ? process_lazyfree_bytes() : 0;
-    uint64_t other = maintenance_other_bytes(lazyfree);
+    uint64_t other = other_bytes(stats, lazyfree);
     gauge_set(&m->lazyfree_bytes, (int64_t)lazyfree);
     gauge_set(&m->other_bytes, (int64_t)other);
     heap_set_other_bytes(other);
     m->walk_due_ns = clock_mono_ns() + MAINTENANCE_WALK_REST * (clock_thread_cpu_ns() - before_ns);
 }
 
-static void measure_memory(struct maintenance *m)
+/* True when that was work: memory went, or is short. */
+static bool measure_memory(struct maintenance *m)
 {
-    measure_other(m);
+    struct memstats stats;
+    memstats_read(&stats);
+    measure_other(m, &stats);
     enum heap_pressure before = heap_pressure();
-    if (before != HEAP_CALM) heap_flush_all();
-    struct budget_reading reading = read_budget(m);
+    if (before != HEAP_CALM) {
+        heap_flush_all();
+        memstats_read(&stats);
+    }
+    struct budget_reading reading = budget_of(m, &stats);
     enum heap_pressure now = budget_pressure(&reading, before);
     heap_set_pressure(now);
     storage_hurry(m->options.storage, now != HEAP_CALM);
     log_pressure(before, now, &reading);
-    give_back(m, &reading, now);
+    uint64_t gone = give_back(m, &reading, now);
+    m->used_bytes = heap_used_bytes();
+    return gone > 0 || now != HEAP_CALM;
 }
 
 /* A window has passed, and what it took away is gone. */
@@ -98,17 +109,27 @@ static void note_boundary(struct maintenance *m, int64_t oldest_window)
     gauge_set(&m->boundary_ms, clock_wall_ms());
 }
 
-/* Memory has been the same for a while, all of it is in use, and nothing is due within a rest. */
-static bool may_rest(struct maintenance *m)
+/* Since memory was measured somebody has worked, or there is more or less of it; or it is short. */
+static bool has_news(struct maintenance *m)
 {
-    struct budget_reading reading = read_budget(m);
-    uint64_t used = reading.used_bytes;
+    uint64_t used = heap_used_bytes();
     uint64_t change = used > m->used_bytes ? used - m->used_bytes : m->used_bytes - used;
-    bool calm = change <= MAINTENANCE_CALM_BYTES && heap_pressure() == HEAP_CALM &&
-                reading.idle_bytes <= MAINTENANCE_CALM_BYTES;
-    m->calm_rounds = calm ? m->calm_rounds + 1 : 0;
-    if (!calm) m->used_bytes = used;
-    return m->calm_rounds >= MAINTENANCE_CALM_ROUNDS && m->options.rests;
+    return atomic_exchange(&m->noticed, false) || change > MAINTENANCE_CALM_BYTES ||
+           used > budget_soft_bytes(m->options.memory_limit_bytes);
+}
+
+/* Measure memory, if anything may have changed; true: look again soon. Without news once more, when
+ * what is free has been so for long enough to go, and then until nothing went. */
+static bool look_at_memory(struct maintenance *m)
+{
+    bool news = has_news(m);
+    int64_t now_ns = clock_mono_ns();
+    int64_t due_ms = m->settled ? MAINTENANCE_SETTLED_MS : MAINTENANCE_REST_MS;
+    if (!news && now_ns - m->measured_ns < due_ms * NS_PER_MS) return false;
+    m->measured_ns = now_ns;
+    bool busy = measure_memory(m) || news;
+    m->settled = !busy;
+    return busy || !m->options.rests;
 }
 
 static int64_t rest(struct maintenance *m)
@@ -119,6 +140,7 @@ static int64_t rest(struct maintenance *m)
 
 void maintenance_notice(struct maintenance *m)
 {
+    if (!atomic_load_explicit(&m->noticed, memory_order_relaxed)) atomic_store(&m->noticed, true);
     uint64_t rested = atomic_load_explicit(&m->rested_bytes, memory_order_relaxed);
     if (rested == 0 || heap_used_bytes() <= rested) return;
     if (atomic_exchange(&m->rested_bytes, 0) != 0) ticker_wake(&m->maintain);
@@ -136,18 +158,13 @@ static int64_t maintain_round(void *arg)
         histogram_observe_ns(&m->rounds, clock_mono_ns() - before_ns);
     }
     if (!more) note_boundary(m, oldest_window);
-    int64_t now_ns = clock_mono_ns();
-    if (now_ns - m->measured_ns >= MAINTENANCE_MEASURE_MS * NS_PER_MS) {
-        m->measured_ns = now_ns;
-        measure_memory(m);
-    }
+    bool wait = clock_mono_ns() - m->measured_ns < MAINTENANCE_MEASURE_MS * NS_PER_MS;
+    bool busy = wait || look_at_memory(m);
     gauge_set(&m->cpu_ns, clock_thread_cpu_ns());
-    /* A snapshot begins with reading that. */
-    if (storage_held_is_due(m->options.storage)) ticker_wake(&m->snapshot);
     if (more) return 1;
     /* What waits for readers is tried again soon; otherwise nothing is so urgent. */
     if (storage_has_garbage(m->options.storage)) return MAINTENANCE_INTERVAL_MS;
-    return may_rest(m) ? rest(m) : MAINTENANCE_IDLE_MS;
+    return busy || !m->options.rests ? MAINTENANCE_IDLE_MS : rest(m);
 }
 
 static int64_t snapshot_round(void *arg)
@@ -173,11 +190,16 @@ static int64_t snapshot_round(void *arg)
 static int64_t sync_round(void *arg)
 {
     struct maintenance *m = arg;
-    durability_sync(m->options.durability);
+    bool any = durability_sync(m->options.durability);
     /* Once: on a disk that goes on failing, the retries are the snapshot thread's. */
     if (durability_wants_snapshot(m->options.durability) && !atomic_exchange(&m->rescuing, true))
         ticker_wake(&m->snapshot);
-    return m->options.sync_interval_ms;
+    return any ? m->options.sync_interval_ms : TICKER_UNTIL_WOKEN;
+}
+
+void maintenance_logged(struct maintenance *m)
+{
+    ticker_wake(&m->sync);
 }
 
 enum status maintenance_start(struct maintenance *m, const struct maintenance_options *options,
@@ -214,6 +236,8 @@ enum heap_pressure maintenance_pressure(const struct maintenance *m)
     enum heap_pressure before = heap_pressure();
     uint64_t hard = budget_hard_bytes(m->options.memory_limit_bytes);
     if (before < HEAP_HARD && heap_used_bytes() <= hard) return before;
-    struct budget_reading reading = read_budget(m);
+    struct memstats stats;
+    memstats_read(&stats);
+    struct budget_reading reading = budget_of(m, &stats);
     return budget_pressure(&reading, before);
 }

@@ -2,14 +2,16 @@
  * maintenance - the background threads: expiry and scavenging, snapshots, syncs.
  *
  *     maintain   every second, or every 100 ms while something waits to be freed: bounded rounds of
- *                storage_maintain; every second: measure memory that is not ours, set the heap's
- *                pressure (server/budget), return idle pages. It rests when memory has been the
- * same for MAINTENANCE_CALM_ROUNDS: every MAINTENANCE_REST_MS, until somebody takes more snapshot
- * every --snapshot.interval; at once when a sync of the log failed, because memory then has what
- * the disk may have lost, and again every MAINTENANCE_RETRY_MS until it works wal-sync   every
- * --wal.sync-interval, with --wal.sync=interval
+ *                storage_maintain; measure memory that is not ours, set the heap's pressure
+ *                (server/budget), return idle pages. When nobody has worked, every
+ *                MAINTENANCE_REST_MS, and nothing is measured that cannot have changed
+ *     snapshot   every --snapshot.interval; at once when a sync of the log failed, because memory
+ *                then has what the disk may have lost, and again every MAINTENANCE_RETRY_MS
+ *                until it works
+ *     wal-sync   every --wal.sync-interval, with --wal.sync=interval; when nothing was logged in
+ *                one of them, not before something is
  *
- * Threads: maintenance_pressure from any thread; the rest from main.
+ * Threads: maintenance_pressure, _notice and _logged from any thread; the rest from main.
  */
 #ifndef HEARTH_SERVER_MAINTENANCE_H
 #define HEARTH_SERVER_MAINTENANCE_H
@@ -27,8 +29,8 @@
 enum {
     MAINTENANCE_INTERVAL_MS = 100,
     MAINTENANCE_IDLE_MS = 1000,
-    MAINTENANCE_REST_MS = 5000,
-    MAINTENANCE_CALM_ROUNDS = 12,     /* what was taken last has been given back by then */
+    MAINTENANCE_REST_MS = 4700, /* behind a second: by then, what was free can go */
+    MAINTENANCE_SETTLED_MS = 60000,
     MAINTENANCE_CALM_BYTES = 2 << 20, /* more or less is the same: a scrape of ourselves */
     MAINTENANCE_ROUNDS_MAX = 64,      /* of storage_maintain in a row */
     MAINTENANCE_MEASURE_MS = 950,     /* so that no idle round leaves it out */
@@ -55,9 +57,10 @@ struct maintenance {
     int64_t measured_ns;           /* the maintain thread's own */
     int64_t walk_due_ns;           /* likewise: when LazyFree is read again */
     int64_t oldest_window;         /* likewise: retained when the last boundary was through */
-    uint64_t used_bytes;           /* likewise: about what was used in the last rounds, */
-    uint32_t calm_rounds;          /* so many of them */
-    _Atomic uint64_t rested_bytes; /* more than that wakes the maintain thread; 0: it is awake */
+    uint64_t used_bytes;           /* likewise: at that time */
+    bool settled;                  /* likewise: there was nothing to do */
+    atomic_bool noticed;           /* somebody has worked since */
+    _Atomic uint64_t rested_bytes; /* more than that wakes the maintain thread; 0: it comes soon */
     bool snapshot_due;             /* the snapshot thread's own */
     atomic_bool rescuing; /* a failed sync has woken the snapshot thread; until one is published */
     struct gauge boundary_ms;    /* wall time at which the last expiry was through; 0: none yet */
@@ -80,6 +83,9 @@ void maintenance_stop(struct maintenance *m);
 /* After work that may have taken memory: what is left of it goes back in time, though the maintain
  * thread rests. Any thread, while maintenance runs; nearly free. */
 void maintenance_notice(struct maintenance *m);
+
+/* The log has something to sync: durability_options.news. Any thread, while maintenance runs. */
+void maintenance_logged(struct maintenance *m);
 
 /* CPU time of expiry and scavenging since the start / CPU time there was, of all cores: 0 to 1. */
 double maintenance_cpu_fraction(const struct maintenance *m);

@@ -99,7 +99,7 @@ static void write_totals(const struct hearth *h, const struct metric_sink *sink,
          "Of those, bytes that lie free inside pages in use.", (double)s->span_released},
         {"hearth_alloc_lazyfree_bytes", METRIC_GAUGE,
          "Bytes given back that the kernel has not taken yet and counts as resident (LazyFree), as "
-         "measured every second; 0 without --storage.memory-release=free.",
+         "measured last; 0 without --storage.memory-release=free.",
          (double)gauge_read(&h->maintenance.lazyfree_bytes)},
     };
     metric_rows(sink, rows, ARRAY_COUNT(rows));

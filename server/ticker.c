@@ -1,6 +1,17 @@
 /* ticker - call, wait, call. */
 #include "server/ticker.h"
 
+/* Lock held. */
+static void wait(struct ticker *t, int64_t wait_ms)
+{
+    if (wait_ms != TICKER_UNTIL_WOKEN) {
+        if (!t->stopping && !t->woken) cond_wait_for(&t->wake, &t->lock, wait_ms);
+        return;
+    }
+    while (!t->stopping && !t->woken)
+        cond_wait(&t->wake, &t->lock);
+}
+
 static void ticker_main(void *arg)
 {
     struct ticker *t = arg;
@@ -9,7 +20,7 @@ static void ticker_main(void *arg)
         mutex_unlock(&t->lock);
         int64_t wait_ms = t->round(t->arg);
         mutex_lock(&t->lock);
-        if (!t->stopping && !t->woken && wait_ms > 0) cond_wait_for(&t->wake, &t->lock, wait_ms);
+        if (wait_ms > 0) wait(t, wait_ms);
         t->woken = false;
     }
     mutex_unlock(&t->lock);
@@ -50,7 +61,5 @@ void ticker_stop(struct ticker *t)
     cond_signal(&t->wake);
     mutex_unlock(&t->lock);
     thread_join(&t->thread);
-    cond_release(&t->wake);
-    mutex_release(&t->lock);
     t->started = false;
 }

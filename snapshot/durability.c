@@ -55,9 +55,9 @@ struct journal durability_journal(struct durability *d)
     return (struct journal){.self = d, .log = journal_log};
 }
 
-void durability_sync(struct durability *d)
+bool durability_sync(struct durability *d)
 {
-    if (d->options.sync == WAL_SYNC_INTERVAL) wal_sync(&d->wal);
+    return d->options.sync == WAL_SYNC_INTERVAL && wal_sync(&d->wal);
 }
 
 bool durability_wants_snapshot(const struct durability *d)

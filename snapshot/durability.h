@@ -39,6 +39,10 @@ struct durability_options {
     int64_t sync_interval_ms;
     uint64_t segment_bytes;   /* a new segment after so much; 1 GiB */
     uint32_t restore_threads; /* that read files at a start; 0 as 1 */
+    /* Called by a thread that logs after durability_sync has said that there was nothing to do:
+     * there is again. NULL: nobody waits for it. */
+    void (*news)(void *self);
+    void *news_self;
 };
 
 /* ERR_UNAVAILABLE  another process holds the folder
@@ -56,8 +60,9 @@ MUST_USE enum status durability_recover(struct durability *d, struct storage *db
 /* The journal for storage_set_journal. */
 struct journal durability_journal(struct durability *d);
 
-/* One round for the syncer thread (WAL_SYNC_INTERVAL): fsync what was written since the last. */
-void durability_sync(struct durability *d);
+/* One round for the syncer thread (WAL_SYNC_INTERVAL): fsync what was written since the last. False
+ * when that was nothing; options.news is called, once, when there is something. */
+bool durability_sync(struct durability *d);
 
 /* From now on nobody is served: snapshots, one that is being written too, make no pauses. */
 void durability_hurry(struct durability *d);

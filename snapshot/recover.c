@@ -369,7 +369,9 @@ static enum status start_log(struct durability *d, const struct log_end *end, st
                                         .mode = d->options.sync,
                                         .segment_bytes = d->options.segment_bytes,
                                         .first_number = end->next_number,
-                                        .first_sequence = end->next_sequence};
+                                        .first_sequence = end->next_sequence,
+                                        .news = d->options.news,
+                                        .news_self = d->options.news_self};
     wal_init(&d->wal, &options);
     gauge_set(&d->wal.segments, (int64_t)end->segments);
     gauge_set(&d->wal.disk_bytes, (int64_t)end->bytes);

@@ -39,7 +39,9 @@ void wal_init(struct wal *w, const struct wal_options *options)
                       .segment_bytes = options->segment_bytes,
                       .segment = FILE_CLOSED,
                       .next_number = options->first_number,
-                      .next_sequence = options->first_sequence};
+                      .next_sequence = options->first_sequence,
+                      .news = options->news,
+                      .news_self = options->news_self};
     mutex_init(&w->lock, LOCK_WAL);
     cond_init(&w->changed);
 }
@@ -75,18 +77,30 @@ struct sync_round {
     uint32_t ordinal;
 };
 
+/* Lock held: the current segment has what is not on stable storage. */
+static bool is_dirty(const struct wal *w)
+{
+    return w->segment.fd >= 0 && !w->failed && atomic_load(&w->written) > w->synced;
+}
+
+/* Lock held: there is something to sync. */
+static bool is_behind(const struct wal *w)
+{
+    return is_dirty(w) || w->folder_unsynced || w->retired_count > 0;
+}
+
 /* Lock held. False when there is nothing to do. */
 static bool sync_round_take(struct wal *w, struct sync_round *r)
 {
+    if (!is_behind(w)) return false;
     r->current = w->segment;
     r->target = atomic_load(&w->written);
     r->ordinal = atomic_load(&w->ordinal);
-    r->current_dirty = w->segment.fd >= 0 && !w->failed && r->target > w->synced;
+    r->current_dirty = is_dirty(w);
     r->folder_dirty = w->folder_unsynced;
     r->retired_count = w->retired_count;
     for (size_t i = 0; i < w->retired_count; i++)
         r->retired[i] = w->retired[i];
-    if (!r->current_dirty && !r->folder_dirty && r->retired_count == 0) return false;
     w->retired_count = 0;
     w->folder_unsynced = false;
     w->syncing = true;
@@ -135,9 +149,21 @@ static enum status sync_now(struct wal *w, struct error *err)
     return st ? ERR_UNAVAILABLE : OK;
 }
 
-void wal_sync(struct wal *w)
+bool wal_sync(struct wal *w)
 {
-    (void)!sync_now(w, NULL);
+    mutex_lock(&w->lock);
+    bool rests = !is_behind(w);
+    if (rests) atomic_store(&w->rests, true);
+    mutex_unlock(&w->lock);
+    if (!rests) (void)!sync_now(w, NULL);
+    return !rests;
+}
+
+/* There is something to sync. The lock was held since, and is not any more. */
+static void tell_news(struct wal *w)
+{
+    if (!atomic_load_explicit(&w->rests, memory_order_relaxed)) return;
+    if (atomic_exchange(&w->rests, false) && w->news) w->news(w->news_self);
 }
 
 /* ---- segments; the caller owns the current one ---- */
@@ -225,6 +251,7 @@ static enum status begin_segment(struct wal *w, struct error *err)
     atomic_fetch_add(&w->ordinal, 1);
     atomic_store(&w->number, number);
     mutex_unlock(&w->lock);
+    tell_news(w);
     return OK;
 }
 
@@ -327,6 +354,7 @@ static void group_write(struct wal *w, struct group *g)
     mutex_lock(&w->lock);
     atomic_fetch_add(&w->written, bytes);
     mutex_unlock(&w->lock);
+    tell_news(w);
     w->next_sequence += count;
     w->segment_records += count;
     gauge_add(&w->disk_bytes, (int64_t)bytes);

@@ -52,6 +52,8 @@ struct wal {
     const struct data_folder *folder;
     enum wal_sync mode;
     uint64_t segment_bytes;
+    void (*news)(void *self);
+    void *news_self;
 
     struct mutex lock; /* LOCK_WAL; guards what follows up to the next comment */
     struct cond changed;
@@ -78,6 +80,8 @@ struct wal {
     _Atomic uint32_t ordinal; /* of the current segment in this process; 0: none yet */
     _Atomic uint64_t number;  /* of the current segment */
     _Atomic bool wants_snapshot;
+    _Atomic bool
+        rests; /* wal_sync found nothing to do, and nothing has come; set with the lock held */
     _Atomic bool at_risk; /* what was acknowledged may have gone with a sync that failed: nothing is
                            * taken until a snapshot has it */
     struct counter records;
@@ -94,6 +98,8 @@ struct wal_options {
     uint64_t segment_bytes;
     uint64_t first_number; /* of the next segment */
     uint64_t first_sequence;
+    void (*news)(void *self); /* see wal_sync; may be NULL */
+    void *news_self;
 };
 void wal_init(struct wal *w, const struct wal_options *options);
 /* Sync and close. Nobody is logging. */
@@ -107,7 +113,8 @@ MUST_USE enum status wal_log(struct wal *w, const struct journal_batch *batch, s
 MUST_USE enum status wal_rotate(struct wal *w, uint64_t *current, struct error *err);
 
 /* Bring everything written so far to stable storage. Failures are counted and logged, and answered
- * with wal_wants_snapshot. */
-void wal_sync(struct wal *w);
+ * with wal_wants_snapshot. False when nothing was to be done: options.news is called once, without
+ * a lock, when something is. */
+bool wal_sync(struct wal *w);
 
 #endif

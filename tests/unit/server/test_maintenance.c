@@ -86,6 +86,32 @@ START_TEST(a_failed_sync_of_the_log_brings_a_snapshot_at_once)
 }
 END_TEST
 
+static void await_syncs(uint64_t wanted)
+{
+    struct durability_stats stats;
+    for (int waited = 0;; waited++) {
+        durability_stats_read(s.app->durability, &stats);
+        uint64_t syncs = 0;
+        for (size_t i = 0; i <= HISTOGRAM_BUCKETS; i++)
+            syncs += counter_read(&stats.fsync->buckets[i]);
+        if (syncs >= wanted) return;
+        ck_assert_int_lt(waited, 1500);
+        thread_sleep_ms(10);
+    }
+}
+
+START_TEST(a_log_that_was_quiet_is_synced_when_something_comes)
+{
+    served_open(&s, "--wal.sync-interval=10ms", "--self-scrape.interval=0", NULL);
+    for (uint64_t i = 1; i <= 3; i++) {
+        thread_sleep_ms(50); /* the syncer finds nothing */
+        served_store(&s, "m", clock_wall_ms(), 1);
+        await_syncs(i);
+    }
+    served_close(&s);
+}
+END_TEST
+
 START_TEST(memory_that_is_not_ours_is_measured)
 {
     served_open(&s, NULL);
@@ -224,5 +250,6 @@ END_TEST
 
 SUITE(maintenance, it_rests_when_nothing_happens_and_is_woken_by_who_takes_memory,
       pressure_follows_what_is_held_and_free_pages_go_back, expired_samples_go_by_themselves,
-      snapshots_are_taken_at_their_interval, a_failed_sync_of_the_log_brings_a_snapshot_at_once,
-      memory_that_is_not_ours_is_measured, what_went_lazily_is_not_taken_for_memory_of_others)
+      a_log_that_was_quiet_is_synced_when_something_comes, snapshots_are_taken_at_their_interval,
+      a_failed_sync_of_the_log_brings_a_snapshot_at_once, memory_that_is_not_ours_is_measured,
+      what_went_lazily_is_not_taken_for_memory_of_others)

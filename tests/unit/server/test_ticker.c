@@ -21,6 +21,13 @@ static int64_t once_a_day(void *arg)
     return 86400000;
 }
 
+static int64_t when_woken(void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&calls, 1);
+    return TICKER_UNTIL_WOKEN;
+}
+
 static void wait_for_calls(int count)
 {
     for (int waited = 0; atomic_load(&calls) < count; waited++) {
@@ -71,5 +78,21 @@ START_TEST(waking_brings_the_next_round_now)
 }
 END_TEST
 
-SUITE(ticker, it_is_called_at_once_and_again, stopping_does_not_wait_for_the_next_call,
-      waking_brings_the_next_round_now)
+START_TEST(a_round_with_nothing_to_do_waits_until_it_is_woken)
+{
+    struct ticker ticker = {0};
+    struct error err;
+    atomic_store(&calls, 0);
+    ck_assert_int_eq(ticker_start(&ticker, "woken", when_woken, NULL, &err), OK);
+    wait_for_calls(1);
+    thread_sleep_ms(20);
+    ck_assert_int_eq(atomic_load(&calls), 1);
+    ticker_wake(&ticker);
+    wait_for_calls(2);
+    ticker_stop(&ticker);
+    ck_assert_int_eq(atomic_load(&calls), 2);
+}
+END_TEST
+
+SUITE(ticker, a_round_with_nothing_to_do_waits_until_it_is_woken, it_is_called_at_once_and_again,
+      stopping_does_not_wait_for_the_next_call, waking_brings_the_next_round_now)

@@ -99,6 +99,36 @@ START_TEST(segments_that_change_under_the_writers_repeat_the_labels)
 }
 END_TEST
 
+static void count_news(void *self)
+{
+    (*(int *)self)++;
+}
+
+START_TEST(a_syncer_that_found_nothing_is_told_once_that_there_is_something)
+{
+    struct world w;
+    int news = 0;
+    world_init(&w);
+    w.options.sync = WAL_SYNC_INTERVAL;
+    w.options.news = count_news;
+    w.options.news_self = &news;
+    world_open(&w);
+    while (durability_sync(w.d)) /* the segment that begins at a start */
+        continue;
+    ck_assert_int_eq(news, 0);
+    world_write_all(&w, 0, 2);
+    ck_assert_int_eq(news, 1);
+    ck_assert(durability_sync(w.d));
+    world_write_all(&w, 2, 3);
+    ck_assert_int_eq(news, 1); /* nobody had been told that there was nothing */
+    while (durability_sync(w.d))
+        continue;
+    world_snapshot(&w); /* begins a segment */
+    ck_assert_int_eq(news, 2);
+    world_release(&w);
+}
+END_TEST
+
 static void snapshot_round(struct world *w)
 {
     struct error err = {0};
@@ -174,4 +204,5 @@ END_TEST
 SUITE(wal, four_writers_and_a_syncer_lose_nothing,
       segments_that_change_under_the_writers_repeat_the_labels,
       snapshots_while_writers_run_miss_nothing,
+      a_syncer_that_found_nothing_is_told_once_that_there_is_something,
       failures_under_load_lose_nothing_that_was_acknowledged)
