@@ -296,10 +296,12 @@ static ALWAYS_INLINE bool take_repeats(struct open_state *state, uint32_t count,
 
 /* ---- Decoding what most samples are, faster ---- */
 
+enum { FILLED_BITS = 56 /* count after a fill, or more */ };
+
 /* The next bits in a register: the load that brings more does not wait for the bits before it. */
 struct bit_window {
     uint64_t word;       /* the first bit is the most significant */
-    uint32_t valid;      /* bits of it that count; 56 or more when filled */
+    uint32_t valid;      /* bits of it that count */
     const uint8_t *at;   /* the byte behind them */
     const uint8_t *from; /* where `at` began, at this bit of the stream: */
     uint64_t from_bits;
@@ -307,7 +309,7 @@ struct bit_window {
 };
 
 /* Behind the stream are zeros: as many as are read before somebody sees how far he is. */
-enum { TAIL_BYTES = 24, USUAL_LOW_MAX = 32 };
+enum { TAIL_BYTES = 24 };
 
 static ALWAYS_INLINE uint64_t window_position(const struct bit_window *w)
 {
@@ -334,7 +336,7 @@ static ALWAYS_INLINE void window_fill(struct bit_window *w, const struct bit_rea
     memcpy(&more, w->at, sizeof(more));
     w->word |= be64toh(more) >> w->valid;
     w->at += (63 - w->valid) / 8;
-    w->valid |= 56;
+    w->valid |= FILLED_BITS;
 }
 
 static ALWAYS_INLINE void window_skip(struct bit_window *w, uint32_t bits)
@@ -367,9 +369,8 @@ static ALWAYS_INLINE uint32_t usual_difference(struct open_state *state, uint64_
 {
     uint32_t ones = (uint32_t)__builtin_clzll(~ahead | 1);
     uint32_t low = open_low_bits(state);
-    if (ones >= OPEN_ONES_MAX || low > USUAL_LOW_MAX) return 0;
     bits += ones + 1 + low;
-    if (bits > left) return 0;
+    if (ones >= OPEN_ONES_MAX || bits > FILLED_BITS || bits > left) return 0;
     uint64_t residual = (uint64_t)ones << low | ahead << (ones + 1) >> 1 >> (63 - low);
     /* Both that it may be, before the trend is known: everybody waits for that. */
     int64_t off = bits_unzigzag(residual);
@@ -442,6 +443,13 @@ static void take_first(struct bit_reader *r, struct open_state *state)
     state->t_ms = (int64_t)bit_reader_take(r, 64);
     state->v_bits = bit_reader_take(r, 64);
     move_scale(state, state->v_bits);
+}
+
+bool open_decode_next(struct bit_reader *r, struct open_state *state)
+{
+    if (r->position) return take_next(r, state);
+    take_first(r, state);
+    return true;
 }
 
 enum status open_decode(const uint8_t *bytes, size_t size, uint32_t *count, int64_t *t_ms,

@@ -89,6 +89,10 @@ void open_encode(struct open_state *state, int64_t t_ms, double v, struct sample
 MUST_USE enum status open_decode(const uint8_t *bytes, size_t size, uint32_t *count, int64_t *t_ms,
                                  double *v, struct open_state *state);
 
+/* Decode one more sample: of the reader's next bits, or the first. Moves the state on, but for
+ * state->bits. false: what no encoder writes. */
+MUST_USE bool open_decode_next(struct bit_reader *r, struct open_state *state);
+
 /* ---- The last sample, read beside the one who encodes ---- */
 
 /* Time and value are two words, and a reader must not have one of this sample and one of the next.

@@ -25,13 +25,19 @@
 #include "base/endian.h"
 #include "base/hash.h"
 #include "encoding/block.h"
-#include "encoding/open_codec.h"
+#include "encoding/open_lanes.h"
 #include "encoding/times.h"
 #include "encoding/values.h"
 #include "storage/sealed.h"
 #include "storage/xor_codec.h"
 
-enum { ROUNDS = 7, PROMETHEUS_CHUNK = 120, SAMPLE_BYTES_MAX = 24, REFERENCE_BYTES = 4 };
+enum {
+    ROUNDS = 7,
+    PROMETHEUS_CHUNK = 120,
+    SAMPLE_BYTES_MAX = 24,
+    REFERENCE_BYTES = 4,
+    TOGETHER = 16 /* open chunks */
+};
 
 static void die(const char *what)
 {
@@ -209,6 +215,22 @@ static void sealed_decode(struct work *w, const struct chunk_data *c)
     sealed_decode_values(w, c);
 }
 
+/* So many chunks from the first on at once, as a query over many series does. */
+static void open_read_together(struct work *w, const struct chunk_data *first, size_t count)
+{
+    struct open_lane lanes[TOGETHER];
+    size_t at = 0;
+    for (size_t i = 0; i < count; at += first[i++].count)
+        lanes[i] = (struct open_lane){.bytes = first[i].bytes,
+                                      .size = first[i].size,
+                                      .t_ms = w->t_ms + at,
+                                      .v = w->v + at,
+                                      .count = first[i].count};
+    open_lanes_decode(lanes, count);
+    for (size_t i = 0; i < count; i++)
+        if (lanes[i].status) die("open_lanes_decode");
+}
+
 typedef void step(struct work *, const struct chunk_data *);
 
 static double cpu_ns(void)
@@ -228,9 +250,19 @@ static void timed(step *f, struct work *w, const struct data *d, double *least)
     if (*least == 0 || ns < *least) *least = ns;
 }
 
+static void timed_together(struct work *w, const struct data *d, double *least)
+{
+    double start = cpu_ns();
+    for (size_t i = 0; i < d->chunk_count; i += TOGETHER)
+        open_read_together(w, &d->chunks[i],
+                           d->chunk_count - i < TOGETHER ? d->chunk_count - i : TOGETHER);
+    double ns = (cpu_ns() - start) / (double)d->samples;
+    if (*least == 0 || ns < *least) *least = ns;
+}
+
 static const uint8_t *copy(const void *bytes, size_t size)
 {
-    uint8_t *kept = malloc(size ? size : 1);
+    uint8_t *kept = calloc(1, size + OPEN_LANE_SLACK_BYTES);
     if (!kept) die("no memory");
     memcpy(kept, bytes, size);
     return kept;
@@ -380,6 +412,7 @@ static void measure(const struct data *d, struct work *w)
     struct row prom = {.name = "XOR, chunks of 120"};
     struct row x = {.name = "XOR"};
     struct row open = {.name = "open"};
+    struct row together = {.name = "open, several at once"};
     struct row scalar = {.name = "sealed, scalar"};
     struct row scalar_values = {.name = "- its values alone"};
     struct row best = {.name = "sealed, this CPU"};
@@ -397,6 +430,7 @@ static void measure(const struct data *d, struct work *w)
         timed(sealed_times, w, d, &times_ns);
         timed(xor_read, w, &xors, &x.decode_ns);
         timed(open_read, w, &opens, &open.decode_ns);
+        timed_together(w, &opens, &together.decode_ns);
         timed(sealed_decode, w, &sealed, &best.decode_ns);
         timed(sealed_decode_values, w, &sealed, &best_values.decode_ns);
         block_choose(&block_scalar);
@@ -408,6 +442,7 @@ static void measure(const struct data *d, struct work *w)
     print_row(&prom, &x);
     print_row(&x, &x);
     print_row(&open, &x);
+    print_row(&together, &x);
     print_row(&scalar, &x);
     print_row(&scalar_values, &x);
     print_row(&best, &x);
@@ -426,8 +461,8 @@ int main(int argc, char **argv)
     if (chunk_samples == 0 || every == 0) die("counts are at least 1");
     struct data d = read_data(argv[1], chunk_samples, every);
     struct work w = {.out = malloc(d.samples_max * SAMPLE_BYTES_MAX + 64),
-                     .t_ms = malloc((d.samples_max + 1) * sizeof(int64_t)),
-                     .v = malloc((d.samples_max + 1) * sizeof(double))};
+                     .t_ms = malloc((d.samples_max + 1) * TOGETHER * sizeof(int64_t)),
+                     .v = malloc((d.samples_max + 1) * TOGETHER * sizeof(double))};
     if (!w.out || !w.t_ms || !w.v) die("no memory");
     arena_init(&w.arena, HEAP_QUERY, UINT64_C(1) << 32);
     buf_init(&w.buf, HEAP_QUERY, UINT64_C(1) << 32);

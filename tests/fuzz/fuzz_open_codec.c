@@ -1,7 +1,8 @@
 /* links: encoding */
 /*
  * A stream of samples from outside: 2 bytes of count, little-endian, then the stream. What decodes
- * is in order, and encodes to something that decodes to the same.
+ * is in order, and encodes to something that decodes to the same. Parts of it decoded together give
+ * what each gives alone.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -9,7 +10,7 @@
 
 #include "base/assert.h"
 #include "base/endian.h"
-#include "encoding/open_codec.h"
+#include "encoding/open_lanes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -58,6 +59,40 @@ static size_t encode_all(uint32_t count, struct open_state *state)
     return (state->bits + 7) / 8;
 }
 
+/* The stream, and less and less of it, from its start and from further on. */
+static void check_together(const uint8_t *bytes, size_t size, uint32_t count)
+{
+    struct open_lane lanes[OPEN_LANES];
+    struct open_lane *group[OPEN_LANES];
+    open_lanes_function *together = open_lanes_avx512();
+    if (!together || count < 2) return;
+    for (size_t i = 0; i < OPEN_LANES; i++) {
+        size_t from = i % 2 ? size * i / (2 * OPEN_LANES) : 0;
+        struct open_lane *lane = group[i] = &lanes[i];
+        *lane = (struct open_lane){.size = size - from - (i > 1 ? (size - from) / (2 * i) : 0),
+                                   .count = count < 2 + i ? 2 : count - (uint32_t)i,
+                                   .t_ms = malloc(count * sizeof(*t_ms)),
+                                   .v = malloc(count * sizeof(*v))};
+        uint8_t *copy = malloc(lane->size + OPEN_LANE_SLACK_BYTES);
+        ASSERT(copy && lane->t_ms && lane->v);
+        memcpy(copy, bytes + from, lane->size);
+        memset(copy + lane->size, 0xFF, OPEN_LANE_SLACK_BYTES);
+        lane->bytes = copy;
+    }
+    together(group, OPEN_LANES);
+    for (size_t i = 0; i < OPEN_LANES; i++) {
+        struct open_state state;
+        uint32_t decoded = lanes[i].count;
+        ASSERT(open_decode(lanes[i].bytes, lanes[i].size, &decoded, again_t_ms, again_v, &state) ==
+               lanes[i].status);
+        ASSERT(lanes[i].status || memcmp(again_t_ms, lanes[i].t_ms, decoded * sizeof(*t_ms)) == 0);
+        ASSERT(lanes[i].status || memcmp(again_v, lanes[i].v, decoded * sizeof(*v)) == 0);
+        free((void *)(uintptr_t)lanes[i].bytes);
+        free(lanes[i].t_ms);
+        free(lanes[i].v);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct open_state encoded;
@@ -65,6 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < HEADER_BYTES) return 0;
     uint32_t count = get_le16(data);
     uint32_t checked = count;
+    check_together(data + HEADER_BYTES, size - HEADER_BYTES, count);
     enum status st =
         open_decode(data + HEADER_BYTES, size - HEADER_BYTES, &count, t_ms, v, &decoded);
     /* Without arrays another loop goes over the bits. */

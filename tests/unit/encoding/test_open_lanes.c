@@ -1,0 +1,153 @@
+/* open_lanes: streams decoded together give what each gives alone, damaged ones included. */
+#include "encoding/open_lanes.h"
+
+#include "tests/unit/encoding/samples.h"
+#include "tests/unit/suite.h"
+
+enum { STREAM_BYTES = SAMPLES_MAX * 24, GROUPS = 300, GUARD = 0x5A };
+
+struct stream {
+    uint8_t bytes[STREAM_BYTES];
+    size_t size;
+    uint32_t count;
+};
+
+static void stream_encode(struct stream *s, const int64_t *t_ms, const double *v, uint32_t count)
+{
+    struct open_state state = {.bits = 0};
+    memset(s->bytes, 0, sizeof(s->bytes));
+    for (uint32_t i = 0; i < count; i++) {
+        struct sample_bits bits;
+        uint32_t at = state.bits;
+        open_encode(&state, t_ms[i], v[i], &bits);
+        for (uint32_t bit = 0; bit < bits.count; bit++, at++) {
+            uint64_t one = bits.words[bit / 64] >> (63 - bit % 64) & 1;
+            s->bytes[at / 8] |= (uint8_t)(one << (7 - at % 8));
+        }
+    }
+    s->size = (state.bits + 7) / 8;
+    s->count = count;
+}
+
+static void stream_random(struct stream *s, uint32_t count)
+{
+    int64_t t_ms[SAMPLES_MAX];
+    double v[SAMPLES_MAX];
+    samples_times(t_ms, count);
+    samples_values(v, count);
+    stream_encode(s, t_ms, v, count);
+}
+
+/* Copies of their exact sizes, so that ASan sees a read or a write too far. */
+static void lane_open(struct open_lane *lane, const struct stream *s)
+{
+    uint8_t *bytes = malloc(s->size + OPEN_LANE_SLACK_BYTES);
+    memcpy(bytes, s->bytes, s->size);
+    memset(bytes + s->size, (int)random(), OPEN_LANE_SLACK_BYTES);
+    *lane = (struct open_lane){.bytes = bytes,
+                               .size = s->size,
+                               .t_ms = malloc((s->count + 1) * sizeof(int64_t)),
+                               .v = malloc((s->count + 1) * sizeof(double)),
+                               .count = s->count,
+                               .status = ERR_IO};
+    lane->t_ms[s->count] = GUARD;
+    lane->v[s->count] = GUARD;
+}
+
+static void lane_close(struct open_lane *lane)
+{
+    free((void *)(uintptr_t)lane->bytes);
+    free(lane->t_ms);
+    free(lane->v);
+}
+
+static void check_same(const struct open_lane *lane, const struct stream *s)
+{
+    int64_t t_ms[SAMPLES_MAX];
+    double v[SAMPLES_MAX];
+    struct open_state state;
+    uint32_t count = s->count;
+    enum status st = open_decode(s->bytes, s->size, &count, t_ms, v, &state);
+    ck_assert_int_eq(lane->status, st);
+    ck_assert_int_eq(lane->t_ms[s->count], GUARD);
+    ck_assert(lane->v[s->count] == GUARD);
+    if (st) return;
+    ck_assert_mem_eq(lane->t_ms, t_ms, count * sizeof(*t_ms));
+    ck_assert_mem_eq(lane->v, v, count * sizeof(*v));
+}
+
+/* By the given function, or as it is chosen (NULL). */
+static void check_together(open_lanes_function *decode, const struct stream *streams, size_t count)
+{
+    struct open_lane lanes[OPEN_LANES];
+    struct open_lane *group[OPEN_LANES];
+    for (size_t i = 0; i < count; i++) {
+        lane_open(&lanes[i], &streams[i]);
+        group[i] = &lanes[i];
+    }
+    if (decode)
+        decode(group, count);
+    else
+        open_lanes_decode(lanes, count);
+    for (size_t i = 0; i < count; i++) {
+        check_same(&lanes[i], &streams[i]);
+        lane_close(&lanes[i]);
+    }
+}
+
+static void check_groups(open_lanes_function *decode, bool damaged)
+{
+    struct stream *streams = calloc(OPEN_LANES, sizeof(*streams));
+    samples_seed();
+    for (int round = 0; round < GROUPS; round++) {
+        size_t count = 1 + (size_t)random() % OPEN_LANES;
+        uint32_t same = 2 + (uint32_t)random() % (SAMPLES_MAX - 2);
+        for (size_t i = 0; i < count; i++) {
+            uint32_t other = samples_count();
+            stream_random(&streams[i], random() % 4 && other > 1 ? other : same);
+            struct stream *s = &streams[i];
+            if (!damaged || random() % 3 == 0) continue;
+            if (random() % 2) s->size = 1 + (size_t)random() % s->size;
+            for (long n = random() % 3; n > 0; n--)
+                s->bytes[(size_t)random() % s->size] ^= (uint8_t)(1 + random() % 255);
+        }
+        check_together(decode, streams, count);
+    }
+    free(streams);
+}
+
+START_TEST(together_is_as_alone)
+{
+    check_groups(NULL, false);
+    if (open_lanes_avx512()) check_groups(open_lanes_avx512(), false);
+}
+END_TEST
+
+START_TEST(damage_is_told_as_alone)
+{
+    check_groups(NULL, true);
+    if (open_lanes_avx512()) check_groups(open_lanes_avx512(), true);
+}
+END_TEST
+
+START_TEST(streams_of_any_length_go_together)
+{
+    struct stream *streams = calloc(3 * OPEN_LANES, sizeof(*streams));
+    struct open_lane lanes[3 * OPEN_LANES];
+    samples_seed();
+    for (size_t count = 0; count <= 3 * OPEN_LANES; count++) {
+        for (size_t i = 0; i < count; i++) {
+            stream_random(&streams[i], 1 + (uint32_t)random() % 5 * (uint32_t)random() % 60);
+            lane_open(&lanes[i], &streams[i]);
+        }
+        open_lanes_decode(lanes, count);
+        for (size_t i = 0; i < count; i++) {
+            check_same(&lanes[i], &streams[i]);
+            lane_close(&lanes[i]);
+        }
+    }
+    free(streams);
+}
+END_TEST
+
+SUITE(open_lanes, together_is_as_alone, damage_is_told_as_alone, streams_of_any_length_go_together)
