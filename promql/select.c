@@ -116,10 +116,9 @@ struct select_rows {
     struct reference ref;
     bool smoothed;
     int64_t after_ms; /* smoothed: how far behind the last reference time samples matter */
-    struct selection selection;
-    size_t at;
-    struct columns columns;
-    struct label_scratch labels; /* of the present series */
+    struct series_reader *reader;
+    struct columns *columns;     /* of the present series */
+    struct label_scratch labels; /* and its labels */
     struct label_scratch scratch;
     struct row row;
 };
@@ -128,7 +127,7 @@ struct select_rows {
  * unless it is a stale marker. */
 static void look_back(struct select_rows *s)
 {
-    const struct columns *c = &s->columns;
+    const struct columns *c = s->columns;
     int64_t lookback_ms = s->base.ev->lookback_ms;
     size_t behind = 0; /* samples at or before the reference time */
     size_t steps = s->ref.fixed ? 1 : s->range.steps;
@@ -171,7 +170,7 @@ static bool smooth_at(const struct columns *c, size_t low, size_t high, int64_t 
 
 static void smooth(struct select_rows *s)
 {
-    const struct columns *c = &s->columns;
+    const struct columns *c = s->columns;
     int64_t lookback_ms = s->base.ev->lookback_ms;
     size_t low = 0;
     size_t high = 0;
@@ -185,22 +184,30 @@ static void smooth(struct select_rows *s)
     }
 }
 
+/* Of ev->selected. */
+static enum status open_reader(struct eval *ev, int64_t t_min_ms, int64_t t_max_ms, bool newest,
+                               struct series_reader **out, struct error *err)
+{
+    struct series_reader_request request = {.series = ev->selected.selection.series,
+                                            .count = ev->selected.selection.count,
+                                            .t_min_ms = t_min_ms,
+                                            .t_max_ms = t_max_ms,
+                                            .newest = newest};
+    return series_reader_create(ev->querier, &request, ev->arena, out, err);
+}
+
 static enum status select_next(struct rows *self, struct row **out, struct error *err)
 {
     struct select_rows *s = (struct select_rows *)self;
     *out = NULL;
-    while (s->at < s->selection.count) {
-        const struct series *series = s->selection.series[s->at];
-        int64_t t_min_ms = bits_sub_clamped(s->ref.first_ms, self->ev->lookback_ms - 1);
-        int64_t t_max_ms = bits_add_clamped(s->ref.last_ms, s->after_ms);
-        bool newest = !s->smoothed && (s->ref.fixed || s->range.steps == 1);
-        selection_fetch(self->ev->querier, &s->selection, s->at++, t_max_ms, newest);
-        enum status st = (newest ? series_read_newest : series_read)(
-            self->ev->querier, series, t_min_ms, t_max_ms, &s->columns, err);
-        if (!st) st = count_read(self->ev, &s->columns, err);
+    for (;;) {
+        const struct series *series;
+        enum status st = series_reader_next(s->reader, &series, &s->columns, err);
+        if (st || !series) return st;
+        st = count_read(self->ev, s->columns, err);
         if (st) return st;
-        if (s->smoothed) drop_stale(&s->columns);
-        if (!s->columns.count) continue;
+        if (s->smoothed) drop_stale(s->columns);
+        if (!s->columns->count) continue;
         bits_zero(s->row.present, self->steps);
         if (s->smoothed)
             smooth(s);
@@ -213,7 +220,6 @@ static enum status select_next(struct rows *self, struct row **out, struct error
         *out = &s->row;
         return st;
     }
-    return OK;
 }
 
 enum status select_rows(struct eval *ev, const struct ast *node, const struct eval_range *range,
@@ -227,7 +233,6 @@ enum status select_rows(struct eval *ev, const struct ast *node, const struct ev
         .what = what,
         .ref = reference_of(&node->selector.shift, range),
         .smoothed = node->selector.smoothed && what == SELECT_VALUES,
-        .columns = {.arena = ev->arena},
     };
     s->after_ms = s->smoothed ? ev->lookback_ms : 0;
     enum status st = row_alloc(&s->row, range->steps, ev->arena, err);
@@ -235,8 +240,10 @@ enum status select_rows(struct eval *ev, const struct ast *node, const struct ev
     int64_t t_max_ms = bits_add_clamped(s->ref.last_ms, s->after_ms);
     if (!st) st = select_series(ev, node, t_min_ms, t_max_ms, err);
     if (st) return st;
-    s->selection = ev->selected.selection;
+    bool newest = !s->smoothed && (s->ref.fixed || range->steps == 1);
     s->base.unnamed_unique = ev->selected.unnamed_unique;
+    st = open_reader(ev, t_min_ms, t_max_ms, newest, &s->reader, err);
+    if (st) return st;
     *out = &s->base;
     return what == SELECT_TIMES ? rows_unnamed(&s->base, MERGE_DISJOINT, out, err) : OK;
 }
@@ -267,7 +274,7 @@ static enum status open_subquery(struct windows *w, const struct ast *node,
     if (st) return st;
     w->unnamed_unique = w->inner->unnamed_unique;
     w->stable = w->inner->stable;
-    return columns_reserve(&w->columns, w->inner_range.steps) ? OK : no_room(ev->arena, err);
+    return columns_reserve(&w->evaluated, w->inner_range.steps) ? OK : no_room(ev->arena, err);
 }
 
 static enum status open_selector(struct windows *w, const struct ast *node,
@@ -278,12 +285,12 @@ static enum status open_selector(struct windows *w, const struct ast *node,
     w->range_ms = node->matrix.range_ms;
     w->before_ms = smoothed || selector->selector.anchored ? w->ev->lookback_ms : 0;
     w->after_ms = smoothed ? w->ev->lookback_ms : 0;
-    w->t_min_ms = bits_sub_clamped(ref->first_ms, w->range_ms + w->before_ms - 1);
-    w->t_max_ms = bits_add_clamped(ref->last_ms, w->after_ms);
-    enum status st = select_series(w->ev, selector, w->t_min_ms, w->t_max_ms, err);
-    w->selection = w->ev->selected.selection;
+    int64_t t_min_ms = bits_sub_clamped(ref->first_ms, w->range_ms + w->before_ms - 1);
+    int64_t t_max_ms = bits_add_clamped(ref->last_ms, w->after_ms);
+    enum status st = select_series(w->ev, selector, t_min_ms, t_max_ms, err);
+    if (st) return st;
     w->unnamed_unique = w->ev->selected.unnamed_unique;
-    return st;
+    return open_reader(w->ev, t_min_ms, t_max_ms, false, &w->reader, err);
 }
 
 enum status windows_open(struct eval *ev, const struct ast *node, const struct eval_range *range,
@@ -298,22 +305,21 @@ enum status windows_open(struct eval *ev, const struct ast *node, const struct e
         .range = range,
         .first_end_ms = ref.first_ms,
         .step_ms = ref.fixed ? 0 : range->step_ms,
-        .columns = {.arena = ev->arena},
+        .columns = &out->evaluated,
+        .evaluated = {.arena = ev->arena},
     };
     return subquery ? open_subquery(out, node, &ref, err) : open_selector(out, node, &ref, err);
 }
 
 static enum status next_selected(struct windows *w, bool *more, struct error *err)
 {
-    *more = w->at < w->selection.count;
-    if (!*more) return OK;
-    const struct series *series = w->selection.series[w->at];
-    selection_fetch(w->ev->querier, &w->selection, w->at++, w->t_max_ms, false);
-    enum status st =
-        series_read(w->ev->querier, series, w->t_min_ms, w->t_max_ms, &w->columns, err);
-    if (!st) st = count_read(w->ev, &w->columns, err);
+    const struct series *series;
+    enum status st = series_reader_next(w->reader, &series, &w->columns, err);
+    *more = !st && series;
+    if (!*more) return st;
+    st = count_read(w->ev, w->columns, err);
     if (st) return st;
-    drop_stale(&w->columns);
+    drop_stale(w->columns);
     w->series = w->bare ? series : NULL;
     return w->bare ? OK : read_labels(w->ev, series, &w->scratch, &w->labels, err);
 }
@@ -324,7 +330,7 @@ static enum status next_evaluated(struct windows *w, bool *more, struct error *e
     enum status st = w->inner ? w->inner->next(w->inner, &row, err) : OK;
     *more = row != NULL;
     if (st || !row) return st;
-    struct columns *c = &w->columns;
+    struct columns *c = w->columns;
     struct bit_walk walk = bit_walk(row->present, w->inner_range.steps);
     size_t i;
     c->count = 0;
@@ -438,13 +444,12 @@ enum status windows_next(struct windows *w, bool *more, struct error *err)
     eval_drop(w->ev, w->held);
     w->held = 0;
     do {
-        enum status st = w->inner || !w->selection.count ? next_evaluated(w, more, err)
-                                                         : next_selected(w, more, err);
+        enum status st = w->reader ? next_selected(w, more, err) : next_evaluated(w, more, err);
         if (st || !*more) return st;
-    } while (!w->columns.count);
-    w->t_ms = w->columns.t_ms;
-    w->v = w->columns.v;
-    w->count = w->columns.count;
+    } while (!w->columns->count);
+    w->t_ms = w->columns->t_ms;
+    w->v = w->columns->v;
+    w->count = w->columns->count;
     w->held = w->count;
     enum status st = find_table(w, err);
     return st ? st : eval_hold(w->ev, w->held, err);

@@ -69,12 +69,9 @@ struct windows {
     int64_t step_ms;      /* from one window to the next; @: 0, as every step has the same one */
     int64_t before_ms;    /* how far samples reach beyond the window's ends */
     int64_t after_ms;
-    /* a selector */
-    int64_t t_min_ms; /* what is read of each series */
-    int64_t t_max_ms;
-    struct selection selection;
-    size_t at;
-    struct columns columns;
+    struct columns *columns;      /* of the present series */
+    struct series_reader *reader; /* a selector; NULL: a subquery */
+    struct columns evaluated;
     struct label_scratch scratch;
     uint64_t held;
     struct window_table *tables[WINDOW_TABLES_MAX]; /* by a hash of times; NULL: none yet */

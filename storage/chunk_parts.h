@@ -4,6 +4,7 @@
  *     chunk.c        the chunk, and its stream growing at the end
  *     chunk_late.c   the late run, and what comes late
  *     chunk_read.c   both merged into columns
+ *     chunk_batch.c  the streams of several chunks, as columns
  *     chunk_image.c  as bytes for a snapshot, and back
  *
  * Word w of the stream is in the chunk as long as w < 15; then word (w - 15) % 31 of a cell.
@@ -80,6 +81,11 @@ static inline size_t stream_bytes(struct extent extent)
 
 /* Copy the stream up to the extent into bytes, most significant first; room for stream_bytes. */
 void chunk_stream_copy(const struct chunk *c, struct extent extent, uint8_t *out);
+/* The same of what is in the chunk itself; returns what is left to be copied, of its cells. */
+struct cells_copy chunk_stream_begin(const struct chunk *c, struct extent extent, uint8_t *out);
+
+/* ERR_CORRUPT, in words. */
+enum status chunk_undecodable(const struct chunk *c, struct error *err);
 
 /* Look for a time in the stream. ERR_NO_MEMORY when there is no room to decode it, ERR_CORRUPT when
  * it does not decode. */

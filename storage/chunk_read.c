@@ -7,7 +7,7 @@
 #include "storage/chunk_parts.h"
 #include "storage/regions.h"
 
-void chunk_stream_copy(const struct chunk *c, struct extent extent, uint8_t *out)
+struct cells_copy chunk_stream_begin(const struct chunk *c, struct extent extent, uint8_t *out)
 {
     uint32_t bytes = (uint32_t)stream_bytes(extent);
     uint32_t here = bytes < CHUNK_WORDS * 4 ? bytes : CHUNK_WORDS * 4;
@@ -15,10 +15,21 @@ void chunk_stream_copy(const struct chunk *c, struct extent extent, uint8_t *out
         uint32_t word = htobe32(word_load(&c->words[i]));
         memcpy(out + (size_t)i * 4, &word, sizeof(word));
     }
-    struct cells_copy rest = {.cell = atomic_load_explicit(&c->next, memory_order_acquire),
-                              .bytes = bytes - here,
-                              .out = out + here};
+    return (struct cells_copy){.cell = atomic_load_explicit(&c->next, memory_order_acquire),
+                               .bytes = bytes - here,
+                               .out = out + here};
+}
+
+void chunk_stream_copy(const struct chunk *c, struct extent extent, uint8_t *out)
+{
+    struct cells_copy rest = chunk_stream_begin(c, extent, out);
     cells_gather(&rest, 1);
+}
+
+enum status chunk_undecodable(const struct chunk *c, struct error *err)
+{
+    return error_set(err, ERR_CORRUPT, "chunk of window %lld does not decode",
+                     (long long)c->window);
 }
 
 /* The time of the first sample; there is one. */
@@ -96,8 +107,7 @@ static enum status read_stream(const struct chunk *c, struct extent extent,
     chunk_stream_copy(c, extent, bytes);
     if (open_decode(bytes, stream_bytes(extent), &extent.count, columns->t_ms + first,
                     columns->v + first, &state))
-        return error_set(err, ERR_CORRUPT, "chunk of window %lld does not decode",
-                         (long long)c->window);
+        return chunk_undecodable(c, err);
     columns->count += extent.count;
     columns_keep(columns, first, range_ms[0], range_ms[1]);
     return OK;

@@ -1,7 +1,7 @@
 /*
  * querier - reading: matchers and a time range to series, series to columns of samples.
  *
- *     querier_open -> querier_select -> series_read ... -> querier_close
+ *     querier_open -> querier_select -> series_reader_next ... -> querier_close
  *
  * A querier pins the epoch: what it selected stays readable until it is closed, while writers,
  * expiry and snapshots go on. It sees every sample acknowledged before it was opened, whole samples
@@ -78,11 +78,6 @@ MUST_USE enum status series_classes_create(struct querier *q,
 MUST_USE enum status series_classes_find(struct series_classes *c, const struct series *s,
                                          uint32_t *number, bool *is_new, struct error *err);
 
-/* Ask for the memory that reading the series from `at` on will look at; before each of them that is
- * read, in their order. newest: by series_read_newest. */
-void selection_fetch(const struct querier *q, const struct selection *selection, size_t at,
-                     int64_t t_max_ms, bool newest);
-
 /* Samples of one series with t_min_ms <= t <= t_max_ms, stale markers included, replacing what the
  * columns held. ERR_CORRUPT when a chunk does not decode (it names series and window). */
 MUST_USE enum status series_read(struct querier *q, const struct series *s, int64_t t_min_ms,
@@ -93,6 +88,25 @@ MUST_USE enum status series_read(struct querier *q, const struct series *s, int6
 MUST_USE enum status series_read_newest(struct querier *q, const struct series *s, int64_t t_min_ms,
                                         int64_t t_max_ms, struct columns *columns,
                                         struct error *err);
+
+/* Reading many series, one after the other: several are decoded at once, and memory is asked for
+ * ahead. Threads: one at a time; several readers of a querier may be at work. */
+struct series_reader;
+struct series_reader_request {
+    const struct series *const *series; /* [count], for as long as the reader is used */
+    size_t count;
+    int64_t t_min_ms;
+    int64_t t_max_ms;
+    bool newest; /* as series_read_newest, else as series_read */
+};
+MUST_USE enum status series_reader_create(struct querier *q,
+                                          const struct series_reader_request *request,
+                                          struct arena *a, struct series_reader **out,
+                                          struct error *err);
+/* The next series and its samples, which are the caller's to change until the next call; *series is
+ * NULL behind the last. Statuses as series_read. */
+MUST_USE enum status series_reader_next(struct series_reader *r, const struct series **series,
+                                        struct columns **columns, struct error *err);
 
 /* Distinct label names, or values of one name, sorted; of the series that match and overlap the
  * range as in select. Without matchers no series is touched. */

@@ -147,16 +147,24 @@ static void read_round(struct race *race, struct arena *a, const struct matcher 
     struct series_classes_request by = {.names = names, .name_count = 1};
     struct series_classes *classes;
     EXPECT(series_classes_create(q, &by, a, &classes, &err) == OK);
+    struct series_reader_request all = {.series = selection.series,
+                                        .count = selection.count,
+                                        .t_min_ms = INT64_MIN,
+                                        .t_max_ms = INT64_MAX};
+    struct series_reader *reader;
+    EXPECT(series_reader_create(q, &all, a, &reader, &err) == OK);
     for (size_t n = 0; n < selection.count; n++) {
         uint32_t number;
         bool is_new;
         int i = number_in(series_label(selection.series[n], STR("i")));
         EXPECT(series_classes_find(classes, selection.series[n], &number, &is_new, &err) == OK);
-        selection_fetch(q, &selection, n, INT64_MAX, i % 2);
-        EXPECT(series_read(q, selection.series[n], INT64_MIN, INT64_MAX, &columns, &err) == OK);
-        check_columns(&columns, i, before.oldest_ms);
-        seen[i] = columns.count > 0 && columns.t_ms[columns.count - 1] >= acknowledged_ms[i];
-        int64_t last_ms = columns.count > 0 ? columns.t_ms[columns.count - 1] : INT64_MIN;
+        const struct series *next;
+        struct columns *read;
+        EXPECT(series_reader_next(reader, &next, &read, &err) == OK);
+        EXPECT(next == selection.series[n]);
+        check_columns(read, i, before.oldest_ms);
+        seen[i] = read->count > 0 && read->t_ms[read->count - 1] >= acknowledged_ms[i];
+        int64_t last_ms = read->count > 0 ? read->t_ms[read->count - 1] : INT64_MIN;
         const struct series *view = selection.series[n];
         EXPECT(series_read_newest(q, view, INT64_MIN, INT64_MAX, &columns, &err) == OK);
         check_columns(&columns, i, before.oldest_ms);

@@ -213,7 +213,7 @@ END_TEST
 static enum status query(struct storage *db, struct arena *a, size_t *samples)
 {
     const struct select_request r = {.t_min_ms = INT64_MIN, .t_max_ms = INT64_MAX, .sorted = true};
-    struct columns columns = {.arena = a};
+    struct series_reader *reader;
     struct selection selection;
     struct cardinality cardinality;
     struct str_list list;
@@ -223,9 +223,16 @@ static enum status query(struct storage *db, struct arena *a, size_t *samples)
     if (st) return st;
     *samples = 0;
     st = querier_select(q, &r, &selection, &err);
+    struct series_reader_request all = {.series = selection.series,
+                                        .count = selection.count,
+                                        .t_min_ms = INT64_MIN,
+                                        .t_max_ms = INT64_MAX};
+    if (!st) st = series_reader_create(q, &all, a, &reader, &err);
     for (size_t i = 0; !st && i < selection.count; i++) {
-        st = series_read(q, selection.series[i], INT64_MIN, INT64_MAX, &columns, &err);
-        *samples += columns.count;
+        const struct series *series;
+        struct columns *columns;
+        st = series_reader_next(reader, &series, &columns, &err);
+        if (!st) *samples += columns->count;
     }
     if (!st) st = querier_label_names(q, &r, &list, &err);
     if (!st) st = querier_label_values(q, STR("i"), &r, &list, &err);

@@ -282,14 +282,25 @@ static void step_query(struct walk *w)
         expected += naive_selected(w, &w->series[i], &r, &b);
     ck_assert_uint_eq(selection.count, expected);
     struct columns columns = {.arena = &w->store.arena};
+    struct series_reader_request request = {.series = selection.series,
+                                            .count = selection.count,
+                                            .t_min_ms = r.t_min_ms,
+                                            .t_max_ms = r.t_max_ms};
+    struct series_reader *reader;
+    EXPECT(series_reader_create(q, &request, &w->store.arena, &reader, &err) == OK);
     for (size_t i = 0; i < selection.count; i++) {
         const struct series *view = selection.series[i];
+        const struct series *next;
+        struct columns *more;
         size_t n = 0;
         while (!labels_equal(w->series[n].labels, labels_of(view)))
             EXPECT(++n < WALK_SERIES);
         EXPECT(naive_selected(w, &w->series[n], &r, &b));
         EXPECT(series_read(q, view, r.t_min_ms, r.t_max_ms, &columns, &err) == OK);
         check_samples(&w->series[n], &r, &b, &columns);
+        EXPECT(series_reader_next(reader, &next, &more, &err) == OK);
+        EXPECT(next == view);
+        check_samples(&w->series[n], &r, &b, more);
         check_newest(q, view, &r, &columns);
     }
     check_values(q, &r, &selection);

@@ -1,0 +1,240 @@
+/*
+ * querier_read - samples of one series, and of many.
+ *
+ * Of many series, a batch is read at a time, window by window: what is in open chunks is decoded
+ * together (storage/chunk_batch.h), everything else series by series.
+ */
+#include "storage/querier.h"
+
+#include "base/assert.h"
+#include "storage/chunk_batch.h"
+#include "storage/select.h"
+#include "storage/times_cache.h"
+
+/* Name series and window in an error. */
+static enum status read_failed(const struct series *s, int64_t window, struct arena *a,
+                               struct error *err)
+{
+    struct str text = STR("a series");
+    struct label *items = arena_alloc_array(a, s->label_count, sizeof(*items));
+    if (items && labels_print(series_labels(s, items), a, &text, NULL)) text = STR("a series");
+    return error_wrap(err, "%.*s, window %lld: ", STR_ARG(text), (long long)window);
+}
+
+static enum status begin_read(const struct querier *q, struct columns *columns, struct error *err)
+{
+    if (!columns->times) columns->times = times_cache_create(columns->arena);
+    if (!columns->times) return arena_error(columns->arena, err);
+    times_cache_begin(columns->times, q->serial);
+    return OK;
+}
+
+static struct held hold_window(const struct querier *q, const struct series *s, int64_t window)
+{
+    struct held held = series_hold(s, &q->db->regions, window_slot(&q->db->grid, window));
+    return held_any(&held) && held.window == window ? held : (struct held){0};
+}
+
+/* Add what is held of one window. */
+static enum status read_held(const struct series *s, const struct held *held,
+                             const struct select_range *range, struct columns *columns,
+                             struct error *err)
+{
+    struct error why;
+    enum status st = held_read(held, range->t_min_ms, range->t_max_ms, columns, &why);
+    if (st == ERR_CORRUPT) (void)read_failed(s, held->window, columns->arena, &why);
+    return st ? error_set(err, st, "%s", why.text) : OK;
+}
+
+enum status series_read(struct querier *q, const struct series *s, int64_t t_min_ms,
+                        int64_t t_max_ms, struct columns *columns, struct error *err)
+{
+    struct select_range range = select_clamp(q, t_min_ms, t_max_ms);
+    columns->count = 0;
+    if (range.empty) return OK;
+    enum status st = begin_read(q, columns, err);
+    for (int64_t window = range.first_window; window <= range.last_window && !st; window++) {
+        struct held held = hold_window(q, s, window);
+        if (held_any(&held)) st = read_held(s, &held, &range, columns, err);
+    }
+    return st;
+}
+
+enum status series_read_newest(struct querier *q, const struct series *s, int64_t t_min_ms,
+                               int64_t t_max_ms, struct columns *columns, struct error *err)
+{
+    struct select_range range = select_clamp(q, t_min_ms, t_max_ms);
+    columns->count = 0;
+    if (range.empty) return OK;
+    enum status st = begin_read(q, columns, err);
+    for (int64_t window = range.last_window; window >= range.first_window && !st; window--) {
+        struct held held = hold_window(q, s, window);
+        struct sample last;
+        if (!held_any(&held)) continue;
+        if (held.open && chunk_last(held.open, &last) && last.t_ms <= range.t_max_ms) {
+            if (last.t_ms < range.t_min_ms) break;
+            if (!columns_reserve(columns, 1)) return arena_error(columns->arena, err);
+            columns->t_ms[0] = last.t_ms;
+            columns->v[0] = last.v;
+            columns->count = 1;
+            break;
+        }
+        st = read_held(s, &held, &range, columns, err);
+        if (columns->count > 0) break;
+    }
+    return st;
+}
+
+/* ---- Many series ---- */
+
+enum {
+    BATCH_FIRST = 4, /* perhaps there is no need for more */
+    BATCH_MAX = CHUNK_BATCH_MAX,
+    BATCH_SAMPLES = 1 << 16 /* more would not stay in the caches until they are used */
+};
+
+struct series_reader {
+    struct querier *q;
+    struct series_reader_request request;
+    struct select_range range;
+    struct arena *arena;
+    size_t at;    /* the next series to be handed out */
+    size_t first; /* of the batch that was read; it ends before `end` */
+    size_t end;
+    size_t batch;          /* how many the next one is to have */
+    size_t series_fetched; /* have been asked for, those before this one */
+    size_t chunks_fetched;
+    struct columns columns[BATCH_MAX]; /* of the batch */
+};
+
+enum status series_reader_create(struct querier *q, const struct series_reader_request *request,
+                                 struct arena *a, struct series_reader **out, struct error *err)
+{
+    struct series_reader *r = arena_alloc(a, sizeof(*r));
+    if (!r) return arena_error(a, err);
+    *r = (struct series_reader){.q = q,
+                                .request = *request,
+                                .range = select_clamp(q, request->t_min_ms, request->t_max_ms),
+                                .arena = a,
+                                .batch = BATCH_FIRST};
+    for (size_t i = 0; i < BATCH_MAX; i++)
+        r->columns[i].arena = a;
+    *out = r;
+    return OK;
+}
+
+/* Series lie anywhere in memory, and so do their chunks and the cells of these. Each is asked for
+ * when what leads to it has come: chunks of the newest window a batch ahead, those of others, and
+ * cells, when they are read. */
+
+static size_t ahead_of(const struct series_reader *r, size_t batches)
+{
+    size_t end = r->end + batches * BATCH_MAX;
+    return end < r->request.count ? end : r->request.count;
+}
+
+static void fetch_series(struct series_reader *r)
+{
+    enum { LINES = 3 }; /* head, ring and some labels */
+    for (size_t end = ahead_of(r, 2); r->series_fetched < end; r->series_fetched++)
+        for (size_t line = 0; line < LINES; line++)
+            __builtin_prefetch((const char *)r->request.series[r->series_fetched] +
+                               line * CACHE_LINE_BYTES);
+}
+
+static void fetch_chunk(const struct chunk *c, bool newest)
+{
+    __builtin_prefetch(c);
+    if (!newest) __builtin_prefetch(c->words);
+}
+
+static void fetch_chunks(struct series_reader *r)
+{
+    uint32_t slot = window_slot(&r->q->db->grid, r->range.last_window);
+    for (size_t end = ahead_of(r, 1); r->chunks_fetched < end; r->chunks_fetched++) {
+        uint64_t word = series_word(r->request.series[r->chunks_fetched], slot);
+        if (word && !ring_word_is_sealed(word))
+            fetch_chunk(ring_word_chunk(word), r->request.newest);
+    }
+}
+
+static enum status read_together(struct series_reader *r, const struct chunk_batch_item *items,
+                                 size_t count, struct error *err)
+{
+    struct error why;
+    size_t failed;
+    enum status st = chunk_batch_read(items, count, r->range.t_min_ms, r->range.t_max_ms, r->arena,
+                                      &failed, &why);
+    if (st == ERR_CORRUPT) {
+        size_t series = r->first + (size_t)(items[failed].columns - r->columns);
+        (void)read_failed(r->request.series[series], items[failed].chunk->window, r->arena, &why);
+    }
+    return st ? error_set(err, st, "%s", why.text) : OK;
+}
+
+/* Add what the series of the batch have in one window. */
+static enum status read_window(struct series_reader *r, int64_t window, struct error *err)
+{
+    const struct series *const *series = r->request.series + r->first;
+    size_t count = r->end - r->first;
+    struct held held[BATCH_MAX];
+    struct chunk_batch_item items[BATCH_MAX];
+    size_t together = 0;
+    enum status st = OK;
+    for (size_t i = 0; i < count; i++) {
+        held[i] = hold_window(r->q, series[i], window);
+        if (held[i].open) fetch_chunk(held[i].open, false);
+    }
+    for (size_t i = 0; i < count && !st; i++) {
+        if (held[i].open && chunk_is_plain(held[i].open))
+            items[together++] = (struct chunk_batch_item){held[i].open, &r->columns[i]};
+        else if (held_any(&held[i]))
+            st = read_held(series[i], &held[i], &r->range, &r->columns[i], err);
+    }
+    return st ? st : read_together(r, items, together, err);
+}
+
+static enum status read_batch(struct series_reader *r, struct error *err)
+{
+    enum status st = begin_read(r->q, &r->columns[0], err);
+    size_t samples = 0;
+    for (size_t i = 0; i < BATCH_MAX; i++) {
+        r->columns[i].times = r->columns[0].times;
+        r->columns[i].count = 0;
+    }
+    for (int64_t window = r->range.first_window; window <= r->range.last_window && !st; window++)
+        st = read_window(r, window, err);
+    for (size_t i = 0; i < r->end - r->first; i++)
+        samples += r->columns[i].count;
+    if (2 * samples <= BATCH_SAMPLES && 2 * r->batch <= BATCH_MAX) r->batch *= 2;
+    if (samples > BATCH_SAMPLES && r->batch > 1) r->batch /= 2;
+    return st;
+}
+
+static enum status read_one(struct series_reader *r, struct error *err)
+{
+    return (r->request.newest ? series_read_newest
+                              : series_read)(r->q, r->request.series[r->first], r->request.t_min_ms,
+                                             r->request.t_max_ms, &r->columns[0], err);
+}
+
+enum status series_reader_next(struct series_reader *r, const struct series **series,
+                               struct columns **columns, struct error *err)
+{
+    enum status st = OK;
+    *series = NULL;
+    if (r->at == r->request.count || r->range.empty) return OK;
+    if (r->at == r->end) {
+        size_t left = r->request.count - r->at;
+        size_t count = r->request.newest ? 1 : r->batch;
+        r->first = r->at;
+        r->end = r->at + (count < left ? count : left);
+        fetch_series(r);
+        fetch_chunks(r);
+        st = r->end - r->first == 1 ? read_one(r, err) : read_batch(r, err);
+    }
+    if (st) return st;
+    *series = r->request.series[r->at];
+    *columns = &r->columns[r->at++ - r->first];
+    return OK;
+}

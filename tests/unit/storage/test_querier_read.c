@@ -1,0 +1,168 @@
+/* querier_read: many series read together give what each gives alone, whatever their windows hold.
+ */
+#include <stdlib.h>
+
+#include "base/bits.h"
+#include "storage/querier.h"
+#include "tests/unit/storage/store.h"
+#include "tests/unit/suite.h"
+
+enum { SERIES = 70, STEP_MS = 15000 };
+
+/* Counters of 70 series in two windows; some constant, some of true doubles, some with samples that
+ * came late. */
+static void fill(struct store *s)
+{
+    srandom(1);
+    for (int i = 0; i < SERIES; i++) {
+        struct sample samples[700];
+        size_t count = 1 + (size_t)random() % 700;
+        int64_t end_ms = STORE_NOW_MS - (int64_t)(random() % 4) * HOUR_MS;
+        double v = (double)(random() % 1000);
+        for (size_t n = 0; n < count; n++) {
+            samples[n].t_ms = end_ms - (int64_t)(count - n) * STEP_MS + random() % 30;
+            samples[n].v = i % 7 == 3 ? (double)random() / 3 : v;
+            if (i % 5) v += (double)(random() % 200) / (i % 2 ? 100 : 1);
+        }
+        const char *name = arena_printf(&s->arena, "m%d", i).data;
+        struct labels labels = store_labels(&s->arena, "__name__", name, NULL);
+        struct sample late = samples[count / 2];
+        if (i % 6 == 2 && count > 2)
+            memmove(&samples[count / 2], &samples[count / 2 + 1],
+                    (count - count / 2 - 1) * sizeof(late));
+        store_append_many(s, labels, samples, i % 6 == 2 && count > 2 ? count - 1 : count);
+        if (i % 6 == 2) store_append_many(s, labels, &late, 1);
+    }
+}
+
+static void check_same(const struct columns *a, const struct columns *b)
+{
+    ck_assert_uint_eq(a->count, b->count);
+    for (size_t i = 0; i < a->count; i++) {
+        EXPECT(a->t_ms[i] == b->t_ms[i]);
+        EXPECT(bits_from_double(a->v[i]) == bits_from_double(b->v[i]));
+    }
+}
+
+static void check_range(struct store *s, int64_t t_min_ms, int64_t t_max_ms, bool newest)
+{
+    struct querier *q = store_query(s);
+    struct selection selection = store_select(q, NULL, 0);
+    struct series_reader_request request = {.series = selection.series,
+                                            .count = selection.count,
+                                            .t_min_ms = t_min_ms,
+                                            .t_max_ms = t_max_ms,
+                                            .newest = newest};
+    struct columns alone = {.arena = &s->arena};
+    struct series_reader *reader;
+    const struct series *series;
+    struct columns *columns;
+    struct error err;
+    ck_assert_uint_eq(selection.count, SERIES);
+    ck_assert(series_reader_create(q, &request, &s->arena, &reader, &err) == OK);
+    for (size_t i = 0; i < selection.count; i++) {
+        ck_assert_msg(series_reader_next(reader, &series, &columns, &err) == OK, "%s", err.text);
+        ck_assert_ptr_eq(series, selection.series[i]);
+        ck_assert((newest ? series_read_newest : series_read)(q, series, t_min_ms, t_max_ms, &alone,
+                                                              &err) == OK);
+        check_same(columns, &alone);
+    }
+    for (int again = 0; again < 2; again++) {
+        ck_assert(series_reader_next(reader, &series, &columns, &err) == OK);
+        ck_assert_ptr_null(series);
+    }
+    querier_close(q);
+}
+
+static void check_ranges(struct store *s)
+{
+    for (int newest = 0; newest < 2; newest++) {
+        check_range(s, INT64_MIN, INT64_MAX, newest);
+        check_range(s, STORE_NOW_MS - HOUR_MS, STORE_NOW_MS, newest);
+        check_range(s, STORE_NOW_MS - 5 * HOUR_MS, STORE_NOW_MS - 2 * HOUR_MS, newest);
+        check_range(s, STORE_NOW_MS - 1, STORE_NOW_MS - 1, newest);
+    }
+}
+
+START_TEST(many_series_are_read_as_one_by_one)
+{
+    struct store s;
+    store_open(&s);
+    fill(&s);
+    check_ranges(&s);
+    store_close(&s);
+}
+END_TEST
+
+START_TEST(sealed_ones_too)
+{
+    struct store s;
+    store_open(&s);
+    fill(&s);
+    clock_advance(4 * HOUR_MS);
+    store_settle(&s);
+    struct window_bytes windows[STORAGE_WINDOWS_MAX];
+    ck_assert_uint_gt(storage_window_bytes(s.db, windows), 0);
+    ck_assert_uint_gt(windows[0].sealed, 0);
+    check_ranges(&s);
+    store_close(&s);
+}
+END_TEST
+
+START_TEST(what_is_not_retained_is_no_series)
+{
+    struct store s;
+    struct querier *q;
+    struct series_reader *reader;
+    const struct series *series;
+    struct columns *columns;
+    struct error err;
+    store_open(&s);
+    fill(&s);
+    q = store_query(&s);
+    struct selection selection = store_select(q, NULL, 0);
+    struct series_reader_request request = {
+        .series = selection.series, .count = selection.count, .t_min_ms = 0, .t_max_ms = 1};
+    ck_assert(series_reader_create(q, &request, &s.arena, &reader, &err) == OK);
+    ck_assert(series_reader_next(reader, &series, &columns, &err) == OK);
+    ck_assert_ptr_null(series);
+    querier_close(q);
+    store_close(&s);
+}
+END_TEST
+
+/* With every ceiling: a clear error, or all samples. */
+START_TEST(a_small_arena_is_a_clear_error)
+{
+    struct store s;
+    struct error err;
+    bool whole = false;
+    store_open(&s);
+    fill(&s);
+    for (uint64_t ceiling = 8192; !whole; ceiling += 8192) {
+        struct querier *q = store_query(&s);
+        struct selection selection = store_select(q, NULL, 0);
+        struct series_reader_request request = {.series = selection.series,
+                                                .count = selection.count,
+                                                .t_min_ms = INT64_MIN,
+                                                .t_max_ms = INT64_MAX};
+        struct series_reader *reader;
+        const struct series *series = NULL;
+        struct columns *columns;
+        struct arena small;
+        arena_init(&small, HEAP_QUERY, ceiling);
+        enum status st = series_reader_create(q, &request, &small, &reader, &err);
+        do {
+            if (!st) st = series_reader_next(reader, &series, &columns, &err);
+        } while (!st && series);
+        whole = st == OK;
+        if (st) ck_assert_int_eq(st, ERR_TOO_LARGE);
+        querier_close(q);
+        arena_release(&small);
+    }
+    store_close(&s);
+}
+END_TEST
+
+SUITE(querier_read, many_series_are_read_as_one_by_one, sealed_ones_too,
+      what_is_not_retained_is_no_series, a_small_arena_is_a_clear_error)
