@@ -116,6 +116,7 @@ static void evaluate(struct request *req, struct query *query,
         st = ERR_INVALID;
     }
     count_query(&h->queries, query, st);
+    counter_add(&h->queries.at_once, req->tries);
     if (st) {
         reply_error(&req->reply, st, &err);
     } else {

@@ -270,6 +270,9 @@ static void collect_queries(struct hearth *h, const struct metric_sink *sink)
     gauge_of(sink, "prometheus_engine_queries_concurrent_max",
              "Queries evaluated at once, at most.", (double)p.threads);
     gauge_of(sink, "hearth_queries_queued", "Queries waiting for their turn.", (double)p.queued);
+    counter_of(sink, "hearth_queries_at_once_total",
+               "Queries of so little work that no worker was asked for them.",
+               counter_read(&h->queries.at_once));
     metric_family(sink, "hearth_query_killed_total", METRIC_COUNTER,
                   "Queries that were not answered, by reason.");
     metric_labeled(sink, "reason", STR("queue_full"), (double)p.rejected);

@@ -18,6 +18,17 @@ START_TEST(instant_queries_answer_at_any_time)
 }
 END_TEST
 
+START_TEST(little_work_is_counted_apart)
+{
+    served_open(&s, NULL);
+    served_get(&s, "/api/v1/query?query=1");
+    served_get(&s, "/api/v1/query?query=sum_over_time(vector(1)[1m:1s])"); /* goes to the pool */
+    served_get(&s, "/api/v1/query?query=2");
+    expect_contains(served_get(&s, "/metrics"), 200, "\nhearth_queries_at_once_total 2\n");
+    served_close(&s);
+}
+END_TEST
+
 START_TEST(wrong_parameters_are_named)
 {
     static const struct {
@@ -96,6 +107,6 @@ START_TEST(formatting_and_exemplars)
 }
 END_TEST
 
-SUITE(api_query, instant_queries_answer_at_any_time, wrong_parameters_are_named,
-      eleven_thousand_points_are_answered, a_query_out_of_time_is_503_timeout,
-      limits_of_execution_are_422, formatting_and_exemplars)
+SUITE(api_query, little_work_is_counted_apart, instant_queries_answer_at_any_time,
+      wrong_parameters_are_named, eleven_thousand_points_are_answered,
+      a_query_out_of_time_is_503_timeout, limits_of_execution_are_422, formatting_and_exemplars)
