@@ -137,14 +137,24 @@ static void print_at(struct buf *b, const struct ast_time_shift *shift)
     }
 }
 
+/* What follows a literal behind offset is no part of it, unless the offset begins with two signs,
+ * which are not printed: a sum has to stand in parentheses. */
+static bool is_open_sum(const struct ast *offset)
+{
+    return offset->kind == AST_DURATION && offset->duration.op <= DURATION_POW &&
+           offset->duration.lhs && !offset->duration.wrapped;
+}
+
 static void print_offset(struct buf *b, const struct ast_time_shift *shift)
 {
     if (!shift->offset_expr && shift->offset_ms == 0) return;
-    print_text(b, " offset ");
+    bool open = shift->offset_expr && is_open_sum(shift->offset_expr);
+    print_text(b, open ? " offset (" : " offset ");
     if (shift->offset_expr)
         print(b, shift->offset_expr);
     else
         print_duration_ms(b, shift->offset_ms);
+    if (open) buf_append_byte(b, ')');
 }
 
 static void print_range_modifier(struct buf *b, const struct ast *selector)

@@ -41,6 +41,14 @@ START_TEST(the_printed_form_is_its_own_printed_form)
 }
 END_TEST
 
+/* Found by fuzzing. */
+START_TEST(an_offset_that_began_with_two_signs_is_read_again)
+{
+    assert_fixed_point("foo[5m] offset --6--(+6)");
+    assert_fixed_point("foo offset --6s*2 + 1");
+}
+END_TEST
+
 /* ---- Random queries ---- */
 
 static unsigned seed = 20261121;
@@ -143,5 +151,6 @@ START_TEST(without_memory_it_says_so)
 }
 END_TEST
 
-SUITE(printer, the_printed_form_is_its_own_printed_form, random_trees_come_back_the_same,
+SUITE(printer, an_offset_that_began_with_two_signs_is_read_again,
+      the_printed_form_is_its_own_printed_form, random_trees_come_back_the_same,
       types_have_the_words_of_messages, without_memory_it_says_so)
