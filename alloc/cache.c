@@ -18,7 +18,8 @@ enum {
 };
 
 struct tally_shared tally_shared;
-_Thread_local struct cache_seat cache_seat;
+struct cache cache_none;
+_Thread_local struct cache_seat cache_seat = {.cache = &cache_none};
 
 static struct {
     struct mutex lock;
@@ -38,7 +39,7 @@ static void detach(void *value)
     cache->seat = NULL; /* nobody takes it any more, and nobody has it now */
     mutex_unlock(&caches.lock);
     cache_flush(cache);
-    atomic_store_explicit(&cache_seat.cache, NULL, memory_order_relaxed);
+    atomic_store_explicit(&cache_seat.cache, &cache_none, memory_order_relaxed);
     cache_seat.owned = NULL;
     cache_seat.left = true;
     mutex_lock(&caches.lock);
@@ -113,8 +114,8 @@ static struct cache *attach(void)
 /* It was taken out of the seat: it is back when the lock is free. */
 static struct cache *await(void)
 {
-    struct cache *cache = NULL;
-    while (!cache) {
+    struct cache *cache = &cache_none;
+    while (cache == &cache_none) {
         cache_leave();
         mutex_lock(&caches.lock);
         mutex_unlock(&caches.lock);
@@ -261,7 +262,7 @@ void cache_check(const struct cache *cache)
         for (void **slot = bin->bottom; slot < bin->top; slot++) {
             size_t offset = page_map_offset(*slot);
             ASSERT(offset < page_map.reserved_bytes);
-            ASSERT(page_map.classes[offset >> PAGE_SHIFT] == i);
+            ASSERT(page_map_class(offset >> PAGE_SHIFT) == i);
             live_check_free(*slot);
         }
     }

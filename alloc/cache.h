@@ -72,7 +72,7 @@ struct cache {
 };
 
 struct cache_seat {
-    _Atomic(struct cache *) cache; /* NULL: none yet, or taken away for a moment */
+    _Atomic(struct cache *) cache; /* cache_none: none yet, or taken away for a moment */
     atomic_bool busy;
     bool left;           /* the thread ends: no other cache for it */
     struct cache *owned; /* the same when it is taken away */
@@ -80,13 +80,18 @@ struct cache_seat {
 
 extern _Thread_local struct cache_seat cache_seat;
 
+/* What a thread without a cache has: stacks that are empty and have no room. So the fast path need
+ * not ask. */
+extern struct cache cache_none;
+
 #if defined(__SANITIZE_THREAD__)
 enum { CACHE_ENTER_STORE = memory_order_seq_cst, CACHE_ENTER_LOAD = memory_order_seq_cst };
 #else
 enum { CACHE_ENTER_STORE = memory_order_relaxed, CACHE_ENTER_LOAD = memory_order_acquire };
 #endif
 
-/* The calling thread's cache, which is its own until cache_leave. NULL: cache_join knows why. */
+/* The calling thread's cache, which is its own until cache_leave. cache_none: cache_join knows why.
+ */
 static inline struct cache *cache_enter(void)
 {
     atomic_store_explicit(&cache_seat.busy, true, CACHE_ENTER_STORE);
@@ -102,8 +107,8 @@ static inline void cache_leave(void)
 /* Once, before everything else. */
 void cache_init(void);
 
-/* After a cache_enter that gave NULL: get the thread a cache, or wait until it is back. NULL at the
- * memory limit, and for a thread that ends. */
+/* After a cache_enter that gave cache_none: get the thread a cache, or wait until it is back. NULL
+ * at the memory limit, and for a thread that ends. */
 struct cache *cache_join(void);
 
 /* Fill the empty stack of a class; false at the limit. */

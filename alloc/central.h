@@ -7,6 +7,12 @@
  * Objects move in batches between here and the thread caches. An empty span is given back at once:
  * the caches are what keeps that from happening in turns.
  *
+ * What a thread frees is mostly what it gets next, and then no span that was full once ever becomes
+ * empty. So where a class has more free slots than it soon needs, the emptiest spans are
+ * *emptying*: their pages are marked in the page map, and an object that is freed there goes home
+ * at once (alloc/heap.c) instead of into a cache. When only such spans have slots left, they serve
+ * again.
+ *
  * Of spans that nobody touched for a while, the system pages that lie free go back to the system
  * (central_trim); slots on resident pages are handed out first.
  *

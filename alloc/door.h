@@ -1,6 +1,6 @@
 /*
- * door - what every door of the heap does before anything else; for alloc/region and
- * alloc/scavenge, which have doors of their own. Implemented in heap.c.
+ * door - what every door of the heap does before anything else; for those that are not heap.c's own
+ * (alloc/region, scavenge, memstats, heap_map). Implemented in heap.c.
  *
  * Threads: any.
  */

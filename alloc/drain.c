@@ -28,7 +28,7 @@ static uint64_t drain(struct cache *cache)
 {
     struct cache_seat *seat = cache->seat;
     uint64_t flushed = 0;
-    atomic_store_explicit(&seat->cache, NULL, memory_order_seq_cst);
+    atomic_store_explicit(&seat->cache, &cache_none, memory_order_seq_cst);
     if (os_barrier() && !atomic_load_explicit(&seat->busy, memory_order_seq_cst)) {
         flushed = cache_flush(cache);
         cache->watch.drained = true;
@@ -56,5 +56,5 @@ uint64_t drain_idle(int64_t now_ns)
         if (cache->seat && is_due(cache, now_ns)) flushed += drain(cache);
         cache_let_go();
     }
-    return flushed + transfer_drain(now_ns, DRAIN_IDLE_NS);
+    return flushed + transfer_drain();
 }

@@ -33,14 +33,16 @@ static _Atomic uint64_t allocs_left = UINT64_MAX; /* heap_fail_after */
 static struct thread_once ready = THREAD_ONCE_INIT;
 
 /* Where the bin of a size begins in cache.bins, in bytes, by (size + 7) / 8; bin 0 for size 0.
- * Written once, before any cache. */
-static uint16_t bin_offsets[HEAP_SMALL_MAX / 8 + 1];
+ * Written once, before any cache; threads that have none may read it meanwhile. */
+static _Atomic uint16_t bin_offsets[HEAP_SMALL_MAX / 8 + 1];
 _Static_assert(SIZE_CLASS_COUNT * sizeof(struct cache_bin) <= UINT16_MAX, "offsets fit");
 
 static void set_up(void)
 {
     for (size_t i = 1; i < ARRAY_COUNT(bin_offsets); i++)
-        bin_offsets[i] = (uint16_t)(size_class_of(i * 8) * sizeof(struct cache_bin));
+        atomic_store_explicit(&bin_offsets[i],
+                              (uint16_t)(size_class_of(i * 8) * sizeof(struct cache_bin)),
+                              memory_order_relaxed);
     page_map_init();
     central_init();
     transfer_init();
@@ -56,7 +58,8 @@ static unsigned class_of(size_t size)
 /* The same as a bin; an addition is less work than the product that an index would be. */
 static inline struct cache_bin *bin_of(struct cache *cache, size_t size)
 {
-    return (struct cache_bin *)(void *)((char *)cache->bins + bin_offsets[(size + 7) / 8]);
+    uint16_t offset = atomic_load_explicit(&bin_offsets[(size + 7) / 8], memory_order_relaxed);
+    return (struct cache_bin *)(void *)((char *)cache->bins + offset);
 }
 
 static inline bool injection_is_on(void)
@@ -95,7 +98,7 @@ void heap_fail_after(uint64_t count)
  * Every function below that takes a cache is called between that and cache_leave. */
 static struct cache *join(struct cache *cache)
 {
-    if (LIKELY(cache != NULL)) return cache;
+    if (LIKELY(cache != &cache_none)) return cache;
     door_open();
     return cache_join();
 }
@@ -109,7 +112,8 @@ static struct cache *enter(void)
 static struct cache *enter_own(void)
 {
     struct cache *cache = cache_enter();
-    return cache || !cache_seat.owned ? cache : cache_join();
+    if (cache != &cache_none) return cache;
+    return cache_seat.owned ? cache_join() : NULL;
 }
 
 /* At the limit: what this thread and the transfer stacks keep may free whole spans. True when they
@@ -254,11 +258,10 @@ static NO_INLINE void *alloc_slowly(struct cache *cache, size_t size, enum heap_
 void *heap_alloc(size_t size, enum heap_tag tag)
 {
     struct cache *cache = cache_enter();
-    if (UNLIKELY(!cache || size > HEAP_SMALL_MAX || injection_is_on()))
-        return alloc_slowly(cache, size, tag);
+    if (UNLIKELY(size > HEAP_SMALL_MAX || injection_is_on())) return alloc_slowly(cache, size, tag);
     struct cache_bin *bin = bin_of(cache, size);
     void **top = bin->top;
-    /* Class 0 has an empty stack: size 0 leaves here too. */
+    /* Class 0 has an empty stack: size 0 leaves here too, and so do threads without a cache. */
     if (UNLIKELY(top == bin->bottom)) return alloc_slowly(cache, size, tag);
     void *p = *--top;
     bin->top = top;
@@ -295,7 +298,7 @@ void *heap_alloc_aligned(size_t size, size_t alignment, enum heap_tag tag)
 /* The size a caller gives leads to the class the object has. */
 static inline bool is_of_class(const void *p, unsigned size_class)
 {
-    return page_map.classes[page_map_offset(p) >> PAGE_SHIFT] == size_class;
+    return page_map_class(page_map_offset(p) >> PAGE_SHIFT) == size_class;
 }
 
 /* The span of a large object; aborts when p is not the start of one (freed already, perhaps). */
@@ -338,6 +341,10 @@ static void free_small(struct cache *cache, void *p, unsigned size_class, size_t
     }
     struct cache_bin *bin = &cache->bins[size_class];
     tally_bump(&bin->tally.frees[tag]);
+    if (page_map_is_emptying(page_map_offset(p) >> PAGE_SHIFT)) {
+        central_give(size_class, &p, 1);
+        return;
+    }
     if (bin->top == bin->ceiling) cache_spill(cache, size_class);
     *bin->top++ = p;
 }
@@ -360,15 +367,16 @@ static NO_INLINE void free_slowly(struct cache *cache, void *p, size_t size, enu
 void heap_free(void *p, size_t size, enum heap_tag tag)
 {
     struct cache *cache = cache_enter();
-    if (UNLIKELY(!cache || size > HEAP_SMALL_MAX ||
-                 page_map_offset(p) >= page_map.reserved_bytes)) {
+    if (UNLIKELY(size > HEAP_SMALL_MAX)) {
         free_slowly(cache, p, size, tag);
         return;
     }
     struct cache_bin *bin = bin_of(cache, size);
     void **top = bin->top;
-    /* Class 0 has an empty stack without room. */
-    if (UNLIKELY(top == bin->ceiling)) {
+    /* Class 0 has an empty stack without room, and so have threads without a cache, which must not
+     * look at the page map: there may be none yet. */
+    if (UNLIKELY(top == bin->ceiling || page_map_offset(p) >= page_map.reserved_bytes ||
+                 page_map_is_emptying(page_map_offset(p) >> PAGE_SHIFT))) {
         free_slowly(cache, p, size, tag);
         return;
     }
@@ -406,7 +414,7 @@ static size_t usable_size(const void *p)
     if (!p || p == nothing) return 0;
     size_t offset = page_map_offset(p);
     ASSERT(offset < page_map.reserved_bytes);
-    unsigned size_class = page_map.classes[offset >> PAGE_SHIFT];
+    unsigned size_class = page_map_class(offset >> PAGE_SHIFT);
     if (size_class != SIZE_CLASS_LARGE) return size_classes[size_class].bytes;
     return span_bytes(large_span(p));
 }

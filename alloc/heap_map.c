@@ -1,6 +1,7 @@
 /* heap_map - copies of span records, a slice at a time. */
 #include "alloc/heap_map.h"
 
+#include "alloc/door.h"
 #include "alloc/page_heap.h"
 #include "alloc/page_map.h"
 #include "base/assert.h"
@@ -54,7 +55,7 @@ static struct heap_map_run copy(const struct span *span)
 static struct span *run_at(uint32_t page)
 {
     uint32_t at = page;
-    while (at > 1 && page_map.classes[at] == SIZE_CLASS_LARGE)
+    while (at > 1 && page_map_class(at) == SIZE_CLASS_LARGE)
         at--;
     struct span *span = page_map_span(at);
     while (span->page + span->pages <= page)
@@ -65,6 +66,7 @@ static struct span *run_at(uint32_t page)
 uint32_t heap_map_pages(void)
 {
     struct page_heap_stats unread;
+    door_open();
     page_heap_hold(&unread);
     uint32_t pages = page_map.pages;
     page_heap_let_go();
@@ -77,6 +79,7 @@ size_t heap_map_read(uint32_t from_page, struct heap_map_run *out, size_t max)
     size_t count = 0;
     uint32_t page = from_page > 1 ? from_page : 1;
     if (max > HEAP_MAP_SLICE) max = HEAP_MAP_SLICE;
+    door_open();
     page_heap_hold(&unread);
     if (page < page_map.pages) page = run_at(page)->page;
     while (count < max && page < page_map.pages) {

@@ -94,7 +94,7 @@ static struct span *span_at(const void *p)
     if (offset >= page_map.reserved_bytes) return NULL;
     uint32_t page = (uint32_t)(offset >> PAGE_SHIFT);
     struct span *span = page_map_span(page);
-    if (page_map.classes[page] != SIZE_CLASS_LARGE) return span;
+    if (page_map_class(page) != SIZE_CLASS_LARGE) return span;
     bool found = page_map.spans[page] != 0 && span->state == SPAN_LARGE && span->page == page;
     return found ? span : NULL;
 }

@@ -6,6 +6,7 @@
 
 #include "alloc/cache.h"
 #include "alloc/central.h"
+#include "alloc/door.h"
 #include "alloc/limit.h"
 #include "alloc/meta.h"
 #include "alloc/page_heap.h"
@@ -209,6 +210,7 @@ void memstats_read(struct memstats *out)
 {
     struct page_heap_stats pages;
     bool consistent = false;
+    door_open();
     /* Pages are read behind the objects. Spans that went back in between may leave fewer pages than
      * the objects that were counted: read again, and in the end hold the pages meanwhile. */
     for (int attempt = 0; attempt < ATTEMPTS_MAX && !consistent; attempt++) {

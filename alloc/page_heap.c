@@ -11,6 +11,7 @@
 enum {
     BLOCK_PAGES = PAGE_HEAP_BLOCK_PAGES, /* of a huge page */
     ALLOC_ATTEMPTS_MAX = 8,              /* others may take what we had released for ourselves */
+    SCRAPS_PARTS = 4096,                 /* of what is in use */
     RECORD_PAGES = 64 /* to be given back besides what is asked for, for records */
 };
 
@@ -86,12 +87,18 @@ static bool has_block(const struct span *run)
     return page_runs_aligned(run, BLOCK_PAGES) + BLOCK_PAGES <= run->page + run->pages;
 }
 
+/* So much lies idle, in runs that are too short, that a block would be too much. */
+static bool has_scraps(void)
+{
+    return page_runs.idle_pages > BLOCK_PAGES + page_runs.inuse_pages / SCRAPS_PARTS;
+}
+
 /* Whether pages for a class would come from untouched memory of a big heap. What is left between
  * others of released pages is used up as it is. */
 static bool wants_block(uint32_t pages)
 {
     if (page_runs.inuse_pages < page_runs.big_pages || page_runs_quick(pages) ||
-        page_runs_find_idle(pages, 1))
+        page_runs_find_idle(pages, 1) || has_scraps())
         return false;
     const struct span *released = page_runs_find_released(pages);
     return !released || has_block(released);

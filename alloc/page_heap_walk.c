@@ -51,7 +51,7 @@ static void check_span(struct span *span, uint32_t page)
     ASSERT(page_map_span(page + span->pages - 1) == span);
     unsigned size_class = span->state == SPAN_SMALL ? span->size_class : SIZE_CLASS_LARGE;
     for (uint32_t i = 0; i < span->pages; i++)
-        ASSERT(page_map.classes[page + i] == size_class);
+        ASSERT(page_map_class(page + i) == size_class);
     if (span->state == SPAN_LARGE || span->state == SPAN_QUICK) live_check_span(span);
     if (span->state != SPAN_SMALL) return;
     ASSERT(size_class > 0 && size_class < SIZE_CLASS_COUNT);

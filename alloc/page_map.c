@@ -106,3 +106,11 @@ void page_map_clear_classes(const struct span *span)
 {
     memset(&page_map.classes[span->page], 0, span->pages);
 }
+
+void page_map_set_emptying(const struct span *span, bool emptying)
+{
+    uint8_t entry = (uint8_t)(span->size_class | (emptying ? PAGE_MAP_EMPTYING : 0));
+    for (uint32_t i = 0; i < span->pages; i++)
+        atomic_store_explicit((_Atomic uint8_t *)&page_map.classes[span->page + i], entry,
+                              memory_order_relaxed);
+}

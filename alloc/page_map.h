@@ -9,12 +9,15 @@
  * of 8 KiB. classes alone serves the fast path of heap_free. spans is set for every page of a class
  * span, and for the first and last page of any other run; others keep stale references.
  *
+ * The highest bit of a class's entry says that the span is emptying (alloc/central.h).
+ *
  * Threads: changed under LOCK_PAGE_HEAP. Reading the entries of a page is safe for whoever holds an
  * object in it, or that lock.
  */
 #ifndef HEARTH_ALLOC_PAGE_MAP_H
 #define HEARTH_ALLOC_PAGE_MAP_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,7 +26,9 @@
 #include "alloc/os.h"
 #include "alloc/span.h"
 
-enum { PAGE_SHIFT = 13 };
+enum { PAGE_SHIFT = 13, PAGE_MAP_EMPTYING = 0x80 };
+
+_Static_assert((int)SIZE_CLASS_COUNT <= (int)PAGE_MAP_EMPTYING, "the bit is no part of a class");
 
 struct page_map {
     uint8_t *base;         /* of the heap's range */
@@ -55,6 +60,26 @@ void page_map_hollow(uint32_t page, uint32_t pages);
 
 /* Forget the class of a span's pages, before they become a free run. */
 void page_map_clear_classes(const struct span *span);
+
+static inline unsigned page_map_entry(size_t page)
+{
+    const _Atomic uint8_t *entry = (const _Atomic uint8_t *)&page_map.classes[page];
+    return atomic_load_explicit(entry, memory_order_relaxed);
+}
+
+/* The size class of a page's objects. */
+static inline unsigned page_map_class(size_t page)
+{
+    return page_map_entry(page) & ~(unsigned)PAGE_MAP_EMPTYING;
+}
+
+static inline bool page_map_is_emptying(size_t page)
+{
+    return page_map_entry(page) & PAGE_MAP_EMPTYING;
+}
+
+/* For all pages of a class span, under the LOCK_CENTRAL of its class. */
+void page_map_set_emptying(const struct span *span, bool emptying);
 
 static inline uint8_t *page_map_address(uint32_t page)
 {

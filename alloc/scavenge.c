@@ -23,7 +23,7 @@
 enum {
     IDLE_AGE_S = 5,
     CPU_PERMILLE = 10,
-    KEEP_PARTS = 512,
+    KEEP_PARTS = 2048,
     TICKS = 8 /* of the clock of spans, in the idle age: it is exact but for one of them */
 };
 

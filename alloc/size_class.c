@@ -44,7 +44,6 @@ enum {
      .pages = SPAN_PAGES(size),                                                                    \
      .cached_max =                                                                                 \
          (uint16_t)CLAMP(CACHED_BYTES_MAX / (size), CACHED_OBJECTS_MIN, CACHED_OBJECTS_MAX),       \
-     .quarter = (SPAN_SLOTS(size) + 3) / 4,                                                        \
      .reciprocal = (uint32_t)(((UINT64_C(1) << 32) + (uint32_t)(size)-1) / (uint32_t)(size))},
 
 const struct size_class size_classes[SIZE_CLASS_COUNT] = {{0}, SIZE_CLASSES(ROW)};

@@ -68,7 +68,6 @@ struct size_class {
     uint16_t slots;      /* objects in a span */
     uint8_t pages;       /* of a span */
     uint16_t cached_max; /* objects a thread may keep */
-    uint16_t quarter;    /* of the slots, rounded up */
     uint32_t reciprocal; /* ceil(2^32 / bytes): offset -> slot without a division */
 };
 

@@ -69,6 +69,7 @@ struct span {
     bool block : 1;        /* SPAN_LARGE: of a region, instead of an object */
     bool trimmed : 1;      /* SPAN_SMALL: no slot came since pages were last given back */
     bool has_bits : 1;     /* SPAN_SMALL */
+    bool emptying : 1;     /* SPAN_SMALL: so are its pages in the page map; see alloc/central.h */
     bool hollow : 1;       /* SPAN_RELEASED: the page map has no entries but for its ends */
     uint16_t record_bytes; /* of this record, as asked from meta */
     union {

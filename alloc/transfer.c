@@ -22,10 +22,8 @@ struct transfer {
     void **objects;                  /* NULL: none yet */
     uint32_t room;                   /* START_OBJECTS or twice, ..., up to most_objects() */
     uint32_t count;
-    bool busy;           /* made a trip since the hand last came by */
-    uint32_t trips;      /* modulo 2^32 */
-    uint32_t seen_trips; /* when transfer_drain last looked */
-    int64_t since_ns;    /* since when it is so */
+    uint32_t low; /* the least of it since transfer_drain last looked */
+    bool busy;    /* made a trip since the hand last came by */
 };
 
 static struct transfer transfers[SIZE_CLASS_COUNT];
@@ -96,6 +94,7 @@ static uint32_t pop(struct transfer *t, unsigned size_class, void **out, uint32_
     uint32_t count = wanted < t->count ? wanted : t->count;
     if (!count) return 0;
     t->count -= count;
+    if (t->count < t->low) t->low = t->count;
     memcpy(out, t->objects + t->count, count * sizeof(void *));
     unreserve(size_class, count);
     return count;
@@ -124,12 +123,6 @@ static uint32_t take_reversed(unsigned size_class, void **out, uint32_t wanted)
     return got;
 }
 
-static void count_trip(struct transfer *t)
-{
-    t->busy = true;
-    t->trips++;
-}
-
 /* Look at one class more; one that made no trip in a whole turn gives up so many bytes, or a few
  * objects. Turns are slow, so that of many busy classes none is taken for idle. */
 static void make_room(uint64_t bytes)
@@ -153,7 +146,7 @@ uint32_t transfer_take(unsigned size_class, void **out, uint32_t wanted)
     struct transfer *t = &transfers[size_class];
     mutex_lock(&t->lock);
     uint32_t got = pop(t, size_class, out, wanted);
-    count_trip(t);
+    t->busy = true;
     mutex_unlock(&t->lock);
     return got ? got : take_reversed(size_class, out, wanted);
 }
@@ -164,7 +157,7 @@ void transfer_give(unsigned size_class, void *const *objects, uint32_t count)
     mutex_lock(&t->lock);
     uint32_t kept = push(t, size_class, objects, count);
     bool full = t->count == most_objects(size_class);
-    count_trip(t);
+    t->busy = true;
     mutex_unlock(&t->lock);
     if (kept == count) return;
     central_give(size_class, objects + kept, count - kept);
@@ -196,22 +189,32 @@ uint64_t transfer_flush(void)
     return flushed;
 }
 
-static bool is_due(struct transfer *t, int64_t now_ns, int64_t idle_ns)
+/* What nobody came for since the last look; a portion at most, the oldest. */
+static uint32_t give_idle(unsigned size_class)
 {
+    struct transfer *t = &transfers[size_class];
+    void *portion[PORTION];
     mutex_lock(&t->lock);
-    if (t->trips != t->seen_trips || t->since_ns == 0) t->since_ns = now_ns;
-    t->seen_trips = t->trips;
-    bool due = t->count > 0 && now_ns - t->since_ns >= idle_ns;
+    uint32_t count = t->low < PORTION ? t->low : PORTION;
+    if (count) {
+        memcpy(portion, t->objects, count * sizeof(void *));
+        memmove(t->objects, t->objects + count, (t->count - count) * sizeof(void *));
+        t->count -= count;
+        unreserve(size_class, count);
+    }
+    if (count && !t->count) drop_stack(t);
+    t->low = t->count;
     mutex_unlock(&t->lock);
-    return due;
+    if (count) central_give(size_class, portion, count);
+    return count;
 }
 
-uint64_t transfer_drain(int64_t now_ns, int64_t idle_ns)
+uint64_t transfer_drain(void)
 {
-    uint64_t flushed = 0;
+    uint64_t drained = 0;
     for (unsigned i = 1; i < SIZE_CLASS_COUNT; i++)
-        if (is_due(&transfers[i], now_ns, idle_ns)) flushed += flush(i);
-    return flushed;
+        drained += give_idle(i);
+    return drained;
 }
 
 uint32_t transfer_objects(unsigned size_class)
@@ -249,7 +252,7 @@ void transfer_check(void)
         for (uint32_t i = 0; i < t->count; i++) {
             size_t offset = page_map_offset(t->objects[i]);
             ASSERT(offset < page_map.reserved_bytes);
-            ASSERT(page_map.classes[offset >> PAGE_SHIFT] == size_class);
+            ASSERT(page_map_class(offset >> PAGE_SHIFT) == size_class);
             live_check_free(t->objects[i]);
         }
         mutex_unlock(&t->lock);

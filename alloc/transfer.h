@@ -9,8 +9,8 @@
  * A trip is a copy of pointers under a short lock; no span is touched. All classes together keep
  * TRANSFER_BYTES_MAX at most. What does not fit goes on to central, and a class that made no trip
  * lately, if there is one, gives up as much: next time there is room. The objects are free, as
- * those in thread caches are, and keep their spans in use as those do; so what nobody came for in a
- * while goes back (transfer_drain).
+ * those in thread caches are, and keep their spans in use as those do; so what nobody comes for
+ * goes back (transfer_drain).
  *
  * Threads: any; LOCK_TRANSFER, one per class.
  */
@@ -36,8 +36,9 @@ void transfer_give(unsigned size_class, void *const *objects, uint32_t count);
 /* Everything to central, and the stacks back. Returns how many objects that were. */
 uint64_t transfer_flush(void);
 
-/* The same for classes that made no trip for idle_ns; now_ns is a monotonic time. */
-uint64_t transfer_drain(int64_t now_ns, int64_t idle_ns);
+/* Some of what nobody came for since the last call, of every class: kept here, it would keep its
+ * spans from becoming empty. For a background thread; returns how many objects that were. */
+uint64_t transfer_drain(void);
 
 /* Objects of a class that are here: a moment's truth. */
 uint32_t transfer_objects(unsigned size_class);

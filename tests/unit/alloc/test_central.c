@@ -80,6 +80,77 @@ START_TEST(the_fullest_span_is_served_first)
 }
 END_TEST
 
+static bool is_emptying(const void *p)
+{
+    return page_map_is_emptying(page_map_offset(p) >> PAGE_SHIFT);
+}
+
+START_TEST(the_emptiest_spans_give_nothing_away_while_others_can)
+{
+    enum { SPANS = 4 };
+    void *p[SPANS * SLOTS];
+    void *got[SPANS * SLOTS];
+    start();
+    take_all(p, SPANS * SLOTS);
+    central_give(CELL_CLASS, p, 200);
+    ck_assert(!is_emptying(p[0])); /* its slots are all there is */
+    for (int i = 1; i < SPANS; i++)
+        central_give(CELL_CLASS, p + i * SLOTS, 100);
+    ck_assert(is_emptying(p[0]));
+    for (int i = 1; i < SPANS; i++)
+        ck_assert(!is_emptying(p[i * SLOTS]));
+    central_check();
+    ck_assert_uint_eq(central_take(CELL_CLASS, got, 300), 300);
+    for (int i = 0; i < 300; i++)
+        ck_assert(got[i] < p[0] || got[i] > p[SLOTS - 1]);
+    ck_assert(is_emptying(p[0]));
+    ck_assert_uint_eq(central_take(CELL_CLASS, got + 300, 1), 1); /* rather than a new span */
+    ck_assert_ptr_eq(got[300], p[0]);
+    ck_assert(!is_emptying(p[0]));
+    central_check();
+    central_give(CELL_CLASS, got, 301);
+    ck_assert(is_emptying(p[0]));
+    central_give(CELL_CLASS, p + 200, SLOTS - 200);
+    ck_assert_uint_eq(central_spans(CELL_CLASS), SPANS - 1);
+    ck_assert(!is_emptying(p[0])); /* the pages are nobody's */
+    for (int i = 1; i < SPANS; i++)
+        central_give(CELL_CLASS, p + i * SLOTS + 100, SLOTS - 100);
+    ck_assert_uint_eq(central_spans(CELL_CLASS), 0);
+    central_check();
+    page_heap_check();
+}
+END_TEST
+
+START_TEST(an_object_of_an_emptying_span_goes_home_when_it_is_freed)
+{
+    enum { SPANS = 4, COUNT = SPANS * SLOTS };
+    static void *p[COUNT];
+    start();
+    for (int i = 0; i < COUNT; i++)
+        ck_assert_ptr_nonnull(p[i] = heap_alloc(128, HEAP_PROCESS));
+    heap_flush_thread();
+    for (int i = 0; i < COUNT; i++) /* of each page one stays */
+        if (page_map_offset(p[i]) % HEAP_PAGE_BYTES) heap_free(p[i], 128, HEAP_PROCESS);
+    heap_flush_thread();
+    uint64_t emptying = 0;
+    uint64_t others = 0;
+    for (int i = 0; i < COUNT; i++) {
+        if (page_map_offset(p[i]) % HEAP_PAGE_BYTES) continue;
+        uint64_t before = central_free_slots(CELL_CLASS);
+        uint64_t spans = central_spans(CELL_CLASS);
+        bool home = is_emptying(p[i]);
+        *(home ? &emptying : &others) += 1;
+        heap_free(p[i], 128, HEAP_PROCESS);
+        if (central_spans(CELL_CLASS) < spans) continue; /* it was the last one */
+        ck_assert_uint_eq(central_free_slots(CELL_CLASS), before + home);
+    }
+    ck_assert_uint_gt(emptying, 0);
+    ck_assert_uint_gt(others, 0);
+    heap_flush_thread();
+    heap_check();
+}
+END_TEST
+
 START_TEST(at_the_limit_there_is_nothing_but_what_comes_back)
 {
     void *p[SLOTS];
@@ -265,7 +336,9 @@ START_TEST(an_object_given_back_twice_ends_the_process)
 END_TEST
 
 SUITE(central, objects_of_a_new_span_come_in_the_order_of_addresses,
-      the_fullest_span_is_served_first, at_the_limit_there_is_nothing_but_what_comes_back,
+      the_fullest_span_is_served_first, the_emptiest_spans_give_nothing_away_while_others_can,
+      an_object_of_an_emptying_span_goes_home_when_it_is_freed,
+      at_the_limit_there_is_nothing_but_what_comes_back,
       pages_that_lie_free_go_back_and_are_charged_again_when_taken,
       an_empty_span_with_pages_gone_is_a_released_run_at_the_limit,
       a_span_is_idle_for_as_many_ticks_as_nobody_touched_it,

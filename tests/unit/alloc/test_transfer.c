@@ -12,7 +12,7 @@
 #include "tests/unit/alloc/random.h"
 #include "tests/unit/suite.h"
 
-enum { CELL_CLASS = 9, SLOTS = 256, OBJECTS = 512, IDLE_NS = 1000 };
+enum { CELL_CLASS = 9, SLOTS = 256, OBJECTS = 512 };
 
 static void start(void)
 {
@@ -130,15 +130,17 @@ START_TEST(what_nobody_came_for_goes_back_and_what_is_used_stays)
     take_all(OTHER_CLASS, q, 8);
     transfer_give(CELL_CLASS, p, 8);
     transfer_give(OTHER_CLASS, q, 8);
-    ck_assert_uint_eq(transfer_drain(IDLE_NS, IDLE_NS), 0); /* seen for the first time */
-    ck_assert_uint_eq(transfer_drain(2 * IDLE_NS - 1, IDLE_NS), 0);
+    ck_assert_uint_eq(transfer_drain(), 0); /* seen for the first time */
     take_all(OTHER_CLASS, q, 4);
-    ck_assert_uint_eq(transfer_drain(2 * IDLE_NS, IDLE_NS), 8);
+    transfer_give(OTHER_CLASS, q, 4);
+    ck_assert_uint_eq(transfer_drain(), 8 + 4); /* of the other, four were never wanted */
     ck_assert_uint_eq(transfer_objects(CELL_CLASS), 0);
     ck_assert_uint_eq(transfer_objects(OTHER_CLASS), 4);
-    ck_assert_uint_eq(transfer_drain(3 * IDLE_NS - 1, IDLE_NS), 0);
-    ck_assert_uint_eq(transfer_drain(3 * IDLE_NS, IDLE_NS), 4);
-    central_give(OTHER_CLASS, q, 4);
+    take_all(OTHER_CLASS, q, 4);
+    transfer_give(OTHER_CLASS, q, 4);
+    ck_assert_uint_eq(transfer_drain(), 0);
+    ck_assert_uint_eq(transfer_drain(), 4);
+    central_check();
 }
 END_TEST
 
@@ -178,7 +180,7 @@ static void give_and_take(void *arg)
         }
         if (step % 5000 == 0) heap_check();
         if (step % 7000 == 0) (void)transfer_flush();
-        if (step % 9000 == 0) (void)transfer_drain(step, 0);
+        if (step % 9000 == 0) (void)transfer_drain();
     }
     for (size_t i = 0; i < HELD; i++)
         if (p[i]) heap_free(p[i], sizes[i], HEAP_QUERY);
