@@ -4,6 +4,7 @@
 #include "tests/crash/client.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
@@ -70,7 +71,10 @@ static bool receive_some(struct client *c, size_t *size, size_t wanted)
         c->reply = realloc(c->reply, c->capacity);
         if (!c->reply) abort();
     }
-    ssize_t got = recv(c->fd, c->reply + *size, c->capacity - 1 - *size, 0);
+    ssize_t got;
+    do { /* with a timeout, a stop of the process interrupts it */
+        got = recv(c->fd, c->reply + *size, c->capacity - 1 - *size, 0);
+    } while (got < 0 && errno == EINTR);
     if (got <= 0) return false;
     *size += (size_t)got;
     c->reply[*size] = '\0';

@@ -74,7 +74,7 @@ def restart(server):
     """Until it is ready, looking often: these tests start it hundreds of times."""
     if server.process is None:
         server.spawn()
-    wait_until(server.is_ready, 60, step=0.004, what="ready again")
+    wait_until(server.is_ready, 180, step=0.004, what="ready again")
 
 
 def dice():
