@@ -21,6 +21,7 @@ struct change {
 
 struct inode {
     bool used;
+    bool owed; /* the disk said that it was synced, and it was not */
     struct bytes seen;
     struct bytes stable;
     struct change *changes;
@@ -48,6 +49,7 @@ static struct {
     int open[OPEN_MAX]; /* inode + 1 */
     int64_t left;       /* operations until the machine stops */
     bool stopped;
+    bool names_owed;
     bool lied;
     struct sim_disk_stats stats;
 } sim;
@@ -330,7 +332,7 @@ static int sim_sync(int fd)
     if (!begin('y')) return -1;
     struct inode *f = inode_of(fd);
     if (happens(sim.weather.sync_lies)) {
-        sim.lied = true;
+        f->owed = true;
         sim.stats.unsynced++;
         return 0;
     }
@@ -346,6 +348,7 @@ static int sim_sync(int fd)
             bytes_write(&f->stable, c->offset, c->bytes.data, c->bytes.size);
     }
     changes_drop(f);
+    f->owed = false;
     return 0;
 }
 
@@ -395,7 +398,7 @@ static int sim_folder_sync(const char *path)
 {
     if (!begin('n')) return -1;
     if (happens(sim.weather.sync_lies)) {
-        sim.lied = true;
+        sim.names_owed = true;
         sim.stats.unsynced++;
         return 0;
     }
@@ -512,6 +515,8 @@ static void cut_file(struct inode *f)
             bytes_write(&f->stable, c->offset, c->bytes.data, c->bytes.size);
     }
     changes_drop(f);
+    sim.lied |= f->owed;
+    f->owed = false;
     bytes_copy(&f->seen, &f->stable);
 }
 
@@ -527,6 +532,8 @@ static void cut_names(void)
         if (keep) name_set(&sim.stable, change->path, change->inode);
         with_previous = change->with_next;
     }
+    sim.lied |= sim.names_owed;
+    sim.names_owed = false;
     sim.changes.count = 0;
     sim.seen.count = 0;
     for (size_t i = 0; i < sim.stable.count; i++)

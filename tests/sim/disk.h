@@ -51,7 +51,8 @@ void sim_disk_restart(bool power_cut);
 /* Turn one bit of some file over: damage that no sync prevents. */
 void sim_disk_rot(void);
 
-/* Whether the disk has lied or rotted since the last question. */
+/* Since the last question: whether a write went astray, something rotted, or a power cut came upon
+ * what the disk only said it had synced, whenever that was. */
 bool sim_disk_lied(void);
 
 struct sim_disk_stats {

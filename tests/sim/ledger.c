@@ -38,8 +38,10 @@ void ledger_try(struct ledger_entry *e, unsigned variant, uint32_t batch)
     if (e->state == LEDGER_NOTHING) e->state = LEDGER_TRIED;
 }
 
-void ledger_promise(struct ledger_entry *e, unsigned variant, bool synced_mode, bool stable)
+void ledger_promise(struct ledger_entry *e, unsigned variant, uint32_t batch, bool synced_mode,
+                    bool stable)
 {
+    e->promised_in = batch;
     e->promised = (uint8_t)variant;
     e->synced_mode |= synced_mode;
     if (e->state != LEDGER_STABLE) e->state = stable ? LEDGER_STABLE : LEDGER_PROMISED;
@@ -52,11 +54,12 @@ static struct ledger_entry *entry_number(struct ledger *l, size_t i)
 
 enum { ENTRIES = LEDGER_SERIES * LEDGER_SECONDS };
 
-void ledger_settle(struct ledger *l, bool by_snapshot)
+void ledger_settle(struct ledger *l, bool by_snapshot, uint32_t first_batch)
 {
     for (size_t i = 0; i < ENTRIES; i++) {
         struct ledger_entry *e = entry_number(l, i);
-        if (e->state == LEDGER_PROMISED && (by_snapshot || e->synced_mode))
+        if (e->state == LEDGER_PROMISED &&
+            (by_snapshot || (e->synced_mode && e->promised_in >= first_batch)))
             e->state = LEDGER_STABLE;
     }
 }

@@ -25,10 +25,11 @@ enum ledger_state { LEDGER_NOTHING, LEDGER_TRIED, LEDGER_PROMISED, LEDGER_STABLE
 struct ledger_entry {
     int64_t t_s;
     enum ledger_state state;
-    uint8_t tried;    /* a bit per variant */
-    uint8_t promised; /* which variant, once it is */
-    bool synced_mode; /* written under a policy that promises a sync */
-    uint32_t batch;   /* the only one that ever tried it; 0: several */
+    uint8_t tried;        /* a bit per variant */
+    uint8_t promised;     /* which variant, once it is */
+    bool synced_mode;     /* written under a policy that promises a sync */
+    uint32_t batch;       /* the only one that ever tried it; 0: several */
+    uint32_t promised_in; /* the last batch that was acknowledged with it */
 };
 
 struct ledger {
@@ -42,10 +43,12 @@ double ledger_value(unsigned series, int64_t t_s, unsigned variant);
 struct ledger_entry *ledger_at(struct ledger *l, unsigned series, int64_t t_s);
 
 void ledger_try(struct ledger_entry *e, unsigned variant, uint32_t batch);
-void ledger_promise(struct ledger_entry *e, unsigned variant, bool synced_mode, bool stable);
+void ledger_promise(struct ledger_entry *e, unsigned variant, uint32_t batch, bool synced_mode,
+                    bool stable);
 
-/* All that was promised is stable now; by a sync only what was written under such a policy. */
-void ledger_settle(struct ledger *l, bool by_snapshot);
+/* All that was promised is stable now; by a sync only what was written under such a policy, from
+ * that batch on: what an earlier process had not synced is known to nobody. */
+void ledger_settle(struct ledger *l, bool by_snapshot, uint32_t first_batch);
 /* The power failed: what was not stable may be gone. */
 void ledger_power_cut(struct ledger *l);
 /* The disk lied: anything may be gone, nothing may be wrong. */

@@ -49,6 +49,13 @@ static uint64_t count_damages(const struct durability *d)
     return stats.wal_corruptions + stats.snapshot_corruptions;
 }
 
+static uint64_t count_write_errors(const struct durability *d)
+{
+    struct durability_stats stats;
+    durability_stats_read(d, &stats);
+    return stats.wal_write_errors;
+}
+
 /* A file that the disk refused to read twice was set aside, or what was in it is damaged; the log
  * said so. */
 static void forgive_refused(struct sim *s)
@@ -142,22 +149,28 @@ static void forget_batch(const struct batch *b)
         b->entries[i]->batch = 0;
 }
 
-/* A refusal is only known by its reason, so of a batch with any nothing more can be said. */
-static bool is_whole(const struct batch *b, const struct append_result *result)
+/* Up to APPEND_EXAMPLES refusals are told one by one; of more nothing is known. */
+static bool is_taken(const struct batch *b, size_t i, const struct append_result *result)
 {
-    if (result->stored + result->duplicates == b->count) return true;
-    forget_batch(b);
-    return false;
+    uint64_t refused = b->count - result->stored - result->duplicates;
+    for (size_t k = 0; k < result->example_count; k++)
+        if (result->examples[k].sample.t_ms == b->samples[i].t_ms &&
+            labels_equal(result->examples[k].labels,
+                         (struct labels){(struct label *)b->labels[i], 3}))
+            return false;
+    return refused <= result->example_count;
 }
 
-static void note_promises(struct sim *s, const struct batch *b)
+static void note_promises(struct sim *s, const struct batch *b, const struct append_result *result)
 {
     for (size_t i = 0; i < b->count; i++) {
         struct ledger_entry *e = b->entries[i];
+        if (!is_taken(b, i, result)) continue;
         if (e->state >= LEDGER_PROMISED && e->promised != b->variants[i])
             snprintf(s->fault, sizeof(s->fault), "two values were accepted at %lld s",
                      (long long)e->t_s);
-        ledger_promise(e, b->variants[i], s->sync != WAL_SYNC_NEVER, s->sync == WAL_SYNC_ALWAYS);
+        ledger_promise(e, b->variants[i], s->ledger.batches, s->sync != WAL_SYNC_NEVER,
+                       s->sync == WAL_SYNC_ALWAYS);
         s->promised++;
     }
 }
@@ -184,7 +197,6 @@ static void write_batch(struct sim *s)
     for (size_t i = 0; i < count && st == OK; i++)
         st = appender_add(app, (struct labels){b.labels[i], 3}, &b.samples[i], 1, &err);
     if (st == OK) st = appender_commit(app, &result, &err);
-    arena_release(&arena);
     if (getenv("VERBOSE")) {
         fprintf(stderr, "batch %u st %d stored %lu dup %lu:", number, st, result.stored,
                 result.duplicates);
@@ -193,24 +205,27 @@ static void write_batch(struct sim *s)
                     b.entries[i]->t_s, b.variants[i]);
         fprintf(stderr, " now %ld\n", clock_wall_ms() / 1000);
     }
-    if (is_whole(&b, &result) && st == OK) note_promises(s, &b);
-    /* Its sender was told no: it is in memory all the same, and a snapshot may take any of it. */
-    if (st && !sim_disk_stopped()) forget_batch(&b);
+    if (st == OK) note_promises(s, &b, &result);
+    arena_release(&arena);
+    /* Whose sender was told no is in memory all the same, as far as it was not refused, and a
+     * snapshot has it; of the first snapshot, if it is not finished, any part counts. */
+    if (result.stored + result.duplicates < count || (st && s->snapshots == 0)) forget_batch(&b);
 }
 
 static void sync_log(struct sim *s)
 {
     if (s->sync != WAL_SYNC_INTERVAL) return;
     durability_sync(s->durability);
-    /* Wanting a snapshot is how it says that a sync failed. */
-    if (!sim_disk_stopped() && !durability_wants_snapshot(s->durability))
-        ledger_settle(&s->ledger, false);
+    /* What a sync that failed was for waits for a snapshot. */
+    if (!sim_disk_stopped() && count_write_errors(s->durability) == s->write_errors)
+        ledger_settle(&s->ledger, false, s->first_batch);
 }
 
 static void take_snapshot(struct sim *s)
 {
     if (durability_snapshot(s->durability, s->db, NULL)) return;
-    ledger_settle(&s->ledger, true);
+    s->write_errors = count_write_errors(s->durability);
+    ledger_settle(&s->ledger, true, 0);
     s->snapshots++;
 }
 
@@ -222,7 +237,7 @@ static void note_gone(struct sim *s)
 
 static bool check(struct sim *s)
 {
-    int64_t oldest_ms = right_oldest_ms(s);
+    int64_t oldest_ms = s->error_ms ? INT64_MAX : right_oldest_ms(s);
     forgive_refused(s);
     note_gone(s);
     if (oldest_ms < s->gone_ms) oldest_ms = s->gone_ms;
@@ -265,6 +280,8 @@ static void act(struct sim *s)
         sync_log(s);
     } else if (what < 77) {
         take_snapshot(s);
+    } else if (what < 79) {
+        if (!sim_disk_stopped()) (void)check(s);
     } else if (what < 88) {
         for (uint64_t rounds = below(s, 4); rounds > 0; rounds--)
             (void)storage_maintain(s->db);
@@ -305,6 +322,12 @@ static bool is_fair(const struct sim_weather *w)
            !w->write_astray;
 }
 
+/* A full disk keeps nobody from starting. */
+static bool may_start(const struct sim_weather *w)
+{
+    return !w->write_fails && !w->sync_fails && !w->name_fails && !w->read_fails;
+}
+
 /* ---- death ---- */
 
 static void die(struct sim *s)
@@ -328,12 +351,15 @@ bool life_run(struct sim *s)
     if (from_birth) sim_disk_weather(&weather);
     if (chance(s, 85)) sim_disk_stop_after((int64_t)below(s, chance(s, 40) ? 60 : 800));
     s->damages = 0;
+    s->write_errors = 0;
+    s->first_batch = s->ledger.batches + 1;
     s->fair = !from_birth || is_fair(&weather);
     bool started = start(s);
     bool lied = sim_disk_lied(); /* what the start wrote went to another place, perhaps */
     if (lied) ledger_forgive(&s->ledger);
     if (started) {
-        bool good = sim_disk_stopped() || s->error_ms || check(s);
+        s->begun = true;
+        bool good = sim_disk_stopped() || check(s);
         sim_disk_weather(&weather);
         s->fair = is_fair(&weather);
         for (uint64_t acts = 5 + below(s, 100); good && acts > 0 && !s->fault[0]; acts--)
@@ -341,7 +367,8 @@ bool life_run(struct sim *s)
         forgive_refused(s);
         note_gone(s);
         stop(s);
-    } else if (sim_disk_stopped() || lied || (from_birth && !is_fair(&weather))) {
+    } else if (sim_disk_stopped() || (from_birth && !is_fair(&weather) &&
+                                      !(s->honest && s->begun && may_start(&weather)))) {
         s->fault[0] = '\0';
         s->refused_starts++;
     }

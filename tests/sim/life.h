@@ -19,7 +19,10 @@ struct sim {
     struct storage *db;
     struct durability *durability;
     enum wal_sync sync;
+    bool begun;            /* the folder has been made */
     uint64_t damages;      /* places that the process has reported */
+    uint64_t write_errors; /* of its log, when the last snapshot was taken */
+    uint32_t first_batch;  /* of this process */
     bool fair;             /* the disk refuses nothing */
     bool jumpy;            /* the clock jumps at times */
     int64_t error_ms;      /* the clock less the right time, which senders have */
