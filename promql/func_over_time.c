@@ -4,6 +4,7 @@
 #include "promql/func_impl.h"
 #include "promql/kahan.h"
 #include "promql/quantile.h"
+#include "promql/scan.h"
 
 static bool range_avg(struct range_call *call, const struct window *w, double *out)
 {
@@ -53,14 +54,14 @@ static size_t index_of_max(const struct window *w, bool last)
 static bool range_min(struct range_call *call, const struct window *w, double *out)
 {
     (void)call;
-    *out = w->v[index_of_min(w, false)];
+    if (!scan_min(w->v, w->count, out)) *out = w->v[index_of_min(w, false)];
     return true;
 }
 
 static bool range_max(struct range_call *call, const struct window *w, double *out)
 {
     (void)call;
-    *out = w->v[index_of_max(w, false)];
+    if (!scan_max(w->v, w->count, out)) *out = w->v[index_of_max(w, false)];
     return true;
 }
 

@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "promql/func_impl.h"
 #include "promql/literal.h"
+#include "promql/scan.h"
 #include "promql/select.h"
 
 enum { RANGE_ARGS_MAX = FUNCTION_ARGS_MAX };
@@ -120,11 +121,9 @@ static enum status grow_scratch(struct range_rows *r, struct error *err)
 /* A NaN falls nowhere. Most counters never do, which is seen without a list. */
 static void find_falls(struct range_call *call, const double *v, size_t count)
 {
-    uint64_t any = 0; /* as wide as a value, for vectors of both */
     call->series = v;
     call->fall_count = call->fall_low = call->fall_high = 0;
-    for (size_t i = 1; i < count; i++)
-        any |= v[i] < v[i - 1];
+    bool any = scan_falls(v, count);
     for (size_t i = 1; any && i < count; i++) {
         call->falls[call->fall_count] = (uint32_t)i;
         call->fall_count += v[i] < v[i - 1];
@@ -168,8 +167,12 @@ static enum status slide_row(struct range_rows *r, struct error *err)
     s->by_step = w->table->by_step;
     s->falls = r->call.falls;
     s->fall_count = r->call.fall_count;
-    if (w->table->fresh && r->impl->slide_times) w->table->by_step_count = r->impl->slide_times(s);
+    if (w->table->fresh && r->impl->slide_times) {
+        s->present = w->table->present;
+        w->table->by_step_count = r->impl->slide_times(s);
+    }
     s->by_step_count = w->table->by_step_count;
+    s->present = r->row.present;
     memcpy(s->present, w->table->present, row_words(s->steps) * sizeof(s->present[0]));
     r->impl->slide(s);
     return eval_tick(r->base.ev, w->count + s->steps, err);

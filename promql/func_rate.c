@@ -56,7 +56,10 @@ static size_t slide_rate_times(const struct slide *s, bool per_second)
     struct rate_step *at = s->by_step;
     for (size_t i = 0; i < s->steps; i++) {
         size_t count = s->high[i] - s->low[i];
-        if (count < 2) continue;
+        if (count < 2) {
+            bit_clear(s->present, i);
+            continue;
+        }
         int64_t end_ms = s->end_ms + (int64_t)i * s->step_ms;
         int64_t start_ms = bits_sub_clamped(end_ms, s->range_ms);
         at->step = (uint32_t)i;
@@ -80,18 +83,11 @@ static size_t slide_increase_times(const struct slide *s)
     return slide_rate_times(s, false);
 }
 
-static void keep_steps(struct slide *s)
-{
-    const struct rate_step *at = s->by_step;
-    bits_zero(s->present, s->steps);
-    for (size_t i = 0; i < s->by_step_count; i++)
-        bit_set(s->present, at[i].step);
-}
-
 static double counter_value(const struct rate_step *at, double first, double increase)
 {
     double factor = at->factor;
-    if (increase > 0 && first >= 0) {
+    /* The gap to the start is less than 1.1 of what is sampled. */
+    if (increase > 0 && first >= 0 && first < 2 * increase) {
         double to_zero = at->times.sampled * (first / increase);
         if (to_zero < at->times.to_start) factor = rate_factor(&at->times, to_zero);
     }
@@ -104,7 +100,6 @@ static void slide_counter(struct slide *s)
     const struct rate_step *steps = s->by_step;
     const double *v = s->v;
     size_t low = 0; /* falls before it are behind the first sample of the window */
-    keep_steps(s);
     for (size_t i = 0; i < s->by_step_count && !s->fall_count; i++) {
         const struct rate_step *at = &steps[i];
         double first = v[at->first];
@@ -125,7 +120,6 @@ static void slide_counter(struct slide *s)
 static void slide_delta(struct slide *s)
 {
     const struct rate_step *steps = s->by_step;
-    keep_steps(s);
     for (size_t i = 0; i < s->by_step_count; i++)
         s->out[steps[i].step] = (s->v[steps[i].last] - s->v[steps[i].first]) * steps[i].factor;
 }

@@ -5,6 +5,7 @@
 #include "base/bits.h"
 #include "base/hash.h"
 #include "promql/extended.h"
+#include "promql/scan.h"
 
 bool selector_has_one_name(const struct ast *selector)
 {
@@ -89,18 +90,10 @@ static struct reference reference_of(const struct ast_time_shift *shift,
     return ref;
 }
 
-static bool has_nan(const double *v, size_t count)
-{
-    uint64_t any = 0; /* as wide as a value, for vectors of both */
-    for (size_t i = 0; i < count; i++)
-        any |= v[i] != v[i];
-    return any != 0;
-}
-
 static void drop_stale(struct columns *c)
 {
     size_t kept = 0;
-    if (!has_nan(c->v, c->count)) return;
+    if (!scan_has_nan(c->v, c->count)) return;
     for (size_t i = 0; i < c->count; i++) {
         if (sample_is_stale(c->v[i])) continue;
         c->t_ms[kept] = c->t_ms[i];

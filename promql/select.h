@@ -46,7 +46,7 @@ struct window_table {
     size_t capacity;
     int64_t *t_ms; /* the times that it is for */
 };
-enum { WINDOW_TABLES_MAX = 256 }; /* a power of two */
+enum { WINDOW_TABLES_MAX = 1024 }; /* a power of two */
 
 /* The series of a matrix, one after the other. After windows_next the fields up to `table` describe
  * the present one, until the next call. Stale markers are left out. */

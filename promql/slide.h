@@ -46,7 +46,8 @@ struct slide {
 };
 
 typedef void slide_function(struct slide *s);
-/* What depends on times alone, into by_step; returns how many. */
+/* What depends on times alone, into by_step; returns how many. Steps that get no value, whatever
+ * the series, are cleared in `present`. */
 typedef size_t slide_times_function(const struct slide *s);
 
 slide_function slide_sum, slide_avg, slide_min, slide_max, slide_changes;

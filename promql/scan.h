@@ -1,0 +1,26 @@
+/*
+ * scan - what there is in a column of values, several at a time.
+ *
+ * These loops go over every sample of a query. Left to the compiler they are a comparison and a
+ * flag for each value, some 0.4 ns; as vectors they take a tenth of it.
+ *
+ * Threads: no state.
+ */
+#ifndef HEARTH_PROMQL_SCAN_H
+#define HEARTH_PROMQL_SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Any NaN. */
+bool scan_has_nan(const double *v, size_t count);
+
+/* Any value below the one before it. A NaN is below nothing, and nothing below it. */
+bool scan_falls(const double *v, size_t count);
+
+/* The least and the greatest of values that are not NaN; of equal ones (0 and -0) the first. false:
+ * there are none but NaN, or infinities of the wrong sign; *out is as it was. */
+bool scan_min(const double *v, size_t count, double *out);
+bool scan_max(const double *v, size_t count, double *out);
+
+#endif
