@@ -265,7 +265,8 @@ def main():
     parser.add_argument("--scale", nargs="*", default=["10000x120", "100000x40"], help="SERIESxSAMPLES")
     parser.add_argument("--backlog", type=int, default=12, help="samples of a series in one request, in the phase of that name")
     parser.add_argument("--query-seconds", type=float, default=1.0)
-    parser.add_argument("--quiet-seconds", type=float, default=10.0)
+    parser.add_argument("--quiet-seconds", type=float, default=25.0,
+                        help="before memory is read: Hearth seals what came late after 5, and gives back what is free 5 later")
     parser.add_argument("--keep", metavar="FOLDER", help="of bodies and results, for runs in portions")
     parser.add_argument("--only", nargs="+", help="names of servers; with --keep")
     args = parser.parse_args()

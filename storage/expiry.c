@@ -23,7 +23,9 @@ struct storage_bounds expiry_bounds(const struct storage *db)
 static void end_sweep(struct storage *db)
 {
     struct sweep *sweep = &db->sweep;
-    sweep->ended_ms = storage_now_ms(db);
+    db->late.ended_ms = storage_now_ms(db);
+    db->late.cost_ns = sweep->cost_ns;
+    db->late.chunks = 0; /* seen anew from here on */
     counter_add(&db->sweep_times.sweeps, 1);
     for (uint32_t slot = 0; slot < db->grid.slots; slot++)
         regions_settle(&db->regions, slot, !sweep->starved);
@@ -31,9 +33,9 @@ static void end_sweep(struct storage *db)
     sealer_reset(&db->sealer);
 }
 
-/* Open chunks in this slot, of a window that has closed. */
+/* Open chunks in this slot, of a window that has closed; its versions are added to *versions. */
 static uint64_t late_chunks(const struct storage *db, uint32_t slot,
-                            const struct storage_bounds *bounds)
+                            const struct storage_bounds *bounds, uint64_t *versions)
 {
     uint64_t chunks = 0;
     for (uint32_t n = 0; n < db->shard_count; n++) {
@@ -43,6 +45,7 @@ static uint64_t late_chunks(const struct storage *db, uint32_t slot,
         uint64_t sealed = atomic_load_explicit(&w->sealed_chunks, memory_order_relaxed);
         uint64_t all = atomic_load_explicit(&w->chunks, memory_order_relaxed);
         if (all > sealed) chunks += all - sealed;
+        *versions += atomic_load_explicit(&w->version, memory_order_relaxed);
     }
     return chunks;
 }
@@ -56,18 +59,36 @@ static bool is_hurried(const struct storage *db)
     return hurried;
 }
 
+/* Look at what came late; quiet[slot]: nothing did, in that slot's window. */
+static void look_for_late(struct storage *db, const struct storage_bounds *bounds, int64_t now_ms,
+                          bool quiet[STORAGE_WINDOWS_MAX])
+{
+    struct late *late = &db->late;
+    bool any = late->chunks > 0;
+    uint64_t versions = 0;
+    late->chunks = 0;
+    for (uint32_t slot = 0; slot < db->grid.slots; slot++) {
+        uint64_t chunks = late_chunks(db, slot, bounds, &versions);
+        quiet[slot] = chunks == 0;
+        late->chunks += chunks + (quiet[slot] && regions_wants_moving(&db->regions, slot, true));
+    }
+    bool back = now_ms < late->looked_ms; /* the clock went */
+    if (!any || back) late->since_ms = back ? now_ms : late->looked_ms;
+    if (!any || back || versions != late->versions) late->changed_ms = now_ms;
+    late->looked_ms = now_ms;
+    late->versions = versions;
+    late->hurried = is_hurried(db);
+}
+
 static bool start_sweep(struct storage *db)
 {
     struct storage_bounds bounds = expiry_bounds(db);
-    bool quiet[STORAGE_WINDOWS_MAX] = {false}; /* nothing came late into the window in this slot */
-    uint64_t work = 0;
-    for (uint32_t slot = 0; slot < db->grid.slots; slot++) {
-        uint64_t late = late_chunks(db, slot, &bounds);
-        quiet[slot] = late == 0;
-        work += late + (quiet[slot] && regions_wants_moving(&db->regions, slot, true));
-    }
-    if (!expiry_is_due(db->swept_window, bounds.oldest_window, work, db->sweep.ended_ms,
-                       storage_now_ms(db), expiry_wait_ms(db->grid.chunk_ms, is_hurried(db))))
+    int64_t now_ms = storage_now_ms(db);
+    bool quiet[STORAGE_WINDOWS_MAX] = {false};
+    look_for_late(db, &bounds, now_ms, quiet);
+    /* Smaller: the clock went back. */
+    if (bounds.oldest_window == db->swept_window &&
+        !expiry_is_due(&db->late, db->grid.chunk_ms, now_ms))
         return false;
     sweep_start(db, &bounds);
     regions_drop_before(&db->regions, db->sweep.oldest_window);
@@ -81,8 +102,10 @@ bool expiry_round(struct storage *db)
     if (!db->sweep.running && !start_sweep(db)) return false;
     bool in_use = atomic_load(&db->regions.pending) > 0;
     if (in_use && clock_mono_ns() - db->sweep.started_ns < READERS_WAIT_NS) return false;
+    int64_t start_ns = clock_mono_ns();
     for (uint32_t step = 0; step < ROUND_STEPS && db->sweep.running; step++)
         sweep_step(db);
+    db->sweep.cost_ns += clock_mono_ns() - start_ns;
     if (!db->sweep.running) end_sweep(db);
     return db->sweep.running;
 }

@@ -5,7 +5,7 @@
  * whoever holds words of it. Then one walk over all series starts (a sweep): words that count no
  * more and expired open chunks are taken out, series that hold nothing are forgotten, and the open
  * chunks of closed windows are sealed into the regions of theirs (storage/seal.h). Late samples may
- * open chunks of closed windows again; then another sweep comes by after a while.
+ * open chunks of closed windows again; then another sweep comes by when no more of them come.
  *
  * A round is a bounded number of the sweep's steps (storage/sweep.h); what was dropped is freed by
  * the epoch. Sealing begins when no reader is left in the regions that were dropped: their blocks
@@ -24,7 +24,8 @@
 #include <stdint.h>
 
 #include "base/bits.h"
-#include "storage/storage.h"
+#include "base/clock.h"
+#include "storage/state.h"
 
 enum expiry_action { EXPIRY_KEEP, EXPIRY_DROP, EXPIRY_SEAL };
 
@@ -36,29 +37,30 @@ static inline enum expiry_action expiry_decide(int64_t window, int64_t oldest_wi
     return window < current_window ? EXPIRY_SEAL : EXPIRY_KEEP;
 }
 
-/* How far a sweep keeps behind the clock, and how long closed windows with open chunks wait. */
-enum { EXPIRY_BEHIND_MS = 30000, EXPIRY_PARTS = 16, EXPIRY_HURRIED_MS = 10000 };
+/* How far a sweep keeps behind the clock. */
+enum { EXPIRY_BEHIND_MS = 30000, EXPIRY_PARTS = 16 };
 static inline int64_t expiry_behind_ms(int64_t chunk_ms)
 {
     int64_t part_ms = chunk_ms / EXPIRY_PARTS;
     return part_ms < EXPIRY_BEHIND_MS ? part_ms : EXPIRY_BEHIND_MS;
 }
 
-/* How long they wait; hurried: when memory is short. */
-static inline int64_t expiry_wait_ms(int64_t chunk_ms, bool hurried)
+/* Whether what came late is to be sealed now: pure. Not while more of it comes, since what is put
+ * on top of a sealed chunk takes more, but after a part of a window at the latest; and not so often
+ * that sweeps take more than a share of a core. When memory is short, seconds after the last sweep.
+ */
+enum { EXPIRY_QUIET_MS = 5000, EXPIRY_HURRIED_MS = 10000, EXPIRY_SHARE = 100 };
+static inline bool expiry_is_due(const struct late *late, int64_t chunk_ms, int64_t now_ms)
 {
+    if (late->chunks == 0) return false;
     int64_t part_ms = chunk_ms / EXPIRY_PARTS;
-    return hurried && part_ms > EXPIRY_HURRIED_MS ? EXPIRY_HURRIED_MS : part_ms;
-}
-
-/* Whether a sweep has to start: the last one that ended dropped all before swept_window, at
- * ended_ms; late_chunks are open in closed windows. */
-static inline bool expiry_is_due(int64_t swept_window, int64_t oldest_window, uint64_t late_chunks,
-                                 int64_t ended_ms, int64_t now_ms, int64_t wait_ms)
-{
-    if (oldest_window != swept_window) return true; /* smaller: the clock went back */
-    if (late_chunks == 0) return false;
-    return now_ms < ended_ms || bits_sub_clamped(now_ms, ended_ms) >= wait_ms;
+    int64_t quiet_ms = part_ms < EXPIRY_QUIET_MS ? part_ms : EXPIRY_QUIET_MS;
+    int64_t rested_ms = bits_sub_clamped(now_ms, late->ended_ms);
+    if (bits_sub_clamped(now_ms, late->since_ms) >= part_ms) return true;
+    if (late->hurried && rested_ms >= (part_ms < EXPIRY_HURRIED_MS ? part_ms : EXPIRY_HURRIED_MS))
+        return true;
+    return bits_sub_clamped(now_ms, late->changed_ms) >= quiet_ms &&
+           rested_ms >= EXPIRY_SHARE * (late->cost_ns / NS_PER_MS);
 }
 
 /* The bounds a sweep goes by. */

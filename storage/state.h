@@ -20,9 +20,21 @@ struct sweep {
     int64_t oldest_window;  /* chunks of older ones go */
     int64_t current_window; /* chunks of older ones are sealed */
     int64_t started_ns;
-    int64_t ended_ms; /* of the last one; INT64_MIN: none yet */
+    int64_t cost_ns; /* of its steps so far */
     uint32_t shard;
     uint32_t local;
+};
+
+/* What came for windows that had closed, and is open. */
+struct late {
+    uint64_t chunks;    /* or regions that are to be moved */
+    uint64_t versions;  /* of these windows in all shards, summed up */
+    int64_t looked_ms;  /* when this was last looked at */
+    int64_t since_ms;   /* there was nothing until then */
+    int64_t changed_ms; /* last seen to grow */
+    int64_t ended_ms;   /* the last sweep; INT64_MIN: none yet */
+    int64_t cost_ns;    /* of that */
+    bool hurried;       /* memory is short, or late runs are long */
 };
 
 struct storage {
@@ -44,6 +56,7 @@ struct storage {
     bool doubt_told;              /* about the clock, in the log; of storage_maintain alone */
     uint32_t jumps_told;          /* likewise */
     struct sweep sweep;           /* of storage_maintain alone */
+    struct late late;             /* likewise */
     struct sweep_times sweep_times;
     int64_t swept_window; /* nothing older is held any more; of storage_maintain alone */
     struct sealer sealer; /* of storage_maintain alone */

@@ -151,7 +151,6 @@ enum status storage_open(const struct storage_options *options, struct storage *
         .grid = &db->grid,
         .shard_bits = (uint32_t)__builtin_ctz(db->shard_count),
     };
-    db->sweep.ended_ms = INT64_MIN;
     atomic_store(&db->held_from_ms, INT64_MAX);
     if (!regions_init(&db->regions, &db->grid, &db->epoch))
         st = error_set(err, ERR_NO_MEMORY, "no memory for the windows");
@@ -165,6 +164,7 @@ enum status storage_open(const struct storage_options *options, struct storage *
         return st;
     }
     db->swept_window = storage_bounds(db).oldest_window;
+    db->late = (struct late){.ended_ms = INT64_MIN, .looked_ms = storage_now_ms(db)};
     sealer_init(&db->sealer);
     *out = db;
     return OK;

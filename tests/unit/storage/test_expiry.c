@@ -18,15 +18,28 @@ START_TEST(deciding_what_to_do_with_a_chunk)
 }
 END_TEST
 
-START_TEST(a_sweep_is_due_when_a_window_expires_and_when_late_chunks_have_waited)
+START_TEST(late_chunks_are_sealed_when_no_more_of_them_come_and_sweeps_were_not_dear)
 {
-    ck_assert(expiry_is_due(4, 5, 0, 0, 0, 100));
-    ck_assert(!expiry_is_due(5, 5, 0, 0, 1000000, 100));
-    ck_assert(expiry_is_due(5, 4, 0, 0, 1000000, 100)); /* the clock went back */
-    ck_assert(!expiry_is_due(5, 5, 7, 1000, 1099, 100));
-    ck_assert(expiry_is_due(5, 5, 7, 1000, 1100, 100));
-    ck_assert(expiry_is_due(5, 5, 7, 1000, 999, 100));    /* the clock went back */
-    ck_assert(expiry_is_due(5, 5, 7, INT64_MIN, 0, 100)); /* there was no sweep yet */
+    const int64_t hours_ms = 4 * HOUR_MS;
+    struct late late = {.chunks = 7, .ended_ms = INT64_MIN, .since_ms = 1000, .changed_ms = 2000};
+    ck_assert(!expiry_is_due(&late, hours_ms, 2000 + EXPIRY_QUIET_MS - 1));
+    ck_assert(expiry_is_due(&late, hours_ms, 2000 + EXPIRY_QUIET_MS));
+    late.ended_ms = 500; /* a second of work, a hundred of rest */
+    late.cost_ns = 1000 * NS_PER_MS;
+    ck_assert(!expiry_is_due(&late, hours_ms, 500 + 99999));
+    ck_assert(expiry_is_due(&late, hours_ms, 500 + 100000));
+    late.changed_ms = 1000 + hours_ms / 16 - 2; /* they come and come */
+    late.cost_ns *= 1000;
+    ck_assert(!expiry_is_due(&late, hours_ms, 1000 + hours_ms / 16 - 1));
+    ck_assert(expiry_is_due(&late, hours_ms, 1000 + hours_ms / 16));
+    late.hurried = true;
+    ck_assert(!expiry_is_due(&late, hours_ms, 500 + EXPIRY_HURRIED_MS - 1));
+    ck_assert(expiry_is_due(&late, hours_ms, 500 + EXPIRY_HURRIED_MS));
+    late.chunks = 0;
+    ck_assert(!expiry_is_due(&late, hours_ms, 1000 + hours_ms));
+    late = (struct late){.chunks = 1}; /* short windows */
+    ck_assert(!expiry_is_due(&late, 1600, 99));
+    ck_assert(expiry_is_due(&late, 1600, 100));
 }
 END_TEST
 
@@ -156,26 +169,44 @@ START_TEST(series_that_hold_nothing_are_forgotten_with_all_their_memory)
 }
 END_TEST
 
-START_TEST(late_chunks_wait_for_a_part_of_the_window_or_seconds_when_memory_is_short)
+static uint64_t sweeps_of(struct store *s)
 {
-    ck_assert_int_eq(expiry_wait_ms(4 * HOUR_MS, false), HOUR_MS / 4);
-    ck_assert_int_eq(expiry_wait_ms(4 * HOUR_MS, true), EXPIRY_HURRIED_MS);
-    ck_assert_int_eq(expiry_wait_ms(1600, true), 100);
+    store_settle(s);
+    return counter_read(&storage_sweep_times(s->db)->sweeps);
+}
+
+START_TEST(what_comes_late_is_waited_for_and_not_for_ever)
+{
     struct store s;
     store_open(&s);
     struct labels labels = store_labels(&s.arena, "__name__", "late", NULL);
     store_append(&s, labels, STORE_NOW_MS, 1);
     clock_advance(4 * HOUR_MS);
-    store_settle(&s);
-    const struct counter *sweeps = &storage_sweep_times(s.db)->sweeps;
-    ck_assert_uint_eq(counter_read(sweeps), 1);
+    ck_assert_uint_eq(sweeps_of(&s), 1);
+    clock_advance(HOUR_MS);
+    ck_assert_uint_eq(sweeps_of(&s), 1); /* nothing has come */
+    for (int i = 1; i <= 4; i++) {       /* as long as more comes, and then some seconds */
+        store_append(&s, labels, STORE_NOW_MS - i, 2);
+        ck_assert_uint_eq(sweeps_of(&s), 1);
+        clock_advance(EXPIRY_QUIET_MS - 1);
+    }
+    ck_assert_uint_eq(sweeps_of(&s), 1);
+    clock_advance(1);
+    ck_assert_uint_eq(sweeps_of(&s), 2);
+    for (int i = 0; i < HOUR_MS / 4 / 1000; i++) {
+        store_append(&s, labels, STORE_NOW_MS - 5000 - i, 2);
+        ck_assert_uint_eq(sweeps_of(&s), 2);
+        clock_advance(1000);
+    }
+    ck_assert_uint_eq(sweeps_of(&s), 3);
     store_append(&s, labels, STORE_NOW_MS - 1000, 2);
-    clock_advance(EXPIRY_HURRIED_MS);
-    store_settle(&s);
-    ck_assert_uint_eq(counter_read(sweeps), 1);
+    ck_assert_uint_eq(sweeps_of(&s), 3);
     storage_hurry(s.db, true);
-    store_settle(&s);
-    ck_assert_uint_eq(counter_read(sweeps), 2);
+    clock_advance(EXPIRY_HURRIED_MS - 1);
+    store_append(&s, labels, STORE_NOW_MS - 1001, 2);
+    ck_assert_uint_eq(sweeps_of(&s), 3);
+    clock_advance(1);
+    ck_assert_uint_eq(sweeps_of(&s), 4);
     store_close(&s);
 }
 END_TEST
@@ -247,9 +278,8 @@ START_TEST(a_clock_that_goes_back_loses_nothing_and_breaks_nothing)
 END_TEST
 
 SUITE(expiry, deciding_what_to_do_with_a_chunk,
-      a_sweep_is_due_when_a_window_expires_and_when_late_chunks_have_waited,
+      late_chunks_are_sealed_when_no_more_of_them_come_and_sweeps_were_not_dear,
       forty_hours_pass_and_memory_returns_to_the_same_level,
       series_that_hold_nothing_are_forgotten_with_all_their_memory,
-      a_closed_window_keeps_no_late_run,
-      late_chunks_wait_for_a_part_of_the_window_or_seconds_when_memory_is_short, a_round_is_bounded,
-      a_clock_that_goes_back_loses_nothing_and_breaks_nothing)
+      a_closed_window_keeps_no_late_run, what_comes_late_is_waited_for_and_not_for_ever,
+      a_round_is_bounded, a_clock_that_goes_back_loses_nothing_and_breaks_nothing)
