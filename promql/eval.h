@@ -47,6 +47,8 @@ struct held_common {
     atomic_uint_fast64_t samples;
 };
 
+struct window_keeper;
+
 struct eval {
     const struct engine *engine;
     struct query *query;
@@ -55,14 +57,14 @@ struct eval {
     int64_t lookback_ms;
     bool delays_names; /* promql-delayed-name-removal */
     uint64_t samples_held;
-    struct selected selected; /* by the selector that was opened last */
-    const struct selected
-        *given; /* of a part (promql/parts.h): for its selector, which does not look */
-    struct held_common *common; /* in parts: */
-    uint64_t held_told;         /* so many of samples_held are counted there */
-    uint64_t held_by_others;    /* as of then */
-    uint64_t ticks;             /* work since the last look at the clock */
-    uint64_t quick_work;        /* all of it, of a query that is to be quick */
+    struct selected selected;     /* by the selector that was opened last */
+    const struct selected *given; /* of a part (promql/parts.h): its selector finds this */
+    struct window_keeper *keeper; /* of a part: promql/select.h */
+    struct held_common *common;   /* in parts: */
+    uint64_t held_told;           /* so many of samples_held are counted there */
+    uint64_t held_by_others;      /* as of then */
+    uint64_t ticks;               /* work since the last look at the clock */
+    uint64_t quick_work;          /* all of it, of a query that is to be quick */
     struct annotation_set notes;
     struct shared_list VEC_OF(struct shared) shared;
     uint32_t explain_depth; /* of the node that is being opened */

@@ -6,6 +6,7 @@
 #include "promql/crew.h"
 #include "promql/explain.h"
 #include "promql/func_impl.h"
+#include "promql/select.h"
 
 /* Without a selector in it: cheap to evaluate again for each part. */
 static bool is_plain_scalar(const struct ast *node)
@@ -109,7 +110,8 @@ struct run {
     struct part *slots;
 };
 
-static void begin_part(struct run *r, struct part *part, size_t number)
+static void begin_part(struct run *r, struct part *part, size_t number,
+                       struct window_keeper *keeper)
 {
     size_t size = r->ev.engine->options.part_series;
     size_t from = number * size;
@@ -125,13 +127,15 @@ static void begin_part(struct run *r, struct part *part, size_t number)
     part->ev.query = &part->query;
     part->ev.arena = &part->arena;
     part->ev.given = &part->selected;
+    part->ev.keeper = keeper;
     part->ev.samples_held = part->ev.held_told = 0;
 }
 
-static void evaluate_part(struct run *r, struct part *part, size_t number)
+static void evaluate_part(struct run *r, struct part *part, size_t number,
+                          struct window_keeper *keeper)
 {
     struct rows *rows;
-    begin_part(r, part, number);
+    begin_part(r, part, number, keeper);
     part->status = eval_rows(&part->ev, r->parts->node, r->parts->range, &rows, &part->err);
     if (!part->status)
         part->status = r->use->evaluate(r->use, &part->ev, rows, &part->result, &part->err);
@@ -175,12 +179,12 @@ static bool take_next(struct run *r)
     return true;
 }
 
-static void evaluate_next(struct run *r)
+static void evaluate_next(struct run *r, struct window_keeper *keeper)
 {
     size_t number = r->begun++;
     struct part *part = &r->slots[number % r->slot_count];
     mutex_unlock(&r->lock);
-    evaluate_part(r, part, number);
+    evaluate_part(r, part, number, keeper);
     mutex_lock(&r->lock);
     part->done = true;
     cond_broadcast(&r->progress);
@@ -188,17 +192,21 @@ static void evaluate_next(struct run *r)
 
 static void work_on(struct run *r, bool takes)
 {
+    struct arena kept;
+    struct window_keeper keeper = {.arena = &kept};
+    arena_init_beside(&kept, r->parts->ev->arena);
     mutex_lock(&r->lock);
     while (!r->status) {
         if (takes && take_next(r)) continue;
         if (r->begun < r->count && r->begun - r->taken < r->slot_count)
-            evaluate_next(r);
+            evaluate_next(r, &keeper);
         else if (takes ? r->taken < r->count : r->begun < r->count)
             cond_wait(&r->progress, &r->lock);
         else
             break;
     }
     mutex_unlock(&r->lock);
+    arena_release(&kept);
 }
 
 static void help(struct crew_work *work)

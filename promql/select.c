@@ -283,7 +283,25 @@ static enum status open_selector(struct windows *w, const struct ast *node,
     enum status st = select_series(w->ev, selector, t_min_ms, t_max_ms, err);
     if (st) return st;
     w->unnamed_unique = w->ev->selected.unnamed_unique;
+    w->series_count = w->ev->selected.selection.count;
     return open_reader(w->ev, t_min_ms, t_max_ms, false, &w->reader, err);
+}
+
+/* Those that were kept for the node, new ones that will be, or the windows' own. */
+static enum status open_tables(struct windows *w, const struct ast *node, struct error *err)
+{
+    struct window_keeper *keeper = w->ev->keeper;
+    w->own = (struct window_tables){.node = node, .arena = w->ev->arena};
+    w->tables = &w->own;
+    if (!keeper) return OK;
+    for (w->tables = keeper->first; w->tables; w->tables = w->tables->next)
+        if (w->tables->node == node) return OK;
+    w->tables = arena_alloc(keeper->arena, sizeof(*w->tables));
+    if (!w->tables) return no_room(keeper->arena, err);
+    *w->tables =
+        (struct window_tables){.node = node, .arena = keeper->arena, .next = keeper->first};
+    keeper->first = w->tables;
+    return OK;
 }
 
 enum status windows_open(struct eval *ev, const struct ast *node, const struct eval_range *range,
@@ -301,6 +319,8 @@ enum status windows_open(struct eval *ev, const struct ast *node, const struct e
         .columns = &out->evaluated,
         .evaluated = {.arena = ev->arena},
     };
+    enum status st = open_tables(out, node, err);
+    if (st) return st;
     return subquery ? open_subquery(out, node, &ref, err) : open_selector(out, node, &ref, err);
 }
 
@@ -369,7 +389,7 @@ static void find_ends(const struct windows *w, struct window_table *table)
 static enum status table_create(const struct windows *w, struct window_table **out,
                                 struct error *err)
 {
-    struct arena *a = w->ev->arena;
+    struct arena *a = w->tables->arena;
     size_t steps = w->range->steps;
     struct window_table *table = arena_calloc(a, 1, sizeof(*table));
     if (!table) return no_room(a, err);
@@ -382,14 +402,15 @@ static enum status table_create(const struct windows *w, struct window_table **o
     return OK;
 }
 
-/* So many as have room in a little memory. */
+/* As many as have room in a little memory; no more than there are series. */
 static size_t tables_max(const struct windows *w)
 {
     enum { TABLES_BYTES = 4 << 20 };
+    size_t series = w->reader ? w->series_count : WINDOW_TABLES_MAX;
     size_t bytes =
         w->range->steps * (2 * sizeof(uint32_t) + w->by_step_bytes) + w->count * sizeof(w->t_ms[0]);
     size_t most = WINDOW_TABLES_MAX;
-    while (most > 1 && most * bytes > TABLES_BYTES)
+    while (most > 1 && (most * bytes > TABLES_BYTES || most / 2 >= series))
         most /= 2;
     return w->range->steps > 1 ? most : 1;
 }
@@ -397,7 +418,7 @@ static size_t tables_max(const struct windows *w)
 static size_t table_place(const struct windows *w)
 {
     uint64_t hash = hash_mix((uint64_t)w->t_ms[0], w->count);
-    return hash_mix(hash, (uint64_t)w->t_ms[w->count - 1]) & (w->tables_max - 1);
+    return hash_mix(hash, (uint64_t)w->t_ms[w->count - 1]) & (w->tables->max - 1);
 }
 
 static bool is_table_of(const struct window_table *table, const struct windows *w)
@@ -407,10 +428,15 @@ static bool is_table_of(const struct window_table *table, const struct windows *
 
 static enum status find_table(struct windows *w, struct error *err)
 {
-    if (!w->tables_max) w->tables_max = tables_max(w);
+    struct window_tables *tables = w->tables;
+    if (!tables->max) {
+        tables->max = tables_max(w);
+        tables->slots = arena_calloc(tables->arena, tables->max, sizeof(*tables->slots));
+        if (!tables->slots) return no_room(tables->arena, err);
+    }
     size_t at = table_place(w);
-    bool taken = w->tables[at] && !is_table_of(w->tables[at], w);
-    struct window_table **place = &w->tables[taken ? (at ^ 1) & (w->tables_max - 1) : at];
+    bool taken = tables->slots[at] && !is_table_of(tables->slots[at], w);
+    struct window_table **place = &tables->slots[taken ? (at ^ 1) & (tables->max - 1) : at];
     if (!*place) {
         enum status st = table_create(w, place, err);
         if (st) return st;
@@ -424,8 +450,8 @@ static enum status find_table(struct windows *w, struct error *err)
     if (w->range->steps == 1) return OK; /* that was no dearer than to compare */
     if (w->count > table->capacity) {
         table->capacity = w->count + w->count / 4;
-        table->t_ms = arena_alloc_array(w->ev->arena, table->capacity, sizeof(table->t_ms[0]));
-        if (!table->t_ms) return no_room(w->ev->arena, err);
+        table->t_ms = arena_alloc_array(tables->arena, table->capacity, sizeof(table->t_ms[0]));
+        if (!table->t_ms) return no_room(tables->arena, err);
     }
     memcpy(table->t_ms, w->t_ms, bytes);
     table->count = w->count;

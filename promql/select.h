@@ -48,6 +48,21 @@ struct window_table {
 };
 enum { WINDOW_TABLES_MAX = 1024 }; /* a power of two */
 
+/* The tables of one range selector or subquery, by a hash of times. */
+struct window_tables {
+    const struct ast *node;
+    struct arena *arena;
+    size_t max; /* a power of two; 0: nothing was asked for yet */
+    struct window_table **slots;
+    struct window_tables *next;
+};
+
+/* What a thread keeps from one part of the series to the next: promql/parts.h. */
+struct window_keeper {
+    struct arena *arena;
+    struct window_tables *first;
+};
+
 /* The series of a matrix, one after the other. After windows_next the fields up to `table` describe
  * the present one, until the next call. Stale markers are left out. */
 struct windows {
@@ -71,12 +86,13 @@ struct windows {
     int64_t after_ms;
     struct columns *columns;      /* of the present series */
     struct series_reader *reader; /* a selector; NULL: a subquery */
+    size_t series_count;          /* a selector: of all */
     struct columns evaluated;
     struct label_scratch scratch;
     uint64_t held;
-    struct window_table *tables[WINDOW_TABLES_MAX]; /* by a hash of times; NULL: none yet */
-    size_t tables_max;                              /* a power of two */
-    size_t by_step_bytes;                           /* set before the first windows_next */
+    struct window_tables *tables; /* `own`, or the keeper's */
+    struct window_tables own;
+    size_t by_step_bytes; /* set before the first windows_next */
     /* a subquery: NULL when it has no steps */
     struct rows *inner;
     struct eval_range inner_range;
