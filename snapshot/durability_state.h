@@ -36,6 +36,7 @@ struct durability {
     struct manifest current; /* snapshot 0: none yet */
     bool current_whole;      /* its files are there and intact, as far as anybody has looked */
     struct manifest previous;
+    bool manifest_unread; /* at the start there was one that could not be read */
     struct entry_state states[MANIFEST_ENTRIES_MAX]; /* of current's entries */
     uint64_t next_snapshot;
     struct window_block scratch;

@@ -52,6 +52,7 @@ static enum status read_manifests(struct durability *d, struct arena *a, struct 
         next->snapshot = 0;
         next->count = 0;
         if (st == ERR_UNSUPPORTED || st == ERR_NO_MEMORY) return error_set(err, st, "%s", why.text);
+        d->manifest_unread = true;
         counter_add(&d->snapshot_corruptions, 1);
         log_warn("snapshot", "manifest set aside", "reason=%s", LOG_TEXT(str_from(why.text)));
     }
@@ -240,7 +241,12 @@ static void note_held(struct durability *d, const struct replay_totals *t, uint6
                  "samples=%" PRIu64 " until_ms=%" PRId64, t->too_new, t->too_new_until_ms);
 }
 
-enum { PROGRESS_MS = 2000 };
+enum {
+    PROGRESS_MS = 2000,
+    /* A manifest that could not be read may come back, and say that the log counts only from a
+     * segment on whose name a power cut has taken: what is written meanwhile comes behind it. */
+    SEGMENTS_SKIPPED = 1 << 20
+};
 
 struct log_end {
     uint64_t next_number;
@@ -338,6 +344,7 @@ static enum status replay_log(struct durability *d, struct storage *db, struct a
         end->bytes += size_of(d, w.names.items[i]);
     end->next_number = w.names.count ? (uint64_t)w.names.items[w.names.count - 1].number + 1 : 1;
     if (end->next_number < d->current.first_segment) end->next_number = d->current.first_segment;
+    if (d->manifest_unread) end->next_number += SEGMENTS_SKIPPED;
     end->next_sequence = w.replay.next_sequence ? w.replay.next_sequence : 1;
     end->replayed = w.replay.totals.batches > 0;
     add_replay_totals(d, &w.replay.totals);

@@ -391,6 +391,35 @@ START_TEST(an_empty_snapshot_of_a_clock_that_was_ahead_says_nothing)
 }
 END_TEST
 
+/* It says from which segment on the log counts; a power cut has taken the names of the last ones.
+ */
+START_TEST(a_manifest_that_is_readable_again_hides_no_segment)
+{
+    struct world w;
+    char manifest[512];
+    char logs[512];
+    size_t size;
+    world_init(&w);
+    world_open(&w);
+    world_write_all(&w, 0, 10);
+    world_snapshot(&w);
+    world_close(&w);
+    snprintf(manifest, sizeof(manifest), "%s/manifests/00000001", w.path);
+    snprintf(logs, sizeof(logs), "%s/wal", w.path);
+    uint8_t *bytes = world_read_file(manifest, &size);
+    world_write_file(manifest, bytes, size / 2);
+    world_remove(logs);
+    world_open(&w);
+    world_write_all(&w, 10, 12);
+    world_close(&w);
+    world_write_file(manifest, bytes, size);
+    world_open(&w);
+    ck_assert_uint_eq(world_check(&w, 0), 12);
+    free(bytes);
+    world_release(&w);
+}
+END_TEST
+
 START_TEST(another_process_is_told_who_holds_the_folder)
 {
     struct world w;
@@ -655,6 +684,7 @@ SUITE(durability, a_fresh_folder_works, the_log_alone_brings_everything_back,
       what_the_log_held_back_is_not_logged_again, what_is_held_back_is_not_contradicted,
       what_is_held_back_is_loaded_window_by_window,
       windows_later_than_their_snapshot_are_loaded_by_a_clock_that_has_got_there,
+      a_manifest_that_is_readable_again_hides_no_segment,
       another_process_is_told_who_holds_the_folder, the_lock_ends_with_its_process,
       unusable_paths_are_refused_with_one_line, files_of_others_are_left_alone,
       a_newer_version_stops_the_start_and_names_both, another_width_of_windows_is_refused_clearly,
