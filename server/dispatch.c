@@ -102,8 +102,23 @@ static bool is_done_at_once(struct request *req)
     return done;
 }
 
+/* Whoever waits for the disk holds up no query on a connection of the same thread; and more of them
+ * share a sync. */
+static bool serve_logged(struct request *req)
+{
+    req->task = (struct query_task){
+        .owner = req, .run = run_task, .done = task_done, .abandoned = task_abandoned};
+    http_park(req);
+    if (query_pool_submit(req->app->writers, &req->task)) return false;
+    reply_plain_error(&req->reply, 503, "too many writes are waiting for the disk");
+    reply_add_header(&req->reply, "Retry-After", "1");
+    http_resume(req);
+    return false;
+}
+
 static bool on_serve(struct request *req)
 {
+    if ((req->route->flags & ROUTE_LOGGED) && req->app->writers) return serve_logged(req);
     if (!(req->route->flags & ROUTE_POOLED)) {
         handle(req);
         return true;

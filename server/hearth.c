@@ -20,6 +20,8 @@ enum {
     STOP_GRACE_MS = 5000,  /* running requests may finish */
     STOP_CANCEL_MS = 3000, /* then queries are cancelled, and have so long to notice */
     STOP_POLL_MS = 10,
+    WRITER_THREADS = 32,    /* with wal.sync=always: so many share a sync, */
+    WRITER_QUEUE_MAX = 256, /* and so many wait for them */
     RESTS_CHUNK_MS = 600000,
     RECOVERY_DIVISOR = 4 /* so great a part beyond the limit may be taken while recovering */
 };
@@ -153,6 +155,8 @@ enum status hearth_open(const struct config *config, struct hearth **out, struct
     if (!st)
         st = query_pool_open((uint32_t)config->query_concurrency, config->query_queue_max, &h->pool,
                              err);
+    if (!st && config->wal_sync == WAL_SYNC_ALWAYS)
+        st = query_pool_open(WRITER_THREADS, WRITER_QUEUE_MAX, &h->writers, err);
     if (!st) st = open_http(h, err);
     if (st) {
         hearth_close(h);
@@ -243,11 +247,13 @@ void hearth_close(struct hearth *h)
     bool was_ready = atomic_exchange(&h->state, HEARTH_STOPPING) == HEARTH_READY;
     drain(h);
     if (h->pool) query_pool_stop(h->pool); /* resumes what is parked: connections go after it */
+    if (h->writers) query_pool_stop(h->writers);
     self_scrape_stop(&h->self_scrape);
     if (h->durability) durability_hurry(h->durability);
     maintenance_stop(&h->maintenance);
     http_close(h->http);
     query_pool_close(h->pool); /* its numbers were read until here */
+    query_pool_close(h->writers);
     crew_close(h->crew);
     if (was_ready) last_snapshot(h);
     if (h->durability) durability_close(h->durability);

@@ -48,7 +48,8 @@ struct hearth {
     struct durability *durability;
     struct engine engine;
     struct query_pool *pool;
-    struct crew *crew; /* the engine's */
+    struct query_pool *writers; /* for requests that wait for a sync; NULL: they do not */
+    struct crew *crew;          /* the engine's */
     struct http *http;
     struct maintenance maintenance;
     struct self_scrape self_scrape;

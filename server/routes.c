@@ -16,7 +16,7 @@
 #define EARLY     ROUTE_WHEN_STARTING
 
 static const struct route routes[] = {
-    {"/api/v1/write", HTTP_POST, 0, api_write},
+    {"/api/v1/write", HTTP_POST, ROUTE_LOGGED, api_write},
     {"/api/v1/query", READ, API_QUERY, api_query},
     {"/api/v1/query_range", READ, API_QUERY, api_query_range},
     {"/api/v1/query_exemplars", READ, API, api_query_exemplars},
