@@ -56,11 +56,11 @@ class Server:
             time.sleep(0.002)
         raise RuntimeError(f"{self.name}: not within {seconds} s")
 
-    def stop(self, sig=signal.SIGTERM):
+    def stop(self, sig=signal.SIGTERM, seconds_max=120):
         self.connection = None
         start = time.monotonic()
         self.process.send_signal(sig)
-        self.process.wait(120)
+        self.process.wait(seconds_max)
         return time.monotonic() - start
 
     def get(self, path):
