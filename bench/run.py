@@ -172,14 +172,14 @@ def run_server(args, cls, scale, bodies, start_ms, folder):
     row["RSS growth, bytes per series"] = (rss - empty_rss) / scale.series
     row["RSS growth, bytes per sample"] = (rss - empty_rss) / scale.series / scale.samples
     row["disk bytes per sample"] = server.disk_bytes() / scale.series / scale.samples
+    idle = server.cpu_s()
+    time.sleep(args.idle_seconds)
+    row["idle CPU ms per s"] = (server.cpu_s() - idle) * 1000 / args.idle_seconds
     before = server.settle()
     sent_late = send(args, server, bodies / "backlog")
     row[f"{scale.backlog} samples per series and request: CPU s per million samples"] = \
         (server.settle() - before) * 1e6 / (scale.series * scale.backlog_samples)
     row["requests refused"] = sent["refused"] + sent_late["refused"]
-    idle = server.cpu_s()
-    time.sleep(5)
-    row["idle CPU ms per s"] = (server.cpu_s() - idle) * 1000 / 5
     start = start_ms / 1000
     end = start + scale.all_samples * STEP_MS / 1000
     found = {}
@@ -267,6 +267,7 @@ def main():
     parser.add_argument("--query-seconds", type=float, default=1.0)
     parser.add_argument("--quiet-seconds", type=float, default=25.0,
                         help="before memory is read: Hearth seals what came late after 5, and gives back what is free 5 later")
+    parser.add_argument("--idle-seconds", type=float, default=10.0, help="behind the quiet ones: what an idle server costs")
     parser.add_argument("--keep", metavar="FOLDER", help="of bodies and results, for runs in portions")
     parser.add_argument("--only", nargs="+", help="names of servers; with --keep")
     args = parser.parse_args()
