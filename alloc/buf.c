@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "alloc/memstats.h"
+#include "alloc/poison.h"
 #include "base/assert.h"
 
 enum { FIRST_BYTES = 64 };
@@ -39,6 +40,7 @@ static size_t next_capacity(const struct buf *b, size_t needed)
 
 static bool set_capacity(struct buf *b, size_t capacity)
 {
+    poison_show(b->data, b->capacity); /* it may be copied */
     uint8_t *data = heap_resize(b->data, b->capacity, capacity, b->tag);
     if (!data) return false;
     b->data = data;
@@ -62,6 +64,15 @@ uint8_t *buf_reserve(struct buf *b, size_t size)
             return NULL;
         }
     }
+    poison_show(b->data + b->size, size);
+    poison_hide(b->data + needed, b->capacity - needed);
+    return b->data + b->size;
+}
+
+uint8_t *buf_room(struct buf *b, size_t *size)
+{
+    *size = b->capacity - b->size;
+    poison_show(b->data + b->size, *size);
     return b->data + b->size;
 }
 
@@ -102,6 +113,7 @@ void buf_printf(struct buf *b, const char *format, ...)
         b->refused = ERR_NO_MEMORY;
         return;
     }
+    poison_show(at + size, 1);
     va_start(args, format);
     vsnprintf((char *)b->data + b->size, size + 1, format, args);
     va_end(args);

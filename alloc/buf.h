@@ -31,8 +31,11 @@ void buf_release(struct buf *b);
 void buf_reset(struct buf *b);
 
 /* Room for size more bytes behind the end: the address to write at, NULL when refused. The caller
- * writes there and then adds to b->size. */
+ * writes there and then adds to b->size. What is behind them is poisoned under ASan. */
 MUST_USE uint8_t *buf_reserve(struct buf *b, size_t size);
+
+/* The room that is there already: the address to write at as after buf_reserve, and how much. */
+uint8_t *buf_room(struct buf *b, size_t *size);
 
 void buf_append(struct buf *b, const void *data, size_t size);
 void buf_append_str(struct buf *b, struct str text);

@@ -26,10 +26,13 @@
 #include "base/bits.h"
 #include "base/thread.h"
 
+enum { RED_ZONE_BYTES = 8 };
+
 /* Where all objects of no bytes are. As aligned as heap_alloc_aligned can be asked for. */
 static _Alignas(HEAP_PAGE_BYTES) uint8_t nothing[1];
 
 static _Atomic uint64_t allocs_left = UINT64_MAX; /* heap_fail_after */
+static atomic_bool red_zones;                     /* heap_red_zones */
 static struct thread_once ready = THREAD_ONCE_INIT;
 
 /* Where the bin of a size begins in cache.bins, in bytes, by (size + 7) / 8; bin 0 for size 0.
@@ -53,6 +56,29 @@ static void set_up(void)
 static unsigned class_of(size_t size)
 {
     return size ? size_class_of(size) : SIZE_CLASS_LARGE;
+}
+
+static inline bool has_red_zones(void)
+{
+    return HEARTH_DEBUG && atomic_load_explicit(&red_zones, memory_order_relaxed);
+}
+
+void heap_red_zones(void)
+{
+    atomic_store_explicit(&red_zones, HEARTH_DEBUG, memory_order_relaxed);
+}
+
+/* For a new object, with so many bytes behind it if they are wanted and there is such a class. */
+static unsigned class_to_give(size_t size, size_t zone_bytes)
+{
+    bool longer = has_red_zones() && size + zone_bytes <= HEAP_SMALL_MAX;
+    return class_of(longer ? size + zone_bytes : size);
+}
+
+/* Of an object that was given for `size`: with red zones the size alone does not tell. */
+static unsigned class_given(const void *p, size_t size)
+{
+    return has_red_zones() ? page_map_class(page_map_offset(p) >> PAGE_SHIFT) : class_of(size);
 }
 
 /* The same as a bin; an addition is less work than the product that an index would be. */
@@ -240,7 +266,8 @@ static void *allocate(struct cache *cache, size_t size, enum heap_tag tag, bool 
 {
     *zero = false;
     if (size == 0) return nothing;
-    if (size <= HEAP_SMALL_MAX) return alloc_small(cache, class_of(size), size, tag);
+    if (size <= HEAP_SMALL_MAX)
+        return alloc_small(cache, class_to_give(size, RED_ZONE_BYTES), size, tag);
     return alloc_large(cache, size, tag, zero);
 }
 
@@ -258,7 +285,8 @@ static NO_INLINE void *alloc_slowly(struct cache *cache, size_t size, enum heap_
 void *heap_alloc(size_t size, enum heap_tag tag)
 {
     struct cache *cache = cache_enter();
-    if (UNLIKELY(size > HEAP_SMALL_MAX || injection_is_on())) return alloc_slowly(cache, size, tag);
+    if (UNLIKELY(size > HEAP_SMALL_MAX || injection_is_on() || has_red_zones()))
+        return alloc_slowly(cache, size, tag);
     struct cache_bin *bin = bin_of(cache, size);
     void **top = bin->top;
     /* Class 0 has an empty stack: size 0 leaves here too, and so do threads without a cache. */
@@ -292,7 +320,11 @@ void *heap_alloc_aligned(size_t size, size_t alignment, enum heap_tag tag)
 {
     ASSERT(bits_is_power_of_two(alignment) && alignment <= HEAP_PAGE_BYTES);
     ASSERT(size % alignment == 0);
-    return heap_alloc(size, tag);
+    if (!has_red_zones() || size > HEAP_SMALL_MAX || size == 0) return heap_alloc(size, tag);
+    if (door_refuses()) return NULL;
+    void *p = alloc_small(enter(), class_to_give(size, alignment), size, tag);
+    cache_leave();
+    return p;
 }
 
 /* The size a caller gives leads to the class the object has. */
@@ -359,7 +391,7 @@ static NO_INLINE void free_slowly(struct cache *cache, void *p, size_t size, enu
         if (size > HEAP_SMALL_MAX)
             free_large(cache, p, size, tag);
         else
-            free_small(cache, p, class_of(size), size, tag);
+            free_small(cache, p, class_given(p, size), size, tag);
     }
     cache_leave();
 }
@@ -367,7 +399,7 @@ static NO_INLINE void free_slowly(struct cache *cache, void *p, size_t size, enu
 void heap_free(void *p, size_t size, enum heap_tag tag)
 {
     struct cache *cache = cache_enter();
-    if (UNLIKELY(size > HEAP_SMALL_MAX)) {
+    if (UNLIKELY(size > HEAP_SMALL_MAX || has_red_zones())) {
         free_slowly(cache, p, size, tag);
         return;
     }
@@ -421,7 +453,7 @@ static size_t usable_size(const void *p)
 
 void heap_free_unsized(void *p, enum heap_tag tag)
 {
-    heap_free(p, usable_size(p), tag);
+    heap_free(p, has_red_zones() ? live_size(p) : usable_size(p), tag);
 }
 
 size_t heap_usable_size(const void *p)
@@ -469,7 +501,8 @@ static bool resize_in_place(void *p, size_t old_size, size_t size, enum heap_tag
             live_close(p, old_size);
             return false;
         }
-    } else if (size > HEAP_SMALL_MAX || class_of(size) != class_of(old_size)) {
+    } else if (size > HEAP_SMALL_MAX ||
+               class_to_give(size, RED_ZONE_BYTES) != class_given(p, old_size)) {
         return false;
     }
     struct cache *cache = enter();
@@ -492,7 +525,8 @@ void *heap_resize(void *p, size_t old_size, size_t size, enum heap_tag tag)
         return nothing;
     }
     live_examine(p, old_size, tag);
-    ASSERT(heap_good_size(old_size) == usable_size(p)); /* else allocated with another size */
+    /* Else allocated with another size. */
+    ASSERT(heap_good_size(old_size) == usable_size(p) || has_red_zones());
     if (door_refuses()) return NULL;
     if (resize_in_place(p, old_size, size, tag)) return p;
     bool zero;

@@ -138,6 +138,12 @@ void heap_fail_after(uint64_t count);
  * What follows says it for every call. */
 void heap_place(const char *file, int line);
 
+/* Debug builds, once and for the rest of the process: from now on eight bytes at least behind every
+ * small object are nobody's, also where its size is that of a class, which then is the next longer
+ * one. So a write behind the end is found wherever it goes (alloc/live.h). Classes and sums are not
+ * those of release builds any more: not for tests of them. */
+void heap_red_zones(void);
+
 /* Walk all spans, lists and caches of the calling thread; aborts on a broken invariant. */
 void heap_check(void);
 

@@ -205,6 +205,13 @@ void live_debug_examine(const void *p, size_t size, enum heap_tag tag)
     (void)examine(&slot, size, tag, "resized after it was freed");
 }
 
+size_t live_size(const void *p)
+{
+    if (page_map_offset(p) >= page_map.reserved_bytes) return 0;
+    struct live_slot slot = find(p);
+    return slot.bytes - load(slot.note).slack;
+}
+
 void live_debug_open(const void *p)
 {
     struct live_slot slot = find(p);

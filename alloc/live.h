@@ -16,11 +16,14 @@
  *                      that length: in a thread's cache or in the page heap
  *     in heap_check    both kinds of writes, in all spans and in the thread's own cache
  *
- * What is not caught without a sanitizer: a write behind the end of an object that fills its slot,
- * when the next slot has a user (when it is free, it counts as a write after the free of that one).
- * Longer slots would catch that, but then classes, cells and the sums of the books were others in
- * debug builds, and what their tests say of memory would not be true of release builds. Writes into
- * the pages of large objects that were joined with others after their free. Under AddressSanitizer
+ * Where an object fills its slot, a write behind its end is found when the next slot is free (as a
+ * write after the free of that one), and always with heap_red_zones: slots are longer then, and
+ * classes and the sums of the books others than in release builds, so that tests of them would
+ * prove nothing. Hence unit tests do without, and debug builds of the server have them. Cells and
+ * objects of regions have no room for any.
+ *
+ * What is not caught without a sanitizer: writes into the pages of large objects that were joined
+ * with others after their free. Under AddressSanitizer
  * there is no pattern, because alloc/poison makes each of those accesses, and reads as well, end
  * the process by itself.
  *
@@ -100,6 +103,9 @@ static inline void live_close(void *p, size_t size)
 {
     if (HEARTH_DEBUG) live_debug_close(p, size);
 }
+
+/* What the user of p asked for; 0 for NULL and for the object of no bytes. Debug builds only. */
+size_t live_size(const void *p);
 
 /* A new record: nothing in it is with a user. */
 static inline void live_reset(struct span *span)

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "alloc/heap.h"
 #include "alloc/leaks.h"
 #include "base/log.h"
 #include "server/config.h"
@@ -130,6 +131,7 @@ int main(int argc, char **argv)
     struct config config;
     enum config_action action;
     struct error err;
+    heap_red_zones();
     if (config_parse(&config, argc, (const char *const *)argv, &action, &err) != OK) {
         fail(&err);
         return EXIT_USAGE;

@@ -200,8 +200,9 @@ static size_t put_usual(struct buf *out, const struct journal_batch *batch, size
         place.ordinal << (NOTE_ORDINAL_SHIFT - NOTE_COPIES_SHIFT) | COPIES_ENOUGH;
     size_t i = first;
     if (out->refused || place.ordinal > WAL_ORDINAL_MAX) return i;
-    uint8_t *at = out->data + out->size;
-    const uint8_t *end = out->data + out->capacity;
+    size_t room;
+    uint8_t *at = buf_room(out, &room);
+    const uint8_t *end = at + room;
     struct previous last = *previous;
     for (; i < batch->series_count; i++) {
         const struct journal_series *series = &batch->series[i];

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "alloc/memstats.h"
+#include "alloc/poison.h"
+#include "tests/unit/alloc/death.h"
 #include "tests/unit/suite.h"
 
 START_TEST(bytes_are_kept_while_it_grows)
@@ -113,6 +115,54 @@ START_TEST(reserved_room_is_there)
 }
 END_TEST
 
-SUITE(buf, bytes_are_kept_while_it_grows, pieces_follow_each_other, exactly_the_ceiling_fits,
+static void write_behind_what_was_reserved(void)
+{
+    struct buf b;
+    buf_init(&b, HEAP_HTTP, 1 << 20);
+    volatile uint8_t *at = buf_reserve(&b, 100);
+    at[99] = 1;
+    at[100] = 1; /* there would be room */
+    buf_release(&b);
+}
+
+static void read_behind_the_end(void)
+{
+    struct buf b;
+    buf_init(&b, HEAP_HTTP, 1 << 20);
+    buf_append(&b, "some text", 9);
+    const volatile uint8_t *data = b.data;
+    (void)data[9];
+    buf_release(&b);
+}
+
+START_TEST(all_room_that_is_there_may_be_written_to)
+{
+    struct buf b;
+    size_t room;
+    buf_init(&b, HEAP_HTTP, 1 << 20);
+    (void)buf_room(&b, &room);
+    ck_assert_uint_eq(room, 0);
+    buf_append(&b, "some text", 9);
+    uint8_t *at = buf_room(&b, &room);
+    ck_assert_ptr_eq(at, b.data + 9);
+    ck_assert_uint_eq(room, b.capacity - 9);
+    memset(at, 1, room);
+    b.size += room;
+    ck_assert_ptr_nonnull(buf_reserve(&b, 0));
+    ck_assert_uint_eq(b.data[b.capacity - 1], 1);
+    buf_release(&b);
+}
+END_TEST
+
+START_TEST(what_is_behind_the_end_is_nobodys)
+{
+    if (!POISON_ACTIVE) return;
+    ck_assert(dies_saying(write_behind_what_was_reserved, "use-after-poison"));
+    ck_assert(dies_saying(read_behind_the_end, "use-after-poison"));
+}
+END_TEST
+
+SUITE(buf, all_room_that_is_there_may_be_written_to, what_is_behind_the_end_is_nobodys,
+      bytes_are_kept_while_it_grows, pieces_follow_each_other, exactly_the_ceiling_fits,
       printed_text_may_fill_the_buffer_to_the_last_byte, a_refusal_sticks_until_reset,
       reserved_room_is_there)

@@ -7,6 +7,7 @@
 #include "alloc/page_heap.h"
 #include "alloc/page_map.h"
 #include "alloc/region.h"
+#include "base/assert.h"
 #include "base/thread.h"
 #include "tests/unit/alloc/death.h"
 #include "tests/unit/suite.h"
@@ -73,6 +74,98 @@ static void overrun_of_a_full_slot_into_a_free_one(void)
     write_at(p, 112);
     heap_check();
 }
+
+/* With a neighbour that is in use: its owner is the one to suffer. */
+static void overrun_of_a_full_slot(void *(*give)(void), size_t size)
+{
+    heap_red_zones();
+    void *p[2] = {give(), give()};
+    write_at(p[0], size);
+    heap_free(p[0], size, HEAP_HTTP);
+}
+
+static void *give_full(void)
+{
+    return heap_alloc(112, HEAP_HTTP);
+}
+
+static void *give_zeros(void)
+{
+    return heap_calloc(4, 64, HEAP_HTTP);
+}
+
+static void *give_resized(void)
+{
+    return heap_resize(heap_alloc(100, HEAP_HTTP), 100, 1024, HEAP_HTTP);
+}
+
+static void *give_aligned(void)
+{
+    void *p = heap_alloc_aligned(512, 512, HEAP_HTTP);
+    ASSERT((uintptr_t)p % 512 == 0);
+    return p;
+}
+
+static void overrun_of_a_full_slot_by_a_byte(void)
+{
+    overrun_of_a_full_slot(give_full, 112);
+}
+
+static void overrun_of_zeros(void)
+{
+    overrun_of_a_full_slot(give_zeros, 256);
+}
+
+static void overrun_of_a_resized_one(void)
+{
+    overrun_of_a_full_slot(give_resized, 1024);
+}
+
+static void overrun_of_an_aligned_one(void)
+{
+    overrun_of_a_full_slot(give_aligned, 512);
+}
+
+static void overrun_of_a_full_slot_that_is_never_freed(void)
+{
+    heap_red_zones();
+    write_at(heap_alloc(112, HEAP_HTTP), 112 + 7);
+    heap_check();
+}
+
+START_TEST(with_red_zones_a_write_behind_a_full_slot_is_found)
+{
+    ck_assert(dies_saying(overrun_of_a_full_slot_by_a_byte, overrun));
+    ck_assert(dies_saying(overrun_of_zeros, overrun));
+    ck_assert(dies_saying(overrun_of_a_resized_one, overrun));
+    ck_assert(dies_saying(overrun_of_an_aligned_one, overrun));
+    ck_assert(dies_saying(overrun_of_a_full_slot_that_is_never_freed, overrun));
+}
+END_TEST
+
+START_TEST(with_red_zones_everything_else_is_as_without)
+{
+    enum { SIZES = HEAP_SMALL_MAX + 2 * HEAP_PAGE_BYTES };
+    uint8_t *before = heap_alloc(128, HEAP_HTTP);
+    heap_red_zones();
+    for (size_t size = 1; size <= SIZES; size += size < 200 ? 1 : 61) {
+        size_t good = heap_good_size(size);
+        uint8_t *p = heap_alloc(size, HEAP_HTTP);
+        memset(p, 1, size);
+        p = heap_resize(p, size, good, HEAP_HTTP);
+        memset(p, 2, good);
+        ck_assert_uint_ge(heap_usable_size(p), good);
+        heap_free_unsized(p, HEAP_HTTP);
+    }
+    heap_free_unsized(NULL, HEAP_HTTP);
+    heap_free_unsized(heap_alloc(0, HEAP_HTTP), HEAP_HTTP);
+    heap_free(before, 128, HEAP_HTTP);
+    heap_free_cell(heap_alloc_cell(HEAP_HTTP), HEAP_HTTP);
+    heap_check();
+    heap_flush_thread();
+    heap_check();
+}
+END_TEST
 
 START_TEST(a_write_behind_the_end_is_found)
 {
@@ -452,7 +545,8 @@ START_TEST(a_visit_sees_what_is_with_users)
 }
 END_TEST
 
-SUITE(live, a_write_behind_the_end_is_found, a_write_after_the_free_is_found,
+SUITE(live, a_write_behind_the_end_is_found, with_red_zones_a_write_behind_a_full_slot_is_found,
+      with_red_zones_everything_else_is_as_without, a_write_after_the_free_is_found,
       a_write_after_the_free_of_a_large_object_is_found,
       pages_of_a_large_object_may_become_anything, a_second_free_is_found, a_wrong_free_is_found,
       broken_records_are_found_by_the_walk, the_last_words_name_the_object_and_its_places,
