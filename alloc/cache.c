@@ -14,7 +14,8 @@
 
 enum {
     IDLE_TRIPS = 4 * SIZE_CLASS_COUNT, /* of all stacks: who made none of them has too much room */
-    LOOKS_MAX = 8
+    LOOKS_MAX = 8,
+    TRIP_OBJECTS_MAX = 128 /* in central, each may be a cache miss or two: some 20 us */
 };
 
 struct tally_shared tally_shared;
@@ -59,6 +60,11 @@ static uint32_t start_objects(unsigned size_class)
     uint32_t objects = CACHE_START_BYTES / size_classes[size_class].bytes;
     if (objects < 2) return 2; /* half of it is a trip */
     return objects < CACHE_START_OBJECTS ? objects : CACHE_START_OBJECTS;
+}
+
+static uint32_t less(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
 }
 
 static uint32_t room_of(const struct cache_bin *bin)
@@ -195,7 +201,7 @@ static bool widen(struct cache *cache, unsigned size_class)
 bool cache_refill(struct cache *cache, unsigned size_class)
 {
     struct cache_bin *bin = &cache->bins[size_class];
-    uint32_t wanted = room_of(bin) / 2;
+    uint32_t wanted = less(room_of(bin) / 2, TRIP_OBJECTS_MAX);
     uint32_t got = transfer_take(size_class, bin->bottom, wanted);
     if (!got) return false;
     bin->top = bin->bottom + got;
@@ -208,8 +214,8 @@ void cache_spill(struct cache *cache, unsigned size_class)
     struct cache_bin *bin = &cache->bins[size_class];
     uint32_t count = (uint32_t)(bin->top - bin->bottom);
     if (widen(cache, size_class)) return;
-    /* The older half goes: it is the colder one. */
-    uint32_t gone = count / 2;
+    /* The oldest go: they are the coldest. */
+    uint32_t gone = less(count / 2, TRIP_OBJECTS_MAX);
     transfer_give(size_class, bin->bottom, gone);
     memmove(bin->bottom, bin->bottom + gone, (count - gone) * sizeof(void *));
     bin->top -= gone;

@@ -4,7 +4,7 @@
  *     bottom           top           ceiling
  *     | object | object |   room     |          alloc pops, free pushes
  *
- * An empty stack is refilled from alloc/central, a full one gives half of itself back. A stack
+ * An empty stack is refilled from alloc/central, a full one gives a part of itself back. A stack
  * starts small and doubles at every trip, up to its class's maximum and as long as all stacks of
  * the thread together have room for CACHE_BYTES_MAX at most; beyond that the stacks that made none
  * of the last trips shrink to their start, and if there is none, all stay as they are. So a thread

@@ -108,14 +108,14 @@ static bool fetch(const struct cells_copy *copy)
     return true;
 }
 
-void cells_gather(struct cells_copy *copies, uint32_t count)
+uint32_t cells_gather_some(struct cells_copy *copies, uint32_t count, uint32_t cells)
 {
     uint32_t left = 0;
-    DEBUG_ASSERT(count <= CELLS_COPIES_MAX);
+    DEBUG_ASSERT(count <= CELLS_COPIES_MAX && cells > 0);
     for (uint32_t i = 0; i < count; i++) {
         if (fetch(&copies[i])) copies[left++] = copies[i];
     }
-    while (left) {
+    for (; left && cells; cells--) {
         uint32_t kept = 0;
         for (uint32_t i = 0; i < left; i++) {
             const struct cell *cell = cells_at(copies[i].cell);
@@ -125,4 +125,11 @@ void cells_gather(struct cells_copy *copies, uint32_t count)
         }
         left = kept;
     }
+    return left;
+}
+
+void cells_gather(struct cells_copy *copies, uint32_t count)
+{
+    while (count)
+        count = cells_gather_some(copies, count, UINT32_MAX);
 }

@@ -49,4 +49,8 @@ enum { CELLS_COPIES_MAX = 16 };
  * linked with release when they have been zeroed. The copies are used up. */
 void cells_gather(struct cells_copy *copies, uint32_t count);
 
+/* The same, but no more than so many cells of each chain (> 0): the latter part of a long chain is
+ * a cache miss per cell. Returns how many copies are left, to go on with. */
+MUST_USE uint32_t cells_gather_some(struct cells_copy *copies, uint32_t count, uint32_t cells);
+
 #endif

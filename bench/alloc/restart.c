@@ -45,7 +45,7 @@
 
 enum { WINDOWS = 8, RING = WINDOWS + 1, STEPS = 96, WINDOWS_RUN = 21 };
 enum { RESTART_WINDOW = 8, STEP_OF_RESTART = 48 };
-enum { SLICE = 16 }; /* chunks, in sealing */
+enum { SLICE = 16, SLICE_CELLS = 16 }; /* chunks in sealing, and of each so many cells at once */
 enum { NEVER, RANDOM, TIME };
 
 struct chunk {
@@ -154,6 +154,7 @@ static void grow_buffer(struct chunk *c, uint32_t size)
 /* Into buffers without slack. */
 static void move_some(unsigned window, unsigned first, unsigned count)
 {
+    struct watch slice = watch_start();
     for (unsigned i = 0; i < count; i++) {
         struct chunk *c = chunk_at(window, first + i);
         void *fitting = mem_alloc(c->size);
@@ -162,6 +163,7 @@ static void move_some(unsigned window, unsigned first, unsigned count)
         c->data = fitting;
         c->capacity = c->size;
     }
+    watch_stop(slice, &slices, 1);
 }
 
 #if MEM_HEARTH
@@ -186,9 +188,10 @@ static void grow_cells(struct chunk *c, uint32_t size)
     }
 }
 
-/* As storage/seal.c does it: so many chains in lock step. */
+/* As storage/seal.c does it: so many chains in lock step. What is long is several slices. */
 static void gather_some(unsigned window, unsigned first, unsigned count)
 {
+    struct watch slice = watch_start();
     struct cells_copy copies[CELLS_COPIES_MAX];
     struct region *home = &homes[window % RING];
     for (unsigned i = 0; i < count; i++) {
@@ -196,12 +199,16 @@ static void gather_some(unsigned window, unsigned first, unsigned count)
         c->data = region_at(region_alloc(home, (c->size + 3) & ~3u));
         copies[i] = (struct cells_copy){.cell = c->first, .bytes = c->size, .out = c->data};
     }
-    cells_gather(copies, count);
+    for (uint32_t left = count; (left = cells_gather_some(copies, left, SLICE_CELLS));) {
+        watch_stop(slice, &slices, 1);
+        slice = watch_start();
+    }
     for (unsigned i = 0; i < count; i++) {
         struct chunk *c = chunk_at(window, first + i);
         cells_free_chain(c->first);
         c->first = c->last = CELL_NONE;
     }
+    watch_stop(slice, &slices, 1);
 }
 
 /* As storage/expiry.c does it, before it takes a lock. */
@@ -287,9 +294,7 @@ static void seal_window(unsigned window)
     struct watch w = watch_start();
     for (unsigned s = 0; s < series; s += SLICE) {
         get_ready(window);
-        struct watch slice = watch_start();
         (regions ? gather_some : move_some)(window, s, series - s < SLICE ? series - s : SLICE);
-        watch_stop(slice, &slices, 1);
     }
     watch_stop(w, window + 1 >= WINDOWS ? &seal : &seal_fresh, series);
     trim_region(window);

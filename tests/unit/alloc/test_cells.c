@@ -108,7 +108,8 @@ START_TEST(a_reader_follows_the_writer_of_a_chain)
 }
 END_TEST
 
-START_TEST(many_chains_are_copied_in_lock_step)
+/* So many cells of each chain at a time. */
+static void check_copies(uint32_t cells)
 {
     enum { WORDS_PER_CELL = CELL_PAYLOAD_BYTES / 4 };
     struct cells_copy copies[CELLS_COPIES_MAX];
@@ -131,7 +132,10 @@ START_TEST(many_chains_are_copied_in_lock_step)
     }
     struct cells_copy asked[CELLS_COPIES_MAX];
     memcpy(asked, copies, sizeof(asked));
-    cells_gather(copies, CELLS_COPIES_MAX);
+    if (cells == UINT32_MAX) cells_gather(copies, CELLS_COPIES_MAX);
+    uint32_t left = cells == UINT32_MAX ? 0 : CELLS_COPIES_MAX;
+    while (left)
+        left = cells_gather_some(copies, left, cells);
     for (uint32_t chain = 0; chain < CELLS_COPIES_MAX; chain++) {
         for (uint32_t i = 0; i < asked[chain].bytes; i++) {
             uint32_t word = chain << 24 | i / 4;
@@ -140,6 +144,13 @@ START_TEST(many_chains_are_copied_in_lock_step)
         cells_free_chain(first[chain]);
     }
     ck_assert_uint_eq(chunk_objects(), 0);
+}
+
+START_TEST(many_chains_are_copied_in_lock_step)
+{
+    check_copies(UINT32_MAX);
+    check_copies(1);
+    check_copies(7);
 }
 END_TEST
 
