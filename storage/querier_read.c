@@ -213,9 +213,40 @@ static enum status read_batch(struct series_reader *r, struct error *err)
 
 static enum status read_one(struct series_reader *r, struct error *err)
 {
-    return (r->request.newest ? series_read_newest
-                              : series_read)(r->q, r->request.series[r->first], r->request.t_min_ms,
-                                             r->request.t_max_ms, &r->columns[0], err);
+    return series_read(r->q, r->request.series[r->first], r->request.t_min_ms, r->request.t_max_ms,
+                       &r->columns[0], err);
+}
+
+/* What the encoder of the newest window tells, if it is in the range. */
+static bool find_newest(const struct series_reader *r, const struct series *s, uint32_t slot,
+                        struct sample *out)
+{
+    uint64_t word = series_word(s, slot);
+    return word && !ring_word_is_sealed(word) && chunk_last(ring_word_chunk(word), out) &&
+           out->t_ms >= r->range.t_min_ms && out->t_ms <= r->range.t_max_ms;
+}
+
+/* The newest samples of the batch. */
+static enum status read_newest(struct series_reader *r, struct error *err)
+{
+    uint32_t slot = window_slot(&r->q->db->grid, r->range.last_window);
+    enum status st = OK;
+    for (size_t i = 0; i < r->end - r->first && !st; i++) {
+        const struct series *s = r->request.series[r->first + i];
+        struct columns *c = &r->columns[i];
+        struct sample newest;
+        if (!find_newest(r, s, slot, &newest)) {
+            st = series_read_newest(r->q, s, r->request.t_min_ms, r->request.t_max_ms, c, err);
+            continue;
+        }
+        c->count = 0;
+        if (!columns_reserve(c, 1)) return arena_error(r->arena, err);
+        c->t_ms[0] = newest.t_ms;
+        c->v[0] = newest.v;
+        c->count = 1;
+    }
+    if (2 * r->batch <= BATCH_MAX) r->batch *= 2;
+    return st;
 }
 
 enum status series_reader_next(struct series_reader *r, const struct series **series,
@@ -226,12 +257,14 @@ enum status series_reader_next(struct series_reader *r, const struct series **se
     if (r->at == r->request.count || r->range.empty) return OK;
     if (r->at == r->end) {
         size_t left = r->request.count - r->at;
-        size_t count = r->request.newest ? 1 : r->batch;
         r->first = r->at;
-        r->end = r->at + (count < left ? count : left);
+        r->end = r->at + (r->batch < left ? r->batch : left);
         fetch_series(r);
         fetch_chunks(r);
-        st = r->end - r->first == 1 ? read_one(r, err) : read_batch(r, err);
+        if (r->request.newest)
+            st = read_newest(r, err);
+        else
+            st = r->end - r->first == 1 ? read_one(r, err) : read_batch(r, err);
     }
     if (st) return st;
     *series = r->request.series[r->at];
