@@ -2,7 +2,7 @@
  * chunk_batch - the streams of several chunks, read at once.
  *
  * Their cells are fetched in turn (alloc/cells.h) and their samples decoded in lock step
- * (encoding/open_lanes.h): both cost about a third of what they do chunk by chunk.
+ * (encoding/open_lanes.h), which takes a third of the time where samples differ.
  *
  * Threads: as readers of a chunk.
  */
