@@ -208,8 +208,9 @@ static void write_batch(struct sim *s)
     if (st == OK) note_promises(s, &b, &result);
     arena_release(&arena);
     /* Whose sender was told no is in memory all the same, as far as it was not refused, and a
-     * snapshot has it; of the first snapshot, if it is not finished, any part counts. */
-    if (result.stored + result.duplicates < count || (st && s->snapshots == 0)) forget_batch(&b);
+     * snapshot has it; of one that is not finished any part counts when there is no manifest. */
+    bool may_have_none = s->snapshots == 0 || !s->honest;
+    if (result.stored + result.duplicates < count || (st && may_have_none)) forget_batch(&b);
 }
 
 static void sync_log(struct sim *s)
