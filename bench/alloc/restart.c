@@ -179,7 +179,7 @@ static void grow_cells(struct chunk *c, uint32_t size)
         if (used == 0) {
             uint32_t cell = cells_alloc();
             if (c->size)
-                cells_at(c->last)->next = cell;
+                atomic_store_explicit(&cells_at(c->last)->next, cell, memory_order_release);
             else
                 c->first = cell;
             c->last = cell;
