@@ -1,10 +1,11 @@
 /*
  * parts - an expression over many series in parts, on as many threads as are free.
  *
- *     series of its selector   | 0 .. n-1 | n .. 2n-1 | 2n ...      n: engine_options.part_series
- *                                   |          |
- *     any thread                 evaluate   evaluate        with an eval, arena and query of its
- * own v          v the query's thread          take   ->  take           in their order
+ *     series of its selector   | 0 .. n-1 | n .. 2n-1 | 2n ...     n: engine_options.part_series
+ *                                   |           |
+ *     any thread                evaluate    evaluate       with an eval, arena and query of its own
+ *                                   v           v
+ *     the query's thread          take   ->   take         in their order
  *
  * How series are cut depends on nothing but their number, and parts are taken in order: the answer
  * is the same, bit for bit, however many threads there are. The query's thread evaluates parts like
