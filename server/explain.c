@@ -23,7 +23,8 @@ struct reader {
 /* Move behind the next occurrence of a text that no JSON string can contain: it has quotes. */
 static bool pass(struct reader *r, const char *text)
 {
-    const char *found = memmem(r->at, (size_t)(r->end - r->at), text, strlen(text));
+    size_t left = (size_t)(r->end - r->at); /* of an empty body: at is NULL */
+    const char *found = left ? memmem(r->at, left, text, strlen(text)) : NULL;
     if (found) r->at = found + strlen(text);
     return found != NULL;
 }
