@@ -64,6 +64,13 @@ class Server:
         return time.monotonic() - start
 
     def get(self, path):
+        try:
+            return self.get_once(path)
+        except http.client.RemoteDisconnected:  # VictoriaMetrics keeps a connection for two minutes
+            self.connection = None
+            return self.get_once(path)
+
+    def get_once(self, path):
         if self.connection is None:
             self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         self.connection.request("GET", path)
