@@ -70,9 +70,16 @@ struct storage_bounds storage_bounds(const struct storage *db)
                                           : doubtful_bounds(&db->grid, &now);
 }
 
+/* The end of the newest window: so far there is room in the ring. */
+static int64_t room_ms(const struct storage *db, const struct storage_bounds *bounds)
+{
+    return window_end_ms(&db->grid, window_of(&db->grid, bounds->newest_ms));
+}
+
 int64_t storage_room_ms(const struct storage *db)
 {
-    return window_end_ms(&db->grid, window_of(&db->grid, storage_bounds(db).newest_ms));
+    struct storage_bounds bounds = storage_bounds(db);
+    return room_ms(db, &bounds);
 }
 
 void storage_hold_from(struct storage *db, int64_t from_ms)
@@ -91,7 +98,7 @@ struct storage_bounds storage_commit_bounds(const struct storage *db, bool logge
     struct storage_bounds bounds = storage_bounds(db);
     int64_t from_ms = atomic_load_explicit(&db->held_from_ms, memory_order_acquire);
     if (UNLIKELY(logged))
-        bounds.newest_ms = window_end_ms(&db->grid, window_of(&db->grid, bounds.newest_ms));
+        bounds.newest_ms = room_ms(db, &bounds);
     else if (UNLIKELY(bounds.newest_ms >= from_ms))
         bounds.newest_ms = from_ms - 1;
     return bounds;
