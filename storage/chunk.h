@@ -190,11 +190,22 @@ static inline uint64_t chunk_base(const struct chunk *c)
     return side ? side->base : 0;
 }
 
+/* Where a stream ends, and what its encoder knows there. */
+struct chunk_end {
+    uint32_t count;
+    uint32_t bits;
+    struct open_state state;
+};
+/* The same of a chunk that is nothing but a stream; false for others. Needs the writer's lock, in
+ * either mode. */
+bool chunk_read_end(const struct chunk *c, struct chunk_end *end);
+
 /* The published stream with the late run merged in, as contiguous bytes on the arena: fills
  * encoding, sample_count, size, bytes, t_first_ms, t_last_ms and window; labels are the caller's. A
- * chunk without samples gives sample_count 0. */
-MUST_USE enum status chunk_export(const struct chunk *c, struct arena *a, struct chunk_image *image,
-                                  struct error *err);
+ * chunk without samples gives sample_count 0. With an end that was read before (else NULL) it is
+ * the stream up to there, which then need not be decoded. */
+MUST_USE enum status chunk_export(const struct chunk *c, const struct chunk_end *end,
+                                  struct arena *a, struct chunk_image *image, struct error *err);
 
 /* A chunk from an image of CHUNK_OPEN, all of it checked: encoding, counts, order, state, times
  * within [t_min_ms, t_max_ms] (the window); without a look at the bytes when they are verified.

@@ -6,11 +6,21 @@
 
 #include "storage/chunk_parts.h"
 
-/* The stream of a chunk without late samples, as an image. */
-static enum status export_stream(const struct chunk *c, struct arena *a, struct chunk_image *image,
-                                 struct error *err)
+bool chunk_read_end(const struct chunk *c, struct chunk_end *end)
 {
     struct extent extent = extent_load(c);
+    if (!chunk_is_plain(c) || chunk_is_discarded(c)) return false;
+    *end = (struct chunk_end){.count = extent.count, .bits = extent.bits, .state = c->state};
+    end->state.bits = extent.bits; /* as if zeros had been stored, too */
+    return true;
+}
+
+/* The stream of a chunk without late samples, as an image. */
+static enum status export_stream(const struct chunk *c, const struct chunk_end *end,
+                                 struct arena *a, struct chunk_image *image, struct error *err)
+{
+    struct extent extent = extent_load(c);
+    if (end) extent = (struct extent){.count = end->count, .bits = end->bits};
     image->window = c->window;
     image->encoding = CHUNK_OPEN;
     image->sample_count = extent.count;
@@ -22,7 +32,11 @@ static enum status export_stream(const struct chunk *c, struct arena *a, struct 
     image->size = (uint32_t)(((uint64_t)extent.bits + 7) / 8);
     /* The last byte may hold the start of a sample that came meanwhile. */
     if (extent.bits % 8) bytes[image->size - 1] &= (uint8_t)(0xFF00 >> extent.bits % 8);
-    enum status st = open_decode(bytes, image->size, &extent.count, NULL, NULL, &image->state);
+    enum status st = OK;
+    if (end)
+        image->state = end->state;
+    else
+        st = open_decode(bytes, image->size, &extent.count, NULL, NULL, &image->state);
     if (st) return error_set(err, st, "chunk of window %lld does not decode", (long long)c->window);
     uint64_t t_first;
     memcpy(&t_first, bytes, sizeof(t_first));
@@ -31,13 +45,15 @@ static enum status export_stream(const struct chunk *c, struct arena *a, struct 
     return OK;
 }
 
-enum status chunk_export(const struct chunk *c, struct arena *a, struct chunk_image *image,
-                         struct error *err)
+enum status chunk_export(const struct chunk *c, const struct chunk_end *end, struct arena *a,
+                         struct chunk_image *image, struct error *err)
 {
-    if (chunk_is_plain(c)) return export_stream(c, a, image, err);
+    struct chunk_end merged_end;
+    if (end || chunk_is_plain(c)) return export_stream(c, end, a, image, err);
     struct chunk *merged = chunk_rewrite(c, a);
     if (!merged) return error_set(err, ERR_NO_MEMORY, "no memory to merge late samples");
-    enum status st = export_stream(merged, a, image, err);
+    bool ends = chunk_read_end(merged, &merged_end);
+    enum status st = export_stream(merged, ends ? &merged_end : NULL, a, image, err);
     chunk_destroy(merged);
     return st;
 }

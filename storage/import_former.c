@@ -65,7 +65,7 @@ enum status import_former(const struct chunk_image *from, struct arena *a, struc
         if (chunk_add(c, columns.t_ms[i], columns.v[i]) != CHUNK_APPENDED) st = ERR_NO_MEMORY;
     if (st) error_set(err, st, "memory limit reached while loading a chunk");
     *to = *from;
-    if (!st) st = chunk_export(c, a, to, err);
+    if (!st) st = chunk_export(c, NULL, a, to, err);
     chunk_destroy(c);
     return st;
 }

@@ -224,10 +224,10 @@ enum status held_read(const struct held *h, int64_t t_min_ms, int64_t t_max_ms,
     return sealed_read(h->sealed, t_min_ms, t_max_ms, columns, err);
 }
 
-enum status held_export(const struct held *h, struct arena *a, struct chunk_image *image,
-                        struct error *err)
+enum status held_export(const struct held *h, const struct chunk_end *end, struct arena *a,
+                        struct chunk_image *image, struct error *err)
 {
-    if (h->open) return chunk_export(h->open, a, image, err);
+    if (h->open) return chunk_export(h->open, end, a, image, err);
     image->window = h->window;
     return sealed_export(h->sealed, image, err);
 }

@@ -99,12 +99,12 @@ void regions_delete(struct regions *r, uint32_t slot, uint64_t word);
 /* What the word of a slot holds, by what the slot is now. */
 struct held regions_hold(const struct regions *r, uint32_t slot, uint64_t word);
 
-/* chunk_sample_count, chunk_read and chunk_export of either form. */
+/* chunk_sample_count, chunk_read and chunk_export of either form; end: of the open one, or NULL. */
 uint32_t held_sample_count(const struct held *h);
 MUST_USE enum status held_read(const struct held *h, int64_t t_min_ms, int64_t t_max_ms,
                                struct columns *columns, struct error *err);
-MUST_USE enum status held_export(const struct held *h, struct arena *a, struct chunk_image *image,
-                                 struct error *err);
+MUST_USE enum status held_export(const struct held *h, const struct chunk_end *end, struct arena *a,
+                                 struct chunk_image *image, struct error *err);
 
 /* Enough of the region in this slot is dead to be worth moving what lives; less is enough when it
  * is quiet, so that this will have been the last time. */

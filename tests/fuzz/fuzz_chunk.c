@@ -55,7 +55,7 @@ static void check_round_trip(const struct chunk *c, struct arena *a)
     struct chunk_image image = {0};
     struct chunk *again;
     struct columns columns = read_all(c, a);
-    ASSERT(chunk_export(c, a, &image, NULL) == OK);
+    ASSERT(chunk_export(c, NULL, a, &image, NULL) == OK);
     ASSERT(image.sample_count == columns.count);
     ASSERT(chunk_import(&image, INT64_MIN, INT64_MAX, &again, NULL) == OK);
     struct columns back = read_all(again, a);
@@ -126,7 +126,7 @@ static void use(struct chunk *c, struct arena *a)
         (void)!chunk_add(c, (int64_t)((uint64_t)c->state.t_ms + step), i * 0.1);
     }
     (void)!chunk_read(c, INT64_MIN, INT64_MAX, &columns, NULL);
-    (void)!chunk_export(c, a, &image, NULL);
+    (void)!chunk_export(c, NULL, a, &image, NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,6 +1,7 @@
 /* chunk: appending, late samples, rewriting, images; then random walks against a sorted array. */
 #include "storage/chunk.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -106,7 +107,7 @@ START_TEST(an_imported_image_continues_as_the_original)
         for (int i = 0; i < count; i++)
             ck_assert_int_eq(chunk_add(c, i * 1000 + i % 7, i % 5 ? i : i * 0.3), CHUNK_APPENDED);
         if (count % 3 == 0) ck_assert_int_eq(chunk_add(c, 500, -1), CHUNK_LATE);
-        ck_assert_int_eq(chunk_export(c, &arena, &image, &err), OK);
+        ck_assert_int_eq(chunk_export(c, NULL, &arena, &image, &err), OK);
         ck_assert_int_eq(chunk_import(&image, 0, 1000000, &copy, &err), OK);
         chunk_check(copy);
         ck_assert_int_eq(chunk_add(c, 900000, 1), CHUNK_APPENDED);
@@ -121,6 +122,53 @@ START_TEST(an_imported_image_continues_as_the_original)
 }
 END_TEST
 
+/* What the encoder knows at the end, and what a decoder learns of the bytes, is the same. */
+START_TEST(an_image_up_to_an_end_is_the_decoded_one)
+{
+    setup();
+    struct chunk *c = chunk_create(0);
+    struct error err;
+    for (int i = 0; i < 1500; i++) {
+        struct chunk_end end;
+        struct chunk_image decoded = {.labels = {0}};
+        struct chunk_image image = {.labels = {0}};
+        double v = i < 400 ? i / 40 : i < 800 ? i * 0.3 : i < 1100 ? sqrt(i) : NAN;
+        ck_assert_int_eq(chunk_add(c, i * 1000 + i % 11 * (i % 3), v), CHUNK_APPENDED);
+        ck_assert(chunk_read_end(c, &end));
+        ck_assert_int_eq(chunk_export(c, NULL, &arena, &decoded, &err), OK);
+        ck_assert_int_eq(chunk_add(c, i * 1000 + 500, -v), CHUNK_APPENDED); /* behind the end */
+        ck_assert_int_eq(chunk_export(c, &end, &arena, &image, &err), OK);
+        ck_assert_uint_eq(image.sample_count, decoded.sample_count);
+        ck_assert_uint_eq(image.size, decoded.size);
+        ck_assert_mem_eq(image.bytes, decoded.bytes, image.size);
+        ck_assert_mem_eq(&image.state, &decoded.state, sizeof(image.state));
+        ck_assert_int_eq(image.t_first_ms, decoded.t_first_ms);
+        ck_assert_int_eq(image.t_last_ms, decoded.t_last_ms);
+        arena_reset(&arena);
+    }
+    teardown(c);
+}
+END_TEST
+
+START_TEST(only_what_is_nothing_but_a_stream_has_an_end)
+{
+    setup();
+    struct chunk *c = chunk_create(0);
+    struct chunk_end end;
+    ck_assert(chunk_read_end(c, &end));
+    ck_assert_uint_eq(end.count, 0);
+    ck_assert_int_eq(chunk_add(c, 1000, 1), CHUNK_APPENDED);
+    ck_assert_int_eq(chunk_add(c, 500, 1), CHUNK_LATE);
+    ck_assert(!chunk_read_end(c, &end));
+    chunk_destroy(c);
+    c = chunk_create(0);
+    chunk_discard(c);
+    ck_assert(!chunk_read_end(c, &end));
+    chunk_destroy(c);
+    teardown(NULL);
+}
+END_TEST
+
 START_TEST(damaged_images_are_refused_or_harmless)
 {
     setup();
@@ -129,7 +177,7 @@ START_TEST(damaged_images_are_refused_or_harmless)
     struct error err;
     for (int i = 0; i < 50; i++)
         ck_assert_int_eq(chunk_add(c, i * 997, i * 1.7), CHUNK_APPENDED);
-    ck_assert_int_eq(chunk_export(c, &arena, &image, &err), OK);
+    ck_assert_int_eq(chunk_export(c, NULL, &arena, &image, &err), OK);
     uint8_t *bytes = (uint8_t *)image.bytes;
     for (uint32_t i = 0; i < image.size; i++) {
         struct chunk *copy = NULL;
@@ -184,7 +232,7 @@ static void check_against(const struct chunk *c, const struct reference *r)
     ck_assert_uint_eq(columns.count, r->count);
     ck_assert_mem_eq(columns.t_ms, r->t_ms, r->count * sizeof(*r->t_ms));
     ck_assert_mem_eq(columns.v, r->v, r->count * sizeof(*r->v));
-    ck_assert_int_eq(chunk_export(c, &arena, &image, &err), OK);
+    ck_assert_int_eq(chunk_export(c, NULL, &arena, &image, &err), OK);
     ck_assert_uint_eq(image.size, (r->state.bits + 7) / 8);
     ck_assert_mem_eq(image.bytes, r->bytes, image.size);
 }
@@ -224,7 +272,7 @@ START_TEST(a_stream_is_the_codecs_with_zeros_implied)
             add_to_both(c, &r, step_ms + 1 + random() % jitter_ms, v);
         }
         check_against(c, &r);
-        ck_assert_int_eq(chunk_export(c, &arena, &image, &err), OK);
+        ck_assert_int_eq(chunk_export(c, NULL, &arena, &image, &err), OK);
         ck_assert_int_eq(chunk_import(&image, 0, INT64_MAX, &copy, &err), OK);
         chunk_destroy(c);
         ck_assert_uint_le(chunk_bytes(copy), sizeof(*copy) + (r.state.bits / 992 + 1) * 128);
@@ -251,7 +299,7 @@ START_TEST(what_repeats_takes_no_memory)
         add_to_both(c, &r, 15000, 0.25);
     ck_assert_uint_eq(chunk_bytes(c), sizeof(*c));
     check_against(c, &r);
-    ck_assert_int_eq(chunk_export(c, &arena, &image, &err), OK);
+    ck_assert_int_eq(chunk_export(c, NULL, &arena, &image, &err), OK);
     ck_assert_int_eq(chunk_import(&image, 0, INT64_MAX, &copy, &err), OK);
     ck_assert_uint_eq(chunk_bytes(copy), sizeof(*c));
     chunk_destroy(copy);
@@ -466,5 +514,6 @@ SUITE(chunk, samples_come_back_in_order,
       an_imported_image_continues_as_the_original, a_stream_is_the_codecs_with_zeros_implied,
       what_repeats_takes_no_memory, a_run_is_appended_like_its_samples,
       a_run_ends_before_what_is_not_for_the_end_of_the_stream, a_run_ends_where_memory_does,
-      duplicates_are_counted_up_to_what_is_none, damaged_images_are_refused_or_harmless,
+      duplicates_are_counted_up_to_what_is_none, an_image_up_to_an_end_is_the_decoded_one,
+      only_what_is_nothing_but_a_stream_has_an_end, damaged_images_are_refused_or_harmless,
       random_order_equals_the_model, every_refused_allocation_leaves_the_chunk_whole)

@@ -19,7 +19,7 @@ static void setup(struct chunk_image images[2])
     for (int i = 0; i < SAMPLES; i++)
         ck_assert_int_eq(chunk_add(c, (int64_t)i * STEP_MS, i * 1.7), CHUNK_APPENDED);
     images[0] = (struct chunk_image){.window = 0};
-    ck_assert_int_eq(chunk_export(c, &arena, &images[0], NULL), OK);
+    ck_assert_int_eq(chunk_export(c, NULL, &arena, &images[0], NULL), OK);
     struct columns columns = {.arena = &arena};
     ck_assert_int_eq(chunk_read(c, INT64_MIN, INT64_MAX, &columns, NULL), OK);
     ck_assert_int_eq(seal_encode(&sealer, &columns, &parts), OK);
