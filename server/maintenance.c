@@ -207,6 +207,7 @@ enum status maintenance_start(struct maintenance *m, const struct maintenance_op
 {
     m->options = *options;
     m->start_ns = clock_mono_ns();
+    m->cores = process_cores();
     m->oldest_window = storage_bounds(options->storage).oldest_window;
     enum status st = ticker_start(&m->maintain, "maintain", maintain_round, m, err);
     if (!st) st = ticker_start(&m->snapshot, "snapshot", snapshot_round, m, err);
@@ -225,7 +226,7 @@ void maintenance_stop(struct maintenance *m)
 
 double maintenance_cpu_fraction(const struct maintenance *m)
 {
-    double available_ns = (double)(clock_mono_ns() - m->start_ns) * process_cores();
+    double available_ns = (double)(clock_mono_ns() - m->start_ns) * m->cores;
     return m->start_ns && available_ns > 0 ? (double)gauge_read(&m->cpu_ns) / available_ns : 0;
 }
 

@@ -71,6 +71,7 @@ struct maintenance {
     struct counter forced_releases; /* by request */
     struct gauge cpu_ns;            /* CPU time of the maintain thread so far */
     int64_t start_ns;               /* monotonic; constant */
+    uint32_t cores;                 /* at the start; constant */
 };
 
 /* m is zeroed. ERR_IO: no threads; what was started is stopped again. */

@@ -42,21 +42,21 @@ static void collect_build(const struct hearth *h, const struct metric_sink *sink
              "When the configuration was read.", (double)h->start_ms / 1000);
 }
 
-static void collect_process(const struct hearth *h, const struct metric_sink *sink)
+static void collect_process(const struct hearth *h, const struct process_stats *s,
+                            const struct metric_sink *sink)
 {
-    struct process_stats s;
-    process_stats_read(&s);
     metric_single(sink, "process_cpu_seconds_total", METRIC_COUNTER,
-                  "User and system CPU time spent in seconds.", s.cpu_seconds);
-    gauge_of(sink, "process_open_fds", "Open file descriptors.", (double)s.open_fds);
-    gauge_of(sink, "process_max_fds", "Most file descriptors that may be open.", (double)s.max_fds);
+                  "User and system CPU time spent in seconds.", s->cpu_seconds);
+    gauge_of(sink, "process_open_fds", "Open file descriptors.", (double)s->open_fds);
+    gauge_of(sink, "process_max_fds", "Most file descriptors that may be open.",
+             (double)s->max_fds);
     gauge_of(sink, "process_virtual_memory_bytes", "Virtual memory in bytes.",
-             (double)s.virtual_bytes);
+             (double)s->virtual_bytes);
     gauge_of(sink, "process_virtual_memory_max_bytes", "Most virtual memory in bytes.",
-             (double)s.virtual_max_bytes);
+             (double)s->virtual_max_bytes);
     gauge_of(sink, "process_resident_memory_bytes", "Resident memory in bytes.",
-             (double)s.resident_bytes);
-    gauge_of(sink, "process_threads", "Threads of the process.", (double)s.threads);
+             (double)s->resident_bytes);
+    gauge_of(sink, "process_threads", "Threads of the process.", (double)s->threads);
     gauge_of(sink, "process_start_time_seconds", "When the process started, Unix time.",
              (double)h->start_ms / 1000);
 }
@@ -401,10 +401,12 @@ static void collect_locks(const struct metric_sink *sink)
 void metrics_collect(struct hearth *h, const struct metric_sink *sink)
 {
     struct durability_stats durability;
+    struct process_stats process;
     durability_stats_read(h->durability, &durability);
+    process_stats_read(&process);
     collect_build(h, sink);
-    collect_process(h, sink);
-    metrics_collect_memory(h, sink);
+    collect_process(h, &process, sink);
+    metrics_collect_memory(h, &process, sink);
     collect_storage(h, sink);
     collect_writes(h, sink);
     collect_log(h, sink, &durability);

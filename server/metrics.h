@@ -15,12 +15,14 @@
 
 struct hearth;
 struct memstats;
+struct process_stats;
 
 void metrics_collect(struct hearth *h, const struct metric_sink *sink);
 
 /* metrics_memory.c: of the allocator; metrics_go.c: the part of it that has Go's names. */
-void metrics_collect_memory(const struct hearth *h, const struct metric_sink *sink);
-void metrics_collect_go(const struct hearth *h, const struct metric_sink *sink,
-                        const struct memstats *stats);
+void metrics_collect_memory(const struct hearth *h, const struct process_stats *process,
+                            const struct metric_sink *sink);
+void metrics_collect_go(const struct hearth *h, const struct process_stats *process,
+                        const struct memstats *stats, const struct metric_sink *sink);
 
 #endif

@@ -149,25 +149,24 @@ static void write_by_size(const struct metric_sink *sink, const struct memstats 
     metric_sample(sink, "_count", NULL, 0, (double)cumulative);
 }
 
-static void write_runtime(const struct hearth *h, const struct metric_sink *sink)
+static void write_runtime(const struct hearth *h, const struct process_stats *process,
+                          const struct metric_sink *sink)
 {
-    struct process_stats process;
     struct query_pool_stats pool;
     struct label version = {STR("version"), STR("C17, " __VERSION__)};
-    process_stats_read(&process);
     query_pool_stats_read(h->pool, &pool);
     metric_family(sink, "go_info", METRIC_GAUGE, "1, labeled with language and compiler.");
     metric_sample(sink, "", &version, 1, 1);
     const struct metric_row rows[] = {
-        {"go_threads", METRIC_GAUGE, "Threads of the process.", (double)process.threads},
+        {"go_threads", METRIC_GAUGE, "Threads of the process.", (double)process->threads},
         {"go_goroutines", METRIC_GAUGE, "Tasks: threads, and queries that wait for one.",
-         (double)(process.threads + pool.queued)},
+         (double)(process->threads + pool.queued)},
     };
     metric_rows(sink, rows, ARRAY_COUNT(rows));
 }
 
-void metrics_collect_go(const struct hearth *h, const struct metric_sink *sink,
-                        const struct memstats *stats)
+void metrics_collect_go(const struct hearth *h, const struct process_stats *process,
+                        const struct memstats *stats, const struct metric_sink *sink)
 {
     write_objects(sink, stats);
     write_system(sink, stats);
@@ -180,5 +179,5 @@ void metrics_collect_go(const struct hearth *h, const struct metric_sink *sink,
     metric_single(sink, "go_gc_heap_tiny_allocs_objects_total", METRIC_COUNTER,
                   "Objects that found room in a block with others; not in the sizes above.",
                   (double)stats->tiny_allocs);
-    write_runtime(h, sink);
+    write_runtime(h, process, sink);
 }

@@ -244,14 +244,15 @@ static void write_forecast(const struct hearth *h, const struct metric_sink *sin
     metric_rows(sink, rows, ARRAY_COUNT(rows));
 }
 
-void metrics_collect_memory(const struct hearth *h, const struct metric_sink *sink)
+void metrics_collect_memory(const struct hearth *h, const struct process_stats *process,
+                            const struct metric_sink *sink)
 {
     struct memstats stats;
     struct window_bytes windows[STORAGE_WINDOWS_MAX];
     size_t window_count = storage_window_bytes(h->storage, windows);
     memstats_read(&stats);
     if (HEARTH_DEBUG) memstats_check(&stats);
-    metrics_collect_go(h, sink, &stats);
+    metrics_collect_go(h, process, &stats, sink);
     write_classes(sink, &stats);
     write_tags(sink, &stats);
     write_totals(h, sink, &stats);

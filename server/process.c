@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -56,7 +57,9 @@ uint64_t process_lazyfree_bytes(void)
 static uint64_t count_fds(void)
 {
     uint64_t count = 0;
-    DIR *folder = opendir("/proc/self/fd");
+    struct stat info;
+    if (stat("/proc/self/fd", &info) == 0 && info.st_size > 0) return (uint64_t)info.st_size;
+    DIR *folder = opendir("/proc/self/fd"); /* before Linux 6.2 */
     if (!folder) return 0;
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
     while (readdir(folder))

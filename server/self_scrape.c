@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "model/label_bytes.h"
 #include "server/hearth.h"
 #include "server/metrics.h"
 #include "storage/appender.h"
@@ -32,6 +33,44 @@ static void on_family(void *self, const char *name, enum metric_type type, const
     scrape->family = name;
 }
 
+static struct str join(struct arena *a, struct str front, struct str back)
+{
+    char *text = arena_alloc(a, front.size + back.size + 1);
+    if (!text) return (struct str){0};
+    memcpy(text, front.data, front.size);
+    memcpy(text + front.size, back.data, back.size + 1);
+    return (struct str){text, front.size + back.size};
+}
+
+/* The labels as remote write sends them; no text when the arena refuses. */
+static struct str label_message(struct arena *a, struct labels set)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < set.count; i++)
+        size += label_bytes_head(set.items[i]) + set.items[i].value.size;
+    uint8_t *bytes = arena_alloc(a, LABEL_BYTES_FRONT + size);
+    if (!bytes) return (struct str){0};
+    uint8_t *at = bytes + LABEL_BYTES_FRONT;
+    for (size_t i = 0; i < set.count; i++) {
+        label_bytes_put(set.items[i], at);
+        at += label_bytes_head(set.items[i]) + set.items[i].value.size;
+    }
+    return (struct str){(const char *)bytes + LABEL_BYTES_FRONT, size};
+}
+
+/* A scrape has the series of the one before, in the same order: they are found as those of a sender
+ * are. */
+static enum status stage(struct scrape *scrape, struct labels set, const struct sample *sample)
+{
+    struct appender *app = scrape->appender;
+    struct str message = label_message(&scrape->mem, set);
+    size_t matched = 0;
+    struct series *s = message.data ? appender_expect(app, message, &matched) : NULL;
+    if (!s || matched < message.size) s = appender_find(app, set);
+    return s ? appender_add_to(app, s, sample, 1, &scrape->err)
+             : appender_add(app, set, sample, 1, &scrape->err);
+}
+
 static void on_sample(void *self, const char *suffix, const struct label *labels,
                       size_t label_count, double v)
 {
@@ -41,7 +80,7 @@ static void on_sample(void *self, const char *suffix, const struct label *labels
     struct label *items =
         arena_alloc_array(&scrape->mem, label_count + OWN_LABELS, sizeof(struct label));
     struct sample *sample = arena_alloc(&scrape->mem, sizeof(*sample));
-    struct str name = arena_printf(&scrape->mem, "%s%s", scrape->family, suffix);
+    struct str name = join(&scrape->mem, str_from(scrape->family), str_from(suffix));
     if (!items || !sample || !name.data) {
         scrape->status = arena_error(&scrape->mem, &scrape->err);
         return;
@@ -59,8 +98,7 @@ static void on_sample(void *self, const char *suffix, const struct label *labels
     items[label_count + 1] = (struct label){STR("instance"), scrape->instance};
     items[label_count + 2] = (struct label){STR("job"), STR("prometheus")};
     scrape->status = labels_normalize(items, label_count + OWN_LABELS, &set, &scrape->err);
-    if (!scrape->status)
-        scrape->status = appender_add(scrape->appender, set, sample, 1, &scrape->err);
+    if (!scrape->status) scrape->status = stage(scrape, set, sample);
     scrape->samples++;
 }
 

@@ -1,6 +1,7 @@
 /* metrics_go: Go's names are all there, and agree with each other as Go's do. */
 #include "alloc/memstats.h"
 #include "server/metrics.h"
+#include "server/process.h"
 #include "tests/unit/server/totals.h"
 
 static struct served s;
@@ -14,9 +15,11 @@ static double of(const char *name)
 static void collect(void)
 {
     static struct memstats stats;
+    struct process_stats process;
     struct metric_sink sink = totals_sink(&seen);
     memstats_read(&stats);
-    metrics_collect_go(s.app, &sink, &stats);
+    process_stats_read(&process);
+    metrics_collect_go(s.app, &process, &stats, &sink);
 }
 
 START_TEST(the_sums_are_those_of_go)

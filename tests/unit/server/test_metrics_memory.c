@@ -1,5 +1,6 @@
 /* metrics_memory: every byte is accounted for once in each of the ways it is shown. */
 #include "server/metrics.h"
+#include "server/process.h"
 
 #include "tests/unit/server/totals.h"
 
@@ -14,7 +15,9 @@ static double of(const char *name)
 static void collect(void)
 {
     struct metric_sink sink = totals_sink(&seen);
-    metrics_collect_memory(s.app, &sink);
+    struct process_stats process;
+    process_stats_read(&process);
+    metrics_collect_memory(s.app, &process, &sink);
 }
 
 START_TEST(pages_in_use_are_payload_and_what_is_lost_and_nothing_else)
