@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "promql/wide.h"
+
 static bool has_cells(enum ast_aggregation op)
 {
     return op == AGG_AVG || op == AGG_STDDEV || op == AGG_STDVAR;
@@ -52,67 +54,89 @@ static void group_add_cells(enum ast_aggregation op, struct group *group, const 
     }
 }
 
-/* kahan_add without branches, so that several steps are added at once. */
-static void add_sums(double *restrict sum, double *restrict lost, const double *restrict v,
-                     size_t count)
+/* kahan_add without questions. Which of two is larger does not matter: what rounding took is exact
+ * either way (Knuth, "The Art of Computer Programming", 4.2.2, theorem B). What an infinite sum has
+ * lost is not looked at in the end. */
+WIDE_BODY void add_sums(double *restrict sum, double *restrict lost, const double *restrict v,
+                        size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         double next = sum[i] + v[i];
-        bool larger = fabs(sum[i]) >= fabs(v[i]);
-        double large = larger ? sum[i] : v[i];
-        double small = larger ? v[i] : sum[i];
-        double rest = lost[i] + ((large - next) + small);
-        lost[i] = fabs(next) == (double)INFINITY ? 0 : rest;
+        double added = next - sum[i];
+        lost[i] += (sum[i] - (next - added)) + (v[i] - added);
         sum[i] = next;
     }
 }
 
+static WIDE void add_sums_wide(double *sum, double *lost, const double *v, size_t count)
+{
+    add_sums(sum, lost, v, count);
+}
+
 /* A NaN gives way to anything. */
-static void take_least(double *restrict best, const double *restrict v, size_t count)
+WIDE_BODY void take_extremes(double *restrict best, const double *restrict v, size_t count,
+                             bool most)
 {
-    for (size_t i = 0; i < count; i++)
-        best[i] = ((best[i] > v[i]) | (best[i] != best[i])) ? v[i] : best[i];
+    for (size_t i = 0; i < count; i++) {
+        bool better = most ? v[i] > best[i] : v[i] < best[i];
+        best[i] = (better | (best[i] != best[i])) ? v[i] : best[i];
+    }
 }
 
-static void take_most(double *restrict best, const double *restrict v, size_t count)
+static WIDE void take_least_wide(double *best, const double *v, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        best[i] = ((best[i] < v[i]) | (best[i] != best[i])) ? v[i] : best[i];
+    take_extremes(best, v, count, false);
 }
 
-/* Steps [from, from + count), where both the group and the row have values. */
+static WIDE void take_most_wide(double *best, const double *v, size_t count)
+{
+    take_extremes(best, v, count, true);
+}
+
+/* What a column is made of before its first value, and what changes nothing of that. */
+static double nothing_yet(enum ast_aggregation op)
+{
+    switch (op) {
+    case AGG_MIN:
+    case AGG_MAX: return (double)NAN;
+    case AGG_GROUP: return 1;
+    default: return 0;
+    }
+}
+
 static void group_add_steps(enum ast_aggregation op, struct group *group, const double *v,
                             size_t from, size_t count)
 {
+    double *into = group->v + from;
+    bool wide = cpu_is_wide();
+    v += from;
     switch (op) {
-    case AGG_SUM: add_sums(group->v + from, group->lost + from, v + from, count); break;
+    case AGG_SUM: (wide ? add_sums_wide : add_sums)(into, group->lost + from, v, count); break;
     case AGG_COUNT:
-        for (size_t i = from; i < from + count; i++)
-            group->v[i] += 1;
+        for (size_t i = 0; i < count; i++)
+            into[i] += 1;
         break;
-    case AGG_MIN: take_least(group->v + from, v + from, count); break;
-    case AGG_MAX: take_most(group->v + from, v + from, count); break;
+    case AGG_MIN:
+        if (wide)
+            take_least_wide(into, v, count);
+        else
+            take_extremes(into, v, count, false);
+        break;
+    case AGG_MAX:
+        if (wide)
+            take_most_wide(into, v, count);
+        else
+            take_extremes(into, v, count, true);
+        break;
     default: break; /* group */
     }
 }
 
 static void group_add_columns(const struct fold *f, struct group *group, const struct row *row)
 {
-    bool constant = f->op == AGG_COUNT || f->op == AGG_GROUP;
-    if (bits_all(group->present, f->steps) && bits_all(row->present, f->steps)) {
-        group_add_steps(f->op, group, row->v, 0, f->steps);
-        return;
-    }
-    struct bit_walk walk = bit_walk(row->present, f->steps);
-    size_t i;
-    while (bit_walk_next(&walk, &i)) {
-        if (bit_get(group->present, i)) {
-            group_add_steps(f->op, group, row->v, i, 1);
-            continue;
-        }
-        group->v[i] = constant ? 1 : row->v[i];
-        if (group->lost) group->lost[i] = 0;
-    }
+    struct bit_runs run = bit_runs(row->present, f->steps);
+    while (bit_runs_next(&run))
+        group_add_steps(f->op, group, row->v, run.from, run.to - run.from);
 }
 
 static enum status group_create(struct fold *f, const struct row *row, struct error *err)
@@ -130,9 +154,11 @@ static enum status group_create(struct fold *f, const struct row *row, struct er
         if (!slot->cells) return no_room(a, err);
     }
     if (f->op == AGG_SUM) {
-        slot->lost = arena_alloc_array(a, f->steps, sizeof(double));
+        slot->lost = arena_calloc(a, f->steps, sizeof(double));
         if (!slot->lost) return no_room(a, err);
     }
+    for (size_t i = 0; i < f->steps; i++)
+        slot->v[i] = nothing_yet(f->op);
     return OK;
 }
 
@@ -177,21 +203,28 @@ static void cell_join(enum ast_aggregation op, struct cell *cell, const struct c
     cell->spread.count = count;
 }
 
-static void group_join_step(const struct fold *f, struct group *group, const struct group *part,
-                            size_t i)
+static void group_join_cells(const struct fold *f, struct group *group, const struct group *part)
 {
-    if (!bit_get(group->present, i)) {
-        if (group->cells) group->cells[i] = part->cells[i];
-        if (group->lost) group->lost[i] = part->lost[i];
-        if (!group->cells) group->v[i] = part->v[i];
-    } else if (group->cells) {
-        cell_join(f->op, &group->cells[i], &part->cells[i]);
-    } else if (f->op == AGG_COUNT) {
-        group->v[i] += part->v[i];
-    } else {
-        group_add_steps(f->op, group, part->v, i, 1);
-        if (group->lost) group->lost[i] += part->lost[i];
+    struct bit_walk walk = bit_walk(part->present, f->steps);
+    size_t i;
+    while (bit_walk_next(&walk, &i)) {
+        if (bit_get(group->present, i))
+            cell_join(f->op, &group->cells[i], &part->cells[i]);
+        else
+            group->cells[i] = part->cells[i];
     }
+}
+
+static void group_join_columns(const struct fold *f, struct group *group, const struct group *part)
+{
+    if (f->op == AGG_COUNT) {
+        for (size_t i = 0; i < f->steps; i++)
+            group->v[i] += part->v[i];
+        return;
+    }
+    group_add_steps(f->op, group, part->v, 0, f->steps);
+    for (size_t i = 0; i < f->steps && group->lost; i++)
+        group->lost[i] += part->lost[i];
 }
 
 enum status fold_join(struct fold *f, const struct fold *part, struct error *err)
@@ -204,10 +237,10 @@ enum status fold_join(struct fold *f, const struct fold *part, struct error *err
         enum status st = group_find(f, &row, &group, err);
         if (!st) st = eval_tick(f->ev, f->steps, err);
         if (st) return st;
-        struct bit_walk walk = bit_walk(from->present, f->steps);
-        size_t i;
-        while (bit_walk_next(&walk, &i))
-            group_join_step(f, group, from, i);
+        if (group->cells)
+            group_join_cells(f, group, from);
+        else
+            group_join_columns(f, group, from);
         group->drops_name = group->drops_name || from->drops_name;
         bits_or(group->present, from->present, f->steps);
     }
@@ -221,7 +254,7 @@ static void group_finish(const struct fold *f, struct group *group)
     size_t i;
     while (bit_walk_next(&walk, &i)) {
         if (group->cells) group->v[i] = cell_value(f->op, &group->cells[i]);
-        if (group->lost) group->v[i] += group->lost[i];
+        if (group->lost && !isinf(group->v[i])) group->v[i] += group->lost[i];
     }
 }
 

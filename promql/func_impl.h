@@ -68,11 +68,9 @@ struct function_impl {
     bool (*map)(double v, const double *args, size_t arg_count, double *out);
     /* FUNCTION_RANGE. False: no value. */
     bool (*range)(struct range_call *call, const struct window *w, double *out);
-    /* The same for all windows of a series at once; may be NULL. by_step has room for
-     * slide_step_bytes per step. */
+    /* The same for all windows of a series at once; may be NULL. */
     slide_function *slide;
     slide_times_function *slide_times;
-    size_t slide_step_bytes;
     enum slides_when slides_when;
     enum status (*rows)(struct eval *ev, const struct ast *call, const struct eval_range *range,
                         struct rows **out, struct error *err);

@@ -118,15 +118,14 @@ static enum status grow_scratch(struct range_rows *r, struct error *err)
     return OK;
 }
 
-/* A NaN falls nowhere. Most counters never do, which is seen without a list. */
-static void find_falls(struct range_call *call, const double *v, size_t count)
+/* A NaN falls nowhere. */
+static void find_falls(struct range_call *call, const struct windows *w)
 {
-    call->series = v;
+    call->series = w->v;
     call->fall_count = call->fall_low = call->fall_high = 0;
-    bool any = scan_falls(v, count);
-    for (size_t i = 1; any && i < count; i++) {
+    for (size_t i = 1; i < w->count && !w->ascends; i++) {
         call->falls[call->fall_count] = (uint32_t)i;
-        call->fall_count += v[i] < v[i - 1];
+        call->fall_count += w->v[i] < w->v[i - 1];
     }
 }
 
@@ -169,9 +168,8 @@ static enum status slide_row(struct range_rows *r, struct error *err)
     s->fall_count = r->call.fall_count;
     if (w->table->fresh && r->impl->slide_times) {
         s->present = w->table->present;
-        w->table->by_step_count = r->impl->slide_times(s);
+        r->impl->slide_times(s);
     }
-    s->by_step_count = w->table->by_step_count;
     s->present = r->row.present;
     memcpy(s->present, w->table->present, row_words(s->steps) * sizeof(s->present[0]));
     r->impl->slide(s);
@@ -208,7 +206,7 @@ static enum status evaluate_windows(struct range_rows *r, struct error *err)
     r->call.err = err;
     enum status st = grow_scratch(r, err);
     if (st) return st;
-    if (r->impl->wants_falls) find_falls(&r->call, r->windows.v, r->windows.count);
+    if (r->impl->wants_falls) find_falls(&r->call, &r->windows);
     return slides_now(r) ? slide_row(r, err) : window_by_window(r, err);
 }
 
@@ -240,7 +238,7 @@ static void prepare_slide(struct range_rows *r)
     struct windows *w = &r->windows;
     r->slides = r->impl->slide && !r->call.anchored && !r->call.smoothed;
     if (!r->slides) return;
-    w->by_step_bytes = r->impl->slide_step_bytes;
+    w->wants_by_step = r->impl->slide_times != NULL;
     r->slide = (struct slide){
         .steps = r->base.steps,
         .step_ms = w->step_ms,
@@ -277,6 +275,7 @@ enum status func_range_open(struct eval *ev, const struct ast *call, const struc
         r->one_name = selector_has_one_name(matrix->matrix.selector);
     }
     prepare_slide(r);
+    r->windows.asks_ascent = r->impl->wants_falls;
     r->call.range_s = (double)r->windows.range_ms / 1000;
     r->base.unnamed_unique = r->windows.unnamed_unique;
     *out = &r->base;

@@ -12,6 +12,7 @@
 #include "promql/extended.h"
 #include "promql/func_impl.h"
 #include "promql/kahan.h"
+#include "promql/wide.h"
 
 enum rate_kind { RATE_PER_SECOND, RATE_INCREASE, RATE_DELTA };
 
@@ -20,13 +21,13 @@ struct rate_times {
     double sampled;  /* seconds from the first to the last sample */
     double to_start; /* and how far it goes beyond them, zero apart */
     double to_end;
-    double per_second; /* seconds of the range; 0: the increase is asked */
 };
 
-static double rate_factor(const struct rate_times *times, double to_start)
+/* per_second: seconds of the range; 0: the increase is asked. */
+static double rate_factor(const struct rate_times *times, double to_start, double per_second)
 {
     double factor = (times->sampled + to_start + times->to_end) / times->sampled;
-    return times->per_second != 0 ? factor / times->per_second : factor;
+    return per_second != 0 ? factor / per_second : factor;
 }
 
 static struct rate_times rate_times(const int64_t *t_ms, size_t count, int64_t start_ms,
@@ -42,86 +43,136 @@ static struct rate_times rate_times(const int64_t *t_ms, size_t count, int64_t s
     return (struct rate_times){.sampled = sampled, .to_start = to_start, .to_end = to_end};
 }
 
-/* A step whose window has two samples or more. */
-struct rate_step {
-    uint32_t step;
-    uint32_t first;
-    uint32_t last;
-    struct rate_times times;
-    double factor; /* when zero is not in the way */
-};
-
-static size_t slide_rate_times(const struct slide *s, bool per_second)
+static struct rate_times times_at_step(const struct slide *s, size_t i)
 {
-    struct rate_step *at = s->by_step;
-    for (size_t i = 0; i < s->steps; i++) {
-        size_t count = s->high[i] - s->low[i];
-        if (count < 2) {
+    int64_t end_ms = s->end_ms + (int64_t)i * s->step_ms;
+    return rate_times(s->t_ms + s->low[i], s->high[i] - s->low[i],
+                      bits_sub_clamped(end_ms, s->range_ms), end_ms);
+}
+
+static double range_seconds(const struct slide *s)
+{
+    return (double)s->range_ms / 1000;
+}
+
+/* What an increase is multiplied by when zero is not in the way. A step needs two samples. */
+static void find_factors(const struct slide *s, double per_second)
+{
+    struct bit_walk walk = bit_walk(s->present, s->steps);
+    size_t i;
+    while (bit_walk_next(&walk, &i)) {
+        if (s->high[i] - s->low[i] < 2) {
             bit_clear(s->present, i);
             continue;
         }
-        int64_t end_ms = s->end_ms + (int64_t)i * s->step_ms;
-        int64_t start_ms = bits_sub_clamped(end_ms, s->range_ms);
-        at->step = (uint32_t)i;
-        at->first = s->low[i];
-        at->last = s->high[i] - 1;
-        at->times = rate_times(s->t_ms + s->low[i], count, start_ms, end_ms);
-        at->times.per_second = per_second ? (double)s->range_ms / 1000 : 0;
-        at->factor = rate_factor(&at->times, at->times.to_start);
-        at++;
+        struct rate_times times = times_at_step(s, i);
+        s->by_step[i] = rate_factor(&times, times.to_start, per_second);
     }
-    return (size_t)(at - (struct rate_step *)s->by_step);
 }
 
-static size_t slide_per_second_times(const struct slide *s)
+static void find_rate_factors(const struct slide *s)
 {
-    return slide_rate_times(s, true);
+    find_factors(s, range_seconds(s));
 }
 
-static size_t slide_increase_times(const struct slide *s)
+static void find_increase_factors(const struct slide *s)
 {
-    return slide_rate_times(s, false);
+    find_factors(s, 0);
 }
 
-static double counter_value(const struct rate_step *at, double first, double increase)
+/* A counter was not below zero before its first sample. */
+static double from_zero(const struct slide *s, size_t i, double first, double increase,
+                        double per_second)
 {
-    double factor = at->factor;
-    /* The gap to the start is less than 1.1 of what is sampled. */
-    if (increase > 0 && first >= 0 && first < 2 * increase) {
-        double to_zero = at->times.sampled * (first / increase);
-        if (to_zero < at->times.to_start) factor = rate_factor(&at->times, to_zero);
-    }
-    return increase * factor;
+    struct rate_times times = times_at_step(s, i);
+    double to_zero = times.sampled * (first / increase);
+    if (to_zero >= times.to_start) return increase * s->by_step[i];
+    return increase * rate_factor(&times, to_zero, per_second);
 }
 
-/* rate and increase: each reset starts from zero. Most series have none. */
-static void slide_counter(struct slide *s)
+/* Each reset starts from zero. *fall: those before it are behind the first sample of the window. */
+static double after_falls(const struct slide *s, size_t i, double increase, size_t *fall)
 {
-    const struct rate_step *steps = s->by_step;
-    const double *v = s->v;
-    size_t low = 0; /* falls before it are behind the first sample of the window */
-    for (size_t i = 0; i < s->by_step_count && !s->fall_count; i++) {
-        const struct rate_step *at = &steps[i];
-        double first = v[at->first];
-        s->out[at->step] = counter_value(at, first, v[at->last] - first);
+    while (*fall < s->fall_count && s->falls[*fall] <= s->low[i])
+        *fall += 1;
+    for (size_t f = *fall; f < s->fall_count && s->falls[f] < s->high[i]; f++)
+        increase += s->v[s->falls[f] - 1];
+    return increase;
+}
+
+enum { STEPS_AT_ONCE = 64 };
+
+/* The increase times its factor; true when a counter may be so near to zero that a look at the
+ * times is due: the gap to the start is less than 1.1 of what is sampled. */
+WIDE_BODY bool extrapolate(const double *restrict first, const double *restrict increase,
+                           const double *restrict factor, double *restrict out, size_t count)
+{
+    uint64_t near = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t grows = increase[i] > 0 ? 1 : 0;
+        uint64_t above = first[i] >= 0 ? 1 : 0;
+        uint64_t close = first[i] < 2 * increase[i] ? 1 : 0;
+        near |= grows & above & close;
+        out[i] = increase[i] * factor[i];
     }
-    for (size_t i = 0; i < s->by_step_count && s->fall_count; i++) {
-        const struct rate_step *at = &steps[i];
-        double first = v[at->first];
-        double increase = v[at->last] - first;
-        while (low < s->fall_count && s->falls[low] <= at->first)
-            low++;
-        for (size_t f = low; f < s->fall_count && s->falls[f] <= at->last; f++)
-            increase += v[s->falls[f] - 1];
-        s->out[at->step] = counter_value(at, first, increase);
+    return near != 0;
+}
+
+static WIDE bool extrapolate_wide(const double *first, const double *increase, const double *factor,
+                                  double *out, size_t count)
+{
+    return extrapolate(first, increase, factor, out, count);
+}
+
+/* rate and increase. Most steps see no fall, and are far from zero. */
+static void counter_steps(const struct slide *s, size_t from, size_t count, double per_second,
+                          size_t *fall)
+{
+    double first[STEPS_AT_ONCE];
+    double increase[STEPS_AT_ONCE];
+    const double *factor = s->by_step + from;
+    double *out = s->out + from;
+    for (size_t i = 0; i < count; i++) {
+        first[i] = s->v[s->low[from + i]];
+        increase[i] = s->v[s->high[from + i] - 1] - first[i];
     }
+    for (size_t i = 0; i < count && s->fall_count; i++)
+        increase[i] = after_falls(s, from + i, increase[i], fall);
+    bool near = cpu_is_wide() ? extrapolate_wide(first, increase, factor, out, count)
+                              : extrapolate(first, increase, factor, out, count);
+    for (size_t i = 0; i < count && near; i++)
+        if (increase[i] > 0 && first[i] >= 0 && first[i] < 2 * increase[i])
+            out[i] = from_zero(s, from + i, first[i], increase[i], per_second);
+}
+
+static void slide_counter(struct slide *s, double per_second)
+{
+    size_t fall = 0;
+    struct bit_runs run = bit_runs(s->present, s->steps);
+    while (bit_runs_next(&run)) {
+        for (size_t from = run.from; from < run.to; from += STEPS_AT_ONCE) {
+            size_t left = run.to - from;
+            counter_steps(s, from, left < STEPS_AT_ONCE ? left : STEPS_AT_ONCE, per_second, &fall);
+        }
+    }
+}
+
+static void slide_rate(struct slide *s)
+{
+    slide_counter(s, range_seconds(s));
+}
+
+static void slide_increase(struct slide *s)
+{
+    slide_counter(s, 0);
 }
 
 static void slide_delta(struct slide *s)
 {
-    const struct rate_step *steps = s->by_step;
-    for (size_t i = 0; i < s->by_step_count; i++)
-        s->out[steps[i].step] = (s->v[steps[i].last] - s->v[steps[i].first]) * steps[i].factor;
+    struct bit_walk walk = bit_walk(s->present, s->steps);
+    size_t i;
+    while (bit_walk_next(&walk, &i))
+        s->out[i] = (s->v[s->high[i] - 1] - s->v[s->low[i]]) * s->by_step[i];
 }
 
 /* With anchored or smoothed selectors. */
@@ -285,9 +336,8 @@ const struct function_impl func_rate = {.kind = FUNCTION_RANGE,
                                         .takes_anchored = true,
                                         .takes_smoothed = true,
                                         .range = range_rate,
-                                        .slide = slide_counter,
-                                        .slide_times = slide_per_second_times,
-                                        .slide_step_bytes = sizeof(struct rate_step),
+                                        .slide = slide_rate,
+                                        .slide_times = find_rate_factors,
                                         .slides_when = SLIDES_ALWAYS};
 const struct function_impl func_increase = {.kind = FUNCTION_RANGE,
                                             .wants_counter = true,
@@ -295,17 +345,15 @@ const struct function_impl func_increase = {.kind = FUNCTION_RANGE,
                                             .takes_anchored = true,
                                             .takes_smoothed = true,
                                             .range = range_increase,
-                                            .slide = slide_counter,
-                                            .slide_times = slide_increase_times,
-                                            .slide_step_bytes = sizeof(struct rate_step),
+                                            .slide = slide_increase,
+                                            .slide_times = find_increase_factors,
                                             .slides_when = SLIDES_ALWAYS};
 const struct function_impl func_delta = {.kind = FUNCTION_RANGE,
                                          .takes_anchored = true,
                                          .takes_smoothed = true,
                                          .range = range_delta,
                                          .slide = slide_delta,
-                                         .slide_times = slide_increase_times,
-                                         .slide_step_bytes = sizeof(struct rate_step),
+                                         .slide_times = find_increase_factors,
                                          .slides_when = SLIDES_ALWAYS};
 const struct function_impl func_irate = {.kind = FUNCTION_RANGE, .range = range_irate};
 const struct function_impl func_idelta = {.kind = FUNCTION_RANGE, .range = range_idelta};

@@ -29,18 +29,30 @@ bool bits_any(const uint64_t *words, size_t steps)
     return false;
 }
 
-bool bits_all(const uint64_t *words, size_t steps)
-{
-    size_t whole = steps / 64;
-    for (size_t i = 0; i < whole; i++)
-        if (words[i] != UINT64_MAX) return false;
-    return steps % 64 == 0 || words[whole] == (UINT64_C(1) << (steps % 64)) - 1;
-}
-
 void bits_or(uint64_t *into, const uint64_t *other, size_t steps)
 {
     for (size_t i = 0; i < row_words(steps); i++)
         into[i] |= other[i];
+}
+
+/* The first bit from there on that is not `other`, or steps. */
+static size_t find_bit(const struct bit_runs *run, size_t from, uint64_t other)
+{
+    for (size_t w = from / 64; w < row_words(run->steps); w++) {
+        uint64_t bits = run->words[w] ^ other;
+        if (w == from / 64) bits &= UINT64_MAX << (from % 64);
+        if (!bits) continue;
+        size_t at = w * 64 + (size_t)__builtin_ctzll(bits);
+        return at < run->steps ? at : run->steps;
+    }
+    return run->steps;
+}
+
+bool bit_runs_next(struct bit_runs *run)
+{
+    run->from = find_bit(run, run->to, 0);
+    run->to = find_bit(run, run->from, UINT64_MAX);
+    return run->from < run->steps;
 }
 
 enum status row_alloc(struct row *row, size_t steps, struct arena *a, struct error *err)

@@ -82,7 +82,6 @@ static inline void bits_zero(uint64_t *words, size_t steps)
 void bits_fill(uint64_t *words, size_t steps);
 size_t bits_count(const uint64_t *words, size_t steps);
 bool bits_any(const uint64_t *words, size_t steps);
-bool bits_all(const uint64_t *words, size_t steps);
 void bits_or(uint64_t *into, const uint64_t *other, size_t steps);
 
 /* Walk the set bits in order:  struct bit_walk w = bit_walk(p, n); while (bit_walk_next(&w, &i))
@@ -110,6 +109,21 @@ static inline bool bit_walk_next(struct bit_walk *w, size_t *out)
     w->left &= w->left - 1;
     return true;
 }
+
+/* Walk the runs of set bits: [from, to). */
+struct bit_runs {
+    const uint64_t *words;
+    size_t steps;
+    size_t from;
+    size_t to;
+};
+
+static inline struct bit_runs bit_runs(const uint64_t *words, size_t steps)
+{
+    return (struct bit_runs){.words = words, .steps = steps};
+}
+
+bool bit_runs_next(struct bit_runs *run);
 
 /* Why the arena refused: never OK, which arena_error cannot tell a static analyzer. */
 static inline enum status no_room(const struct arena *a, struct error *err)

@@ -1,52 +1,90 @@
-/* scan - vectors of two, which every x86-64 has, two of them at a time; the end one by one. */
+/* scan - loops whose turns do not wait for each other. */
 #include "promql/scan.h"
 
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-enum { PAIR = 2, LANES = 2 * PAIR };
-typedef double lanes __attribute__((vector_size(PAIR * sizeof(double))));
-typedef int64_t flags __attribute__((vector_size(PAIR * sizeof(int64_t))));
+#include "promql/wide.h"
 
-static inline lanes load(const double *v)
+/* Flags are as wide as values: narrower ones would be packed at every turn. */
+WIDE_BODY bool any_nan(const double *v, size_t count)
 {
-    lanes out;
-    memcpy(&out, v, sizeof(out));
-    return out;
+    uint64_t any = 0;
+    for (size_t i = 0; i < count; i++)
+        any |= isnan(v[i]) ? 1 : 0;
+    return any != 0;
 }
 
-static bool any_of(flags any)
+static WIDE bool any_nan_wide(const double *v, size_t count)
 {
-    return (any[0] | any[1]) != 0;
+    return any_nan(v, count);
 }
 
 bool scan_has_nan(const double *v, size_t count)
 {
-    const lanes most = {INFINITY, INFINITY};
-    flags any = {0};
-    bool found = false;
-    size_t i = 0;
-    for (; i + LANES <= count; i += LANES)
-        any |= ~((load(v + i) <= most) & (load(v + i + PAIR) <= most));
-    for (; i < count; i++)
-        found |= isnan(v[i]);
-    return found || any_of(any);
+    return cpu_is_wide() ? any_nan_wide(v, count) : any_nan(v, count);
 }
 
-bool scan_falls(const double *v, size_t count)
+WIDE_BODY bool all_ascend(const double *v, size_t count)
 {
-    flags any = {0};
-    bool found = false;
-    size_t i = 1;
-    for (; i + LANES <= count; i += LANES)
-        any |= (load(v + i) < load(v + i - 1)) | (load(v + i + PAIR) < load(v + i + PAIR - 1));
-    for (; i < count; i++)
-        found |= v[i] < v[i - 1];
-    return found || any_of(any);
+    uint64_t breaks = count && isnan(v[0]) ? 1 : 0;
+    for (size_t i = 1; i < count; i++)
+        breaks |= v[i] >= v[i - 1] ? 0 : 1;
+    return breaks == 0;
 }
 
-/* The first value that equals the one found: which zero it is, a maximum of lanes does not say. */
+static WIDE bool all_ascend_wide(const double *v, size_t count)
+{
+    return all_ascend(v, count);
+}
+
+bool scan_ascends(const double *v, size_t count)
+{
+    return cpu_is_wide() ? all_ascend_wide(v, count) : all_ascend(v, count);
+}
+
+enum { LANES = 4, STRIDE = 4, VALUES_AT_ONCE = STRIDE * LANES };
+typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
+typedef int64_t flags __attribute__((vector_size(LANES * sizeof(int64_t))));
+
+WIDE_BODY void take_better(lanes *best, const double *v, bool most)
+{
+    lanes next;
+    memcpy(&next, v, sizeof(next));
+    flags better = most ? next > *best : next < *best;
+    *best = (lanes)((better & (flags)next) | (~better & (flags)*best));
+}
+
+WIDE_BODY double extreme(const double *v, size_t count, bool most)
+{
+    double found = most ? -INFINITY : INFINITY;
+    lanes best[STRIDE];
+    size_t i = 0;
+    for (size_t k = 0; k < STRIDE; k++)
+        best[k] = (lanes){found, found, found, found};
+    for (; i + VALUES_AT_ONCE <= count; i += VALUES_AT_ONCE)
+        for (size_t k = 0; k < STRIDE; k++)
+            take_better(&best[k], v + i + k * LANES, most);
+    for (size_t k = 0; k < STRIDE; k++)
+        for (size_t n = 0; n < LANES; n++)
+            found = (most ? best[k][n] > found : best[k][n] < found) ? best[k][n] : found;
+    for (; i < count; i++)
+        found = (most ? v[i] > found : v[i] < found) ? v[i] : found;
+    return found;
+}
+
+static WIDE double least_wide(const double *v, size_t count)
+{
+    return extreme(v, count, false);
+}
+
+static WIDE double most_wide(const double *v, size_t count)
+{
+    return extreme(v, count, true);
+}
+
+/* The first value that equals the one found: which zero it is, lanes do not say. */
 static double first_equal(const double *v, double found)
 {
     while (*v != found)
@@ -56,32 +94,16 @@ static double first_equal(const double *v, double found)
 
 bool scan_min(const double *v, size_t count, double *out)
 {
-    double least[LANES] = {INFINITY, INFINITY, INFINITY, INFINITY};
-    size_t i = 0;
-    for (; i + LANES <= count; i += LANES)
-        for (size_t k = 0; k < LANES; k++)
-            least[k] = v[i + k] < least[k] ? v[i + k] : least[k];
-    for (; i < count; i++)
-        least[0] = v[i] < least[0] ? v[i] : least[0];
-    for (size_t k = 1; k < LANES; k++)
-        least[0] = least[k] < least[0] ? least[k] : least[0];
-    if (least[0] == (double)INFINITY) return false;
-    *out = least[0] == 0 ? first_equal(v, 0) : least[0];
+    double least = cpu_is_wide() ? least_wide(v, count) : extreme(v, count, false);
+    if (least == (double)INFINITY) return false;
+    *out = least == 0 ? first_equal(v, 0) : least;
     return true;
 }
 
 bool scan_max(const double *v, size_t count, double *out)
 {
-    double most[LANES] = {-INFINITY, -INFINITY, -INFINITY, -INFINITY};
-    size_t i = 0;
-    for (; i + LANES <= count; i += LANES)
-        for (size_t k = 0; k < LANES; k++)
-            most[k] = v[i + k] > most[k] ? v[i + k] : most[k];
-    for (; i < count; i++)
-        most[0] = v[i] > most[0] ? v[i] : most[0];
-    for (size_t k = 1; k < LANES; k++)
-        most[0] = most[k] > most[0] ? most[k] : most[0];
-    if (most[0] == -(double)INFINITY) return false;
-    *out = most[0] == 0 ? first_equal(v, 0) : most[0];
+    double most = cpu_is_wide() ? most_wide(v, count) : extreme(v, count, true);
+    if (most == -(double)INFINITY) return false;
+    *out = most == 0 ? first_equal(v, 0) : most;
     return true;
 }

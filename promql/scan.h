@@ -1,8 +1,7 @@
 /*
  * scan - what there is in a column of values, several at a time.
  *
- * These loops go over every sample of a query. Left to the compiler they are a comparison and a
- * flag for each value, a tenth of a rate over many series.
+ * These loops go over every sample of a query.
  *
  * Threads: no state.
  */
@@ -15,8 +14,8 @@
 /* Any NaN. */
 bool scan_has_nan(const double *v, size_t count);
 
-/* Any value below the one before it. A NaN is below nothing, and nothing below it. */
-bool scan_falls(const double *v, size_t count);
+/* No NaN, and no value below the one before it: what counters mostly do. */
+bool scan_ascends(const double *v, size_t count);
 
 /* The least and the greatest of values that are not NaN; of equal ones (0 and -0) the first. false:
  * there are none but NaN, or infinities of the wrong sign; *out is as it was. */

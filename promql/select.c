@@ -332,7 +332,8 @@ static enum status next_selected(struct windows *w, bool *more, struct error *er
     if (!*more) return st;
     st = count_read(w->ev, w->columns, err);
     if (st) return st;
-    drop_stale(w->columns);
+    w->ascends = w->asks_ascent && scan_ascends(w->columns->v, w->columns->count);
+    if (!w->ascends) drop_stale(w->columns);
     w->series = w->bare ? series : NULL;
     return w->bare ? OK : read_labels(w->ev, series, &w->scratch, &w->labels, err);
 }
@@ -351,6 +352,7 @@ static enum status next_evaluated(struct windows *w, bool *more, struct error *e
         c->t_ms[c->count] = eval_step_ms(&w->inner_range, i);
         c->v[c->count++] = row->v[i];
     }
+    w->ascends = w->asks_ascent && scan_ascends(c->v, c->count);
     w->labels = row->labels;
     w->drops_name = row->drops_name;
     return eval_tick(w->ev, c->count, err);
@@ -396,7 +398,7 @@ static enum status table_create(const struct windows *w, struct window_table **o
     table->low = arena_alloc_array(a, steps, sizeof(table->low[0]));
     table->high = arena_alloc_array(a, steps, sizeof(table->high[0]));
     table->present = arena_alloc_array(a, row_words(steps), sizeof(table->present[0]));
-    table->by_step = arena_alloc_array(a, steps, w->by_step_bytes);
+    table->by_step = arena_alloc_array(a, w->wants_by_step ? steps : 0, sizeof(table->by_step[0]));
     if (!table->low || !table->high || !table->present || !table->by_step) return no_room(a, err);
     *out = table;
     return OK;
@@ -408,22 +410,49 @@ static size_t tables_max(const struct windows *w)
     enum { TABLES_BYTES = 4 << 20 };
     size_t series = w->reader ? w->series_count : WINDOW_TABLES_MAX;
     size_t bytes =
-        w->range->steps * (2 * sizeof(uint32_t) + w->by_step_bytes) + w->count * sizeof(w->t_ms[0]);
+        w->range->steps * (2 * sizeof(uint32_t) + sizeof(double)) + w->count * sizeof(w->t_ms[0]);
     size_t most = WINDOW_TABLES_MAX;
     while (most > 1 && (most * bytes > TABLES_BYTES || most / 2 >= series))
         most /= 2;
     return w->range->steps > 1 ? most : 1;
 }
 
-static size_t table_place(const struct windows *w)
+static uint64_t times_hash(const struct windows *w)
 {
     uint64_t hash = hash_mix((uint64_t)w->t_ms[0], w->count);
-    return hash_mix(hash, (uint64_t)w->t_ms[w->count - 1]) & (w->tables->max - 1);
+    return hash_mix(hash, (uint64_t)w->t_ms[w->count - 1]);
 }
 
 static bool is_table_of(const struct window_table *table, const struct windows *w)
 {
     return w->count == table->count && !memcmp(w->t_ms, table->t_ms, w->count * sizeof(w->t_ms[0]));
+}
+
+/* The table of the present times, or else the place for it, which others may have. */
+static struct window_table **table_place(const struct windows *w, bool *found)
+{
+    enum { NEIGHBOURS = 8 };
+    const struct window_tables *tables = w->tables;
+    uint64_t hash = times_hash(w);
+    for (size_t i = 0; i < NEIGHBOURS; i++) {
+        struct window_table **place = &tables->slots[(hash + i) & (tables->max - 1)];
+        *found = *place && is_table_of(*place, w);
+        if (*found || !*place) return place;
+    }
+    return &tables->slots[hash & (tables->max - 1)];
+}
+
+static enum status keep_times(struct windows *w, struct window_table *table, struct error *err)
+{
+    struct arena *a = w->tables->arena;
+    if (w->count > table->capacity) {
+        table->capacity = w->count + w->count / 4;
+        table->t_ms = arena_alloc_array(a, table->capacity, sizeof(table->t_ms[0]));
+        if (!table->t_ms) return no_room(a, err);
+    }
+    memcpy(table->t_ms, w->t_ms, w->count * sizeof(w->t_ms[0]));
+    table->count = w->count;
+    return OK;
 }
 
 static enum status find_table(struct windows *w, struct error *err)
@@ -434,28 +463,18 @@ static enum status find_table(struct windows *w, struct error *err)
         tables->slots = arena_calloc(tables->arena, tables->max, sizeof(*tables->slots));
         if (!tables->slots) return no_room(tables->arena, err);
     }
-    size_t at = table_place(w);
-    bool taken = tables->slots[at] && !is_table_of(tables->slots[at], w);
-    struct window_table **place = &tables->slots[taken ? (at ^ 1) & (tables->max - 1) : at];
+    bool found;
+    struct window_table **place = table_place(w, &found);
     if (!*place) {
         enum status st = table_create(w, place, err);
         if (st) return st;
     }
-    struct window_table *table = *place;
-    size_t bytes = w->count * sizeof(w->t_ms[0]);
-    w->table = table;
-    table->fresh = taken ? !is_table_of(table, w) : table->count == 0;
-    if (!table->fresh) return OK;
-    find_ends(w, table);
-    if (w->range->steps == 1) return OK; /* that was no dearer than to compare */
-    if (w->count > table->capacity) {
-        table->capacity = w->count + w->count / 4;
-        table->t_ms = arena_alloc_array(tables->arena, table->capacity, sizeof(table->t_ms[0]));
-        if (!table->t_ms) return no_room(tables->arena, err);
-    }
-    memcpy(table->t_ms, w->t_ms, bytes);
-    table->count = w->count;
-    return OK;
+    w->table = *place;
+    w->table->fresh = !found;
+    if (found) return OK;
+    find_ends(w, w->table);
+    /* One step's are found no slower than times are compared. */
+    return w->range->steps == 1 ? OK : keep_times(w, w->table, err);
 }
 
 enum status windows_next(struct windows *w, bool *more, struct error *err)

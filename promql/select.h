@@ -39,9 +39,8 @@ struct window_table {
     uint32_t *high;
     uint64_t *present; /* steps whose window is not empty */
     size_t samples;    /* in all windows together */
-    void *by_step;     /* of whoever asked for windows.by_step_bytes; see func_impl.h */
-    size_t by_step_count;
-    bool fresh; /* made just now */
+    double *by_step;   /* of whoever set windows.wants_by_step; see func_impl.h */
+    bool fresh;        /* made just now */
     size_t count;
     size_t capacity;
     int64_t *t_ms; /* the times that it is for */
@@ -76,6 +75,8 @@ struct windows {
     struct window_table *table;
     bool unnamed_unique; /* as of rows */
     bool stable;         /* labels outlive the next call */
+    bool asks_ascent;    /* set by a user who wants to know: */
+    bool ascends;        /* no value is below the one before it, none is NaN */
 
     struct eval *ev;
     const struct eval_range *range;
@@ -92,7 +93,7 @@ struct windows {
     uint64_t held;
     struct window_tables *tables; /* `own`, or the keeper's */
     struct window_tables own;
-    size_t by_step_bytes; /* set before the first windows_next */
+    bool wants_by_step; /* set before the first windows_next */
     /* a subquery: NULL when it has no steps */
     struct rows *inner;
     struct eval_range inner_range;

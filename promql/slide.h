@@ -39,16 +39,15 @@ struct slide {
     const uint32_t *falls; /* wants_falls: see struct range_call */
     size_t fall_count;
     struct kahan *suffixes; /* scratch: one per sample */
-    void *by_step;          /* made by a slide_times_function */
-    size_t by_step_count;
-    double *out;       /* by step; left alone where there is no value */
-    uint64_t *present; /* the steps whose window is not empty; the function may clear some */
+    double *by_step;        /* made by a slide_times_function */
+    double *out;            /* by step; left alone where there is no value */
+    uint64_t *present;      /* the steps whose window is not empty; the function may clear some */
 };
 
 typedef void slide_function(struct slide *s);
-/* What depends on times alone, into by_step; returns how many. Steps that get no value, whatever
- * the series, are cleared in `present`. */
-typedef size_t slide_times_function(const struct slide *s);
+/* What depends on times alone, into by_step. Steps that get no value, whatever the series, are
+ * cleared in `present`. */
+typedef void slide_times_function(const struct slide *s);
 
 slide_function slide_sum, slide_avg, slide_min, slide_max, slide_changes;
 

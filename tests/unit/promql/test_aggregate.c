@@ -1,6 +1,7 @@
 /* aggregate: groups of random vectors against sums done by hand, and how sums are kept exact. */
 #include "promql/aggregate.h"
 
+#include "base/bits.h"
 #include "promql/kahan.h"
 #include "promql/quantile.h"
 #include "tests/unit/promql/asking.h"
@@ -160,6 +161,33 @@ START_TEST(sums_remember_what_rounding_takes)
 }
 END_TEST
 
+/* At each step another two of the odd ones. */
+START_TEST(columns_of_sums_have_the_bits_of_sums)
+{
+    static const double odd[] = {0.0, -0.0, 1, -1, 1e100, -1e100, 1.7e308, -1.7e308, INFINITY};
+    enum { ODD = ARRAY_COUNT(odd), PAIRS = ODD * ODD, STEP_MS = 1000 };
+    struct sample left[PAIRS];
+    struct sample right[PAIRS];
+    struct asking k;
+    for (size_t i = 0; i < PAIRS; i++) {
+        int64_t t_ms = START_MS + (int64_t)i * STEP_MS;
+        left[i] = (struct sample){.t_ms = t_ms, .v = odd[i / ODD]};
+        right[i] = (struct sample){.t_ms = t_ms, .v = odd[i % ODD]};
+    }
+    asking_open(&k);
+    asking_store(&k, "m", "k", "left", left, PAIRS);
+    asking_store(&k, "m", "k", "right", right, PAIRS);
+    ck_assert_int_eq(ask_range(&k, "sum(m)", 0, (PAIRS - 1) * STEP_MS, STEP_MS), OK);
+    const struct series_points *sums = &k.query.value.series[0];
+    for (size_t i = 0; i < PAIRS; i++) {
+        struct kahan sum = {.sum = left[i].v};
+        kahan_add(&sum, right[i].v);
+        ck_assert_uint_eq(bits_from_double(sums->points[i].v), bits_from_double(kahan_total(&sum)));
+    }
+    asking_close(&k);
+}
+END_TEST
+
 START_TEST(means_do_not_overflow)
 {
     struct kahan_mean m = {0};
@@ -214,5 +242,5 @@ START_TEST(aggregations_of_the_same_series_share_them)
 END_TEST
 
 SUITE(aggregate, groups_hold_what_a_loop_finds, topk_takes_the_largest_of_each_group,
-      sums_remember_what_rounding_takes, means_do_not_overflow,
-      aggregations_of_the_same_series_share_them)
+      sums_remember_what_rounding_takes, columns_of_sums_have_the_bits_of_sums,
+      means_do_not_overflow, aggregations_of_the_same_series_share_them)

@@ -28,9 +28,34 @@ START_TEST(filling_stops_at_the_last_step)
         uint64_t words[4] = {0, 0, 0, 0};
         bits_fill(words, steps);
         ck_assert_uint_eq(bits_count(words, steps), steps);
-        ck_assert(bits_all(words, steps));
-        bit_clear(words, steps - 1);
-        ck_assert(!bits_all(words, steps));
+    }
+}
+END_TEST
+
+START_TEST(runs_are_all_that_is_set)
+{
+    uint64_t state = random_seed();
+    for (int round = 0; round < 2000; round++) {
+        uint64_t words[4] = {0};
+        uint64_t covered[4] = {0};
+        size_t steps = next_random(&state) % 256 + 1;
+        size_t change = next_random(&state) % 80 + 1; /* one bit in so many differs from the last */
+        bool set = false;
+        for (size_t i = 0; i < steps; i++) {
+            set ^= next_random(&state) % change == 0;
+            if (set) bit_set(words, i);
+        }
+        struct bit_runs run = bit_runs(words, steps);
+        size_t behind = 0;
+        while (bit_runs_next(&run)) {
+            ck_assert_uint_lt(run.from, run.to);
+            ck_assert(run.from > behind || behind == 0); /* else they would be one */
+            ck_assert_uint_le(run.to, steps);
+            for (size_t i = run.from; i < run.to; i++)
+                bit_set(covered, i);
+            behind = run.to;
+        }
+        ck_assert_mem_eq(covered, words, sizeof(words));
     }
 }
 END_TEST
@@ -171,7 +196,7 @@ START_TEST(equal_rows_at_the_same_step_are_an_error)
 }
 END_TEST
 
-SUITE(row, bits_are_walked_in_order, filling_stops_at_the_last_step,
+SUITE(row, bits_are_walked_in_order, filling_stops_at_the_last_step, runs_are_all_that_is_set,
       the_hash_index_finds_every_item_under_a_hash, names_and_their_metadata_are_dropped,
       label_sets_are_written_as_errors_show_them, equal_rows_merge_when_their_steps_do_not_meet,
       equal_rows_at_the_same_step_are_an_error)
