@@ -59,7 +59,7 @@ static enum status answer_extended(struct eval *ev, const struct windows *window
 {
     struct window_ends ends;
     struct series_points *series = NULL;
-    if (!window_find_ends(w, windows->after_ms > 0, false, &ends)) return OK;
+    if (!window_find_ends(w, windows->steps.after_ms > 0, false, &ends)) return OK;
     struct window_inside inside = window_inside_of(w, &ends);
     enum status st = points_new(ev, answer, windows->labels, windows->drops_name, inside.count + 2,
                                 &series, err);
@@ -86,7 +86,7 @@ static enum status answer_windows(struct eval *ev, const struct eval_range *rang
         st = windows_next(&windows, &more, err);
         if (st || !more) break;
         if (!windows_at(&windows, 0, &w)) continue;
-        if (windows.before_ms) {
+        if (windows.steps.before_ms) {
             st = answer_extended(ev, &windows, &w, answer, err);
             continue;
         }

@@ -59,7 +59,7 @@ struct eval {
     uint64_t samples_held;
     struct selected selected;     /* by the selector that was opened last */
     const struct selected *given; /* of a part (promql/parts.h): its selector finds this */
-    struct window_keeper *keeper; /* of a part: promql/select.h */
+    struct window_keeper *keeper; /* of a part: promql/window_table.h */
     struct held_common *common;   /* in parts: */
     uint64_t held_told;           /* so many of samples_held are counted there */
     uint64_t held_by_others;      /* as of then */

@@ -238,12 +238,11 @@ static void prepare_slide(struct range_rows *r)
     struct windows *w = &r->windows;
     r->slides = r->impl->slide && !r->call.anchored && !r->call.smoothed;
     if (!r->slides) return;
-    w->wants_by_step = r->impl->slide_times != NULL;
     r->slide = (struct slide){
         .steps = r->base.steps,
-        .step_ms = w->step_ms,
-        .end_ms = w->first_end_ms,
-        .range_ms = w->range_ms,
+        .step_ms = w->steps.step_ms,
+        .end_ms = w->steps.first_end_ms,
+        .range_ms = w->steps.range_ms,
         .out = r->row.v,
         .present = r->row.present,
     };
@@ -276,7 +275,7 @@ enum status func_range_open(struct eval *ev, const struct ast *call, const struc
     }
     prepare_slide(r);
     r->windows.asks_ascent = r->impl->wants_falls;
-    r->call.range_s = (double)r->windows.range_ms / 1000;
+    r->call.range_s = (double)r->windows.steps.range_ms / 1000;
     r->base.unnamed_unique = r->windows.unnamed_unique;
     *out = &r->base;
     return r->impl->keeps_name ? OK : rows_unnamed(&r->base, MERGE_NONE, out, err);

@@ -3,7 +3,6 @@
 
 #include "base/assert.h"
 #include "base/bits.h"
-#include "base/hash.h"
 #include "promql/extended.h"
 #include "promql/scan.h"
 
@@ -90,6 +89,13 @@ static struct reference reference_of(const struct ast_time_shift *shift,
     return ref;
 }
 
+static struct window_steps steps_of(const struct reference *ref, const struct eval_range *range)
+{
+    return (struct window_steps){.count = range->steps,
+                                 .first_end_ms = ref->first_ms,
+                                 .step_ms = ref->fixed ? 0 : range->step_ms};
+}
+
 static void drop_stale(struct columns *c)
 {
     size_t kept = 0;
@@ -108,40 +114,72 @@ struct select_rows {
     enum select_what what;
     struct reference ref;
     bool smoothed;
+    bool looks_once;  /* all steps see the same */
     int64_t after_ms; /* smoothed: how far behind the last reference time samples matter */
     struct series_reader *reader;
     struct columns *columns;     /* of the present series */
     struct label_scratch labels; /* and its labels */
     struct label_scratch scratch;
     struct row row;
+    struct window_steps steps; /* windows as wide as the lookback */
+    struct window_tables *tables;
+    struct window_tables own;
+    struct window_table *table; /* of the present series */
+    size_t series_count;
 };
+
+static double looked_at(const struct select_rows *s, size_t sample)
+{
+    int64_t t_ms = s->columns->t_ms[sample];
+    switch (s->what) {
+    case SELECT_TIMES: return (double)t_ms / 1000;
+    case SELECT_STAMPS: return (double)t_ms;
+    case SELECT_VALUES: break;
+    }
+    return s->columns->v[sample];
+}
+
+static void clear_stale(struct select_rows *s)
+{
+    struct bit_walk walk = bit_walk(s->row.present, s->range.steps);
+    size_t i;
+    while (bit_walk_next(&walk, &i))
+        if (sample_is_stale(s->columns->v[s->table->high[i] - 1])) bit_clear(s->row.present, i);
+}
+
+/* One look, which is all there is to see or the same at each step. */
+static void look_once(struct select_rows *s)
+{
+    const struct columns *c = s->columns;
+    size_t behind = c->count; /* samples at or before the reference time */
+    while (behind && c->t_ms[behind - 1] > s->ref.first_ms)
+        behind--;
+    if (!behind || sample_is_stale(c->v[behind - 1])) return;
+    if (c->t_ms[behind - 1] <= bits_sub_clamped(s->ref.first_ms, s->steps.range_ms)) return;
+    for (size_t i = 0; i < s->range.steps; i++)
+        s->row.v[i] = looked_at(s, behind - 1);
+    bits_fill(s->row.present, s->range.steps);
+}
 
 /* Fill the row from the columns: at each step the last sample that is not older than the lookback,
  * unless it is a stale marker. */
-static void look_back(struct select_rows *s)
+static enum status look_back(struct select_rows *s, struct error *err)
 {
     const struct columns *c = s->columns;
-    int64_t lookback_ms = s->base.ev->lookback_ms;
-    size_t behind = 0; /* samples at or before the reference time */
-    size_t steps = s->ref.fixed ? 1 : s->range.steps;
-    for (size_t i = 0; i < steps; i++) {
-        int64_t ref_ms = s->ref.first_ms + (int64_t)i * s->range.step_ms;
-        while (behind < c->count && c->t_ms[behind] <= ref_ms)
-            behind++;
-        if (!behind) continue;
-        int64_t t_ms = c->t_ms[behind - 1];
-        if (t_ms <= bits_sub_clamped(ref_ms, lookback_ms) || sample_is_stale(c->v[behind - 1]))
-            continue;
-        s->row.v[i] = s->what == SELECT_VALUES   ? c->v[behind - 1]
-                      : s->what == SELECT_STAMPS ? (double)t_ms
-                                                 : (double)t_ms / 1000;
-        bit_set(s->row.present, i);
+    enum status st = window_tables_find(s->tables, &s->steps, c->t_ms, c->count, s->series_count,
+                                        &s->table, err);
+    if (st) return st;
+    const uint32_t *high = s->table->high;
+    memcpy(s->row.present, s->table->present, row_words(s->steps.count) * sizeof(uint64_t));
+    struct bit_runs run = bit_runs(s->row.present, s->steps.count);
+    while (bit_runs_next(&run)) {
+        for (size_t i = run.from; i < run.to && s->what == SELECT_VALUES; i++)
+            s->row.v[i] = c->v[high[i] - 1];
+        for (size_t i = run.from; i < run.to && s->what != SELECT_VALUES; i++)
+            s->row.v[i] = looked_at(s, high[i] - 1);
     }
-    if (s->ref.fixed && bit_get(s->row.present, 0)) {
-        bits_fill(s->row.present, s->range.steps);
-        for (size_t i = 1; i < s->range.steps; i++)
-            s->row.v[i] = s->row.v[0];
-    }
+    if (scan_has_nan(c->v, c->count)) clear_stale(s);
+    return OK;
 }
 
 /* Smoothed: between the neighbours of the reference time, stale markers left out; the last value
@@ -204,8 +242,11 @@ static enum status select_next(struct rows *self, struct row **out, struct error
         bits_zero(s->row.present, self->steps);
         if (s->smoothed)
             smooth(s);
+        else if (s->looks_once)
+            look_once(s);
         else
-            look_back(s);
+            st = look_back(s, err);
+        if (st) return st;
         if (!bits_any(s->row.present, self->steps)) continue;
         s->row.series = self->bare && s->what == SELECT_VALUES ? series : NULL;
         if (!s->row.series) st = read_labels(self->ev, series, &s->labels, &s->row.labels, err);
@@ -228,14 +269,18 @@ enum status select_rows(struct eval *ev, const struct ast *node, const struct ev
         .smoothed = node->selector.smoothed && what == SELECT_VALUES,
     };
     s->after_ms = s->smoothed ? ev->lookback_ms : 0;
+    s->looks_once = !s->smoothed && (s->ref.fixed || range->steps == 1);
+    s->steps = steps_of(&s->ref, range);
+    s->steps.range_ms = ev->lookback_ms;
     enum status st = row_alloc(&s->row, range->steps, ev->arena, err);
+    if (!st) st = window_tables_open(ev, node, &s->own, &s->tables, err);
     int64_t t_min_ms = bits_sub_clamped(s->ref.first_ms, ev->lookback_ms - 1);
     int64_t t_max_ms = bits_add_clamped(s->ref.last_ms, s->after_ms);
     if (!st) st = select_series(ev, node, t_min_ms, t_max_ms, err);
     if (st) return st;
-    bool newest = !s->smoothed && (s->ref.fixed || range->steps == 1);
     s->base.unnamed_unique = ev->selected.unnamed_unique;
-    st = open_reader(ev, t_min_ms, t_max_ms, newest, &s->reader, err);
+    s->series_count = ev->selected.selection.count;
+    st = open_reader(ev, t_min_ms, t_max_ms, s->looks_once, &s->reader, err);
     if (st) return st;
     *out = &s->base;
     return what == SELECT_TIMES ? rows_unnamed(&s->base, MERGE_DISJOINT, out, err) : OK;
@@ -259,7 +304,7 @@ static enum status open_subquery(struct windows *w, const struct ast *node,
 {
     struct eval *ev = w->ev;
     if (ev->query->quick) return query_give_up(ev->query, err);
-    w->range_ms = node->subquery.range_ms;
+    w->steps.range_ms = node->subquery.range_ms;
     subquery_steps(node, ref, ev->engine->options.default_step_ms, &w->inner_range);
     w->unnamed_unique = true;
     if (!w->inner_range.steps) return OK;
@@ -275,33 +320,16 @@ static enum status open_selector(struct windows *w, const struct ast *node,
 {
     const struct ast *selector = node->matrix.selector;
     bool smoothed = selector->selector.smoothed;
-    w->range_ms = node->matrix.range_ms;
-    w->before_ms = smoothed || selector->selector.anchored ? w->ev->lookback_ms : 0;
-    w->after_ms = smoothed ? w->ev->lookback_ms : 0;
-    int64_t t_min_ms = bits_sub_clamped(ref->first_ms, w->range_ms + w->before_ms - 1);
-    int64_t t_max_ms = bits_add_clamped(ref->last_ms, w->after_ms);
+    w->steps.range_ms = node->matrix.range_ms;
+    w->steps.before_ms = smoothed || selector->selector.anchored ? w->ev->lookback_ms : 0;
+    w->steps.after_ms = smoothed ? w->ev->lookback_ms : 0;
+    int64_t t_min_ms = bits_sub_clamped(ref->first_ms, w->steps.range_ms + w->steps.before_ms - 1);
+    int64_t t_max_ms = bits_add_clamped(ref->last_ms, w->steps.after_ms);
     enum status st = select_series(w->ev, selector, t_min_ms, t_max_ms, err);
     if (st) return st;
     w->unnamed_unique = w->ev->selected.unnamed_unique;
     w->series_count = w->ev->selected.selection.count;
     return open_reader(w->ev, t_min_ms, t_max_ms, false, &w->reader, err);
-}
-
-/* Those that were kept for the node, new ones that will be, or the windows' own. */
-static enum status open_tables(struct windows *w, const struct ast *node, struct error *err)
-{
-    struct window_keeper *keeper = w->ev->keeper;
-    w->own = (struct window_tables){.node = node, .arena = w->ev->arena};
-    w->tables = &w->own;
-    if (!keeper) return OK;
-    for (w->tables = keeper->first; w->tables; w->tables = w->tables->next)
-        if (w->tables->node == node) return OK;
-    w->tables = arena_alloc(keeper->arena, sizeof(*w->tables));
-    if (!w->tables) return no_room(keeper->arena, err);
-    *w->tables =
-        (struct window_tables){.node = node, .arena = keeper->arena, .next = keeper->first};
-    keeper->first = w->tables;
-    return OK;
 }
 
 enum status windows_open(struct eval *ev, const struct ast *node, const struct eval_range *range,
@@ -314,12 +342,11 @@ enum status windows_open(struct eval *ev, const struct ast *node, const struct e
     *out = (struct windows){
         .ev = ev,
         .range = range,
-        .first_end_ms = ref.first_ms,
-        .step_ms = ref.fixed ? 0 : range->step_ms,
+        .steps = steps_of(&ref, range),
         .columns = &out->evaluated,
         .evaluated = {.arena = ev->arena},
     };
-    enum status st = open_tables(out, node, err);
+    enum status st = window_tables_open(ev, node, &out->own, &out->tables, err);
     if (st) return st;
     return subquery ? open_subquery(out, node, &ref, err) : open_selector(out, node, &ref, err);
 }
@@ -358,125 +385,6 @@ static enum status next_evaluated(struct windows *w, bool *more, struct error *e
     return eval_tick(w->ev, c->count, err);
 }
 
-static int64_t window_end_ms(const struct windows *w, size_t step)
-{
-    return w->first_end_ms + (int64_t)step * w->step_ms;
-}
-
-/* One pass over the times: both ends only move forward. */
-static void find_ends(const struct windows *w, struct window_table *table)
-{
-    size_t count = w->count;
-    size_t low = 0;
-    size_t high = 0;
-    ASSERT(count <= UINT32_MAX);
-    table->samples = 0;
-    bits_zero(table->present, w->range->steps);
-    for (size_t i = 0; i < w->range->steps; i++) {
-        int64_t end_ms = window_end_ms(w, i);
-        int64_t high_ms = bits_add_clamped(end_ms, w->after_ms);
-        int64_t low_ms = bits_sub_clamped(bits_sub_clamped(end_ms, w->range_ms), w->before_ms);
-        if (i == 0) low = high = columns_lower_bound(w->t_ms, 0, count, low_ms);
-        while (high < count && w->t_ms[high] <= high_ms)
-            high++;
-        while (low < high && w->t_ms[low] <= low_ms)
-            low++;
-        table->low[i] = (uint32_t)low;
-        table->high[i] = (uint32_t)high;
-        table->samples += high - low;
-        if (low < high) bit_set(table->present, i);
-    }
-}
-
-static enum status table_create(const struct windows *w, struct window_table **out,
-                                struct error *err)
-{
-    struct arena *a = w->tables->arena;
-    size_t steps = w->range->steps;
-    struct window_table *table = arena_calloc(a, 1, sizeof(*table));
-    if (!table) return no_room(a, err);
-    table->low = arena_alloc_array(a, steps, sizeof(table->low[0]));
-    table->high = arena_alloc_array(a, steps, sizeof(table->high[0]));
-    table->present = arena_alloc_array(a, row_words(steps), sizeof(table->present[0]));
-    table->by_step = arena_alloc_array(a, w->wants_by_step ? steps : 0, sizeof(table->by_step[0]));
-    if (!table->low || !table->high || !table->present || !table->by_step) return no_room(a, err);
-    *out = table;
-    return OK;
-}
-
-/* As many as have room in a little memory; no more than there are series. */
-static size_t tables_max(const struct windows *w)
-{
-    enum { TABLES_BYTES = 4 << 20 };
-    size_t series = w->reader ? w->series_count : WINDOW_TABLES_MAX;
-    size_t bytes =
-        w->range->steps * (2 * sizeof(uint32_t) + sizeof(double)) + w->count * sizeof(w->t_ms[0]);
-    size_t most = WINDOW_TABLES_MAX;
-    while (most > 1 && (most * bytes > TABLES_BYTES || most / 2 >= series))
-        most /= 2;
-    return w->range->steps > 1 ? most : 1;
-}
-
-static uint64_t times_hash(const struct windows *w)
-{
-    uint64_t hash = hash_mix((uint64_t)w->t_ms[0], w->count);
-    return hash_mix(hash, (uint64_t)w->t_ms[w->count - 1]);
-}
-
-static bool is_table_of(const struct window_table *table, const struct windows *w)
-{
-    return w->count == table->count && !memcmp(w->t_ms, table->t_ms, w->count * sizeof(w->t_ms[0]));
-}
-
-/* The table of the present times, or else the place for it, which others may have. */
-static struct window_table **table_place(const struct windows *w, bool *found)
-{
-    enum { NEIGHBOURS = 8 };
-    const struct window_tables *tables = w->tables;
-    uint64_t hash = times_hash(w);
-    for (size_t i = 0; i < NEIGHBOURS; i++) {
-        struct window_table **place = &tables->slots[(hash + i) & (tables->max - 1)];
-        *found = *place && is_table_of(*place, w);
-        if (*found || !*place) return place;
-    }
-    return &tables->slots[hash & (tables->max - 1)];
-}
-
-static enum status keep_times(struct windows *w, struct window_table *table, struct error *err)
-{
-    struct arena *a = w->tables->arena;
-    if (w->count > table->capacity) {
-        table->capacity = w->count + w->count / 4;
-        table->t_ms = arena_alloc_array(a, table->capacity, sizeof(table->t_ms[0]));
-        if (!table->t_ms) return no_room(a, err);
-    }
-    memcpy(table->t_ms, w->t_ms, w->count * sizeof(w->t_ms[0]));
-    table->count = w->count;
-    return OK;
-}
-
-static enum status find_table(struct windows *w, struct error *err)
-{
-    struct window_tables *tables = w->tables;
-    if (!tables->max) {
-        tables->max = tables_max(w);
-        tables->slots = arena_calloc(tables->arena, tables->max, sizeof(*tables->slots));
-        if (!tables->slots) return no_room(tables->arena, err);
-    }
-    bool found;
-    struct window_table **place = table_place(w, &found);
-    if (!*place) {
-        enum status st = table_create(w, place, err);
-        if (st) return st;
-    }
-    w->table = *place;
-    w->table->fresh = !found;
-    if (found) return OK;
-    find_ends(w, w->table);
-    /* One step's are found no slower than times are compared. */
-    return w->range->steps == 1 ? OK : keep_times(w, w->table, err);
-}
-
 enum status windows_next(struct windows *w, bool *more, struct error *err)
 {
     eval_drop(w->ev, w->held);
@@ -489,19 +397,21 @@ enum status windows_next(struct windows *w, bool *more, struct error *err)
     w->v = w->columns->v;
     w->count = w->columns->count;
     w->held = w->count;
-    enum status st = find_table(w, err);
+    size_t series = w->reader ? w->series_count : WINDOW_TABLES_MAX;
+    enum status st =
+        window_tables_find(w->tables, &w->steps, w->t_ms, w->count, series, &w->table, err);
     return st ? st : eval_hold(w->ev, w->held, err);
 }
 
 bool windows_at(const struct windows *w, size_t step, struct window *out)
 {
     size_t low = w->table->low[step];
-    int64_t end_ms = window_end_ms(w, step);
+    int64_t end_ms = window_end_ms(&w->steps, step);
     *out = (struct window){
         .t_ms = w->t_ms + low,
         .v = w->v + low,
         .count = w->table->high[step] - low,
-        .start_ms = bits_sub_clamped(end_ms, w->range_ms),
+        .start_ms = bits_sub_clamped(end_ms, w->steps.range_ms),
         .end_ms = end_ms,
         .eval_ms = eval_step_ms(w->range, step),
     };

@@ -20,6 +20,7 @@
 
 #include "promql/eval.h"
 #include "promql/func_impl.h"
+#include "promql/window_table.h"
 
 /* Does a vector selector ask for one name of metrics? */
 bool selector_has_one_name(const struct ast *selector);
@@ -31,36 +32,6 @@ enum select_what { SELECT_VALUES, SELECT_TIMES, SELECT_STAMPS };
 MUST_USE enum status select_rows(struct eval *ev, const struct ast *node,
                                  const struct eval_range *range, enum select_what what,
                                  struct rows **out, struct error *err);
-
-/* Where the windows of all steps begin and end in the columns of a series. They depend on its times
- * alone, and all series of one target have the same: so tables are kept. */
-struct window_table {
-    uint32_t *low; /* of step i: [low[i], high[i]); both never fall */
-    uint32_t *high;
-    uint64_t *present; /* steps whose window is not empty */
-    size_t samples;    /* in all windows together */
-    double *by_step;   /* of whoever set windows.wants_by_step; see func_impl.h */
-    bool fresh;        /* made just now */
-    size_t count;
-    size_t capacity;
-    int64_t *t_ms; /* the times that it is for */
-};
-enum { WINDOW_TABLES_MAX = 1024 }; /* a power of two */
-
-/* The tables of one range selector or subquery, by a hash of times. */
-struct window_tables {
-    const struct ast *node;
-    struct arena *arena;
-    size_t max; /* a power of two; 0: nothing was asked for yet */
-    struct window_table **slots;
-    struct window_tables *next;
-};
-
-/* What a thread keeps from one part of the series to the next: promql/parts.h. */
-struct window_keeper {
-    struct arena *arena;
-    struct window_tables *first;
-};
 
 /* The series of a matrix, one after the other. After windows_next the fields up to `table` describe
  * the present one, until the next call. Stale markers are left out. */
@@ -80,11 +51,7 @@ struct windows {
 
     struct eval *ev;
     const struct eval_range *range;
-    int64_t range_ms;
-    int64_t first_end_ms; /* of the first step's window */
-    int64_t step_ms;      /* from one window to the next; @: 0, as every step has the same one */
-    int64_t before_ms;    /* how far samples reach beyond the window's ends */
-    int64_t after_ms;
+    struct window_steps steps;
     struct columns *columns;      /* of the present series */
     struct series_reader *reader; /* a selector; NULL: a subquery */
     size_t series_count;          /* a selector: of all */
@@ -93,7 +60,6 @@ struct windows {
     uint64_t held;
     struct window_tables *tables; /* `own`, or the keeper's */
     struct window_tables own;
-    bool wants_by_step; /* set before the first windows_next */
     /* a subquery: NULL when it has no steps */
     struct rows *inner;
     struct eval_range inner_range;

@@ -1,0 +1,132 @@
+/* window_table - making tables, and a small hash table of them in which the old give way. */
+#include "promql/window_table.h"
+
+#include "base/assert.h"
+#include "base/bits.h"
+#include "base/hash.h"
+
+enum status window_tables_open(struct eval *ev, const struct ast *node, struct window_tables *own,
+                               struct window_tables **out, struct error *err)
+{
+    struct window_keeper *keeper = ev->keeper;
+    *own = (struct window_tables){.node = node, .arena = ev->arena};
+    *out = own;
+    if (!keeper) return OK;
+    for (*out = keeper->first; *out; *out = (*out)->next)
+        if ((*out)->node == node) return OK;
+    *out = arena_alloc(keeper->arena, sizeof(**out));
+    if (!*out) return no_room(keeper->arena, err);
+    **out = (struct window_tables){.node = node, .arena = keeper->arena, .next = keeper->first};
+    keeper->first = *out;
+    return OK;
+}
+
+/* One pass over the times: both ends only move forward. */
+static void find_ends(struct window_table *table, const struct window_steps *steps,
+                      const int64_t *t_ms, size_t count)
+{
+    size_t low = 0;
+    size_t high = 0;
+    ASSERT(count <= UINT32_MAX);
+    table->samples = 0;
+    bits_zero(table->present, steps->count);
+    for (size_t i = 0; i < steps->count; i++) {
+        int64_t end_ms = window_end_ms(steps, i);
+        int64_t high_ms = bits_add_clamped(end_ms, steps->after_ms);
+        int64_t low_ms =
+            bits_sub_clamped(bits_sub_clamped(end_ms, steps->range_ms), steps->before_ms);
+        if (i == 0) {
+            low = columns_lower_bound(t_ms, 0, count, low_ms);
+            high = columns_lower_bound(t_ms, low, count, high_ms);
+        }
+        while (high < count && t_ms[high] <= high_ms)
+            high++;
+        while (low < high && t_ms[low] <= low_ms)
+            low++;
+        table->low[i] = (uint32_t)low;
+        table->high[i] = (uint32_t)high;
+        table->samples += high - low;
+        if (low < high) bit_set(table->present, i);
+    }
+}
+
+static enum status table_create(struct arena *a, size_t steps, struct window_table **out,
+                                struct error *err)
+{
+    struct window_table *table = arena_calloc(a, 1, sizeof(*table));
+    if (!table) return no_room(a, err);
+    table->low = arena_alloc_array(a, steps, sizeof(table->low[0]));
+    table->high = arena_alloc_array(a, steps, sizeof(table->high[0]));
+    table->present = arena_alloc_array(a, row_words(steps), sizeof(table->present[0]));
+    table->by_step = arena_alloc_array(a, steps, sizeof(table->by_step[0]));
+    if (!table->low || !table->high || !table->present || !table->by_step) return no_room(a, err);
+    *out = table;
+    return OK;
+}
+
+/* As many as have room in a little memory; no more than there are series. */
+static size_t tables_max(size_t steps, size_t count, size_t series)
+{
+    enum { TABLES_BYTES = 4 << 20 };
+    size_t bytes = steps * (2 * sizeof(uint32_t) + sizeof(double)) + count * sizeof(int64_t);
+    size_t most = WINDOW_TABLES_MAX;
+    while (most > 1 && (most * bytes > TABLES_BYTES || most / 2 >= series))
+        most /= 2;
+    return steps > 1 ? most : 1;
+}
+
+static bool is_table_of(const struct window_table *table, const int64_t *t_ms, size_t count)
+{
+    return count == table->count && !memcmp(t_ms, table->t_ms, count * sizeof(t_ms[0]));
+}
+
+/* The table of the times, or else the place for it, which others may have. */
+static struct window_table **table_place(const struct window_tables *tables, const int64_t *t_ms,
+                                         size_t count, bool *found)
+{
+    enum { NEIGHBOURS = 8 };
+    uint64_t hash = hash_mix(hash_mix((uint64_t)t_ms[0], count), (uint64_t)t_ms[count - 1]);
+    for (size_t i = 0; i < NEIGHBOURS; i++) {
+        struct window_table **place = &tables->slots[(hash + i) & (tables->max - 1)];
+        *found = *place && is_table_of(*place, t_ms, count);
+        if (*found || !*place) return place;
+    }
+    return &tables->slots[hash & (tables->max - 1)];
+}
+
+static enum status keep_times(struct window_table *table, const int64_t *t_ms, size_t count,
+                              struct arena *a, struct error *err)
+{
+    if (count > table->capacity) {
+        table->capacity = count + count / 4;
+        table->t_ms = arena_alloc_array(a, table->capacity, sizeof(table->t_ms[0]));
+        if (!table->t_ms) return no_room(a, err);
+    }
+    memcpy(table->t_ms, t_ms, count * sizeof(t_ms[0]));
+    table->count = count;
+    return OK;
+}
+
+enum status window_tables_find(struct window_tables *tables, const struct window_steps *steps,
+                               const int64_t *t_ms, size_t count, size_t series,
+                               struct window_table **out, struct error *err)
+{
+    struct arena *a = tables->arena;
+    if (!tables->max) {
+        tables->max = tables_max(steps->count, count, series);
+        tables->slots = arena_calloc(a, tables->max, sizeof(*tables->slots));
+        if (!tables->slots) return no_room(a, err);
+    }
+    bool found;
+    struct window_table **place = table_place(tables, t_ms, count, &found);
+    if (!*place) {
+        enum status st = table_create(a, steps->count, place, err);
+        if (st) return st;
+    }
+    *out = *place;
+    (*out)->fresh = !found;
+    if (found) return OK;
+    find_ends(*out, steps, t_ms, count);
+    /* One step's are found no slower than times are compared. */
+    return steps->count == 1 ? OK : keep_times(*out, t_ms, count, a, err);
+}
