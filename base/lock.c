@@ -56,6 +56,8 @@ const char *lock_rank_name(enum lock_rank rank)
                                                        [LOCK_QUEUE] = "queue",
                                                        [LOCK_MAINTENANCE] = "maintenance",
                                                        [LOCK_WAL] = "wal",
+                                                       [LOCK_GATE] = "gate",
+                                                       [LOCK_VIEWS] = "views",
                                                        [LOCK_SHARD] = "shard",
                                                        [LOCK_SYMBOLS] = "symbols",
                                                        [LOCK_REGIONS] = "regions",

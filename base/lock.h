@@ -23,6 +23,8 @@ enum lock_rank {
     LOCK_QUEUE,       /* work queues between threads */
     LOCK_MAINTENANCE, /* one snapshot or expiry round at a time; file I/O allowed */
     LOCK_WAL,         /* the current segment; write(2) allowed, that is its purpose */
+    LOCK_GATE,        /* requests being applied, shared; a query that begins, alone */
+    LOCK_VIEWS,       /* which views are open */
     LOCK_SHARD,       /* one slice of the series */
     LOCK_SYMBOLS,     /* interned strings */
     LOCK_REGIONS,     /* which region each window has, and allocation in them */

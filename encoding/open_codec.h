@@ -147,7 +147,7 @@ static ALWAYS_INLINE bool open_repeats(const struct open_state *state, int64_t t
 /* Move the state on behind it, but for state->bits. */
 static ALWAYS_INLINE void open_take_repeat(struct open_state *state, int64_t t_ms)
 {
-    __atomic_store_n(&state->t_ms, t_ms, __ATOMIC_RELAXED); /* open_last */
+    __atomic_store_n(&state->t_ms, t_ms, __ATOMIC_RELEASE); /* open_last */
     state->late_ms = 0;
 }
 

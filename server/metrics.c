@@ -170,6 +170,15 @@ static void collect_storage(struct hearth *h, const struct metric_sink *sink)
                "Expressions of selectors whose values were not known.", s.match_misses);
     gauge_of(sink, "hearth_matches_bytes", "Bytes of known values of expressions.",
              (double)s.match_bytes);
+    gauge_of(sink, "hearth_views", "Views of storage that queries have open.", (double)s.views);
+    gauge_of(sink, "hearth_view_note_bytes",
+             "Bytes of notes of what chunks held when views were opened.",
+             (double)s.view_note_bytes);
+    counter_of(
+        sink, "hearth_views_lost_total",
+        "Views that were open when a note found no memory, or a window could wait no longer: "
+        "from there on they may have shown a part of a request.",
+        s.views_lost);
     metric_family(sink, "hearth_samples_refused_total", METRIC_COUNTER,
                   "Samples that storage did not take, by reason.");
     for (int reason = 0; reason < REFUSED_REASON_COUNT; reason++)

@@ -141,6 +141,16 @@ MUST_USE struct chunk *chunk_rewrite(const struct chunk *old, struct arena *scra
 MUST_USE enum status chunk_read(const struct chunk *c, int64_t t_min_ms, int64_t t_max_ms,
                                 struct columns *columns, struct error *err);
 
+/* How much there is of a chunk at one moment. */
+struct chunk_extent {
+    uint64_t published; /* chunk.published */
+    uint32_t late;      /* samples of the late run */
+};
+/* chunk_read of as much as there was then. */
+MUST_USE enum status chunk_read_until(const struct chunk *c, struct chunk_extent extent,
+                                      int64_t t_min_ms, int64_t t_max_ms, struct columns *columns,
+                                      struct error *err);
+
 /* The last sample, the newest there is: late ones are older. false when the writer is just at it,
  * or there is no stream; then chunk_read tells. */
 static inline bool chunk_last(const struct chunk *c, struct sample *last)
@@ -181,6 +191,13 @@ static inline struct chunk_side *chunk_side(const struct chunk *c)
 static inline bool chunk_is_plain(const struct chunk *c)
 {
     return atomic_load_explicit(&c->side, memory_order_relaxed) == CELL_NONE;
+}
+
+static inline struct chunk_extent chunk_extent_now(const struct chunk *c)
+{
+    return (struct chunk_extent){.published =
+                                     atomic_load_explicit(&c->published, memory_order_acquire),
+                                 .late = chunk_is_plain(c) ? 0 : chunk_late_count(c)};
 }
 
 /* The word of the sealed chunk below; 0: none. */

@@ -36,7 +36,7 @@ enum status chunk_batch_read(const struct chunk_batch_item *items, size_t count,
     struct open_lane lanes[CHUNK_BATCH_MAX];
     DEBUG_ASSERT(count <= CHUNK_BATCH_MAX);
     for (size_t i = 0; i < count; i++) {
-        extents[i] = extent_load(items[i].chunk);
+        extents[i] = extent_of(items[i].extent.published);
         if (!columns_reserve(items[i].columns, extents[i].count))
             return arena_error(items[i].columns->arena, err);
     }

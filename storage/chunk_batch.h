@@ -14,8 +14,9 @@
 enum { CHUNK_BATCH_MAX = CELLS_COPIES_MAX };
 
 struct chunk_batch_item {
-    const struct chunk *chunk; /* plain: neither base nor late run */
-    struct columns *columns;   /* of this chunk alone */
+    const struct chunk *chunk;  /* plain: neither base nor late run; or without what is in these */
+    struct chunk_extent extent; /* so much of it */
+    struct columns *columns;    /* of this chunk alone */
 };
 
 /* Append the samples with t_min_ms <= t <= t_max_ms of each chunk to its columns, as chunk_read.

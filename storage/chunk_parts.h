@@ -34,10 +34,14 @@ struct extent {
     uint32_t bits;
 };
 
+static inline struct extent extent_of(uint64_t published)
+{
+    return (struct extent){.count = (uint32_t)(published >> 32), .bits = (uint32_t)published};
+}
+
 static inline struct extent extent_load(const struct chunk *c)
 {
-    uint64_t published = atomic_load_explicit(&c->published, memory_order_acquire);
-    return (struct extent){.count = (uint32_t)(published >> 32), .bits = (uint32_t)published};
+    return extent_of(atomic_load_explicit(&c->published, memory_order_acquire));
 }
 
 static inline void extent_publish(struct chunk *c, uint32_t count, uint32_t bits)

@@ -116,10 +116,16 @@ static enum status read_stream(const struct chunk *c, struct extent extent,
 enum status chunk_read(const struct chunk *c, int64_t t_min_ms, int64_t t_max_ms,
                        struct columns *columns, struct error *err)
 {
-    struct extent extent = extent_load(c);
+    return chunk_read_until(c, chunk_extent_now(c), t_min_ms, t_max_ms, columns, err);
+}
+
+enum status chunk_read_until(const struct chunk *c, struct chunk_extent until, int64_t t_min_ms,
+                             int64_t t_max_ms, struct columns *columns, struct error *err)
+{
+    struct extent extent = extent_of(until.published);
     const struct chunk_side *side = chunk_side(c);
     uint64_t base = side ? side->base : 0;
-    uint32_t late = side ? late_count(side) : 0;
+    uint32_t late = until.late;
     size_t first = columns->count;
     const int64_t range_ms[2] = {t_min_ms, t_max_ms};
     size_t count = (size_t)extent.count + late + (side ? side->base_count : 0);

@@ -25,6 +25,7 @@ struct commit {
     int64_t held_ns;      /* when that was */
     uint32_t unlooked;    /* series since the clock was read; HOLD_SERIES: it is time */
     struct journal_batch batch;
+    struct view_audience audience;
     uint64_t late; /* of the shard at work */
     uint64_t stored;
     uint64_t duplicates;
@@ -156,6 +157,21 @@ static enum status accept(struct accepted *list, const struct sample *sample, si
     return OK;
 }
 
+/* Tell the views what the series holds in the windows of these samples, before it changes. */
+static NO_INLINE void tell_views(struct commit *c, const struct shard *sh, const struct series *s,
+                                 const struct sample *samples, size_t count)
+{
+    const struct window_grid *grid = &c->app->db->grid;
+    uint32_t told = UINT32_MAX;
+    for (size_t i = 0; i < count; i++) {
+        int64_t t_ms = samples[i].t_ms;
+        bool in_run = t_ms >= c->run.start_ms && t_ms < c->run.end_ms;
+        uint32_t slot = in_run ? c->run.slot : window_slot(grid, window_of(grid, t_ms));
+        if (slot != told) view_tell(&c->audience, &c->app->db->views, sh, s, slot);
+        told = slot;
+    }
+}
+
 /* The samples of one staged series behind those that are in the list already; what was accepted
  * goes to the list. */
 static enum status apply_samples(struct commit *c, struct shard *sh, struct staged *staged,
@@ -169,7 +185,10 @@ static enum status apply_samples(struct commit *c, struct shard *sh, struct stag
         if (!staged->series && why == REFUSED_REASON_COUNT) {
             struct newcomer *newcomer = staged->newcomer;
             staged->series = shard_find(sh, &newcomer->set);
-            if (!staged->series) staged->series = create(c, sh, newcomer, &why);
+            if (!staged->series)
+                staged->series = create(c, sh, newcomer, &why); /* no view sees it */
+            else if (c->audience.count > 0)
+                tell_views(c, sh, staged->series, staged->samples, staged->count);
         }
         struct series *s = staged->series;
         if (!s)
@@ -230,6 +249,8 @@ static ALWAYS_INLINE enum status apply(struct commit *c, struct shard *sh, struc
                                        struct error *err)
 {
     size_t done = 0;
+    if (UNLIKELY(c->audience.count > 0) && staged->series)
+        tell_views(c, sh, staged->series, staged->samples, staged->count);
     if (LIKELY(staged->chunk != NULL))
         done = shard_run_append(&c->run, staged->chunk, staged->samples, staged->count);
     c->stored += done;
@@ -350,6 +371,7 @@ static enum status apply_all(struct commit *c, const struct shard_order *order, 
         struct staged *const *at = &order->staged[order->first[n]];
         struct staged *const *end = &order->staged[order->first[n + 1]];
         if (at == end) continue;
+        c->audience.series = (uint32_t)(end - at);
         enter(c, sh);
         for (; at < end && !st; at++) {
             fetch_ahead(c, sh, at, end, all_end);
@@ -384,7 +406,9 @@ enum status commit(struct appender *app, struct append_result *result, struct er
     if (!order_by_shard(app, &order)) return arena_error(app->arena, err);
 
     bool undecided = storage_clock_hear(db, app);
+    views_begin_commit(db, app->arena, &c.audience);
     enum status st = apply_all(&c, &order, err);
+    views_end_commit(db, &c.audience);
     if (result->refused[REFUSED_TOO_OLD] + result->refused[REFUSED_TOO_NEW] > 0)
         undecided |= storage_clock_hear(db, app); /* it may have jumped meanwhile */
     if (!st && (app->surprised || app->expect.skipped)) learn(app);

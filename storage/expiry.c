@@ -86,6 +86,7 @@ static bool start_sweep(struct storage *db)
     int64_t now_ms = storage_now_ms(db);
     bool quiet[STORAGE_WINDOWS_MAX] = {false};
     look_for_late(db, &bounds, now_ms, quiet);
+    bounds.oldest_window = views_oldest_window(&db->views, bounds.oldest_window);
     /* Smaller: the clock went back. */
     if (bounds.oldest_window == db->swept_window &&
         !expiry_is_due(&db->late, db->grid.chunk_ms, now_ms))

@@ -91,6 +91,7 @@ struct importer {
     struct arena arena; /* of the dictionary */
     struct dictionary dictionary;
     struct storage_bounds bounds;
+    struct view_audience audience;
     int64_t open_from;    /* the oldest window that has not closed */
     struct sealer sealer; /* its arena has all that is made of images */
     struct image_times times;
@@ -263,6 +264,7 @@ static enum status place_chunk(struct importer *im, struct incoming *in, struct 
     if (!shard_enter_window(sh, image->window))
         return error_set(err, ERR_OUT_OF_RANGE, "window %lld has been overtaken",
                          (long long)image->window);
+    view_tell(&im->audience, &im->db->views, sh, s, slot);
     struct held there = shard_hold(sh, s, slot);
     if (there.window != image->window) there = (struct held){0};
     if (!held_any(&there) && !in->fresh) {
@@ -389,8 +391,10 @@ static enum status import_group(struct importer *im, const struct chunk_image *i
     put_sealed(im, in, ready);
     enum status st = OK;
     *placed = 0;
+    views_begin_commit(im->db, &im->sealer.arena, &im->audience);
     while (!st && *placed < ready)
         st = place_run(im, in + *placed, ready - *placed, placed, err);
+    views_end_commit(im->db, &im->audience);
     for (size_t i = 0; i < ready + (unready != OK); i++)
         drop(im, &in[i]);
     epoch_leave(&pin);

@@ -9,6 +9,11 @@ enum status querier_open(struct storage *db, struct arena *a, struct querier **o
     struct querier *q = arena_alloc(a, sizeof(*q));
     if (!q) return arena_error(a, err);
     *q = (struct querier){.db = db, .arena = a, .pin = epoch_enter(&db->epoch)};
+    enum status st = views_open(db, &q->view, err);
+    if (st) {
+        epoch_leave(&q->pin);
+        return st;
+    }
     q->bounds = storage_bounds(db);
     q->serial = atomic_fetch_add_explicit(&db->queriers, 1, memory_order_relaxed) + 1;
     *out = q;
@@ -17,7 +22,9 @@ enum status querier_open(struct storage *db, struct arena *a, struct querier **o
 
 void querier_close(struct querier *q)
 {
-    if (q) epoch_leave(&q->pin);
+    if (!q) return;
+    view_close(q->db, q->view);
+    epoch_leave(&q->pin);
 }
 
 size_t series_label_count(const struct series *s)

@@ -4,9 +4,9 @@
  *     querier_open -> querier_select -> series_reader_next ... -> querier_close
  *
  * A querier pins the epoch: what it selected stays readable until it is closed, while writers,
- * expiry and snapshots go on. It sees every sample acknowledged before it was opened, whole samples
- * only, and perhaps some later ones. Times outside the retained windows (by the clock at open) are
- * not seen.
+ * expiry and snapshots go on. It sees every request acknowledged before it was opened, perhaps one
+ * that was applied and not acknowledged yet, and nothing of later ones (storage/view.h). Times
+ * outside the retained windows (by the clock at open) are not seen.
  *
  * What is selected is an array of pointers: many queries look at a hundred thousand series and ask
  * none of them for its labels.

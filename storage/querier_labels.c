@@ -221,6 +221,7 @@ static enum status collect(struct hunt *h, const struct select_request *request,
     enum status st =
         match_plan_build(db, request->matchers, request->matcher_count, h->q->arena, &plan, err);
     if (st || plan.impossible) return st;
+    plan.newest_birth = h->q->view->births;
     st = gather_init(&g, &plan, h->q->arena, err);
     for (uint32_t n = 0; n < db->shard_count && !st && h->symbols.count > 0; n++) {
         st = gather_ids(&g, &db->shards[n], err);

@@ -35,13 +35,45 @@ static struct held hold_window(const struct querier *q, const struct series *s, 
     return held_any(&held) && held.window == window ? held : (struct held){0};
 }
 
-/* Add what is held of one window. */
-static enum status read_held(const struct series *s, const struct held *held,
-                             const struct select_range *range, struct columns *columns,
-                             struct error *err)
+/* What a note speaks of. A sealed word is of the window that the query may look at in this slot, or
+ * its samples are out of the query's range. */
+static struct held hold_noted(const struct view_note *note, int64_t window)
 {
+    struct held held = {.word = note->word, .window = window};
+    if (ring_word_is_sealed(note->word))
+        held.sealed = regions_at(note->word);
+    else
+        held.open = ring_word_chunk(note->word);
+    return held.open && held.open->window != window ? (struct held){0} : held;
+}
+
+/* How much of what the window holds is seen. True: it has changed since the view was opened, and
+ * *held and *extent are what there was. All else that is looked at has been looked at before: only
+ * then is it known that it is the view's. */
+static bool see_window(const struct querier *q, const struct series *s, int64_t window,
+                       struct held *held, struct chunk_extent *extent)
+{
+    struct view_note note;
+    *extent = held->open ? chunk_extent_now(held->open) : (struct chunk_extent){0};
+    if (LIKELY(!view_was_told(q->view))) return false;
+    if (!view_find(q->view, &q->db->common, s, window_slot(&q->db->grid, window), &note))
+        return false;
+    *held = hold_noted(&note, window);
+    *extent = note.extent;
+    return true;
+}
+
+/* Add what is held of one window, of an open chunk so much. */
+static enum status read_held(const struct series *s, const struct held *held,
+                             struct chunk_extent extent, const struct select_range *range,
+                             struct columns *columns, struct error *err)
+{
+    int64_t t_min_ms = range->t_min_ms;
+    int64_t t_max_ms = range->t_max_ms;
     struct error why;
-    enum status st = held_read(held, range->t_min_ms, range->t_max_ms, columns, &why);
+    enum status st = held->open
+                         ? chunk_read_until(held->open, extent, t_min_ms, t_max_ms, columns, &why)
+                         : held_read(held, t_min_ms, t_max_ms, columns, &why);
     if (st == ERR_CORRUPT) (void)read_failed(s, held->window, columns->arena, &why);
     return st ? error_set(err, st, "%s", why.text) : OK;
 }
@@ -55,7 +87,9 @@ enum status series_read(struct querier *q, const struct series *s, int64_t t_min
     enum status st = begin_read(q, columns, err);
     for (int64_t window = range.first_window; window <= range.last_window && !st; window++) {
         struct held held = hold_window(q, s, window);
-        if (held_any(&held)) st = read_held(s, &held, &range, columns, err);
+        struct chunk_extent extent;
+        see_window(q, s, window, &held, &extent);
+        if (held_any(&held)) st = read_held(s, &held, extent, &range, columns, err);
     }
     return st;
 }
@@ -69,9 +103,12 @@ enum status series_read_newest(struct querier *q, const struct series *s, int64_
     enum status st = begin_read(q, columns, err);
     for (int64_t window = range.last_window; window >= range.first_window && !st; window--) {
         struct held held = hold_window(q, s, window);
-        struct sample last;
+        struct chunk_extent extent;
+        struct sample last = {0};
+        bool has_last = held.open && chunk_last(held.open, &last);
+        if (see_window(q, s, window, &held, &extent)) has_last = false;
         if (!held_any(&held)) continue;
-        if (held.open && chunk_last(held.open, &last) && last.t_ms <= range.t_max_ms) {
+        if (has_last && last.t_ms <= range.t_max_ms) {
             if (last.t_ms < range.t_min_ms) break;
             if (!columns_reserve(columns, 1)) return arena_error(columns->arena, err);
             columns->t_ms[0] = last.t_ms;
@@ -79,7 +116,7 @@ enum status series_read_newest(struct querier *q, const struct series *s, int64_
             columns->count = 1;
             break;
         }
-        st = read_held(s, &held, &range, columns, err);
+        st = read_held(s, &held, extent, &range, columns, err);
         if (columns->count > 0) break;
     }
     return st;
@@ -186,10 +223,12 @@ static enum status read_window(struct series_reader *r, int64_t window, struct e
         if (held[i].open) fetch_chunk(held[i].open, false);
     }
     for (size_t i = 0; i < count && !st; i++) {
+        struct chunk_extent extent;
+        see_window(r->q, series[i], window, &held[i], &extent);
         if (held[i].open && chunk_is_plain(held[i].open))
-            items[together++] = (struct chunk_batch_item){held[i].open, &r->columns[i]};
+            items[together++] = (struct chunk_batch_item){held[i].open, extent, &r->columns[i]};
         else if (held_any(&held[i]))
-            st = read_held(series[i], &held[i], &r->range, &r->columns[i], err);
+            st = read_held(series[i], &held[i], extent, &r->range, &r->columns[i], err);
     }
     return st ? st : read_together(r, items, together, err);
 }
@@ -217,13 +256,15 @@ static enum status read_one(struct series_reader *r, struct error *err)
                        &r->columns[0], err);
 }
 
-/* What the encoder of the newest window tells, if it is in the range. */
+/* What the encoder of the newest window tells, if it is in the range and the view's. */
 static bool find_newest(const struct series_reader *r, const struct series *s, uint32_t slot,
                         struct sample *out)
 {
     uint64_t word = series_word(s, slot);
+    struct view_note note;
     return word && !ring_word_is_sealed(word) && chunk_last(ring_word_chunk(word), out) &&
-           out->t_ms >= r->range.t_min_ms && out->t_ms <= r->range.t_max_ms;
+           out->t_ms >= r->range.t_min_ms && out->t_ms <= r->range.t_max_ms &&
+           !(view_was_told(r->q->view) && view_find(r->q->view, &r->q->db->common, s, slot, &note));
 }
 
 /* The newest samples of the batch. */

@@ -103,6 +103,7 @@ enum status select_series(struct querier *q, const struct select_request *reques
     enum status st =
         match_plan_build(q->db, request->matchers, request->matcher_count, q->arena, &plan, err);
     if (st || plan.impossible) return st;
+    plan.newest_birth = q->view->births;
     st = gather_init(&g, &plan, q->arena, err);
     for (uint32_t n = 0; n < q->db->shard_count && !st; n++) {
         struct shard *sh = &q->db->shards[n];

@@ -19,6 +19,7 @@ struct querier {
     struct storage *db;
     struct arena *arena;
     struct epoch_pin pin;
+    struct view *view;
     struct storage_bounds bounds; /* by the clock at open */
     uint64_t serial;              /* no two queriers ever have the same; not 0 */
 };

@@ -12,6 +12,7 @@
 #include "storage/seal.h"
 #include "storage/shard.h"
 #include "storage/storage.h"
+#include "storage/view.h"
 
 /* Where the walk over all series is that drops expired windows and seals closed ones. */
 struct sweep {
@@ -42,6 +43,7 @@ struct storage {
     struct symbols symbols;
     struct regions regions;
     struct match_cache matches;
+    struct views views;
     struct storage_options options;
     struct present *present; /* heap: to look at the clock may change it */
     struct window_grid grid;

@@ -144,6 +144,7 @@ enum status storage_open(const struct storage_options *options, struct storage *
     epoch_init(&db->epoch, destroy_functions, db);
     symbols_init(&db->symbols, &db->epoch);
     match_cache_init(&db->matches, &db->epoch);
+    views_init(&db->views);
     db->common = (struct shard_common){
         .epoch = &db->epoch,
         .symbols = &db->symbols,
@@ -157,6 +158,7 @@ enum status storage_open(const struct storage_options *options, struct storage *
     else if ((st = open_shards(db, err)) != OK)
         regions_release(&db->regions);
     if (st) {
+        views_release(&db->views);
         symbols_release(&db->symbols);
         epoch_release(&db->epoch);
         close_present(db);
@@ -179,6 +181,7 @@ void storage_close(struct storage *db)
     heap_free(db->shards, db->shard_count * sizeof(*db->shards), HEAP_PROCESS);
     regions_release(&db->regions);
     match_cache_release(&db->matches);
+    views_release(&db->views);
     symbols_release(&db->symbols);
     sealer_release(&db->sealer);
     close_present(db);
@@ -261,6 +264,9 @@ void storage_stats_read(const struct storage *db, struct storage_stats *out)
     out->label_pairs = (uint64_t)gauge_read(&db->symbols.pair_count);
     out->match_hits = counter_read(&db->matches.hits);
     out->match_misses = counter_read(&db->matches.misses);
+    out->views = atomic_load_explicit(&db->views.open, memory_order_relaxed);
+    out->view_note_bytes = (uint64_t)gauge_read(&db->views.note_bytes);
+    out->views_lost = counter_read(&db->views.lost);
     out->match_bytes = atomic_load_explicit(&db->matches.bytes, memory_order_relaxed);
 }
 

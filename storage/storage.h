@@ -142,8 +142,11 @@ struct storage_stats {
     uint64_t match_hits;   /* expressions whose values were known (storage/match_cache.h) */
     uint64_t match_misses; /* and those that were tried on values */
     uint64_t match_bytes;  /* of what is known */
-    int64_t min_time_ms;   /* of the samples held; INT64_MAX when empty */
-    int64_t max_time_ms;   /* INT64_MIN when empty */
+    uint64_t views;        /* open now (storage/view.h) */
+    uint64_t view_note_bytes;
+    uint64_t views_lost;
+    int64_t min_time_ms; /* of the samples held; INT64_MAX when empty */
+    int64_t max_time_ms; /* INT64_MIN when empty */
 };
 void storage_stats_read(const struct storage *db, struct storage_stats *out);
 

@@ -8,8 +8,8 @@
  * A writer sends one request after the other (plan.h) and notes in the ledger what was
  * acknowledged; now and then it sends one again, as it was or with other values, which has to be
  * refused. A reader asks for the newest acknowledged request, which has to be there whole, and for
- * one that is under way. With a clock file the wall clock of the server goes with the requests
- * (bench/hours).
+ * one that is under way, of which all has to be there or nothing. With a clock file the wall clock
+ * of the server goes with the requests (bench/hours).
  *
  * When a connection fails all of them stop and wait; half of the writers then send their request
  * again, the others go on to the next. Commands on stdin, each answered by a line of JSON:

@@ -63,6 +63,7 @@ class Traffic:
         assert not verdict["fault"], verdict["fault"]
         assert not any(verdict[kind] for kind in WRONG), verdict
         assert verdict["missed"] == 0, "acknowledged and not visible to the next query"
+        assert verdict["halves"] == 0, "a query saw a part of a request"
         return verdict
 
     def end(self):

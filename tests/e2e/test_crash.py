@@ -65,9 +65,10 @@ def test_the_judge_sees_what_is_missing(make, programs, tmp_path):
     assert not any(verdict[kind] for kind in ("wrong", "twice", "invented"))
 
 
-def test_what_is_acknowledged_is_visible_to_the_next_query(make, programs, tmp_path):
+def test_what_is_acknowledged_is_visible_and_nothing_in_part(make, programs, tmp_path):
     """Queries on eight connections beside the writers: each asks for a request that was
-    acknowledged before, or for one that is under way."""
+    acknowledged before, which is there whole, or for one that is under way, which is there whole or
+    not at all."""
     pairs, clock = (1_000_000 if LONG else 5_000), "turned"
     if INSTRUMENTED:
         pairs, clock = (10_000 if LONG else 200), "still"
