@@ -2,10 +2,11 @@
  * steady - what a sample of a known series costs, step by step, from the bytes of a request to the
  * bytes of the log, without network and disk.
  *
- *     steady [series=100000] [samples=30] [backlog=1] [rounds=3]
+ *     steady [series=100000] [samples=30] [backlog=1] [rounds=3] [queries=0]
  *
  * Bodies as in bench/bodies.h, `backlog` samples of a series in each; the first ones make the
- * series and are not counted. Each round has a store of its own.
+ * series and are not counted. Each round has a store of its own. With every so many requests a
+ * query begins, and lasts until the next one does; 0: none does.
  *
  * Prints the CPU per sample of each step, of its best round.
  */
@@ -13,6 +14,7 @@
 #include "bench/storage/feed.h"
 #include "bench/storage/program.h"
 #include "snapshot/wal_batch.h"
+#include "storage/querier.h"
 #include "storage/storage.h"
 #include "wire/frame.h"
 
@@ -26,6 +28,10 @@ struct meter {
     double at_s;
     struct buf record;
     uint64_t logged_bytes; /* so far, all in one segment */
+    unsigned queries;      /* one every so many requests */
+    unsigned requests;
+    struct querier *querier;
+    struct arena arena; /* of the querier */
 };
 
 static void step_done(struct meter *m, int step)
@@ -81,10 +87,28 @@ static char *make_bodies(const struct body_plan *plan, uint32_t first, uint32_t 
     return bytes;
 }
 
+static void end_query(struct meter *m)
+{
+    querier_close(m->querier);
+    m->querier = NULL;
+    arena_reset(&m->arena);
+}
+
+static void next_query(struct storage *db, struct meter *m)
+{
+    struct error err;
+    if (!m->queries || m->requests++ % m->queries != 0) return;
+    end_query(m);
+    must(querier_open(db, &m->arena, &m->querier, &err), &err);
+}
+
 static void write_bodies(struct storage *db, struct meter *m, const char *bytes, size_t size)
 {
-    for (size_t at = 0; at < size;)
+    for (size_t at = 0; at < size;) {
+        next_query(db, m);
         write_body(db, m, feed_next(bytes, &at));
+    }
+    end_query(m);
 }
 
 int main(int argc, char **argv)
@@ -108,11 +132,12 @@ int main(int argc, char **argv)
     double best_s[STEPS] = {0};
     double total_s = 0;
     for (unsigned round = 0; round < rounds; round++) {
-        struct meter m = {.at_s = 0};
+        struct meter m = {.queries = option(argc, argv, "queries", 0)};
         struct storage_options options = storage_options_default();
         struct storage *db;
         struct error err;
         buf_init(&m.record, HEAP_SNAPSHOT, RECORD_BYTES_MAX);
+        arena_init(&m.arena, HEAP_QUERY, UINT64_MAX);
         options.journal = (struct journal){.self = &m, .log = encode};
         must(storage_open(&options, &db, &err), &err);
         write_bodies(db, &m, first, first_size);
@@ -122,6 +147,7 @@ int main(int argc, char **argv)
             if (round == 0 || m.cpu_s[i] < best_s[i]) best_s[i] = m.cpu_s[i];
         storage_close(db);
         buf_release(&m.record);
+        arena_release(&m.arena);
     }
     printf("%u series, ns per sample:", series);
     for (int i = 0; i < STEPS; i++) {
