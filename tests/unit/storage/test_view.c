@@ -262,6 +262,32 @@ START_TEST(who_begins_when_nothing_was_stored_shares_a_view)
 }
 END_TEST
 
+/* The journal, slow as a disk may be: queries begin and end meanwhile. */
+static enum status look_while_logging(void *self, const struct journal_batch *batch,
+                                      struct error *err)
+{
+    struct store *s = self;
+    struct querier *q = store_query(s);
+    (void)batch;
+    (void)err;
+    struct seen_samples seen = look(s, q);
+    ck_assert_uint_eq(seen.samples % SERIES, 0);
+    ck_assert_uint_gt(seen.samples, 0);
+    querier_close(q);
+    return OK;
+}
+
+START_TEST(no_query_waits_for_the_log)
+{
+    struct store s;
+    store_open(&s);
+    storage_set_journal(s.db, (struct journal){.self = &s, .log = look_while_logging});
+    append_all(&s, STORE_NOW_MS, 1);
+    append_all(&s, STORE_NOW_MS + 1, 1);
+    store_close(&s);
+}
+END_TEST
+
 /* Many requests while a view is open leave one note for each chunk. */
 START_TEST(notes_do_not_grow_with_time)
 {
@@ -346,5 +372,5 @@ END_TEST
 SUITE(view, what_comes_after_the_opening_is_not_seen, late_samples_are_not_seen_either,
       sealing_and_what_comes_over_sealed_chunks, windows_wait_for_those_who_may_read_them,
       a_window_does_not_wait_for_ever, who_begins_when_nothing_was_stored_shares_a_view,
-      notes_do_not_grow_with_time, a_view_is_as_it_was_or_lost,
+      no_query_waits_for_the_log, notes_do_not_grow_with_time, a_view_is_as_it_was_or_lost,
       without_memory_the_view_is_lost_and_not_the_request)
