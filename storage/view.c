@@ -118,7 +118,8 @@ static void lose(struct views *vs, struct view *v)
 static struct view *share(struct views *vs)
 {
     mutex_lock(&vs->lock);
-    struct view *v = vs->newest && !vs->newest->stored ? vs->newest : NULL;
+    struct view *v = vs->newest;
+    if (v && (v->stored || atomic_load_explicit(&v->lost, memory_order_relaxed))) v = NULL;
     if (v) v->queries++;
     mutex_unlock(&vs->lock);
     return v;

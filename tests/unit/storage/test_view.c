@@ -235,6 +235,11 @@ START_TEST(a_window_does_not_wait_for_ever)
     store_settle(&s);
     ck_assert_uint_eq(stats_of(&s).samples, 0);
     ck_assert_uint_eq(stats_of(&s).views_lost, 1);
+    struct querier *another = store_query(&s); /* does not share what is lost */
+    ck_assert_uint_eq(stats_of(&s).views, 2);
+    append_all(&s, clock_wall_ms(), 1);
+    expect_seen(&s, another, 0, 0, 0);
+    querier_close(another);
     querier_close(q);
     store_close(&s);
 }
