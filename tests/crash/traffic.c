@@ -230,19 +230,22 @@ static void *write_requests(void *opaque)
 
 /* ---- readers ---- */
 
-/* How many samples of a request a query finds; -1: no answer. */
+/* How many samples of a request a query finds, of one moment or of a range with one step; -1: no
+ * answer. */
 static int64_t look(struct worker *w, const struct batch *b)
 {
-    char form[200];
-    static const char before[] = "\"value\":[";
+    char form[300];
+    char time[40];
+    bool range = below(w, 2);
+    const char *before = range ? "\"values\":[[" : "\"value\":[";
     int64_t last_ms = b->t_ms + b->samples - 1;
-    int size =
-        snprintf(form, sizeof(form),
-                 "query=sum(count_over_time(ledger%%7Bg%%3D%%22%u%%22%%7D%%5B%ums%%5D))&time="
-                 "%" PRId64 ".%03" PRId64,
-                 b->group, b->samples, last_ms / 1000, last_ms % 1000);
+    (void)snprintf(time, sizeof(time), "%" PRId64 ".%03" PRId64, last_ms / 1000, last_ms % 1000);
+    int size = snprintf(form, sizeof(form),
+                        "query=sum(count_over_time(ledger%%7Bg%%3D%%22%u%%22%%7D%%5B%ums%%5D))"
+                        "&time=%s&start=%s&end=%s&step=1",
+                        b->group, b->samples, time, time, time);
     int code =
-        client_post(&w->client, "/api/v1/query",
+        client_post(&w->client, range ? "/api/v1/query_range" : "/api/v1/query",
                     "Content-Type: application/x-www-form-urlencoded\r\n", form, (size_t)size);
     if (code == 0 || code == 503) {
         park(w, code == 0);
