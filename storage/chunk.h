@@ -120,10 +120,8 @@ struct chunk_growth {
 MUST_USE size_t chunk_append_run(struct chunk *c, const struct sample *samples, size_t count,
                                  int64_t end_ms, struct chunk_growth *growth);
 
-/* How many of the samples from the first on, in order of time, are in the stream already with the
- * same bits: the chunk is decoded once for all of them. None when it has a base or a late run, or
- * there is no memory. */
-size_t chunk_count_duplicates(const struct chunk *c, const struct sample *samples, size_t count);
+/* Whether a sample of this time may be in the stream, and only decoding would tell. Writer only. */
+bool chunk_may_have(const struct chunk *c, int64_t t_ms);
 
 /* True when the late run has grown so long that it should be merged by chunk_rewrite; much sooner
  * when memory for late runs is short. */

@@ -38,6 +38,11 @@ static int64_t first_ms(const struct chunk *c)
     return (int64_t)((uint64_t)word_load(&c->words[0]) << 32 | word_load(&c->words[1]));
 }
 
+bool chunk_may_have(const struct chunk *c, int64_t t_ms)
+{
+    return chunk_is_plain(c) && t_ms < c->state.t_ms && t_ms >= first_ms(c);
+}
+
 /* All of a stream, for a moment. */
 struct decoded {
     int64_t *t_ms;
@@ -76,22 +81,6 @@ enum status chunk_stream_find(const struct chunk *c, int64_t t_ms, bool *found, 
     if (*found) *v = all.v[at];
     heap_free(all.scratch, all.scratch_bytes, HEAP_CHUNKS);
     return OK;
-}
-
-size_t chunk_count_duplicates(const struct chunk *c, const struct sample *samples, size_t count)
-{
-    struct extent extent = extent_load(c);
-    struct decoded all;
-    size_t n = 0;
-    if (!chunk_is_plain(c) || extent.count == 0 || decode_stream(c, extent, &all)) return 0;
-    for (size_t at = 0; n < count; n++, at++) {
-        while (at < extent.count && all.t_ms[at] < samples[n].t_ms)
-            at++;
-        if (at == extent.count || all.t_ms[at] != samples[n].t_ms) break;
-        if (same_or_conflict(all.v[at], samples[n].v) != CHUNK_DUPLICATE) break;
-    }
-    heap_free(all.scratch, all.scratch_bytes, HEAP_CHUNKS);
-    return n;
 }
 
 /* The samples of the stream; the columns have room. */

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "storage/querier.h"
+#include "storage/resent.h"
 
 /* So many series ahead of the one at work its parts are fetched. */
 enum { AHEAD_NEWCOMER = 48, AHEAD_SERIES = 24, AHEAD_CHUNK = 16, AHEAD_END = 8 };
@@ -16,6 +17,14 @@ enum { AHEAD_NEWCOMER = 48, AHEAD_SERIES = 24, AHEAD_CHUNK = 16, AHEAD_END = 8 }
 /* A hold of a lock ends behind the series that makes it HOLD_NS, as far as somebody looks: after so
  * many series, and after each that took longer than appending does. */
 enum { HOLD_NS = 50000, HOLD_SERIES = 128 };
+
+/* Staged samples that may be in memory already. */
+struct doubt {
+    struct staged *staged;
+    uint32_t done;       /* of its samples, the first ones that are in */
+    uint32_t duplicates; /* of those behind them */
+};
+struct doubt_vec VEC_OF(struct doubt);
 
 /* The state of one commit. */
 struct commit {
@@ -30,6 +39,7 @@ struct commit {
     uint64_t stored;
     uint64_t duplicates;
     uint64_t refused[REFUSED_REASON_COUNT];
+    struct doubt_vec doubts; /* of the shard at work */
 };
 
 /* The labels of a series, copied because it may go; empty when the arena refuses. */
@@ -232,15 +242,30 @@ static NO_INLINE enum status apply_carefully(struct commit *c, struct shard *sh,
     return st;
 }
 
-/* Of the samples of one staged series behind the first `done`, those that its chunk has already:
- * senders come again with what they are not sure of. Returns how many are done then. */
-static NO_INLINE size_t pass_duplicates(struct commit *c, const struct staged *staged, size_t done)
+/* Samples behind the first `done` that their chunk may have already; whether it has is looked up
+ * for several at once when the lock is free. */
+static NO_INLINE enum status put_aside(struct commit *c, struct staged *staged, size_t done,
+                                       struct error *err)
 {
-    size_t duplicates =
-        shard_run_duplicates(&c->run, staged->chunk, staged->samples + done, staged->count - done);
-    c->duplicates += duplicates;
-    c->unlooked = HOLD_SERIES;
-    return done + duplicates;
+    struct doubt *doubt = VEC_PUSH(&c->doubts, c->app->arena);
+    if (!doubt) return arena_error(c->app->arena, err);
+    *doubt = (struct doubt){.staged = staged, .done = (uint32_t)done};
+    return OK;
+}
+
+static bool is_doubtful(const struct commit *c, const struct staged *staged, size_t done)
+{
+    int64_t t_ms = staged->samples[done].t_ms;
+    return shard_run_holds(&c->run, staged->chunk, t_ms) && chunk_may_have(staged->chunk, t_ms);
+}
+
+/* What is left of a staged series when the first `done` samples are in memory, but not all. */
+static NO_INLINE enum status apply_rest(struct commit *c, struct shard *sh, struct staged *staged,
+                                        size_t done, struct error *err)
+{
+    if (staged->chunk && is_doubtful(c, staged, done)) return put_aside(c, staged, done, err);
+    struct accepted list = {.given = staged->samples, .count = done};
+    return apply_carefully(c, sh, staged, list, err);
 }
 
 /* Apply one staged series. Nearly always the chunk it had is still its chunk, and its samples come
@@ -254,12 +279,7 @@ static ALWAYS_INLINE enum status apply(struct commit *c, struct shard *sh, struc
     if (LIKELY(staged->chunk != NULL))
         done = shard_run_append(&c->run, staged->chunk, staged->samples, staged->count);
     c->stored += done;
-    if (UNLIKELY(done + 1 < staged->count && staged->chunk))
-        done = pass_duplicates(c, staged, done);
-    if (UNLIKELY(done == 0 || done < staged->count)) {
-        struct accepted list = {.given = staged->samples, .count = done};
-        return apply_carefully(c, sh, staged, list, err);
-    }
+    if (UNLIKELY(done == 0 || done < staged->count)) return apply_rest(c, sh, staged, done, err);
     add_entry(c, staged->series, staged->id, staged->samples, done);
     return OK;
 }
@@ -349,7 +369,7 @@ static void leave(struct commit *c, struct shard *sh)
 }
 
 /* Between two series: let others in when the hold has become long, and to merge a late run. */
-static void pause(struct commit *c, struct shard *sh)
+static ALWAYS_INLINE void pause(struct commit *c, struct shard *sh)
 {
     struct series *merge = c->run.merge;
     uint32_t slot = c->run.merge_slot;
@@ -359,6 +379,57 @@ static void pause(struct commit *c, struct shard *sh)
     leave(c, sh);
     if (merge) shard_merge_late(sh, merge, slot, c->app->arena);
     enter(c, sh);
+}
+
+/* Look for what was put aside in its chunks; the lock is free. */
+static void look_up(struct commit *c)
+{
+    struct arena *a = c->app->arena;
+    struct arena_mark mark = arena_mark(a);
+    struct resent *items = arena_alloc_array(a, c->doubts.count, sizeof(*items));
+    if (!items) return;
+    for (size_t i = 0; i < c->doubts.count; i++) {
+        const struct doubt *doubt = &c->doubts.items[i];
+        items[i] = (struct resent){.chunk = doubt->staged->chunk,
+                                   .samples = doubt->staged->samples + doubt->done,
+                                   .count = doubt->staged->count - doubt->done};
+    }
+    resent_find(items, c->doubts.count, a);
+    for (size_t i = 0; i < c->doubts.count; i++)
+        c->doubts.items[i].duplicates = items[i].duplicates;
+    arena_rewind(a, mark);
+}
+
+static enum status settle_doubt(struct commit *c, struct shard *sh, const struct doubt *doubt,
+                                struct error *err)
+{
+    struct staged *staged = doubt->staged;
+    size_t done = doubt->done;
+    if (shard_run_holds(&c->run, staged->chunk, staged->samples[done].t_ms)) {
+        c->duplicates += doubt->duplicates;
+        done += doubt->duplicates;
+    }
+    if (done < staged->count) {
+        struct accepted list = {.given = staged->samples, .count = done};
+        return apply_carefully(c, sh, staged, list, err);
+    }
+    add_entry(c, staged->series, staged->id, staged->samples, done);
+    return OK;
+}
+
+/* What was put aside of a shard, by another hold of its lock. */
+static NO_INLINE enum status settle_doubts(struct commit *c, struct shard *sh, struct error *err)
+{
+    enum status st = OK;
+    look_up(c);
+    enter(c, sh);
+    for (size_t i = 0; i < c->doubts.count && !st; i++) {
+        st = settle_doubt(c, sh, &c->doubts.items[i], err);
+        if (i + 1 < c->doubts.count || c->run.merge) pause(c, sh);
+    }
+    leave(c, sh);
+    c->doubts.count = 0;
+    return st;
 }
 
 static enum status apply_all(struct commit *c, const struct shard_order *order, struct error *err)
@@ -379,6 +450,7 @@ static enum status apply_all(struct commit *c, const struct shard_order *order, 
             if (at + 1 < end || c->run.merge) pause(c, sh);
         }
         leave(c, sh);
+        if (UNLIKELY(!st && c->doubts.count > 0)) st = settle_doubts(c, sh, err);
     }
     return st;
 }

@@ -453,15 +453,10 @@ size_t shard_run_append(struct shard_run *run, struct chunk *c, const struct sam
     return n;
 }
 
-size_t shard_run_duplicates(const struct shard_run *run, const struct chunk *c,
-                            const struct sample *samples, size_t count)
+bool shard_run_holds(const struct shard_run *run, const struct chunk *c, int64_t t_ms)
 {
-    size_t inside = 0;
-    if (chunk_is_discarded(c) || c->window != run->window || samples[0].t_ms < run->start_ms)
-        return 0;
-    while (inside < count && samples[inside].t_ms < run->end_ms)
-        inside++;
-    return chunk_count_duplicates(c, samples, inside);
+    return !chunk_is_discarded(c) && c->window == run->window && t_ms >= run->start_ms &&
+           t_ms < run->end_ms;
 }
 
 /* The open chunk in the run's window. */

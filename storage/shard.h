@@ -142,10 +142,9 @@ int shard_run_add(struct shard *sh, struct shard_run *run, struct series *s,
  * series; it was there in the epoch the caller is in. */
 size_t shard_run_append(struct shard_run *run, struct chunk *c, const struct sample *samples,
                         size_t count);
-/* The same for samples that the chunk has already: how many of them are duplicates, until one that
- * is not. */
-size_t shard_run_duplicates(const struct shard_run *run, const struct chunk *c,
-                            const struct sample *samples, size_t count);
+/* Whether samples of this time are the chunk's: it has not been taken out of its series, and the
+ * run is in its window. */
+bool shard_run_holds(const struct shard_run *run, const struct chunk *c, int64_t t_ms);
 /* Count what the run has summed up; before the lock goes. The run may go on. */
 void shard_run_end(struct shard *sh, struct shard_run *run);
 

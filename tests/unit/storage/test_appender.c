@@ -1,6 +1,8 @@
 /* appender - what becomes of samples, and what the journal is told. */
 #include "storage/appender.h"
 
+#include <stdio.h>
+
 #include "storage/staged.h"
 #include "tests/unit/storage/store.h"
 #include "tests/unit/suite.h"
@@ -221,6 +223,45 @@ START_TEST(what_is_sent_again_with_more_behind_it_is_counted_and_logged)
 }
 END_TEST
 
+/* Of each series an old sample: there, there with another value, or not there. */
+START_TEST(old_samples_of_many_series_are_told_apart)
+{
+    enum { SERIES = 300, SAMPLES = 9 };
+    struct store s;
+    struct appender *app;
+    struct append_result result;
+    struct told told = {0};
+    struct labels labels[SERIES];
+    struct sample old[SERIES];
+    size_t count;
+    store_open(&s);
+    for (int i = 0; i < SERIES; i++) {
+        char text[16];
+        struct sample samples[SAMPLES];
+        snprintf(text, sizeof(text), "%d", i);
+        labels[i] = store_labels(&s.arena, "__name__", "up", "i", text, NULL);
+        for (int n = 0; n < SAMPLES; n++)
+            samples[n] = (struct sample){STORE_NOW_MS - 1000 + 10 * n, i * n};
+        store_append_many(&s, labels[i], samples, SAMPLES);
+        old[i] = samples[1 + i % (SAMPLES - 2)];
+        if (i % 3 == 1) old[i].v = -1;
+        if (i % 3 == 2) old[i].t_ms++;
+    }
+    storage_set_journal(s.db, (struct journal){.self = &told, .log = tell});
+    ck_assert_int_eq(appender_begin(s.db, &s.arena, &app, NULL), OK);
+    for (int i = 0; i < SERIES; i++)
+        ck_assert_int_eq(appender_add_to(app, appender_find(app, labels[i]), &old[i], 1, NULL), OK);
+    ck_assert_int_eq(appender_commit(app, &result, NULL), OK);
+    ck_assert_uint_eq(result.duplicates, SERIES / 3);
+    ck_assert_uint_eq(result.refused[REFUSED_CONFLICT], SERIES / 3);
+    ck_assert_uint_eq(result.stored, SERIES / 3);
+    ck_assert_uint_eq(told.samples, 2 * SERIES / 3);
+    ck_assert_uint_eq(store_count(&s, &count), SERIES);
+    ck_assert_uint_eq(count, SERIES * SAMPLES + SERIES / 3);
+    store_close(&s);
+}
+END_TEST
+
 START_TEST(what_the_journal_refuses_is_not_acknowledged_and_can_be_sent_again)
 {
     struct store s;
@@ -423,6 +464,7 @@ SUITE(appender, an_acknowledged_sample_is_read_back,
       who_wants_no_new_series_gets_none_and_known_ones_go_on,
       the_journal_is_told_accepted_and_duplicate_samples_and_no_others,
       what_is_sent_again_with_more_behind_it_is_counted_and_logged,
+      old_samples_of_many_series_are_told_apart,
       what_the_journal_refuses_is_not_acknowledged_and_can_be_sent_again,
       one_batch_may_name_a_series_twice_and_many_series, aborting_leaves_nothing,
       what_no_series_was_made_of_leaves_no_symbols, known_series_are_found_behind_a_run_of_new_ones,

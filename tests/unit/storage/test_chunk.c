@@ -381,37 +381,6 @@ START_TEST(a_run_ends_before_what_is_not_for_the_end_of_the_stream)
 }
 END_TEST
 
-START_TEST(duplicates_are_counted_up_to_what_is_none)
-{
-    enum { SAMPLES = 50 };
-    struct sample samples[SAMPLES];
-    setup();
-    struct chunk *c = chunk_create(0);
-    for (int i = 0; i < SAMPLES; i++) {
-        samples[i] = (struct sample){1000 + 10 * i, i % 7 ? i : -0.0};
-        ck_assert_int_eq(chunk_add(c, samples[i].t_ms, samples[i].v), CHUNK_APPENDED);
-    }
-    for (size_t first = 0; first < SAMPLES; first++)
-        ck_assert_uint_eq(chunk_count_duplicates(c, samples + first, SAMPLES - first),
-                          SAMPLES - first);
-    const struct sample with_gaps[] = {samples[3], samples[9], samples[49], {2000, 1}};
-    const struct sample conflict[] = {samples[3], {samples[7].t_ms, 0.0}, samples[8]};
-    const struct sample between[] = {samples[3], {samples[3].t_ms + 1, 3}, samples[4]};
-    const struct sample backwards[] = {samples[3], samples[2]};
-    const struct sample before = {999, 1};
-    ck_assert_uint_eq(chunk_count_duplicates(c, with_gaps, 4), 3);
-    ck_assert_uint_eq(chunk_count_duplicates(c, conflict, 3), 1);
-    ck_assert_uint_eq(chunk_count_duplicates(c, between, 3), 1);
-    ck_assert_uint_eq(chunk_count_duplicates(c, backwards, 2), 1);
-    ck_assert_uint_eq(chunk_count_duplicates(c, &before, 1), 0);
-    ck_assert_uint_eq(chunk_count_duplicates(c, samples, 0), 0);
-    ck_assert_int_eq(chunk_add(c, 1001, 1), CHUNK_LATE);
-    ck_assert_uint_eq(chunk_count_duplicates(c, samples, 1), 0); /* whoever adds them looks */
-    chunk_destroy(c);
-    teardown(NULL);
-}
-END_TEST
-
 START_TEST(a_run_ends_where_memory_does)
 {
     setup();
@@ -514,6 +483,6 @@ SUITE(chunk, samples_come_back_in_order,
       an_imported_image_continues_as_the_original, a_stream_is_the_codecs_with_zeros_implied,
       what_repeats_takes_no_memory, a_run_is_appended_like_its_samples,
       a_run_ends_before_what_is_not_for_the_end_of_the_stream, a_run_ends_where_memory_does,
-      duplicates_are_counted_up_to_what_is_none, an_image_up_to_an_end_is_the_decoded_one,
-      only_what_is_nothing_but_a_stream_has_an_end, damaged_images_are_refused_or_harmless,
-      random_order_equals_the_model, every_refused_allocation_leaves_the_chunk_whole)
+      an_image_up_to_an_end_is_the_decoded_one, only_what_is_nothing_but_a_stream_has_an_end,
+      damaged_images_are_refused_or_harmless, random_order_equals_the_model,
+      every_refused_allocation_leaves_the_chunk_whole)
