@@ -135,6 +135,10 @@ static void group_add_steps(enum ast_aggregation op, struct group *group, const 
 static void group_add_columns(const struct fold *f, struct group *group, const struct row *row)
 {
     struct bit_runs run = bit_runs(row->present, f->steps);
+    if (f->steps == 1) { /* no row is empty */
+        group_add_steps(f->op, group, row->v, 0, 1);
+        return;
+    }
     while (bit_runs_next(&run))
         group_add_steps(f->op, group, row->v, run.from, run.to - run.from);
 }

@@ -156,9 +156,10 @@ static void look_once(struct select_rows *s)
         behind--;
     if (!behind || sample_is_stale(c->v[behind - 1])) return;
     if (c->t_ms[behind - 1] <= bits_sub_clamped(s->ref.first_ms, s->steps.range_ms)) return;
-    for (size_t i = 0; i < s->range.steps; i++)
+    for (size_t i = 0; i < s->range.steps; i++) {
         s->row.v[i] = looked_at(s, behind - 1);
-    bits_fill(s->row.present, s->range.steps);
+        bit_set(s->row.present, i);
+    }
 }
 
 /* Fill the row from the columns: at each step the last sample that is not older than the lookback,
