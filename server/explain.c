@@ -12,7 +12,7 @@
 #include "server/config.h"
 
 enum { EXPLAINED, NO_ANSWER, USAGE };
-enum { ANSWER_BYTES_MAX = 256 << 20, ADDRESS_BYTES = 300 };
+enum { ANSWER_BYTES_MAX = 256 << 20, ADDRESS_BYTES = 300, DEPTH_MAX = 1000 };
 
 /* What is left of the answer. */
 struct reader {
@@ -64,10 +64,18 @@ static void print_string(struct reader *r, FILE *out)
     }
 }
 
+/* The parser takes no deeper tree, whatever a server says. */
+static int read_depth(struct reader *r)
+{
+    double depth = read_number(r, ":");
+    if (depth > DEPTH_MAX) return DEPTH_MAX;
+    return depth > 0 ? (int)depth : 0;
+}
+
 /* Members are in the order in which query_json writes them. */
 static void print_node(struct reader *r, FILE *out)
 {
-    int depth = (int)read_number(r, ":");
+    int depth = read_depth(r);
     if (!pass(r, "\"expr\":\"")) return;
     struct reader expr = *r;
     double series = read_number(r, "\"series\":");

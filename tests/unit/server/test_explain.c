@@ -81,4 +81,21 @@ START_TEST(what_explains_nothing_is_no_answer)
 }
 END_TEST
 
-SUITE(explain, an_answer_becomes_a_tree, what_explains_nothing_is_no_answer)
+/* The server decides what it says, not how much is printed. */
+START_TEST(no_depth_is_believed_that_a_query_cannot_have)
+{
+    static const char *const depths[] = {"1001", "2000000000", "1e300", "-1", "-1e300"};
+    for (size_t i = 0; i < ARRAY_COUNT(depths); i++) {
+        struct buf body;
+        buf_init(&body, HEAP_HTTP, 1 << 20);
+        buf_printf(&body, "{\"stats\":{\"nodes\":[{\"depth\":%s,\"expr\":\"up\"}]}}", depths[i]);
+        ck_assert(print(&body));
+        ck_assert_uint_lt(strlen(printed), 3000);
+        ck_assert_ptr_nonnull(strstr(printed, " up\n"));
+        buf_release(&body);
+    }
+}
+END_TEST
+
+SUITE(explain, an_answer_becomes_a_tree, what_explains_nothing_is_no_answer,
+      no_depth_is_believed_that_a_query_cannot_have)
