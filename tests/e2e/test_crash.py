@@ -1,6 +1,7 @@
 """kill -9 at random instants, with a ledger of what was acknowledged: after each restart every
 acknowledged sample is there, exactly once, with its bits; a request that was under way is there
 whole or not at all; nothing is there that was never sent; what was shown once stays."""
+import os
 import time
 
 import pytest
@@ -28,6 +29,7 @@ CASES = [
     ("never", "turned", 2),
     ("interval", "still", 4),
 ]
+FACTOR = max(1, int(os.environ.get("HEARTH_ROUNDS", 240 if LONG else 20)) // 20)
 if INSTRUMENTED:  # the clock's library knows no sanitizer
     CASES = [("interval", "still", 3), ("always", "still", 2)]
 
@@ -36,7 +38,7 @@ if INSTRUMENTED:  # the clock's library knows no sanitizer
 def test_acknowledged_samples_survive_kill_9(make, programs, tmp_path, sync, clock, rounds):
     rng = dice()
     server, traffic = begin_traffic(make, programs, tmp_path, sync, clock, rng)
-    for _ in range(rounds * 12 if LONG else rounds):
+    for _ in range(rounds * FACTOR):
         traffic.go()
         time.sleep(rng.uniform(0.02, 2.0 if LONG else 0.6))
         kill_and_restart(server, rng)
