@@ -20,7 +20,7 @@ static uint32_t count_duplicates(const struct columns *columns, const struct res
 static void find_in_batch(struct resent *items, size_t count, struct arena *scratch)
 {
     struct columns columns[CHUNK_BATCH_MAX];
-    struct chunk_batch_item batch[CHUNK_BATCH_MAX];
+    struct chunk_batch_item batch[CHUNK_BATCH_MAX] = {0};
     size_t failed;
     for (size_t i = 0; i < count; i++) {
         columns[i] = (struct columns){.arena = scratch};

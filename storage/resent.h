@@ -16,8 +16,7 @@ struct resent {
     const struct chunk *chunk;
     const struct sample *samples; /* [count], in any order */
     uint32_t count;
-    uint32_t
-        duplicates; /* set: of the first samples, those that are in the stream with these bits */
+    uint32_t duplicates; /* set: how many from the first on are in the stream with these bits */
 };
 
 /* Count them. Scratch comes from the arena, rewound before return; where it refuses, nothing is
