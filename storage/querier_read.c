@@ -44,7 +44,8 @@ static struct held hold_noted(const struct view_note *note, int64_t window)
         held.sealed = regions_at(note->word);
     else
         held.open = ring_word_chunk(note->word);
-    return held.open && held.open->window != window ? (struct held){0} : held;
+    if (held.open && held.open->window != window) return (struct held){0};
+    return held;
 }
 
 /* How much of what the window holds is seen. True: it has changed since the view was opened, and
