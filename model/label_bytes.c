@@ -41,3 +41,20 @@ void label_bytes_put(struct label label, uint8_t *out)
     out = put_text(out, FIELD_1, label.name);
     put_text(out, FIELD_2, label.value);
 }
+
+struct str label_bytes_of(struct labels set, struct arena *a)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < set.count; i++)
+        size += label_bytes_head(set.items[i]) + set.items[i].value.size;
+    uint8_t *at = arena_alloc(a, LABEL_BYTES_FRONT + size);
+    if (!at) return (struct str){0};
+    memset(at, 0, LABEL_BYTES_FRONT);
+    at += LABEL_BYTES_FRONT;
+    struct str message = {(const char *)at, size};
+    for (size_t i = 0; i < set.count; i++) {
+        label_bytes_put(set.items[i], at);
+        at += label_bytes_head(set.items[i]) + set.items[i].value.size;
+    }
+    return message;
+}

@@ -8,7 +8,7 @@
  * recognized by its bytes, without taking them apart. Other encodings of the same label are legal
  * and are only slower.
  *
- * Pure.
+ * Pure, but for the arena.
  */
 #ifndef HEARTH_MODEL_LABEL_BYTES_H
 #define HEARTH_MODEL_LABEL_BYTES_H
@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "alloc/arena.h"
 #include "model/labels.h"
 
 enum {
@@ -28,6 +29,9 @@ enum {
 size_t label_bytes_head(struct label label);
 /* Write the label to out[label_bytes_head(label) + label.value.size]. */
 void label_bytes_put(struct label label, uint8_t *out);
+/* All labels one after the other, as they stand in a request, with LABEL_BYTES_FRONT bytes in
+ * front; data is NULL when the arena refuses. */
+MUST_USE struct str label_bytes_of(struct labels set, struct arena *a);
 
 /* Are a[size] and b[size] the same? size is at least LABEL_BYTES_MIN; loads that overlap instead of
  * a loop for what most labels are: 64 bytes at most. */

@@ -42,28 +42,12 @@ static struct str join(struct arena *a, struct str front, struct str back)
     return (struct str){text, front.size + back.size};
 }
 
-/* The labels as remote write sends them; no text when the arena refuses. */
-static struct str label_message(struct arena *a, struct labels set)
-{
-    size_t size = 0;
-    for (size_t i = 0; i < set.count; i++)
-        size += label_bytes_head(set.items[i]) + set.items[i].value.size;
-    uint8_t *bytes = arena_alloc(a, LABEL_BYTES_FRONT + size);
-    if (!bytes) return (struct str){0};
-    uint8_t *at = bytes + LABEL_BYTES_FRONT;
-    for (size_t i = 0; i < set.count; i++) {
-        label_bytes_put(set.items[i], at);
-        at += label_bytes_head(set.items[i]) + set.items[i].value.size;
-    }
-    return (struct str){(const char *)bytes + LABEL_BYTES_FRONT, size};
-}
-
 /* A scrape has the series of the one before, in the same order: they are found as those of a sender
  * are. */
 static enum status stage(struct scrape *scrape, struct labels set, const struct sample *sample)
 {
     struct appender *app = scrape->appender;
-    struct str message = label_message(&scrape->mem, set);
+    struct str message = label_bytes_of(set, &scrape->mem);
     size_t matched = 0;
     struct series *s = message.data ? appender_expect(app, message, &matched) : NULL;
     if (!s || matched < message.size) s = appender_find(app, set);

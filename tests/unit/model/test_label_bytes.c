@@ -31,6 +31,25 @@ START_TEST(sizes_beyond_127_take_two_bytes)
 }
 END_TEST
 
+START_TEST(labels_lie_one_behind_the_other)
+{
+    static const char expected[] = "\x0A\x0B\x0A\x03job\x12\x04node\x0A\x06\x0A\x01z\x12\x01y";
+    struct label items[] = {{STR("job"), STR("node")}, {STR("z"), STR("y")}};
+    struct arena a;
+    arena_init(&a, HEAP_HTTP, 1 << 20);
+    struct str bytes = label_bytes_of((struct labels){.items = items, .count = 2}, &a);
+    ck_assert_uint_eq(bytes.size, sizeof(expected) - 1);
+    ck_assert_mem_eq(bytes.data, expected, bytes.size);
+    for (size_t i = 1; i <= LABEL_BYTES_FRONT; i++)
+        ck_assert_int_eq(bytes.data[-(ptrdiff_t)i], 0);
+    ck_assert_uint_eq(label_bytes_of((struct labels){0}, &a).size, 0);
+    arena_release(&a);
+    arena_init(&a, HEAP_HTTP, 0);
+    ck_assert_ptr_null(label_bytes_of((struct labels){.items = items, .count = 2}, &a).data);
+    arena_release(&a);
+}
+END_TEST
+
 START_TEST(every_differing_byte_is_seen)
 {
     uint8_t a[100];
@@ -50,4 +69,4 @@ START_TEST(every_differing_byte_is_seen)
 END_TEST
 
 SUITE(label_bytes, a_label_is_field_1_with_name_and_value, sizes_beyond_127_take_two_bytes,
-      every_differing_byte_is_seen)
+      labels_lie_one_behind_the_other, every_differing_byte_is_seen)

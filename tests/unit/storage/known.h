@@ -7,21 +7,11 @@
 #include "model/label_bytes.h"
 #include "tests/unit/storage/store.h"
 
-/* The labels one after the other; on the arena. */
 static inline struct str known_message(struct arena *a, struct labels set)
 {
-    size_t size = 0;
-    for (size_t i = 0; i < set.count; i++)
-        size += label_bytes_head(set.items[i]) + set.items[i].value.size;
-    uint8_t *bytes = arena_calloc(a, 1, LABEL_BYTES_FRONT + size);
-    ck_assert_ptr_nonnull(bytes);
-    bytes += LABEL_BYTES_FRONT;
-    size = 0;
-    for (size_t i = 0; i < set.count; i++) {
-        label_bytes_put(set.items[i], bytes + size);
-        size += label_bytes_head(set.items[i]) + set.items[i].value.size;
-    }
-    return (struct str){(const char *)bytes, size};
+    struct str message = label_bytes_of(set, a);
+    ck_assert_ptr_nonnull(message.data);
+    return message;
 }
 
 enum known_how { KNOWN_EXPECTED, KNOWN_FOUND, KNOWN_NOT };

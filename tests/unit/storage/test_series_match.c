@@ -67,11 +67,10 @@ START_TEST(a_series_is_known_by_the_bytes_of_its_labels_and_by_no_others)
         static uint8_t message[MATCH_BYTES_MAX];
         struct labels labels = any_labels(&p.arena);
         struct series *s = create(&p, labels);
-        size_t size = 0;
-        for (size_t i = 0; i < labels.count; i++) {
-            label_bytes_put(labels.items[i], message + size);
-            size += label_bytes_head(labels.items[i]) + labels.items[i].value.size;
-        }
+        struct str bytes = label_bytes_of(labels, &p.arena);
+        size_t size = bytes.size;
+        ck_assert_uint_le(size + 40, sizeof(message));
+        memcpy(message, bytes.data, size);
         memset(message + size, 0x12, 40);
         for (size_t more = 0; more <= 40; more += 20)
             ck_assert_uint_eq(match(s, message, size + more), size);
