@@ -48,6 +48,13 @@ static struct held hold_noted(const struct view_note *note, int64_t window)
     return held;
 }
 
+/* Most views were told nothing. */
+static inline bool find_note(const struct querier *q, const struct series *s, uint32_t slot,
+                             struct view_note *note)
+{
+    return UNLIKELY(view_was_told(q->view)) && view_find(q->view, &q->db->common, s, slot, note);
+}
+
 /* How much of what the window holds is seen. True: it has changed since the view was opened, and
  * *held and *extent are what there was. All else that is looked at has been looked at before: only
  * then is it known that it is the view's. */
@@ -56,9 +63,7 @@ static bool see_window(const struct querier *q, const struct series *s, int64_t 
 {
     struct view_note note;
     *extent = held->open ? chunk_extent_now(held->open) : (struct chunk_extent){0};
-    if (LIKELY(!view_was_told(q->view))) return false;
-    if (!view_find(q->view, &q->db->common, s, window_slot(&q->db->grid, window), &note))
-        return false;
+    if (!find_note(q, s, window_slot(&q->db->grid, window), &note)) return false;
     *held = hold_noted(&note, window);
     *extent = note.extent;
     return true;
@@ -265,7 +270,7 @@ static bool find_newest(const struct series_reader *r, const struct series *s, u
     struct view_note note;
     return word && !ring_word_is_sealed(word) && chunk_last(ring_word_chunk(word), out) &&
            out->t_ms >= r->range.t_min_ms && out->t_ms <= r->range.t_max_ms &&
-           !(view_was_told(r->q->view) && view_find(r->q->view, &r->q->db->common, s, slot, &note));
+           !find_note(r->q, s, slot, &note);
 }
 
 /* The newest samples of the batch. */

@@ -146,7 +146,7 @@ enum status views_open(struct storage *db, struct view **out, struct error *err)
         atomic_load_explicit(&db->views.open, memory_order_relaxed) > 0 ? share(&db->views) : NULL;
     if (!v) {
         v = heap_calloc(1, sizeof(*v), HEAP_QUERY);
-        if (!v) return error_set(err, ERR_NO_MEMORY, "no memory for a view");
+        if (!v) return error_set(err, ERR_NO_MEMORY, "memory limit reached, try again later");
         v->queries = 1;
         open_view(db, v);
     }
@@ -209,7 +209,6 @@ bool view_find(const struct view *v, const struct shard_common *common, const st
 
 static void join(struct storage *db, struct view *v)
 {
-    v->stored = true;
     v->commits++;
     if (atomic_load_explicit(&v->shards, memory_order_relaxed)) return;
     struct view_shard *shards = heap_calloc(db->shard_count, sizeof(*shards), HEAP_QUERY);
