@@ -9,10 +9,11 @@
 
 #include "alloc/buf.h"
 #include "base/compiler.h"
+#include "promql/parser.h"
 #include "server/config.h"
 
 enum { EXPLAINED, NO_ANSWER, USAGE };
-enum { ANSWER_BYTES_MAX = 256 << 20, ADDRESS_BYTES = 300, DEPTH_MAX = 1000 };
+enum { ANSWER_BYTES_MAX = 256 << 20, ADDRESS_BYTES = 300 };
 
 /* What is left of the answer. */
 struct reader {
@@ -68,7 +69,7 @@ static void print_string(struct reader *r, FILE *out)
 static int read_depth(struct reader *r)
 {
     double depth = read_number(r, ":");
-    if (depth > DEPTH_MAX) return DEPTH_MAX;
+    if (depth > AST_DEPTH_MAX) return AST_DEPTH_MAX;
     return depth > 0 ? (int)depth : 0;
 }
 
