@@ -11,104 +11,30 @@ restart, timed until a query sees the newest sample again. A ratio is peer / Hea
 is better.
 
 With --keep FOLDER bodies and results stay there, so that a run can be done in portions (--only Hearth,
-then --only Prometheus ...); the tables have all that were measured so far.
+then --only Prometheus ...); the tables have all that were measured so far. --results FILE keeps the figures of
+all scales, and --page writes them, with the aims beside, between the markers of a page:
+
+    run.py --results bench/results.json --page docs/performance.md
 """
 import argparse
+import datetime
 import json
-import math
 import os
 import pathlib
 import platform
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
+import compare
+import queries
 import servers
+import tables
+from figures import OURS, PEERS, Figures
 
 STEP_MS = 15000
-
-
-def queries(start, end):
-    """Name, kind and parameters; the range is the data's, in seconds."""
-    whole = max(60, int(end - start))
-    span = dict(start=f"{start:.3f}", end=f"{end:.3f}", step="60s", nocache="1")
-    one = 'node_load{instance="node-00001.example.internal:9100",window="window-0"}'
-    counter = 'node_cpu_seconds_total{instance="node-00001.example.internal:9100",cpu="cpu-0",mode="user"}'
-    at = dict(time=f"{end:.3f}", nocache="1")
-    return [
-        ("instant: one series", "query", dict(at, query=one)),
-        ("instant: rate of one series", "query", dict(at, query=f"rate({counter}[5m])")),
-        ("range: one series raw", "query_range", dict(span, query=one, step="15s")),
-        ("range: rate of one series", "query_range", dict(span, query=f"rate({counter}[5m])")),
-        ("range: one host, sum by(mode)(rate)", "query_range",
-         dict(span, query='sum by(mode)(rate(node_cpu_seconds_total{instance="node-00001.example.internal:9100"}[5m]))')),
-        ("range: all hosts, sum by(mode)(rate)", "query_range",
-         dict(span, query="sum by(mode)(rate(node_cpu_seconds_total[5m]))")),
-        ("range: histogram_quantile by job", "query_range",
-         dict(span, query="histogram_quantile(0.9, sum by(le, job)(rate(http_request_duration_seconds_bucket[5m])))")),
-        ("range: topk(5, sum by(pod))", "query_range",
-         dict(span, query="topk(5, sum by(pod)(container_memory_working_set_bytes))")),
-        ("instant: vector matching", "query",
-         dict(at, query="http_request_duration_seconds_sum / http_request_duration_seconds_count")),
-        ("instant: regex matchers", "query",
-         dict(at, query='sum(node_load{instance=~"node-0000[0-9].*",window!~"window-1.*"})')),
-        ("instant: count of everything", "query", dict(at, query='count({__name__=~".+"})')),
-        ("instant: max_over_time, whole range", "query",
-         dict(at, query=f"max(max_over_time(node_load[{whole}s]))")),
-        ("labels", "labels", dict(start=f"{start:.0f}", end=f"{end:.0f}")),
-        ("label values: instance", "label/instance/values", dict(start=f"{start:.0f}", end=f"{end:.0f}")),
-        ("series: one host", "series",
-         {"match[]": '{instance="node-00001.example.internal:9100"}', "start": f"{start:.0f}", "end": f"{end:.0f}"}),
-    ]
-
-
-def measure_query(server, kind, parameters, seconds):
-    """CPU ms and wall ms (median) of one query, after two warm-ups."""
-    path = server.query_path(kind, **parameters)
-    for _ in range(2):
-        code, body = server.get(path)
-        if code != 200:
-            return dict(error=f"{code} {body[:200]!r}")
-    walls = []
-    cpu = server.cpu_s()
-    begin = time.monotonic()
-    while time.monotonic() - begin < seconds and len(walls) < 2000:
-        start = time.monotonic()
-        server.get(path)
-        walls.append((time.monotonic() - start) * 1000)
-    cpu = (server.cpu_s() - cpu) * 1000 / len(walls)
-    return dict(cpu_ms=cpu, p50_ms=statistics.median(walls), result=json.loads(body)["data"])
-
-
-def values_of(result):
-    """A result as {labels: [(t, v)...]}, to compare servers."""
-    if isinstance(result, list):
-        return {json.dumps(x, sort_keys=True): None for x in result}
-    rows = {}
-    for row in result.get("result", []):
-        points = row.get("values") or [row["value"]]
-        rows[json.dumps(row["metric"], sort_keys=True)] = [(float(t), float(v)) for t, v in points]
-    return rows
-
-
-def difference(ours, theirs):
-    """How far two results are apart: '=' or what differs."""
-    a, b = values_of(ours), values_of(theirs)
-    if a.keys() != b.keys():
-        return f"{len(a.keys() ^ b.keys())} series differ"
-    worst = 0.0
-    for key, points in a.items():
-        if points is None:
-            continue
-        if [t for t, _ in points] != [t for t, _ in b[key]]:
-            return "steps differ"
-        for (_, x), (_, y) in zip(points, b[key]):
-            if x != y and not (math.isnan(x) and math.isnan(y)):
-                worst = max(worst, abs(x - y) / max(abs(x), abs(y)))
-    return "=" if worst < 1e-12 else f"{worst:.1g}"
 
 
 class Scale:
@@ -146,26 +72,25 @@ def send(args, server, file):
     return json.loads(out.stdout)
 
 
-def run_server(args, cls, scale, bodies, start_ms, folder):
-    server = cls(folder / cls.name)
-    row = {}
-    server.start()
+def load(args, server, scale, bodies, row):
+    """All samples but the last, in requests of one sample of a series; what they cost."""
     empty_cpu = server.settle()
-    row["empty RSS MB"] = server.rss_bytes() / 1e6
-    empty_rss = server.rss_bytes()
     send(args, server, bodies / "create")
     created_cpu = server.settle()
     row["create: CPU us per series"] = (created_cpu - empty_cpu) * 1e6 / scale.series
     sent = send(args, server, bodies / "steady")
-    row["steady: CPU s per million samples, at the last ack"] = \
-        (server.cpu_s() - created_cpu) * 1e6 / (scale.series * (scale.samples - 1))
-    settled = server.settle()
-    row["steady: CPU s per million samples, settled"] = \
-        (settled - created_cpu) * 1e6 / (scale.series * (scale.samples - 1))
-    row["samples per second"] = scale.series * (scale.samples - 1) / sent["seconds"]
+    steady = scale.series * (scale.samples - 1)
+    row["steady: CPU s per million samples, at the last ack"] = (server.cpu_s() - created_cpu) * 1e6 / steady
+    row["steady: CPU s per million samples, settled"] = (server.settle() - created_cpu) * 1e6 / steady
+    row["samples per second"] = steady / sent["seconds"]
     row["request p50 ms"] = sent["p50_ms"]
     row["request p99 ms"] = sent["p99_ms"]
     row["request max ms"] = sent["max_ms"]
+    return sent["refused"]
+
+
+def weigh(args, server, scale, empty_rss, row):
+    """What a server takes that has nothing to do."""
     time.sleep(args.quiet_seconds)
     rss = server.rss_bytes()
     row["RSS MB"] = rss / 1e6
@@ -175,65 +100,61 @@ def run_server(args, cls, scale, bodies, start_ms, folder):
     idle = server.cpu_s()
     time.sleep(args.idle_seconds)
     row["idle CPU ms per s"] = (server.cpu_s() - idle) * 1000 / args.idle_seconds
+
+
+def load_backlog(args, server, scale, bodies, row):
     before = server.settle()
-    sent_late = send(args, server, bodies / "backlog")
+    sent = send(args, server, bodies / "backlog")
     row[f"{scale.backlog} samples per series and request: CPU s per million samples"] = \
         (server.settle() - before) * 1e6 / (scale.series * scale.backlog_samples)
-    row["requests refused"] = sent["refused"] + sent_late["refused"]
-    start = start_ms / 1000
-    end = start + scale.all_samples * STEP_MS / 1000
-    found = {}
-    for name, kind, parameters in queries(start + min(300, (end - start) / 2), end):
-        found[name] = measure_query(server, kind, parameters, args.query_seconds)
+    return sent["refused"]
+
+
+def restart(args, server, scale, end, row):
     row["stop s"] = server.stop()
     begin = time.monotonic()
     server.start()
-    total = scale.series
     newest = dict(query='count({__name__=~".+"})', time=f"{end:.3f}", nocache="1")
-    server.wait_for(lambda: server.query("query", **newest)["data"]["result"][0]["value"][1] == str(total), 120)
+    server.wait_for(lambda: server.query("query", **newest)["data"]["result"][0]["value"][1] == str(scale.series), 120)
     row["restart: s to the newest sample"] = time.monotonic() - begin
     row["restart: CPU s"] = server.cpu_s()
     time.sleep(args.quiet_seconds)  # what the query above took has been given back, or is kept
     row["RSS MB after restart"] = server.rss_bytes() / 1e6
     server.stop()
+
+
+def run_server(args, cls, scale, bodies, start_ms):
+    """Rows of figures, and what each query took and answered."""
+    server = cls(bodies / cls.name)
+    server.start()
+    server.settle()
+    empty_rss = server.rss_bytes()
+    row = {"empty RSS MB": empty_rss / 1e6}
+    refused = load(args, server, scale, bodies, row)
+    weigh(args, server, scale, empty_rss, row)
+    refused += load_backlog(args, server, scale, bodies, row)
+    row["requests refused"] = refused
+    start, end = start_ms / 1000, (start_ms + scale.all_samples * STEP_MS) / 1000
+    asked = queries.over(start + min(300, (end - start) / 2), end)
+    found = {name: queries.measure(server, kind, parameters, args.query_seconds) for name, kind, parameters in asked}
+    restart(args, server, scale, end, row)
     server.remove()
     return row, found
 
 
-def number(v):
-    if v == 0:
-        return "0"
-    digits = max(0, 2 - math.floor(math.log10(abs(v))))
-    return f"{v:,.{min(digits, 4)}f}"
+def entry(measured):
+    """What is published of {server: (rows, found)}: no answers, but how far they are apart."""
+    names = [name for name in (OURS, *PEERS) if name in measured]
+    found = {name: measured[name][1] for name in names}
+    asked = [q for q in found[names[0]] if all(q in found[n] for n in names)]
 
+    def apart(query, peer):
+        ours, theirs = found[names[0]][query], found[peer][query]
+        return compare.difference(ours["result"], theirs["result"]) if "result" in ours and "result" in theirs else "-"
 
-def ratio(theirs, ours):
-    return number(theirs / ours) + "x" if ours > 0 else "-"
-
-
-def print_tables(scale, rows, found, out):
-    names = list(rows)
-    ours, others = names[0], names[1:]
-    head = ["", ours, *others, *[f"{o} / {ours}" for o in others]]
-    out(f"\n## {scale.name}\n")
-    out("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
-    for key in rows[ours]:
-        cells = [number(rows[n][key]) for n in names]
-        cells += [ratio(rows[o][key], rows[ours][key]) for o in others]
-        out(f"| {key} | " + " | ".join(cells) + " |")
-    head = ["query: CPU ms", ours, *others, *[f"{o} / {ours}" for o in others],
-            *[f"p50 ms {n}" for n in names], *[f"result {o}" for o in others]]
-    out("\n| " + " | ".join(head) + " |\n|" + "---|" * len(head))
-    for query, ours_found in found[ours].items():
-        all_found = [found[n][query] for n in names]
-        if any("error" in f for f in all_found):
-            out(f"| {query} | " + " | ".join(f.get("error", "ok") for f in all_found) + " |")
-            continue
-        cells = [number(f["cpu_ms"]) for f in all_found]
-        cells += [ratio(found[o][query]["cpu_ms"], ours_found["cpu_ms"]) for o in others]
-        cells += [number(f["p50_ms"]) for f in all_found]
-        cells += [difference(ours_found["result"], found[o][query]["result"]) for o in others]
-        out(f"| {query} | " + " | ".join(cells) + " |")
+    return {"rows": {name: measured[name][0] for name in names},
+            "queries": {q: {n: {k: v for k, v in found[n][q].items() if k != "result"} for n in names} for q in asked},
+            "differences": {q: {n: apart(q, n) for n in names[1:]} for q in asked}}
 
 
 def machine():
@@ -251,17 +172,15 @@ def run_scale(args, classes, scale, folder):
             continue
         print(f"{scale.name}: {cls.name} ...", file=sys.stderr, flush=True)
         shutil.rmtree(folder / cls.name, ignore_errors=True)  # of a run that was broken off
-        measured[cls.name] = run_server(args, cls, scale, folder, start_ms, folder)
+        measured[cls.name] = run_server(args, cls, scale, folder, start_ms)
         results.write_text(json.dumps(measured))
-    rows = {cls.name: measured[cls.name][0] for cls in classes if cls.name in measured}
-    if rows:
-        print_tables(scale, rows, {name: measured[name][1] for name in rows}, print)
+    return entry(measured)
 
 
-def main():
+def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hearth", help="the server's binary; without it only the peers run")
-    parser.add_argument("--loadgen", required=True)
+    parser.add_argument("--loadgen", help="without it nothing is measured")
     parser.add_argument("--scale", nargs="*", default=["10000x120", "100000x40"], help="SERIESxSAMPLES")
     parser.add_argument("--backlog", type=int, default=12, help="samples of a series in one request, in the phase of that name")
     parser.add_argument("--query-seconds", type=float, default=1.0)
@@ -270,15 +189,32 @@ def main():
     parser.add_argument("--idle-seconds", type=float, default=10.0, help="behind the quiet ones: what an idle server costs")
     parser.add_argument("--keep", metavar="FOLDER", help="of bodies and results, for runs in portions")
     parser.add_argument("--only", nargs="+", help="names of servers; with --keep")
-    args = parser.parse_args()
+    parser.add_argument("--results", metavar="FILE", help="keeps the figures of all scales")
+    parser.add_argument("--page", metavar="FILE", help="whose tables are written anew from the results")
+    return parser.parse_args()
+
+
+def measure(args, figures):
     classes = servers.peers()
     if args.hearth:
         servers.Hearth.binary = os.path.abspath(args.hearth)
         classes.insert(0, servers.Hearth)
     print(f"Machine: {machine()}; load average {os.getloadavg()[0]:.2f} at the start.")
+    figures.about = {"date": str(datetime.date.today()), "machine": machine()}
     for text in args.scale:
         with tempfile.TemporaryDirectory(prefix="hearth-bench-") as temporary:
-            run_scale(args, classes, Scale(text, args.backlog), pathlib.Path(args.keep or temporary) / text)
+            scale = Scale(text, args.backlog)
+            figures.put(text, run_scale(args, classes, scale, pathlib.Path(args.keep or temporary) / text))
+        print(f"\n## {scale.name}\n\n{tables.scale(figures.scales[text])}")
+
+
+def main():
+    args = options()
+    figures = Figures(args.results)
+    if args.loadgen:
+        measure(args, figures)
+    if args.page:
+        tables.write(figures, args.page)
 
 
 if __name__ == "__main__":
