@@ -11,16 +11,19 @@ from hearth import LONG
 
 
 def kill_and_restart(server, rng):
-    """Dead at once; sometimes again while it recovers, sometimes as soon as it has."""
+    """Dead at once; sometimes again while it recovers, sometimes as soon as it has. How often."""
     server.kill()
-    for _ in range(rng.choice((0, 0, 0, 1, 2))):
+    again = rng.choice((0, 0, 0, 1, 2))
+    for _ in range(again):
         server.spawn()
         time.sleep(rng.uniform(0.0, 0.1))
         server.kill()
     restart(server)
-    if rng.random() < 0.1:
+    at_once = rng.random() < 0.1
+    if at_once:
         server.kill()
         restart(server)
+    return 1 + again + at_once
 
 
 CASES = [
@@ -29,7 +32,8 @@ CASES = [
     ("never", "turned", 2),
     ("interval", "still", 4),
 ]
-FACTOR = max(1, int(os.environ.get("HEARTH_ROUNDS", 240 if LONG else 20)) // 20)
+# A round has 1.7 kills.
+FACTOR = max(1, int(os.environ.get("HEARTH_ROUNDS", 600 if LONG else 20)) // 20)
 if INSTRUMENTED:  # the clock's library knows no sanitizer
     CASES = [("interval", "still", 3), ("always", "still", 2)]
 
@@ -38,12 +42,13 @@ if INSTRUMENTED:  # the clock's library knows no sanitizer
 def test_acknowledged_samples_survive_kill_9(make, programs, tmp_path, sync, clock, rounds):
     rng = dice()
     server, traffic = begin_traffic(make, programs, tmp_path, sync, clock, rng)
+    kills = 0
     for _ in range(rounds * FACTOR):
         traffic.go()
         time.sleep(rng.uniform(0.02, 2.0 if LONG else 0.6))
-        kill_and_restart(server, rng)
+        kills += kill_and_restart(server, rng)
         verdict = traffic.check()
-    print(verdict)
+    print(f"{kills} kills; {verdict}")
     assert verdict["requests"] > rounds
     if verdict["requests"] > 2000:
         assert verdict["contradicted"] > 0 and verdict["again"] > 0
