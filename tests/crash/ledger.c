@@ -170,7 +170,13 @@ static bool check_group(struct ledger *l, struct client *c, uint32_t group,
 
 /* ---- requests ---- */
 
-/* All of it is there, or none. */
+static void leave_part(struct ledger_entry *e)
+{
+    e->part = e->found;
+    atomic_store(&e->state, LEDGER_PARTLY);
+}
+
+/* All of it is there, or none; of what a power cut has left in part, that part. */
 static void judge(struct ledger *l, uint32_t number, const struct batch *b,
                   const struct ledger_question *question, struct ledger_verdict *out)
 {
@@ -178,26 +184,23 @@ static void judge(struct ledger *l, uint32_t number, const struct batch *b,
     uint32_t whole = b->series * b->samples;
     enum ledger_state state = ledger_get(l, number);
     bool promised = state >= LEDGER_SEEN;
+    uint32_t least = promised ? whole : state == LEDGER_PARTLY ? e->part : 0;
     if (state == LEDGER_KEPT) out->kept += whole;
     if (e->found == whole) {
         e->answered_ms = 0; /* it has been read from disk */
         ledger_set(l, number, LEDGER_SEEN);
-        return;
-    }
-    if (promised && question->power_cut && e->answered_ms > question->stable_ms) {
+    } else if (promised && question->power_cut && e->answered_ms > question->stable_ms) {
         if (state == LEDGER_KEPT) out->gone += whole - e->found;
-        atomic_store(&e->state, LEDGER_PARTLY);
-        return;
-    }
-    if (promised) {
+        leave_part(e);
+    } else if (e->found < least) {
         FAULT(out, lost,
               "request %u (%s) of %u series x %u at %" PRId64 " ms: %u of %u samples are there",
               number, state == LEDGER_KEPT ? "acknowledged" : "shown before", b->series, b->samples,
-              b->t_ms, e->found, whole);
-        out->lost += whole - e->found - 1;
-    } else if (question->power_cut) {
-        if (e->found) atomic_store(&e->state, LEDGER_PARTLY);
-    } else if (e->found && state != LEDGER_PARTLY) {
+              b->t_ms, e->found, least);
+        out->lost += least - e->found - 1;
+    } else if (state == LEDGER_PARTLY || (question->power_cut && e->found)) {
+        leave_part(e);
+    } else if (e->found) {
         FAULT(out, torn, "request %u, not acknowledged, is there in part: %u of %u samples", number,
               e->found, whole);
     }

@@ -23,6 +23,7 @@ enum ledger_state { LEDGER_NOTHING, LEDGER_TRIED, LEDGER_PARTLY, LEDGER_SEEN, LE
 struct ledger_entry {
     _Atomic uint8_t state;
     uint16_t found;       /* samples, in a check */
+    uint16_t part;        /* of PARTLY: what was there once has been read from disk, and stays */
     uint32_t answered_ms; /* when it was acknowledged, of the monotonic clock; 0: it is stable */
 };
 

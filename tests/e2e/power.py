@@ -62,6 +62,27 @@ def what_is_stable(sizes, events):
     return files, namings
 
 
+def first_loose_ms(events):
+    """Since when there are records in the log that a power cut may take: of the first that began to
+    be written and was not synced since, or whose segment's name was not. None: there are none. What
+    a segment held that is gone is in a snapshot."""
+    logs, unnamed = {}, {}
+    for e in events:
+        good = e.ended is not None and e.done and e.result >= 0
+        if e.op == "create" and "/wal/" in e.path:
+            unnamed[e.path] = e.ended or 1 << 60
+        elif e.op == "write" and "/wal/" in e.path and e.offset > 0:  # else the head of a segment
+            logs.setdefault(e.path, []).append(e)
+        elif e.op in ("fsync", "fdatasync") and good and e.path.endswith("/wal"):
+            unnamed = {path: ended for path, ended in unnamed.items() if ended > e.began}
+        elif e.op in ("fsync", "fdatasync") and good and e.path in logs:
+            logs[e.path] = [w for w in logs[e.path] if w.ended is None or w.ended > e.began]
+        elif e.op == "unlink" and good:
+            logs.pop(e.path, None)
+    loose = [w.ns for path, writes in logs.items() for w in writes]
+    return min(loose) // 1_000_000 if loose else None
+
+
 def cut_file(path, synced, rng):
     now = os.stat(path).st_size
     if now <= synced:
