@@ -189,7 +189,9 @@ static enum status fold_open(struct eval *ev, const struct ast *node,
     enum status st = OK;
     for (size_t i = 0; i < count && !st; i++)
         st = fold_init(&folds[i], ev, nodes[i], range->steps, err);
+    ev->tally.users *= count;
     if (!st) st = fold_all(folds, count, ev, range, err);
+    ev->tally.users /= count;
     if (!st) st = fold_finish(&folds[0], out, err);
     /* A remark names the place of its last expression, so each has to make its own. */
     bool remarked = ev->notes.list.count > remarks;

@@ -198,7 +198,7 @@ enum status answer_query(struct eval *ev, struct error *err)
         st = answer_instant(ev, &range, &answer, err);
     } else {
         range.step_ms = q->step_ms;
-        range.steps = (size_t)((q->end_ms - q->start_ms) / q->step_ms) + 1;
+        range.steps = query_steps(q);
         st = q->tree->type == VALUE_SCALAR ? answer_scalars(ev, &range, &answer, err)
                                            : answer_rows(ev, &range, &answer, err);
     }

@@ -55,6 +55,13 @@ static enum status prepare(struct query *q, struct error *err)
     return st ? st : prepare_tree(&q->tree, &times, q->arena, err);
 }
 
+static enum status count_steps(struct query *q, struct error *err)
+{
+    if (!q->counts_steps || q->step_ms == 0) return OK;
+    q->stats.queryable_by_step = arena_calloc(q->arena, query_steps(q), sizeof(uint64_t));
+    return q->stats.queryable_by_step ? OK : arena_error(q->arena, err);
+}
+
 enum status query_run(const struct engine *engine, struct query *query, struct error *err)
 {
     int64_t began_ns = clock_mono_ns();
@@ -83,8 +90,10 @@ enum status query_run(const struct engine *engine, struct query *query, struct e
         .arena = query->arena,
         .lookback_ms = query->lookback_ms ? query->lookback_ms : engine->options.lookback_ms,
         .delays_names = engine->options.delayed_name_removal,
+        .tally = {.users = 1, .repeats = 1},
     };
-    st = answer_query(&ev, err);
+    st = count_steps(query, err);
+    if (!st) st = answer_query(&ev, err);
     if (!st)
         st = annotations_render(&ev.notes, query->text, query->arena, &query->annotations, err);
     query->stats.eval_ns = clock_mono_ns() - parsed_ns;

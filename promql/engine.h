@@ -31,6 +31,7 @@ struct engine_options {
     size_t part_series;          /* how series are cut: promql/parts.h. Tests make it small */
     bool delayed_name_removal;   /* off: operators drop the names of metrics at once */
     bool type_labels;            /* off: remarks on counters go by names, not by __type__ */
+    bool per_step_stats;         /* off: the server sets no query's counts_steps */
 };
 
 struct crew;
@@ -51,8 +52,10 @@ MUST_USE enum status engine_enable_features(struct engine_options *options, stru
                                             struct error *err);
 
 struct query_stats {
-    uint64_t samples_read; /* decoded from chunks */
-    uint64_t samples_peak; /* the most held at once */
+    uint64_t samples_read;       /* decoded from chunks */
+    uint64_t samples_queryable;  /* as Prometheus counts them: promql/tally.h */
+    uint64_t *queryable_by_step; /* of a range query that counts_steps; else NULL */
+    uint64_t samples_peak;       /* the most held at once */
     int64_t parse_ns;
     int64_t eval_ns;
 };
@@ -90,8 +93,9 @@ struct query {
     int64_t deadline_ns;          /* on clock_mono_ns; 0: none */
     const atomic_bool *cancelled; /* may be NULL */
     struct arena *arena;
-    bool explains; /* fill in explained */
-    bool quick;    /* give up as soon as it turns out to be more than a little work */
+    bool explains;     /* fill in explained */
+    bool counts_steps; /* fill in queryable_by_step */
+    bool quick;        /* give up as soon as it turns out to be more than a little work */
     /* The answer. */
     bool gave_up; /* quick, and it was more: the answer is ERR_CANCELLED, ask without */
     struct value value;
@@ -102,6 +106,13 @@ struct query {
     struct querier *querier;
     struct ast *tree;
 };
+
+/* Of an instant query one. */
+static inline size_t query_steps(const struct query *query)
+{
+    if (query->step_ms == 0) return 1;
+    return (size_t)((query->end_ms - query->start_ms) / query->step_ms) + 1;
+}
 
 /* Fill in the answer. Call query_finish whatever comes back, after the answer has been written out.
  *

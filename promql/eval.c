@@ -145,7 +145,9 @@ static enum status repeat_open(struct eval *ev, const struct ast *node,
     if (range->steps == 1) return eval_rows(ev, node->inner, range, out, err);
     struct repeat_rows *r = arena_calloc(ev->arena, 1, sizeof(*r));
     if (!r) return no_room(ev->arena, err);
+    ev->tally.repeats *= range->steps;
     enum status st = eval_rows(ev, node->inner, &once, &r->child, err);
+    ev->tally.repeats /= range->steps;
     if (!st) st = row_alloc(&r->row, range->steps, ev->arena, err);
     if (st) return st;
     r->base = (struct rows){.next = repeat_next,
@@ -278,7 +280,9 @@ static enum status repeat_scalar(struct eval *ev, const struct ast *node,
     struct eval_range once = *range;
     double *one = NULL;
     once.steps = 1;
+    ev->tally.repeats *= range->steps;
     enum status st = eval_scalar(ev, node->inner, &once, &one, err);
+    ev->tally.repeats /= range->steps;
     if (!st) st = scalar_array(ev, range->steps, out, err);
     DEBUG_ASSERT(st || (*out && one));
     for (size_t i = 0; !st && i < range->steps; i++)

@@ -17,6 +17,7 @@
 #include "promql/annotations.h"
 #include "promql/engine.h"
 #include "promql/row.h"
+#include "promql/tally.h"
 
 /* The steps of an evaluation: start_ms, start_ms + step_ms, ... */
 struct eval_range {
@@ -63,6 +64,7 @@ struct eval {
     struct held_common *common;   /* in parts: */
     uint64_t held_told;           /* so many of samples_held are counted there */
     uint64_t held_by_others;      /* as of then */
+    struct tally tally;           /* of selectors that are opened */
     uint64_t ticks;               /* work since the last look at the clock */
     uint64_t quick_work;          /* all of it, of a query that is to be quick */
     struct annotation_set notes;

@@ -9,6 +9,7 @@ enum feature {
     FEATURE_FILL_MODIFIERS,
     FEATURE_DELAYED_NAME_REMOVAL,
     FEATURE_TYPE_LABELS,
+    FEATURE_PER_STEP_STATS,
 };
 
 static const struct {
@@ -40,7 +41,7 @@ static const struct {
     {"promql-at-modifier", FEATURE_NONE},
     {"promql-duration-expr", FEATURE_NONE},
     {"promql-negative-offset", FEATURE_NONE},
-    {"promql-per-step-stats", FEATURE_NONE},
+    {"promql-per-step-stats", FEATURE_PER_STEP_STATS},
     {"search-api", FEATURE_NONE},
     {"st-storage", FEATURE_NONE},
     {"st-synthesis", FEATURE_NONE},
@@ -59,6 +60,7 @@ static void turn_on(struct engine_options *options, enum feature feature)
         options->syntax.extended_range_selectors = true;
     if (all || feature == FEATURE_FILL_MODIFIERS) options->syntax.fill_modifiers = true;
     if (all || feature == FEATURE_DELAYED_NAME_REMOVAL) options->delayed_name_removal = true;
+    if (all || feature == FEATURE_PER_STEP_STATS) options->per_step_stats = true;
     if (feature == FEATURE_TYPE_LABELS) options->type_labels = true;
 }
 

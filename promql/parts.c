@@ -110,8 +110,8 @@ struct run {
     struct part *slots;
 };
 
-static void begin_part(struct run *r, struct part *part, size_t number,
-                       struct window_keeper *keeper)
+static enum status begin_part(struct run *r, struct part *part, size_t number,
+                              struct window_keeper *keeper)
 {
     size_t size = r->ev.engine->options.part_series;
     size_t from = number * size;
@@ -129,14 +129,19 @@ static void begin_part(struct run *r, struct part *part, size_t number,
     part->ev.given = &part->selected;
     part->ev.keeper = keeper;
     part->ev.samples_held = part->ev.held_told = 0;
+    if (!r->parts->ev->query->stats.queryable_by_step) return OK;
+    part->query.stats.queryable_by_step =
+        arena_calloc(&part->arena, query_steps(&part->query), sizeof(uint64_t));
+    return part->query.stats.queryable_by_step ? OK : no_room(&part->arena, &part->err);
 }
 
 static void evaluate_part(struct run *r, struct part *part, size_t number,
                           struct window_keeper *keeper)
 {
     struct rows *rows;
-    begin_part(r, part, number, keeper);
-    part->status = eval_rows(&part->ev, r->parts->node, r->parts->range, &rows, &part->err);
+    part->status = begin_part(r, part, number, keeper);
+    if (!part->status)
+        part->status = eval_rows(&part->ev, r->parts->node, r->parts->range, &rows, &part->err);
     if (!part->status)
         part->status = r->use->evaluate(r->use, &part->ev, rows, &part->result, &part->err);
     eval_tell_held(&part->ev);
@@ -148,6 +153,7 @@ static enum status take_over(struct run *r, struct part *part, struct error *err
     struct eval *ev = r->parts->ev;
     struct query_stats *stats = &ev->query->stats;
     stats->samples_read += part->query.stats.samples_read;
+    tally_join(stats, &part->query.stats, query_steps(ev->query));
     if (part->query.stats.samples_peak > stats->samples_peak)
         stats->samples_peak = part->query.stats.samples_peak;
     ev->samples_held += part->ev.samples_held;

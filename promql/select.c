@@ -110,6 +110,7 @@ static void drop_stale(struct columns *c)
 
 struct select_rows {
     struct rows base;
+    struct tally tally;
     struct eval_range range;
     enum select_what what;
     struct reference ref;
@@ -249,6 +250,7 @@ static enum status select_next(struct rows *self, struct row **out, struct error
             st = look_back(s, err);
         if (st) return st;
         if (!bits_any(s->row.present, self->steps)) continue;
+        tally_row(self->ev, &s->tally, s->row.present, self->steps);
         s->row.series = self->bare && s->what == SELECT_VALUES ? series : NULL;
         if (!s->row.series) st = read_labels(self->ev, series, &s->labels, &s->row.labels, err);
         if (!st && s->what == SELECT_TIMES) st = row_unname(self, &s->row, &s->scratch, err);
@@ -264,6 +266,7 @@ enum status select_rows(struct eval *ev, const struct ast *node, const struct ev
     if (!s) return no_room(ev->arena, err);
     *s = (struct select_rows){
         .base = {.next = select_next, .ev = ev, .steps = range->steps},
+        .tally = ev->tally,
         .range = *range,
         .what = what,
         .ref = reference_of(&node->selector.shift, range),
@@ -309,7 +312,14 @@ static enum status open_subquery(struct windows *w, const struct ast *node,
     subquery_steps(node, ref, ev->engine->options.default_step_ms, &w->inner_range);
     w->unnamed_unique = true;
     if (!w->inner_range.steps) return OK;
+    bool was_off = ev->tally.off;
+    bool alone = eval_unwrap(ev->query->tree) == node; /* and no function takes samples of it */
+    if (alone)
+        w->tally.off = true;
+    else
+        ev->tally.off = true;
     enum status st = eval_rows(ev, node->subquery.expr, &w->inner_range, &w->inner, err);
+    ev->tally.off = was_off;
     if (st) return st;
     w->unnamed_unique = w->inner->unnamed_unique;
     w->stable = w->inner->stable;
@@ -342,6 +352,7 @@ enum status windows_open(struct eval *ev, const struct ast *node, const struct e
     struct reference ref = reference_of(shift, range);
     *out = (struct windows){
         .ev = ev,
+        .tally = ev->tally,
         .range = range,
         .steps = steps_of(&ref, range),
         .columns = &out->evaluated,
@@ -401,7 +412,9 @@ enum status windows_next(struct windows *w, bool *more, struct error *err)
     size_t series = w->reader ? w->series_count : WINDOW_TABLES_MAX;
     enum status st =
         window_tables_find(w->tables, &w->steps, w->t_ms, w->count, series, &w->table, err);
-    return st ? st : eval_hold(w->ev, w->held, err);
+    if (st) return st;
+    tally_windows(w->ev, &w->tally, w->table, w->steps.count);
+    return eval_hold(w->ev, w->held, err);
 }
 
 bool windows_at(const struct windows *w, size_t step, struct window *out)

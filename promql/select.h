@@ -50,6 +50,7 @@ struct windows {
     bool ascends;        /* no value is below the one before it, none is NaN */
 
     struct eval *ev;
+    struct tally tally;
     const struct eval_range *range;
     struct window_steps steps;
     struct columns *columns;      /* of the present series */

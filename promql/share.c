@@ -61,7 +61,7 @@ static void look_at(struct search *s, const struct ast *node)
 static bool is_whole_range(const struct query *q, const struct eval_range *range)
 {
     return q->step_ms > 0 && range->start_ms == q->start_ms && range->step_ms == q->step_ms &&
-           range->steps == (size_t)((q->end_ms - q->start_ms) / q->step_ms) + 1;
+           range->steps == query_steps(q);
 }
 
 size_t share_find(const struct eval *ev, const struct ast *node, const struct eval_range *range,

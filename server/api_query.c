@@ -12,6 +12,17 @@
 
 enum { RANGE_POINTS_MAX = 11000 };
 
+static enum status warn_of_stats(struct str word, struct arena *a, struct str *out,
+                                 struct error *err)
+{
+    *out = arena_printf(
+        a,
+        "value \"%.*s\" for parameter \"stats\" is deprecated and will be rejected in the "
+        "next major release, use \"true\" or \"all\"",
+        STR_ARG(word));
+    return out->data ? OK : arena_error(a, err);
+}
+
 /* Parameters that instant and range queries share. */
 static enum status read_common(struct request *req, const struct form *form, struct query *query,
                                struct query_json_options *options, struct error *err)
@@ -33,8 +44,14 @@ static enum status read_common(struct request *req, const struct form *form, str
         if (st) return error_wrap(err, "error parsing lookback delta duration: ");
         if (query->lookback_ms < 0) query->lookback_ms = 0; /* as absent */
     }
-    options->stats = form_get(form, STR("stats")).size > 0 ? QUERY_JSON_STATS : QUERY_JSON_NO_STATS;
-    query->explains = str_equal(form_get(form, STR("stats")), STR("all"));
+    struct str stats = form_get(form, STR("stats"));
+    options->stats = stats.size > 0 ? QUERY_JSON_STATS : QUERY_JSON_NO_STATS;
+    query->explains = str_equal(stats, STR("all"));
+    if (stats.size > 0 && !query->explains && !str_equal(stats, STR("true"))) {
+        enum status st = warn_of_stats(stats, &req->mem, &options->warning, err);
+        if (st) return st;
+    }
+    query->counts_steps = query->explains && req->app->engine.options.per_step_stats;
     options->queued_ns = req->task.queued_ns;
     return OK;
 }
@@ -81,6 +98,7 @@ static void count_query(struct query_counters *counters, const struct query *que
     histogram_observe_ns(&counters->prepare_time, query->stats.parse_ns);
     histogram_observe_ns(&counters->eval_time, query->stats.eval_ns);
     counter_add(&counters->samples_read, query->stats.samples_read);
+    counter_add(&counters->samples_queryable, query->stats.samples_queryable);
     if (st == ERR_TOO_LARGE || st == ERR_NO_MEMORY) counter_add(&counters->refused, 1);
 }
 

@@ -34,6 +34,7 @@ struct query_counters {
     struct histogram prepare_time; /* parsing */
     struct histogram eval_time;
     struct counter samples_read;
+    struct counter samples_queryable;
     struct counter at_once; /* answered by the thread that had the request, without the pool */
     struct counter refused; /* by a ceiling: samples, memory, size of the answer */
 };

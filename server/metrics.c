@@ -288,7 +288,10 @@ static void collect_queries(struct hearth *h, const struct metric_sink *sink)
     metric_labeled(sink, "reason", STR("queue_timeout"), (double)p.expired);
     metric_labeled(sink, "reason", STR("canceled"), (double)p.cancelled);
     metric_labeled(sink, "reason", STR("limit"), (double)counter_read(&h->queries.refused));
-    counter_of(sink, "prometheus_engine_query_samples_total", "Samples read by queries.",
+    counter_of(sink, "prometheus_engine_query_samples_total",
+               "Samples that queries looked at, again at each step.",
+               counter_read(&h->queries.samples_queryable));
+    counter_of(sink, "prometheus_engine_query_samples_read_total", "Samples read by queries.",
                counter_read(&h->queries.samples_read));
     metric_family(sink, "hearth_query_duration_seconds", METRIC_HISTOGRAM,
                   "How long queries took, by phase.");

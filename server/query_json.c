@@ -144,6 +144,21 @@ static void write_nodes(struct json *j, const struct query *query)
     json_array_end(j);
 }
 
+static void write_steps(struct json *j, const struct query *query)
+{
+    const struct query_stats *stats = &query->stats;
+    json_key(j, STR("totalQueryableSamplesPerStep"));
+    json_array_begin(j);
+    for (size_t i = 0; i < query_steps(query); i++) {
+        uint64_t *by_step = stats->queryable_by_step;
+        json_array_begin(j);
+        json_number(j, (double)(query->start_ms + (int64_t)i * query->step_ms) / 1000);
+        json_number(j, (double)(by_step ? by_step[i] : stats->samples_queryable));
+        json_array_end(j);
+    }
+    json_array_end(j);
+}
+
 /* The names of Prometheus' statistics; what is not a phase of ours is 0. */
 static void write_stats(struct json *j, const struct query *query, int64_t queued_ns)
 {
@@ -161,11 +176,25 @@ static void write_stats(struct json *j, const struct query *query, int64_t queue
     json_object_end(j);
     json_key(j, STR("samples"));
     json_object_begin(j);
-    json_count(j, "totalQueryableSamples", stats->samples_read);
+    if (query->counts_steps) write_steps(j, query);
+    json_count(j, "totalQueryableSamples", stats->samples_queryable);
+    json_count(j, "samplesRead", stats->samples_read);
     json_count(j, "peakSamples", stats->samples_peak);
     json_object_end(j);
     if (query->explains) write_nodes(j, query);
     json_object_end(j);
+}
+
+/* Of the request and not of its query, so it has room before those. */
+static void add_warning(struct annotations *annotations, struct str *remarks, struct str text)
+{
+    size_t kept = annotations->warning_count;
+    if (kept >= QUERY_JSON_REMARKS_MAX) kept = QUERY_JSON_REMARKS_MAX - 1;
+    for (size_t i = kept; i > 0; i--)
+        remarks[i] = annotations->warnings[i - 1];
+    remarks[0] = text;
+    annotations->warnings = remarks;
+    annotations->warning_count = kept + 1;
 }
 
 void query_json_write(struct buf *out, const struct query *query,
@@ -178,14 +207,9 @@ void query_json_write(struct buf *out, const struct query *query,
     size_t count = value->series_count;
     if (options->limit > 0 && count > options->limit) {
         count = (size_t)options->limit;
-        size_t kept = annotations.warning_count;
-        if (kept >= QUERY_JSON_REMARKS_MAX) kept = QUERY_JSON_REMARKS_MAX - 1;
-        for (size_t i = 0; i < kept; i++)
-            remarks[i] = annotations.warnings[i];
-        remarks[kept] = str_from(truncated_text);
-        annotations.warnings = remarks;
-        annotations.warning_count = kept + 1;
+        add_warning(&annotations, remarks, str_from(truncated_text));
     }
+    if (options->warning.size) add_warning(&annotations, remarks, options->warning);
     query_json_begin(&j, out);
     json_object_begin(&j);
     write_result(&j, value, count);

@@ -23,6 +23,7 @@ enum query_json_stats { QUERY_JSON_NO_STATS, QUERY_JSON_STATS };
 struct query_json_options {
     uint64_t limit; /* of series; 0: all */
     enum query_json_stats stats;
+    struct str warning; /* about the request; may be empty */
     int64_t queued_ns;
 };
 

@@ -182,8 +182,29 @@ def test_all_stats_have_those_of_each_node(filled):
     assert (total["depth"], total["expr"]) == (0, "sum(m_total)")
     assert (selector["depth"], selector["expr"]) == (1, "m_total")
     assert (total["series"], total["values"], selector["series"]) == (1, 1, 3)
-    assert selector["samplesRead"] == stats["samples"]["totalQueryableSamples"]
+    assert selector["samplesRead"] == stats["samples"]["samplesRead"]
+    assert "totalQueryableSamplesPerStep" not in stats["samples"]
     assert total["time"] >= selector["time"] >= 0
+
+
+def test_steps_are_counted_when_that_is_turned_on(make):
+    server = make("--enable-feature=promql-per-step-stats").start()
+    t = now_ms() // 1000 - 60
+    server.must_write([series({"__name__": "m"}, [((t + k * 10) * 1000, k) for k in range(5)])])
+    samples = server.query("m", t, stats="all")["stats"]["samples"]
+    assert samples["totalQueryableSamplesPerStep"] == [[t, 1]]
+    window = (t, t + 40, 20)
+    samples = server.query_range("sum_over_time(m[20s])", *window, stats="all")["stats"]["samples"]
+    assert samples["totalQueryableSamplesPerStep"] == [[t, 1], [t + 20, 2], [t + 40, 2]]
+    assert samples["totalQueryableSamples"] == 5 and samples["samplesRead"] == 5
+    samples = server.query_range("m", *window, stats="true")["stats"]["samples"]
+    assert "totalQueryableSamplesPerStep" not in samples
+
+
+def test_other_words_for_stats_are_warned_of(filled):
+    reply = filled.get("/api/v1/query", {"query": "m_total", "time": filled.t, "stats": "some"})
+    assert reply.json["data"]["stats"]["samples"]["totalQueryableSamples"] == 3
+    assert reply.json["warnings"][0].startswith('value "some" for parameter "stats" is deprecated')
 
 
 # --- labels and series ----------------------------------------------------------------------------

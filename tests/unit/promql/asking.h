@@ -85,6 +85,7 @@ static UNUSED enum status ask_range(struct asking *k, const char *text, int64_t 
     arena_reset(&k->arena);
     k->query = (struct query){
         .explains = k->query.explains,
+        .counts_steps = k->query.counts_steps,
         .quick = k->query.quick,
         .text = str_from(text),
         .start_ms = START_MS + at_ms,

@@ -128,14 +128,14 @@ END_TEST
 START_TEST(statistics_are_there_when_asked_for)
 {
     struct query query = {.value = {.type = VALUE_SCALAR, .t_ms = 0, .scalar = 1},
-                          .stats = {.samples_read = 7, .samples_peak = 5}};
+                          .stats = {.samples_queryable = 9, .samples_read = 7, .samples_peak = 5}};
     struct query_json_options options = {.stats = QUERY_JSON_STATS};
     expect_json(&query, &options,
                 "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[0,\"1\"],"
                 "\"stats\":{\"timings\":{\"evalTotalTime\":0,\"resultSortTime\":0,"
                 "\"queryPreparationTime\":0,\"innerEvalTime\":0,\"execQueueTime\":0,"
-                "\"execTotalTime\":0},\"samples\":{\"totalQueryableSamples\":7,"
-                "\"peakSamples\":5}}}}");
+                "\"execTotalTime\":0},\"samples\":{\"totalQueryableSamples\":9,"
+                "\"samplesRead\":7,\"peakSamples\":5}}}}");
 }
 END_TEST
 
