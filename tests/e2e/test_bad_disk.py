@@ -1,5 +1,7 @@
 """A disk that fails now and then, under load and with kills: what was acknowledged is there, the
 process lives, and every error of the log is counted."""
+import errno
+import os
 import time
 
 import pytest
@@ -17,10 +19,24 @@ def errors_of_the_log(events):
     """How many writes and syncs of the log failed; and of them, heads of new segments."""
     failed = [
         e for e in events
-        if e.op in ("write", "fsync", "fdatasync") and "/wal" in e.path and e.result == -5
+        if e.op in ("write", "fsync", "fdatasync") and "/wal" in e.path and e.result == -errno.EIO
     ]
     heads = [e for e in failed if e.op == "write" and e.offset == 0 and e.size <= HEAD_BYTES]
     return len(failed), len(heads)
+
+
+def synced_again(events):
+    """Files whose sync failed, and was tried again."""
+    failed, again = set(), set()
+    for e in events:
+        if e.op == "create":
+            failed.discard(e.path)
+        elif e.op in ("fsync", "fdatasync") and e.size > 0 and not os.path.isdir(e.path):
+            if e.path in failed:
+                again.add(e.path)
+            if e.result == -errno.EIO:
+                failed.add(e.path)
+    return again
 
 
 @pytest.mark.parametrize("sync", ["always", "interval"])
@@ -51,6 +67,7 @@ def test_errors_under_load_cost_nothing_acknowledged(make, programs, tmp_path, s
             assert failed - heads <= counted <= failed
             errors += failed
         server.kill()
+        assert not synced_again(faults.events())
         rounds += 1
     faults.set("")
     restart(server)

@@ -1,15 +1,18 @@
 """Trouble with the disk under a running server: while it cannot promise it says 503, queries go on,
 and it recovers by itself. A small tmpfs is full; tests/faults refuses, fails and delays."""
+import errno
 import os
 import subprocess
 import time
 
 import pytest
 
+from crash import begin_traffic, dice, restart
 from faults import Faults
-from hearth import BINARY, now_ms, series, wait_until
+from hearth import BINARY, LONG, now_ms, series, wait_until
 
 RESUME_SECONDS = 5
+FULL_SECONDS = 30 if LONG else 3
 
 
 class Ledger:
@@ -51,21 +54,29 @@ def refuses(reply):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
+def mount(tmp_path):
+    """mount("2m"): the folder of a file system of that size."""
+    mounted = []
     if os.geteuid() != 0:
         pytest.skip("only root may mount a small file system")
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True, text=True
-    )
-    if mounted.returncode:
-        pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr}")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+
+    def mount_one(size):
+        folder = tmp_path / "small"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"no tmpfs can be mounted here: {done.stderr}")
+        mounted.append(folder)
+        return folder
+
+    yield mount_one
+    for folder in mounted:
+        subprocess.run(["umount", "-l", folder], check=True)
 
 
-def test_a_full_disk(make, small_disk):
+def test_a_full_disk(make, mount):
+    small_disk = mount("2m")
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(1 << 20))
     server = make(f"--storage.path={small_disk}/data", "--snapshot.interval=1s").start()
@@ -83,6 +94,51 @@ def test_a_full_disk(make, small_disk):
     ballast.unlink()
     assert ledger.resumes() <= RESUME_SECONDS
     ledger.check_killed()
+
+
+def take_all_space(path):
+    """Whatever is free now; a snapshot may free more."""
+    with open(path, "ab", buffering=0) as f:
+        for size in (1 << 20, 4096):
+            try:
+                while f.write(bytes(size)) == size:
+                    pass
+            except OSError as error:
+                assert error.errno == errno.ENOSPC
+
+
+@pytest.mark.parametrize("sync", ["interval", "always"])
+def test_a_full_disk_under_load_and_kills(make, programs, tmp_path, mount, sync):
+    rng = dice()
+    disk = mount("64m")
+    flags = [f"--storage.path={disk}/data"]
+    server, traffic = begin_traffic(make, programs, tmp_path, sync, "turned", rng, flags)
+
+    def stored():
+        return server.metrics()['hearth_write_samples_total{outcome="stored"}']
+
+    traffic.go()
+    wait_until(lambda: stored() > 0, what="it writes")
+    kills, full_until = 0, time.monotonic() + FULL_SECONDS
+    while time.monotonic() < full_until or kills < 2:
+        take_all_space(disk / "ballast")
+        server.query("count(ledger)")
+        if rng.random() < 0.05:
+            server.kill()
+            restart(server)  # also on a full disk
+            kills += 1
+            traffic.check()
+            traffic.go()
+        time.sleep(0.1)
+    (disk / "ballast").unlink()
+    before, began = stored(), time.monotonic()
+    wait_until(lambda: stored() > before, RESUME_SECONDS, 0.02, "writes resume")
+    resumed = time.monotonic() - began
+    server.kill()
+    restart(server)
+    verdict = traffic.check()
+    print(f"{kills} kills on a full disk, writes resumed after {resumed:.2f} s; {verdict}")
+    assert verdict["refused"] > 0
 
 
 @pytest.fixture
