@@ -34,6 +34,7 @@ static enum heap_map_state state_of(const struct span *span)
     case SPAN_RELEASED: return HEAP_MAP_RELEASED;
     case SPAN_SMALL: return HEAP_MAP_SMALL;
     case SPAN_LARGE: return HEAP_MAP_LARGE;
+    case SPAN_NONE: break;
     }
     UNREACHABLE();
 }
@@ -50,10 +51,13 @@ static struct heap_map_run copy(const struct span *span)
     return run;
 }
 
-/* The run that has the page. Only pages of class spans say their span wherever one looks: start
- * behind the last such span before. */
+/* The run that has the page. It starts there if the page says so, as where the slice before ended
+ * it mostly does. Else: only pages of class spans say their span wherever one looks; start behind
+ * the last such span before. */
 static struct span *run_at(uint32_t page)
 {
+    struct span *first = page_map_span(page);
+    if (first->page == page && first->state != SPAN_NONE) return first;
     uint32_t at = page;
     while (at > 1 && page_map_class(at) == SIZE_CLASS_LARGE)
         at--;

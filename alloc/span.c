@@ -2,10 +2,14 @@
 #include "alloc/span.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "alloc/live.h"
 #include "alloc/os.h"
 #include "base/assert.h"
+
+_Static_assert(offsetof(struct span, state) >= sizeof(void *),
+               "alloc/meta's link leaves the state");
 
 static uint32_t bytes_of_bits_apart(unsigned size_class)
 {
@@ -44,6 +48,7 @@ void span_destroy(struct span *span)
 {
     uint32_t apart = bytes_of_bits_apart(span->size_class);
     if (apart) meta_free(span_bits(span), apart, META_BITS);
+    span->state = SPAN_NONE;
     meta_free(span, span->record_bytes, META_SPAN);
 }
 

@@ -8,6 +8,7 @@
  *                 SPAN_HOLLOWING released, madvise for its part of the page map under way
  *     users:      SPAN_SMALL     slots of one class; the bits say which of them are in the span
  *                 SPAN_LARGE     one object, or room for one in a thread cache
+ *     nobody:     SPAN_NONE      a record that was given back
  *
  * A slot whose bit is clear is with a user or in a thread cache. The record lives in alloc/meta;
  * the bits follow it directly, and in debug builds a note per slot (alloc/live.h). Records of the
@@ -46,7 +47,8 @@ enum span_state {
     SPAN_MOVING,
     SPAN_HOLLOWING,
     SPAN_SMALL,
-    SPAN_LARGE
+    SPAN_LARGE,
+    SPAN_NONE /* stale references in the page map find it: records stay records */
 };
 
 enum { SPAN_WORD_BITS = 64, SPAN_WORD_BYTES = 8, SPAN_NOTE_BYTES = 8, SPAN_INLINE_WORDS_MAX = 8 };
