@@ -15,7 +15,8 @@ static void write_bool(struct json *j, const char *key, bool v)
     json_bool(j, v);
 }
 
-/* A row per size, as Go has it: cells with the others of theirs. */
+/* A row per size, as Go has it: cells with the others of theirs. What lies in regions is told
+ * apart: all of it and TinyAllocs are Mallocs and Frees. */
 static void write_by_size(struct json *j, const struct memstats *s)
 {
     json_key(j, STR("BySize"));
@@ -31,12 +32,15 @@ static void write_by_size(struct json *j, const struct memstats *s)
         json_count(j, "Size", row.size_bytes);
         json_count(j, "Mallocs", row.mallocs);
         json_count(j, "Frees", row.frees);
+        json_count(j, "RegionMallocs", row.region_mallocs);
+        json_count(j, "RegionFrees", row.region_frees);
         json_object_end(j);
     }
     json_array_end(j);
 }
 
-/* Row for row as Go's runtime.MemStats prints; what it has and we have not is left out. */
+/* Row for row as Go's runtime.MemStats prints; what it has and we have not is left out, and what it
+ * counts and does not print is TinyAllocs. */
 static void write_memstats(struct json *j, const struct memstats *s)
 {
     const struct {
@@ -55,6 +59,7 @@ static void write_memstats(struct json *j, const struct memstats *s)
         {"HeapInuse", s->heap_inuse},
         {"HeapReleased", s->heap_released},
         {"HeapObjects", s->heap_objects},
+        {"TinyAllocs", s->tiny_allocs},
         {"StackInuse", s->stack_inuse},
         {"StackSys", s->stack_sys},
         {"MSpanInuse", s->mspan_inuse},
@@ -75,7 +80,7 @@ static void write_memstats(struct json *j, const struct memstats *s)
     json_object_end(j);
 }
 
-/* Where what is in use and no payload goes; the sum of the last three is HeapInuse - HeapAlloc. */
+/* Where what is in use and no payload goes; without the first, the sum is HeapInuse - HeapAlloc. */
 static void write_fragmentation(struct json *j, const struct memstats *s)
 {
     json_key(j, STR("fragmentation"));
@@ -83,6 +88,8 @@ static void write_fragmentation(struct json *j, const struct memstats *s)
     json_count(j, "roundingBytes", s->heap_alloc - s->heap_requested);
     json_count(j, "freeSlotBytes", s->free_slot_bytes);
     json_count(j, "tailBytes", s->tail_bytes);
+    json_count(j, "blockBytes", s->region_bytes - s->deleted_bytes);
+    json_count(j, "deletedBytes", s->deleted_bytes);
     json_count(j, "cachedBytes", s->cached_bytes);
     json_object_end(j);
 }
@@ -133,6 +140,7 @@ static void write_regions(struct json *j, struct storage *db)
         json_object_begin(j);
         json_integer(j, "windowStart", row->start_ms / 1000);
         json_count(j, "blocks", row->blocks);
+        json_count(j, "objects", row->objects);
         json_count(j, "liveBytes", row->sealed);
         json_count(j, "deadBytes", row->deleted);
         json_count(j, "tailBytes", row->tail);

@@ -105,29 +105,35 @@ static void write_totals(const struct hearth *h, const struct metric_sink *sink,
     metric_rows(sink, rows, ARRAY_COUNT(rows));
 }
 
+static void write_window(const struct metric_sink *sink, const struct window_bytes *window,
+                         const char *state, uint64_t v)
+{
+    char text[24];
+    int size = snprintf(text, sizeof(text), "%" PRId64, window->start_ms / 1000);
+    const struct label labels[] = {{STR("window"), {text, (size_t)size}},
+                                   {STR("state"), str_from(state)}};
+    metric_sample(sink, "", labels, ARRAY_COUNT(labels), (double)v);
+}
+
 /* Where the samples of each window are. */
 static void write_windows(const struct metric_sink *sink, const struct window_bytes *rows,
                           size_t count)
 {
-    char text[24];
     metric_family(sink, "hearth_alloc_window_bytes", METRIC_GAUGE,
                   "Bytes of chunks by window (its start, Unix seconds): open, in cells; sealed, in "
                   "the window's region; tail, of the region's blocks; deleted, written anew.");
     for (size_t i = 0; i < count; i++) {
-        const struct window_bytes *row = &rows[i];
-        const struct {
-            struct str name;
-            uint64_t bytes;
-        } states[] = {{STR("open"), row->open},
-                      {STR("sealed"), row->sealed},
-                      {STR("tail"), row->tail},
-                      {STR("deleted"), row->deleted}};
-        int size = snprintf(text, sizeof(text), "%" PRId64, row->start_ms / 1000);
-        for (size_t k = 0; k < ARRAY_COUNT(states); k++) {
-            const struct label labels[] = {{STR("window"), {text, (size_t)size}},
-                                           {STR("state"), states[k].name}};
-            metric_sample(sink, "", labels, ARRAY_COUNT(labels), (double)states[k].bytes);
-        }
+        write_window(sink, &rows[i], "open", rows[i].open);
+        write_window(sink, &rows[i], "sealed", rows[i].sealed);
+        write_window(sink, &rows[i], "tail", rows[i].tail);
+        write_window(sink, &rows[i], "deleted", rows[i].deleted);
+    }
+    metric_family(sink, "hearth_alloc_window_objects", METRIC_GAUGE,
+                  "Objects by window: open, chunks in cells; sealed, objects of the window's "
+                  "region, which are chunks, of equal ones one, and columns of times.");
+    for (size_t i = 0; i < count; i++) {
+        write_window(sink, &rows[i], "open", rows[i].chunks);
+        write_window(sink, &rows[i], "sealed", rows[i].objects);
     }
 }
 
@@ -145,8 +151,7 @@ static void write_slack(const struct hearth *h, const struct metric_sink *sink,
         "Bytes of pages in use that hold nothing: growth, capacity that its owner has not "
         "filled; class, sizes rounded up; free, slots without an object; tail, ends of "
         "spans too short for one; block, ends of the blocks of regions; deleted, sealed chunks "
-        "that "
-        "were written anew; cached, large spans that a thread keeps.");
+        "that were written anew; cached, large spans that a thread keeps.");
     metric_labeled(sink, "kind", STR("growth"), (double)spare);
     metric_labeled(sink, "kind", STR("class"), (double)(s->heap_alloc - s->heap_requested));
     metric_labeled(sink, "kind", STR("free"), (double)s->free_slot_bytes);

@@ -2,6 +2,7 @@
 #include "storage/regions.h"
 
 #include "base/assert.h"
+#include "base/compiler.h"
 
 enum {
     NUMBER_BITS = 27,
@@ -286,6 +287,8 @@ void regions_settle(struct regions *r, uint32_t slot, bool moved)
 static void add_bytes(const struct window_region *w, struct region_bytes *out)
 {
     if (!w) return;
+    for (unsigned c = 0; c < ARRAY_COUNT(w->region.objects); c++)
+        out->objects += w->region.objects[c];
     out->live += w->region.live_bytes;
     out->requested += w->region.requested_bytes;
     out->deleted += w->region.deleted_bytes;

@@ -123,6 +123,7 @@ void regions_destroy_retired(struct epoch_node *node);
 /* Bytes of the window in this slot. */
 struct region_bytes {
     int64_t window;
+    uint64_t objects;   /* chunks and columns of times */
     uint64_t live;      /* sealed chunks, rounded */
     uint64_t requested; /* the same, before rounding */
     uint64_t deleted;

@@ -280,15 +280,20 @@ size_t storage_window_bytes(struct storage *db, struct window_bytes out[STORAGE_
         struct window_bytes *row = &out[count];
         struct region_bytes region;
         int64_t open = 0;
+        int64_t chunks = 0; /* may fall below 0 for a moment, as open may */
         regions_bytes(&db->regions, slot, &region);
         if (region.window != window) continue; /* nobody has entered it yet */
         for (uint32_t i = 0; i < db->shard_count; i++) {
             const struct shard_window *w = &db->shards[i].windows[slot];
-            if (atomic_load_explicit(&w->window, memory_order_acquire) == window)
-                open += atomic_load_explicit(&w->open_bytes, memory_order_relaxed);
+            if (atomic_load_explicit(&w->window, memory_order_acquire) != window) continue;
+            open += atomic_load_explicit(&w->open_bytes, memory_order_relaxed);
+            chunks += (int64_t)(atomic_load_explicit(&w->chunks, memory_order_relaxed) -
+                                atomic_load_explicit(&w->sealed_chunks, memory_order_relaxed));
         }
         *row = (struct window_bytes){.start_ms = window_start_ms(&db->grid, window),
                                      .blocks = region.block_count,
+                                     .objects = region.objects,
+                                     .chunks = chunks > 0 ? (uint64_t)chunks : 0,
                                      .open = open > 0 ? (uint64_t)open : 0,
                                      .sealed = region.live,
                                      .tail = region.blocks - region.live - region.deleted,

@@ -183,6 +183,8 @@ enum { STORAGE_WINDOWS_MAX = 2 * (64 + 2) };
 struct window_bytes {
     int64_t start_ms;
     uint64_t blocks;  /* of the window's region: how many */
+    uint64_t objects; /* in the region: chunks, of equal ones one, and columns of times */
+    uint64_t chunks;  /* in cells: how many */
     uint64_t open;    /* in cells */
     uint64_t sealed;  /* in the window's region */
     uint64_t tail;    /* of the blocks of the region */

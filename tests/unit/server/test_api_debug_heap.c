@@ -25,6 +25,7 @@ START_TEST(it_tells_sums_and_blocks_or_a_range_of_spans)
     ck_assert_ptr_nonnull(row);
     ck_assert_ptr_null(strstr(row + 1, "{\"Size\":128,"));
     expect_contains(answer, 200, "\"fragmentation\":{\"roundingBytes\":");
+    expect_contains(answer, 200, "\"blockBytes\":");
     expect_contains(answer, 200, "\"owner\":\"series\"");
     expect_contains(answer, 200, "\"regions\":[");
     expect_contains(answer, 200, "\"blocks\":[{\"page\":0,");
