@@ -9,7 +9,7 @@ rest, compares the two (see malloc_shim.c); it aborts on a broken invariant or a
 that is noticed. HEARTH_LONG in the environment makes the work large. A program that is not
 installed is skipped, and that is said.
 """
-import hashlib
+import difflib
 import os
 import pathlib
 import sys
@@ -23,6 +23,9 @@ import servers
 from runner import Runner, Skipped, program
 
 LONG = bool(os.environ.get("HEARTH_LONG"))
+DIFFERENCE_LINES_MAX = 20
+
+
 def sqlite_import(r):
     rows = 1_000_000 if LONG else 60_000
     with open(r.folder / "rows.csv", "w", encoding="ascii") as f:
@@ -47,6 +50,13 @@ CASES = {case.__name__: case for case in (
     repositories.git_clone, builds.cpp_build, servers.nginx_under_load, servers.apache_under_load)}
 
 
+def difference(plain, ours):
+    """The lines that one has and the other has not, if they are few."""
+    lines = [text.decode(errors="replace").splitlines() for text in (plain, ours)]
+    rows = list(difflib.unified_diff(*lines, "on libc", "ours", lineterm="", n=0))
+    return "\n".join(rows[:DIFFERENCE_LINES_MAX])
+
+
 def compare(case, library):
     results = []
     processes = {}
@@ -54,12 +64,12 @@ def compare(case, library):
         with tempfile.TemporaryDirectory(prefix="hearth-preload-") as name:
             r = Runner(pathlib.Path(name), preload)
             start = time.monotonic()
-            results.append((hashlib.sha256(case(r)).hexdigest(), time.monotonic() - start))
+            results.append((case(r), time.monotonic() - start))
             if preload:
                 processes = r.reported()
     (plain, plain_s), (ours, ours_s) = results
     if plain != ours:
-        raise AssertionError("the results differ")
+        raise AssertionError(f"the results differ:\n{difference(plain, ours)}")
     compared = sum(processes.values())
     if compared == 0:
         raise AssertionError("no process compared its books with its heap: was the library used?")
