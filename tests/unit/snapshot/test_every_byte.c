@@ -1,10 +1,11 @@
 /*
- * every_byte: a small data folder with all kinds of files, of which each byte of each file is
- * flipped in two ways, each file is cut at each length, and stretches are filled with zeros. Each
- * start gives everything but what the damage hit, says so with file and offset, shows nothing that
- * was not written, and takes no more memory than an undamaged one may.
+ * every_byte: a small data folder with all kinds of files, and one with a log of 64 KiB alone, of
+ * which each byte of each file is flipped in two ways, each file is cut at each length, and
+ * stretches are filled with zeros. Each start gives everything but what the damage hit, says so
+ * with file and offset, shows nothing that was not written, and takes no more memory than an
+ * undamaged one may.
  *
- * HEARTH_EVERY_BYTE=1 tries every one; otherwise it is one out of STRIDE, the first by chance.
+ * HEARTH_EVERY_BYTE=1 tries every one; otherwise it is one of some, the first by chance.
  */
 #include "alloc/heap.h"
 #include "base/endian.h"
@@ -20,7 +21,10 @@
  */
 enum {
     SEALED_ALONE = 20, /* batches 0 to 19: window 0 */
-    STRIDE = 13,       /* of the short form */
+    LONG_LOG = 800,    /* batches: 64 KiB */
+    LONG_WINDOWS = 16,
+    ONE_OF_FOLDER = 13,
+    ONE_OF_LOG = 601, /* bytes, in the short form */
     FILES_MAX = 32,
     ZEROS_MAX = 100,
     SAYING_STARTS = 61, /* of so many starts, one is heard */
@@ -40,6 +44,7 @@ static struct {
     uint32_t order[WORLD_BATCHES_MAX]; /* of writing: sequence - 1 -> batch */
     size_t written;
     uint64_t log_first; /* segment of the newer generation */
+    size_t one_of;      /* bytes are tried */
     uint64_t starts, heard;
     const char *damaged; /* a line that names this file and an offset has come */
     bool named;
@@ -89,12 +94,30 @@ static void seal(void)
         ck_assert_int_lt(rounds, 1000);
 }
 
-static void make_patient(void)
+static void begin_patient(size_t one_of, uint64_t segment_bytes, uint32_t windows)
 {
     memset(&g, 0, sizeof(g));
+    g.one_of = getenv("HEARTH_EVERY_BYTE") ? 1 : one_of;
     world_init(&g.w);
-    g.w.options.segment_bytes = 3000;
+    g.w.options.segment_bytes = segment_bytes;
+    g.w.windows = windows;
     world_open(&g.w);
+}
+
+static void end_patient(void)
+{
+    world_close(&g.w);
+    add_file("HEARTH");
+    add_file("lock");
+    each_name("wal", add_file);
+    each_name("windows", add_file);
+    each_name("manifests", add_file);
+    heap_set_limit(heap_used_bytes() + HEAP_BYTES);
+}
+
+static void make_folder(void)
+{
+    begin_patient(ONE_OF_FOLDER, 3000, 0);
     write_until(0, SEALED_ALONE);
     write_until(60, 80);
     seal();
@@ -106,13 +129,18 @@ static void make_patient(void)
     struct durability_stats stats = world_stats(&g.w);
     g.log_first = stats.wal_segment;
     write_until(130, 175);
-    world_close(&g.w);
-    add_file("HEARTH");
-    add_file("lock");
-    each_name("wal", add_file);
-    each_name("windows", add_file);
-    each_name("manifests", add_file);
-    heap_set_limit(heap_used_bytes() + HEAP_BYTES);
+    end_patient();
+}
+
+static void make_long_log(void)
+{
+    size_t bytes = 0;
+    begin_patient(ONE_OF_LOG, 16384, LONG_WINDOWS);
+    write_until(0, LONG_LOG);
+    end_patient();
+    for (size_t i = 0; i < g.count; i++)
+        bytes += g.files[i].size;
+    ck_assert_uint_ge(bytes, 1 << 16);
 }
 
 static void remove_if_new(const char *name)
@@ -233,17 +261,12 @@ static void start_damaged(const struct victim *v, const uint8_t *bytes, size_t s
 
 /* ---- damage ---- */
 
-static size_t stride(void)
-{
-    return getenv("HEARTH_EVERY_BYTE") ? 1 : STRIDE;
-}
-
 static size_t first_at(struct random *r)
 {
-    return (size_t)random_below(r, stride());
+    return (size_t)random_below(r, g.one_of);
 }
 
-START_TEST(a_flipped_byte_costs_the_request_or_block_it_hit)
+static void flip_each_byte(void (*make_patient)(void))
 {
     static bool hit[WORLD_BATCHES_MAX];
     struct random r = random_start("flips");
@@ -251,7 +274,7 @@ START_TEST(a_flipped_byte_costs_the_request_or_block_it_hit)
     log_tap(hear);
     for (size_t f = 0; f < g.count; f++) {
         struct victim *v = &g.files[f];
-        for (size_t i = first_at(&r); i < v->size; i += stride()) {
+        for (size_t i = first_at(&r); i < v->size; i += g.one_of) {
             const uint8_t flips[] = {(uint8_t)(1 << i % 8), 0xFF};
             expect_hit(v, i, i + 1, hit);
             for (size_t k = 0; k < ARRAY_COUNT(flips); k++) {
@@ -265,10 +288,9 @@ START_TEST(a_flipped_byte_costs_the_request_or_block_it_hit)
         }
     }
     log_tap(NULL);
-    if (stride() == 1) ck_assert_uint_gt(g.heard, 0);
+    if (g.one_of == 1) ck_assert_uint_gt(g.heard, 0);
     release_patient();
 }
-END_TEST
 
 static bool ends_with_a_record(const struct victim *v, size_t cut)
 {
@@ -281,7 +303,7 @@ static bool ends_with_a_record(const struct victim *v, size_t cut)
     return cut <= HEAD_BYTES;
 }
 
-START_TEST(a_file_cut_at_any_length_costs_what_is_behind)
+static void cut_at_each_length(void (*make_patient)(void))
 {
     static bool hit[WORLD_BATCHES_MAX];
     struct random r = random_start("cuts");
@@ -289,7 +311,7 @@ START_TEST(a_file_cut_at_any_length_costs_what_is_behind)
     log_tap(hear);
     for (size_t f = 0; f < g.count; f++) {
         const struct victim *v = &g.files[f];
-        for (size_t cut = first_at(&r); cut < v->size; cut += stride()) {
+        for (size_t cut = first_at(&r); cut < v->size; cut += g.one_of) {
             expect_hit(v, cut, v->size, hit);
             start_damaged(v, v->bytes, cut, hit,
                           strncmp(v->name, "wal/", 4) == 0 && ends_with_a_record(v, cut));
@@ -300,9 +322,8 @@ START_TEST(a_file_cut_at_any_length_costs_what_is_behind)
     log_tap(NULL);
     release_patient();
 }
-END_TEST
 
-START_TEST(stretches_of_zeros_cost_what_they_cover)
+static void zero_from_each_byte(void (*make_patient)(void))
 {
     static bool hit[WORLD_BATCHES_MAX];
     struct random r = random_start("zeros");
@@ -311,7 +332,7 @@ START_TEST(stretches_of_zeros_cost_what_they_cover)
     for (size_t f = 0; f < g.count; f++) {
         const struct victim *v = &g.files[f];
         uint8_t *damaged = malloc(v->size);
-        for (size_t from = first_at(&r); from < v->size; from += stride()) {
+        for (size_t from = first_at(&r); from < v->size; from += g.one_of) {
             size_t to = from + 2 + (size_t)random_below(&r, ZEROS_MAX);
             if (random_below(&r, 10) == 0 || to > v->size) to = v->size;
             memcpy(damaged, v->bytes, v->size);
@@ -323,6 +344,26 @@ START_TEST(stretches_of_zeros_cost_what_they_cover)
     }
     log_tap(NULL);
     release_patient();
+}
+
+START_TEST(a_flipped_byte_costs_the_request_or_block_it_hit)
+{
+    flip_each_byte(make_folder);
+    flip_each_byte(make_long_log);
+}
+END_TEST
+
+START_TEST(a_file_cut_at_any_length_costs_what_is_behind)
+{
+    cut_at_each_length(make_folder);
+    cut_at_each_length(make_long_log);
+}
+END_TEST
+
+START_TEST(stretches_of_zeros_cost_what_they_cover)
+{
+    zero_from_each_byte(make_folder);
+    zero_from_each_byte(make_long_log);
 }
 END_TEST
 

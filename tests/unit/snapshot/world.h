@@ -48,6 +48,7 @@ struct world {
     char path[256];
     struct durability_options options;
     int64_t future_ms; /* of the store; 0: the default */
+    uint32_t windows;  /* of the store; 0: eight */
     struct durability *d;
     struct storage *db;
     bool acknowledged[WORLD_BATCHES_MAX];
@@ -135,7 +136,7 @@ UNUSED static enum status world_start(struct world *w, struct error *err)
 {
     struct storage_options options = storage_options_default();
     options.chunk_ms = WORLD_CHUNK_MS;
-    options.windows = 8;
+    options.windows = w->windows ? w->windows : 8;
     options.shards = 2;
     if (w->future_ms) options.future_ms = w->future_ms;
     enum status st = storage_open(&options, &w->db, err);
