@@ -37,6 +37,12 @@ bool grouping_is_unnamed(const struct grouping *g)
     return true;
 }
 
+bool aggregate_may_stop(const struct ast *node, const struct grouping *g)
+{
+    bool one_group = !g->without && g->name_count == 0;
+    return one_group && eval_unwrap(node->aggregate.expr)->kind == AST_VECTOR_SELECTOR;
+}
+
 static bool is_grouped_by(const struct grouping *g, struct str name)
 {
     bool listed = false;
@@ -208,9 +214,9 @@ enum status aggregate_open(struct eval *ev, const struct ast *node, const struct
 {
     switch (node->aggregate.op) {
     case AGG_TOPK:
-    case AGG_BOTTOMK:
+    case AGG_BOTTOMK: return aggregate_k_open(ev, node, range, out, err);
     case AGG_LIMITK:
-    case AGG_LIMIT_RATIO: return aggregate_k_open(ev, node, range, out, err);
+    case AGG_LIMIT_RATIO: return aggregate_limit_open(ev, node, range, out, err);
     case AGG_QUANTILE: return aggregate_quantile_open(ev, node, range, out, err);
     case AGG_COUNT_VALUES: return aggregate_count_values_open(ev, node, range, out, err);
     default: return fold_open(ev, node, range, out, err);

@@ -38,10 +38,22 @@ MUST_USE enum status grouping_find_row(struct grouping *g, struct eval *ev, cons
 /* Results of different groups stay distinct without their names. */
 bool grouping_is_unnamed(const struct grouping *g);
 
-/* aggregate_k.c: topk, bottomk, limitk, limit_ratio */
+/* Once the answer is known, the other rows may be left: there is no group that is not known yet,
+ * and nothing that a row could be remarked on for. */
+bool aggregate_may_stop(const struct ast *node, const struct grouping *g);
+
+/* aggregate_k.c: topk, bottomk */
 MUST_USE enum status aggregate_k_open(struct eval *ev, const struct ast *node,
                                       const struct eval_range *range, struct rows **out,
                                       struct error *err);
+/* Of k at each step. *nothing: no step chooses anything.
+ * ERR_CONFLICT: it is NaN somewhere, or no int64 */
+MUST_USE enum status aggregate_check_k(const double *k, size_t steps, bool *nothing,
+                                       struct error *err);
+/* aggregate_limit.c: limitk, limit_ratio */
+MUST_USE enum status aggregate_limit_open(struct eval *ev, const struct ast *node,
+                                          const struct eval_range *range, struct rows **out,
+                                          struct error *err);
 /* aggregate_values.c: quantile, count_values */
 MUST_USE enum status aggregate_quantile_open(struct eval *ev, const struct ast *node,
                                              const struct eval_range *range, struct rows **out,

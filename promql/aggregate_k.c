@@ -1,5 +1,5 @@
 /*
- * aggregate_k - topk, bottomk, limitk, limit_ratio: some of the rows of each group, step by step.
+ * aggregate_k - topk and bottomk: the best rows of each group, step by step.
  *
  * All rows are kept; each step chooses anew. An instant query's topk and bottomk come out in order
  * of value, best first, NaN last; among equal values the earlier row wins.
@@ -8,7 +8,6 @@
 
 #include <math.h>
 
-#include "base/hash.h"
 #include "model/number.h"
 
 struct choice {
@@ -24,7 +23,6 @@ struct choice {
     size_t *order;
     size_t *heap;      /* chosen at this step: those of g start at first[g]; SIZE_MAX: nothing */
     uint64_t **chosen; /* by row */
-    double *places;    /* by row, of limit_ratio */
 };
 
 /* Is row a a worse choice than b at this step? The heap has the worst at its root. */
@@ -66,12 +64,11 @@ static void sift_up(const struct choice *c, size_t step, size_t *heap, size_t at
 static void offer(const struct choice *c, size_t step, size_t *heap, size_t *count, size_t k,
                   size_t row)
 {
-    bool ordered = c->op == AGG_TOPK || c->op == AGG_BOTTOMK;
     if (*count < k) {
         heap[*count] = row;
-        if (ordered) sift_up(c, step, heap, *count);
+        sift_up(c, step, heap, *count);
         *count += 1;
-    } else if (ordered && is_worse(c, step, heap[0], row)) {
+    } else if (is_worse(c, step, heap[0], row)) {
         heap[0] = row;
         sift_down(c, step, heap, *count, 0);
     }
@@ -80,7 +77,6 @@ static void offer(const struct choice *c, size_t step, size_t *heap, size_t *cou
 /* Heap to array, best first. */
 static void sort_heap(const struct choice *c, size_t step, size_t *heap, size_t count)
 {
-    if (c->op != AGG_TOPK && c->op != AGG_BOTTOMK) return;
     while (count > 1) {
         size_t swap = heap[0];
         heap[0] = heap[--count];
@@ -89,72 +85,8 @@ static void sort_heap(const struct choice *c, size_t step, size_t *heap, size_t 
     }
 }
 
-/* A size as Prometheus' label sets have it in front of a text: one byte, or 255 and three. */
-static size_t put_size(char *out, size_t size)
-{
-    const size_t long_mark = 255;
-    if (size < long_mark) {
-        out[0] = (char)size;
-        return 1;
-    }
-    out[0] = (char)long_mark;
-    for (size_t i = 0; i < 3; i++)
-        out[i + 1] = (char)(size >> 8 * i);
-    return 4;
-}
-
-static size_t put_text(char *out, struct str text)
-{
-    size_t used = put_size(out, text.size);
-    if (text.size) memcpy(out + used, text.data, text.size);
-    return used + text.size;
-}
-
-/* Where a label set lies in [0, 1): by the hash that Prometheus takes, over the bytes that it keeps
- * label sets in, so that both choose the same series. */
-static enum status place_row(struct arena *a, const struct row *row, double *out, struct error *err)
-{
-    enum { SIZES_BYTES = 8 };
-    struct arena_mark mark = arena_mark(a);
-    struct labels labels;
-    size_t bound = 0;
-    size_t used = 0;
-    enum status st = row_labels(row, a, &labels, err);
-    if (st) return st;
-    for (size_t i = 0; i < labels.count; i++)
-        bound += SIZES_BYTES + labels.items[i].name.size + labels.items[i].value.size;
-    char *bytes = arena_alloc(a, bound);
-    if (!bytes) return no_room(a, err);
-    for (size_t i = 0; i < labels.count; i++) {
-        used += put_text(bytes + used, labels.items[i].name);
-        used += put_text(bytes + used, labels.items[i].value);
-    }
-    *out = (double)hash_xxh64(bytes, used) / 18446744073709551615.0;
-    arena_rewind(a, mark);
-    return OK;
-}
-
-static enum status place_rows(struct choice *c, struct error *err)
-{
-    struct arena *a = c->ev->arena;
-    enum status st = OK;
-    if (c->op != AGG_LIMIT_RATIO) return OK;
-    c->places = arena_alloc_array(a, c->rows.count, sizeof(c->places[0]));
-    if (!c->places) return no_room(a, err);
-    for (size_t i = 0; !st && i < c->rows.count; i++)
-        st = place_row(a, &c->rows.items[i], &c->places[i], err);
-    return st;
-}
-
-/* The share of all label sets that lie below the ratio; with a negative one, the complement. */
-static bool is_sampled(double ratio, double place)
-{
-    return (ratio >= 0 && place < ratio) || (ratio < 0 && place >= 1.0 + ratio);
-}
-
 static size_t limit_of(const struct choice *c, size_t step)
 {
-    if (c->op == AGG_LIMIT_RATIO) return c->param[step] == 0 ? 0 : c->rows.count;
     double k = c->param[step];
     if (!(k >= 1)) return 0;
     return k >= (double)c->rows.count ? c->rows.count : (size_t)k;
@@ -164,11 +96,9 @@ static void choose_in_group(struct choice *c, size_t step, size_t k, size_t g)
 {
     size_t *heap = c->heap + c->first[g];
     size_t count = 0;
-    double ratio = fmax(-1, fmin(1, c->param[step]));
     for (size_t i = c->first[g]; i < c->first[g + 1]; i++) {
         const struct row *row = &c->rows.items[c->order[i]];
         if (!bit_get(row->present, step)) continue;
-        if (c->op == AGG_LIMIT_RATIO && !is_sampled(ratio, c->places[c->order[i]])) continue;
         offer(c, step, heap, &count, k, c->order[i]);
     }
     if (c->steps == 1) sort_heap(c, step, heap, count);
@@ -251,42 +181,23 @@ static enum status error_parameter(double k, const char *what, struct error *err
     return error_set(err, ERR_CONFLICT, "Scalar value %.*s %s int64", size, number, what);
 }
 
-static enum status warn_ratio(struct choice *c, double ratio, double capped, struct error *err)
-{
-    char number[NUMBER_TEXT_BYTES];
-    int size = (int)number_format_general(number, ratio);
-    struct str text = arena_printf(c->ev->arena,
-                                   "PromQL warning: ratio value should be between -1 and 1, got "
-                                   "%.*s, capping to %g",
-                                   size, number, capped);
-    if (!text.data) return no_room(c->ev->arena, err);
-    return eval_warn(c->ev, text, c->node->aggregate.param, err);
-}
-
-/* *nothing: no step chooses anything. */
-static enum status check_parameters(struct choice *c, bool *nothing, struct error *err)
+enum status aggregate_check_k(const double *k, size_t steps, bool *nothing, struct error *err)
 {
     const double int64_bound = 9223372036854775808.0;
-    bool ratio = c->op == AGG_LIMIT_RATIO;
     bool nan = false;
     double least = (double)INFINITY;
     double most = -(double)INFINITY;
-    for (size_t i = 0; i < c->steps; i++) {
-        nan = nan || isnan(c->param[i]);
-        least = fmin(least, c->param[i]);
-        most = fmax(most, c->param[i]);
+    for (size_t i = 0; i < steps; i++) {
+        nan = nan || isnan(k[i]);
+        least = fmin(least, k[i]);
+        most = fmax(most, k[i]);
     }
-    *nothing = !nan && (ratio ? least == 0 && most == 0 : most < 1);
-    if (nan)
-        return error_set(err, ERR_CONFLICT,
-                         ratio ? "Ratio value is NaN" : "Parameter value is NaN");
+    *nothing = most < 1;
+    if (nan) return error_set(err, ERR_CONFLICT, "Parameter value is NaN");
     if (*nothing) return OK;
-    if (!ratio && least <= -int64_bound) return error_parameter(least, "underflows", err);
-    if (!ratio && most >= int64_bound) return error_parameter(most, "overflows", err);
-    enum status st = OK;
-    if (ratio && most > 1) st = warn_ratio(c, most, 1, err);
-    if (!st && ratio && least < -1) st = warn_ratio(c, least, -1, err);
-    return st;
+    if (least <= -int64_bound) return error_parameter(least, "underflows", err);
+    if (most >= int64_bound) return error_parameter(most, "overflows", err);
+    return OK;
 }
 
 enum status aggregate_k_open(struct eval *ev, const struct ast *node,
@@ -298,14 +209,13 @@ enum status aggregate_k_open(struct eval *ev, const struct ast *node,
     struct rows *child;
     enum status st = eval_scalar(ev, node->aggregate.param, range, &param, err);
     c.param = param;
-    if (!st) st = check_parameters(&c, &nothing, err);
+    if (!st) st = aggregate_check_k(param, range->steps, &nothing, err);
     if (st) return st;
     if (nothing) return rows_empty(ev, range->steps, out, err);
     st = eval_rows(ev, node->aggregate.expr, range, &child, err);
     if (!st) child->bare = true;
     if (!st) st = rows_collect(child, &c.rows, err);
     if (!st) st = group_rows(&c, err);
-    if (!st) st = place_rows(&c, err);
     if (!st) st = choose_all(&c, err);
     return st ? st : finish(&c, child->unnamed_unique, out, err);
 }

@@ -287,10 +287,23 @@ enum status fold_init(struct fold *f, struct eval *ev, const struct ast *node, s
     return grouping_init(&f->grouping, node, ev->arena, err);
 }
 
+/* Does any row that comes make no difference to any of them? */
+static bool are_settled(const struct fold *folds, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct fold *f = &folds[i];
+        if (f->op != AGG_GROUP || !f->groups.count || !aggregate_may_stop(f->node, &f->grouping))
+            return false;
+        const struct group *only = &f->groups.items[0];
+        if (bits_count(only->present, f->steps) < f->steps) return false;
+    }
+    return true;
+}
+
 enum status fold_rows(struct fold *folds, size_t count, struct rows *child, struct error *err)
 {
     child->bare = true;
-    for (;;) {
+    while (!are_settled(folds, count)) {
         struct row *row;
         enum status st = child->next(child, &row, err);
         if (st || !row) return st;
@@ -298,4 +311,5 @@ enum status fold_rows(struct fold *folds, size_t count, struct rows *child, stru
             st = fold_row(&folds[i], row, err);
         if (st) return st;
     }
+    return OK;
 }

@@ -36,8 +36,10 @@ static enum status absent_of(struct eval *ev, const struct ast *call, struct row
     struct row_table table = {0};
     struct row *result = VEC_PUSH(&table, ev->arena);
     if (!result) return no_room(ev->arena, err);
+    enum ast_kind kind = eval_unwrap(call->call.args[0])->kind;
+    bool plain = kind == AST_VECTOR_SELECTOR || kind == AST_MATRIX_SELECTOR; /* no remarks */
     enum status st = row_alloc(result, steps, ev->arena, err);
-    while (!st) {
+    while (!st && !(plain && bits_count(result->present, steps) == steps)) {
         struct row *row;
         st = child->next(child, &row, err);
         if (st || !row) break;

@@ -78,18 +78,24 @@ static enum status row_copy(const struct row *from, size_t steps, struct arena *
     return from->series ? OK : labels_pin(from->labels, a, &out->labels, err);
 }
 
-enum status rows_collect(struct rows *rows, struct row_table *table, struct error *err)
+enum status rows_keep(struct rows *rows, const struct row *row, struct row_table *table,
+                      struct error *err)
 {
     struct arena *a = rows->ev->arena;
+    struct row *slot = VEC_PUSH(table, a);
+    if (!slot) return no_room(a, err);
+    *slot = *row;
+    enum status st = rows->stable ? OK : row_copy(row, rows->steps, a, slot, err);
+    return st ? st : eval_hold(rows->ev, bits_count(slot->present, rows->steps), err);
+}
+
+enum status rows_collect(struct rows *rows, struct row_table *table, struct error *err)
+{
     for (;;) {
         struct row *row;
         enum status st = rows->next(rows, &row, err);
         if (st || !row) return st;
-        struct row *slot = VEC_PUSH(table, a);
-        if (!slot) return no_room(a, err);
-        *slot = *row;
-        if (!rows->stable) st = row_copy(row, rows->steps, a, slot, err);
-        if (!st) st = eval_hold(rows->ev, bits_count(slot->present, rows->steps), err);
+        st = rows_keep(rows, row, table, err);
         if (st) return st;
     }
 }

@@ -135,6 +135,9 @@ static inline enum status no_room(const struct arena *a, struct error *err)
 /* Room for the values and bits of a row; bits are zero, labels empty. */
 MUST_USE enum status row_alloc(struct row *row, size_t steps, struct arena *a, struct error *err);
 
+/* Keep a row that was just pulled: */
+MUST_USE enum status rows_keep(struct rows *rows, const struct row *row, struct row_table *table,
+                               struct error *err);
 /* Pull every row and keep it: copied unless the source is stable, bare if it was made so. The
  * samples are held (eval_hold). */
 MUST_USE enum status rows_collect(struct rows *rows, struct row_table *table, struct error *err);

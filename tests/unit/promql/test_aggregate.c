@@ -241,6 +241,38 @@ START_TEST(aggregations_of_the_same_series_share_them)
 }
 END_TEST
 
-SUITE(aggregate, groups_hold_what_a_loop_finds, topk_takes_the_largest_of_each_group,
-      sums_remember_what_rounding_takes, columns_of_sums_have_the_bits_of_sums,
-      means_do_not_overflow, aggregations_of_the_same_series_share_them)
+/* A hundred series, of which the readers take 16 at a time. */
+START_TEST(nobody_reads_on_when_the_answer_is_known)
+{
+    static const struct {
+        const char *text;
+        size_t series;
+        bool stops;
+    } asked[] = {
+        {"group(m)", 1, true},    {"group by (none) (m)", 1, false},
+        {"count(m)", 1, false},   {"group(m) + count(m)", 1, false},
+        {"absent(m)", 0, true},   {"absent_over_time(m[1m])", 0, true},
+        {"absent(-m)", 0, false},
+    };
+    struct asking k;
+    asking_open(&k);
+    for (int i = 0; i < 100; i++) {
+        char key[24];
+        snprintf(key, sizeof(key), "%d", i);
+        asking_store_one(&k, "m", "i", key, i);
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(asked); i++) {
+        ck_assert_int_eq(ask_range(&k, asked[i].text, 0, 2000, 1000), OK);
+        ck_assert_msg(k.query.value.series_count == asked[i].series, "%s: %zu", asked[i].text,
+                      k.query.value.series_count);
+        ck_assert_msg((k.query.stats.samples_read < 50) == asked[i].stops, "%s: %llu",
+                      asked[i].text, (unsigned long long)k.query.stats.samples_read);
+    }
+    asking_close(&k);
+}
+END_TEST
+
+SUITE(aggregate, nobody_reads_on_when_the_answer_is_known, groups_hold_what_a_loop_finds,
+      topk_takes_the_largest_of_each_group, sums_remember_what_rounding_takes,
+      columns_of_sums_have_the_bits_of_sums, means_do_not_overflow,
+      aggregations_of_the_same_series_share_them)
