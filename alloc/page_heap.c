@@ -126,13 +126,23 @@ struct span *page_heap_alloc(uint32_t pages, unsigned size_class)
     return NULL;
 }
 
-struct span *page_heap_alloc_resident(uint32_t pages)
+/* As many pages as an idle run has, if none has all of them; 0 when none has enough. */
+static uint32_t idle_pages_for(uint32_t pages_least, uint32_t pages)
 {
-    DEBUG_ASSERT(pages > 0 && pages <= BLOCK_PAGES);
-    struct span *block = NULL;
+    if (page_runs_quick(pages) || page_runs_find_idle(pages, 1)) return pages;
+    const struct span *longest = run_tree_longest(&page_runs.idle);
+    return longest && longest->pages >= pages_least ? longest->pages : 0;
+}
+
+struct span *page_heap_alloc_resident(uint32_t pages_least, uint32_t pages)
+{
+    DEBUG_ASSERT(pages_least > 0 && pages_least <= pages && pages <= BLOCK_PAGES);
     mutex_lock(&page_runs.lock);
-    if (!page_runs_quick(pages) && !page_runs_find_idle(pages, 1)) block = take_fresh_block();
+    uint32_t idle = idle_pages_for(pages_least, pages);
+    struct span *span = idle ? take(idle, SIZE_CLASS_LARGE, 1) : NULL;
+    struct span *block = span ? NULL : take_fresh_block();
     mutex_unlock(&page_runs.lock);
+    if (span) return span;
     if (!block) return page_heap_alloc(pages, SIZE_CLASS_LARGE);
     populate(block);
     if (page_heap_resize(block, pages)) return block;

@@ -30,11 +30,12 @@
 MUST_USE struct span *page_heap_alloc(uint32_t pages, unsigned size_class);
 
 /* The same for SIZE_CLASS_LARGE and at most PAGE_HEAP_BLOCK_PAGES, for those who fill spans to the
- * end. When no idle run is long enough, a whole block of PAGE_HEAP_BLOCK_PAGES is made resident, as
- * a huge page: one fault instead of hundreds. What is left of it is idle and serves the next. That
- * may take some 100 us. */
+ * end and can do with a shorter one, of at least pages_least. When no idle run is long enough, the
+ * longest of the shorter ones is taken; when none of those is, a whole block of
+ * PAGE_HEAP_BLOCK_PAGES is made resident, as a huge page: one fault instead of hundreds. What is
+ * left of it is idle and serves the next. That may take some 100 us. */
 enum { PAGE_HEAP_BLOCK_PAGES = OS_RANGE_ALIGNMENT / HEAP_PAGE_BYTES };
-MUST_USE struct span *page_heap_alloc_resident(uint32_t pages);
+MUST_USE struct span *page_heap_alloc_resident(uint32_t pages_least, uint32_t pages);
 
 /* From so many bytes in use on, pages for classes come from such blocks, too, unless there are
  * shorter runs of released pages to use up. In a heap of gigabytes nearly every object is a miss of

@@ -136,16 +136,23 @@ static uint64_t next_block_bytes(const struct region *r)
 }
 
 /* Regions that are no longer than a huge page have blocks of the least size: they do without. */
-struct span *region_take_block(uint64_t bytes)
+static struct span *take_block(uint64_t bytes_least, uint64_t bytes)
 {
+    uint32_t least = (uint32_t)(bytes_least >> PAGE_SHIFT);
     uint32_t pages = (uint32_t)(bytes >> PAGE_SHIFT);
     bool alone = bytes <= REGION_BLOCK_BYTES_MIN || bytes > REGION_BLOCK_BYTES_MAX;
     struct span *block =
-        alone ? page_heap_alloc(pages, SIZE_CLASS_LARGE) : page_heap_alloc_resident(pages);
+        alone ? page_heap_alloc(pages, SIZE_CLASS_LARGE) : page_heap_alloc_resident(least, pages);
     if (!block) return NULL;
     block->block = true;
     live_reset(block); /* it may have been a large object's */
     return block;
+}
+
+/* Half of one that is there, rather than memory that is not: sealing would grow the process. */
+struct span *region_take_block(uint64_t bytes)
+{
+    return take_block(bytes / 2, bytes);
 }
 
 static void count_block(struct region *r, const struct span *block)
@@ -179,7 +186,8 @@ uint64_t region_ref(const void *object)
 
 static uint64_t alloc_own_pages(struct region *r, uint32_t size)
 {
-    struct span *block = region_take_block(bits_align_up(size, HEAP_PAGE_BYTES));
+    uint64_t bytes = bits_align_up(size, HEAP_PAGE_BYTES);
+    struct span *block = take_block(bytes, bytes);
     if (!block) return REGION_NONE;
     count_block(r, block);
     block->tail_granules = (uint16_t)((span_bytes(block) - rounded(size)) / REGION_ALIGNMENT);
@@ -190,30 +198,36 @@ static uint64_t alloc_own_pages(struct region *r, uint32_t size)
     return region_ref(p);
 }
 
-static bool open_block(struct region *r)
+static bool take_ahead(struct region *r)
 {
-    struct span *block = r->ahead;
-    r->ahead = NULL;
-    if (!block) {
-        block = region_take_block(next_block_bytes(r));
-        if (!block) return false;
-        count_block(r, block);
-    }
+    r->ahead = region_take_block(next_block_bytes(r));
+    if (r->ahead) count_block(r, r->ahead);
+    return r->ahead;
+}
+
+static void open_ahead(struct region *r)
+{
     close_block(r);
-    r->open = block;
-    r->at = page_map_address(block->page);
-    r->end = r->at + span_bytes(block);
-    live_fill_unused(r->at, span_bytes(block));
-    return true;
+    r->open = r->ahead;
+    r->ahead = NULL;
+    r->at = page_map_address(r->open->page);
+    r->end = r->at + span_bytes(r->open);
+    live_fill_unused(r->at, span_bytes(r->open));
+}
+
+static bool is_long(uint32_t bytes, uint64_t block_bytes)
+{
+    return bytes > block_bytes / OWN_PAGES_PARTS;
 }
 
 static uint64_t bump(struct region *r, uint32_t size)
 {
     uint32_t bytes = rounded(size);
     if ((size_t)(r->end - r->at) < bytes) {
-        uint64_t block_bytes = r->ahead ? span_bytes(r->ahead) : next_block_bytes(r);
-        if (bytes > block_bytes / OWN_PAGES_PARTS) return alloc_own_pages(r, size);
-        if (!open_block(r)) return REGION_NONE;
+        if (!r->ahead && is_long(bytes, next_block_bytes(r))) return alloc_own_pages(r, size);
+        if (!r->ahead && !take_ahead(r)) return REGION_NONE;
+        if (is_long(bytes, span_bytes(r->ahead))) return alloc_own_pages(r, size);
+        open_ahead(r);
     }
     uint64_t ref = region_ref(r->at);
     r->at += bytes;

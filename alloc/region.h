@@ -5,10 +5,11 @@
  *
  * Objects are cut exactly to their size, rounded to 8 bytes, by a bump pointer; nothing stands
  * between them. A new block is a sixteenth of the region so far, so that its tail is no more than
- * that either, and region_trim gives the tail back. Blocks of a region that is longer than a huge
- * page are parts of huge pages, which windows share. An object longer than a quarter of a block
- * gets pages of its own. Two regions never share a page: when one goes, its blocks go whole to the
- * page heap, where the region that is filled next finds them, still resident.
+ * that either, and region_trim gives the tail back; it is down to half as long where only such runs
+ * of pages are resident and free. Blocks of a region that is longer than a huge page are parts of
+ * huge pages, which windows share. An object longer than a quarter of a block gets pages of its
+ * own. Two regions never share a page: when one goes, its blocks go whole to the page heap, where
+ * the region that is filled next finds them, still resident.
  *
  * What is in a region knows no pointers, and is named by a 36-bit offset (in units of 8 bytes, from
  * the start of the heap's address range), so that an index entry has room for more.
@@ -71,8 +72,9 @@ void region_delete(struct region *r, uint32_t size);
 
 /* A new block may take some 100 us (alloc/page_heap.h). Who allocates under locks that others wait
  * for takes it ahead, without any: region_wants_block tells how many bytes the next one should
- * have, 0 when it is not needed soon; region_take_block gets it (any thread; NULL at the limit);
- * region_put_block hands it over, or gives it back when it is not wanted any more (NULL: nothing).
+ * have, 0 when it is not needed soon; region_take_block gets it, or half of it (any thread; NULL
+ * at the limit); region_put_block hands it over, or gives it back when it is not wanted any more
+ * (NULL: nothing).
  */
 uint64_t region_wants_block(const struct region *r);
 MUST_USE struct span *region_take_block(uint64_t bytes);

@@ -176,7 +176,7 @@ START_TEST(a_block_comes_at_once_and_serves_those_who_fill_spans)
     page_heap_free(idle); /* too short for any of them */
     struct page_heap_stats before = stats();
     for (int i = 0; i < SPANS; i++) {
-        spans[i] = page_heap_alloc_resident(16);
+        spans[i] = page_heap_alloc_resident(16, 16);
         ck_assert_ptr_nonnull(spans[i]);
         ck_assert_uint_eq(spans[i]->pages, 16);
         ck_assert_uint_eq(spans[i]->page, spans[0]->page + 16 * i);
@@ -191,10 +191,37 @@ START_TEST(a_block_comes_at_once_and_serves_those_who_fill_spans)
         page_heap_free(spans[i]);
     /* All of it is idle now, and serves what is as long as a block, too. */
     uint64_t released = stats().released_bytes;
-    struct span *whole = page_heap_alloc_resident(BLOCK);
+    struct span *whole = page_heap_alloc_resident(BLOCK, BLOCK);
     ck_assert_uint_eq(whole->page, page);
     ck_assert_uint_eq(stats().released_bytes, released);
     page_heap_free(whole);
+    page_heap_check();
+}
+END_TEST
+
+/* Runs of 12 and 20 idle pages, with something between that keeps them apart. */
+static void make_two_idle_runs(void)
+{
+    struct span *spans[4];
+    for (int i = 0; i < 4; i++)
+        ck_assert_ptr_nonnull(spans[i] = page_heap_alloc(12 + 4 * (uint32_t)i, SIZE_CLASS_LARGE));
+    page_heap_free(spans[0]);
+    page_heap_free(spans[2]);
+}
+
+START_TEST(a_shorter_run_that_is_resident_goes_before_a_block)
+{
+    start();
+    make_two_idle_runs();
+    uint64_t blocks = stats().block_total;
+    struct span *shorter = page_heap_alloc_resident(16, 32);
+    ck_assert_uint_eq(shorter->pages, 20); /* the longest */
+    ck_assert_uint_eq(stats().block_total, blocks);
+    struct span *enough = page_heap_alloc_resident(16, 32);
+    ck_assert_uint_eq(enough->pages, 32); /* 12 are too few */
+    ck_assert_uint_eq(stats().block_total - blocks, PAGE_HEAP_BLOCK_PAGES * HEAP_PAGE_BYTES);
+    page_heap_free(shorter);
+    page_heap_free(enough);
     page_heap_check();
 }
 END_TEST
@@ -272,10 +299,10 @@ START_TEST(at_the_limit_no_block_is_taken_for_a_part_of_it)
     start();
     page_heap_release(UINT64_MAX);
     heap_set_limit(heap_used_bytes() + (256 << 10));
-    struct span *span = page_heap_alloc_resident(16);
+    struct span *span = page_heap_alloc_resident(16, 16);
     ck_assert_ptr_nonnull(span);
     ck_assert_uint_eq(span->pages, 16);
-    ck_assert_ptr_null(page_heap_alloc_resident(BLOCK));
+    ck_assert_ptr_null(page_heap_alloc_resident(BLOCK, BLOCK));
     heap_set_limit(0);
     page_heap_free(span);
     page_heap_check();
@@ -286,7 +313,7 @@ START_TEST(whole_blocks_are_given_back_before_their_ragged_ends)
 {
     enum { BLOCK = PAGE_HEAP_BLOCK_PAGES };
     start();
-    struct span *fresh = page_heap_alloc_resident(BLOCK); /* aligned */
+    struct span *fresh = page_heap_alloc_resident(BLOCK, BLOCK); /* aligned */
     struct span *room = page_heap_alloc(3 * BLOCK, SIZE_CLASS_LARGE);
     uint32_t page = fresh->page;
     ck_assert_uint_eq(room->page, page + BLOCK);
@@ -314,7 +341,7 @@ static struct span *alloc_somehow(struct random *r, uint32_t *pages)
         return page_heap_alloc(*pages, size_class);
     }
     if (*pages > PAGE_HEAP_BLOCK_PAGES) *pages = PAGE_HEAP_BLOCK_PAGES;
-    return *pages % 16 == 0 ? page_heap_alloc_resident(*pages)
+    return *pages % 16 == 0 ? page_heap_alloc_resident(*pages, *pages)
                             : page_heap_alloc(*pages, SIZE_CLASS_LARGE);
 }
 
@@ -392,7 +419,8 @@ SUITE(page_heap, neighbours_become_one_run_in_any_order_of_freeing,
       resident_runs_are_taken_before_released_ones, released_pages_read_as_zero_and_are_known_to,
       no_more_is_given_back_than_asked, a_large_object_grows_into_the_free_run_behind_it,
       what_was_freed_lately_serves_its_own_length_without_a_split,
-      a_block_comes_at_once_and_serves_those_who_fill_spans, classes_of_a_big_heap_get_whole_blocks,
+      a_block_comes_at_once_and_serves_those_who_fill_spans,
+      a_shorter_run_that_is_resident_goes_before_a_block, classes_of_a_big_heap_get_whole_blocks,
       an_emptied_span_serves_the_next_class_of_its_length,
       at_the_limit_no_block_is_taken_for_a_part_of_it,
       whole_blocks_are_given_back_before_their_ragged_ends, a_long_released_run_needs_no_page_map,

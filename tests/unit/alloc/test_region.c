@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "alloc/memstats.h"
+#include "alloc/page_heap.h"
 #include "alloc/page_map.h"
 #include "alloc/poison.h"
 #include "tests/unit/alloc/death.h"
@@ -175,6 +176,38 @@ START_TEST(blocks_are_taken_ahead_and_given_back)
 }
 END_TEST
 
+START_TEST(what_is_resident_serves_as_a_shorter_block)
+{
+    enum { WANTED = 2 * REGION_BLOCK_BYTES_MIN, IDLE_PAGES = 12, LONG = WANTED / 4 };
+    struct region r;
+    region_init(&r, HEAP_CHUNKS);
+    while (region_wants_block(&r) != WANTED)
+        ck_assert(region_alloc(&r, 1000) != REGION_NONE);
+    heap_scavenge(UINT64_MAX);
+    struct span *idle = page_heap_alloc(IDLE_PAGES, SIZE_CLASS_LARGE);
+    struct span *between = page_heap_alloc(1, SIZE_CLASS_LARGE);
+    ck_assert_ptr_nonnull(idle);
+    ck_assert_ptr_nonnull(between);
+    uint32_t page = idle->page;
+    page_heap_free(idle);
+
+    region_put_block(&r, region_take_block(WANTED));
+    ck_assert_uint_eq(r.ahead->page, page);
+    ck_assert_uint_eq(r.ahead->pages, IDLE_PAGES);
+    while (r.end - r.at >= LONG) /* the open block is as full as it gets */
+        ck_assert(region_alloc(&r, 1000) != REGION_NONE);
+    uint32_t blocks = r.block_count;
+    uint64_t ref = region_alloc(&r, LONG); /* more than a quarter of this block */
+    memset(region_at(ref), 1, LONG);
+    ck_assert_uint_eq(r.block_count, blocks + 1);
+    ck_assert_uint_eq(r.ahead->page, page);
+    region_check(&r);
+    region_release(&r);
+    page_heap_free(between);
+    heap_check();
+}
+END_TEST
+
 START_TEST(a_long_object_gets_pages_of_its_own)
 {
     struct region r;
@@ -262,5 +295,6 @@ END_TEST
 
 SUITE(region, objects_fit_exactly_and_tails_are_bounded,
       deleted_objects_are_counted_and_stay_until_the_end, the_blocks_of_one_region_serve_the_next,
-      blocks_are_taken_ahead_and_given_back, a_long_object_gets_pages_of_its_own,
-      a_write_behind_the_last_object_of_a_block_is_found, at_the_limit_nothing_changes)
+      blocks_are_taken_ahead_and_given_back, what_is_resident_serves_as_a_shorter_block,
+      a_long_object_gets_pages_of_its_own, a_write_behind_the_last_object_of_a_block_is_found,
+      at_the_limit_nothing_changes)
