@@ -71,10 +71,15 @@ bool os_release(void *p, size_t bytes)
     return madvise(p, bytes, MADV_DONTNEED) == 0;
 }
 
+void os_populate(void *p, size_t bytes)
+{
+    advise(p, bytes, MADV_POPULATE_WRITE);
+}
+
 void os_populate_huge(void *p, size_t bytes)
 {
     advise(p, bytes, MADV_HUGEPAGE);
-    advise(p, bytes, MADV_POPULATE_WRITE);
+    os_populate(p, bytes);
     advise(p, bytes, MADV_NOHUGEPAGE); /* the pages that are there stay huge */
 }
 

@@ -48,6 +48,9 @@ MUST_USE bool os_release(void *p, size_t bytes);
  * page of it is charged. What the system cannot do, touching the pages does later. */
 void os_populate_huge(void *p, size_t bytes);
 
+/* Make these pages resident now, in one call instead of a fault for each. */
+void os_populate(void *p, size_t bytes);
+
 /* Let the system take the pages whenever it wants to; until then they keep what they hold. */
 MUST_USE bool os_release_lazily(void *p, size_t bytes);
 

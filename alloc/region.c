@@ -4,6 +4,7 @@
 #include "alloc/door.h"
 #include "alloc/limit.h"
 #include "alloc/live.h"
+#include "alloc/os.h"
 #include "alloc/page_heap.h"
 #include "alloc/page_map.h"
 #include "alloc/poison.h"
@@ -136,23 +137,30 @@ static uint64_t next_block_bytes(const struct region *r)
 }
 
 /* Regions that are no longer than a huge page have blocks of the least size: they do without. */
+static bool is_alone(uint64_t bytes)
+{
+    return bytes <= REGION_BLOCK_BYTES_MIN || bytes > REGION_BLOCK_BYTES_MAX;
+}
+
 static struct span *take_block(uint64_t bytes_least, uint64_t bytes)
 {
     uint32_t least = (uint32_t)(bytes_least >> PAGE_SHIFT);
     uint32_t pages = (uint32_t)(bytes >> PAGE_SHIFT);
-    bool alone = bytes <= REGION_BLOCK_BYTES_MIN || bytes > REGION_BLOCK_BYTES_MAX;
-    struct span *block =
-        alone ? page_heap_alloc(pages, SIZE_CLASS_LARGE) : page_heap_alloc_resident(least, pages);
+    struct span *block = is_alone(bytes) ? page_heap_alloc(pages, SIZE_CLASS_LARGE)
+                                         : page_heap_alloc_resident(least, pages);
     if (!block) return NULL;
     block->block = true;
     live_reset(block); /* it may have been a large object's */
     return block;
 }
 
-/* Half of one that is there, rather than memory that is not: sealing would grow the process. */
+/* Half of one that is there, rather than memory that is not: sealing would grow the process. One
+ * that is alone may come from untouched memory: it is touched here, where nobody waits. */
 struct span *region_take_block(uint64_t bytes)
 {
-    return take_block(bytes / 2, bytes);
+    struct span *block = take_block(bytes / 2, bytes);
+    if (block && is_alone(bytes)) os_populate(page_map_address(block->page), span_bytes(block));
+    return block;
 }
 
 static void count_block(struct region *r, const struct span *block)
@@ -200,7 +208,8 @@ static uint64_t alloc_own_pages(struct region *r, uint32_t size)
 
 static bool take_ahead(struct region *r)
 {
-    r->ahead = region_take_block(next_block_bytes(r));
+    uint64_t bytes = next_block_bytes(r);
+    r->ahead = take_block(bytes / 2, bytes);
     if (r->ahead) count_block(r, r->ahead);
     return r->ahead;
 }

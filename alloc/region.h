@@ -72,9 +72,9 @@ void region_delete(struct region *r, uint32_t size);
 
 /* A new block may take some 100 us (alloc/page_heap.h). Who allocates under locks that others wait
  * for takes it ahead, without any: region_wants_block tells how many bytes the next one should
- * have, 0 when it is not needed soon; region_take_block gets it, or half of it (any thread; NULL
- * at the limit); region_put_block hands it over, or gives it back when it is not wanted any more
- * (NULL: nothing).
+ * have, 0 when it is not needed soon; region_take_block gets it, or half of it, resident (any
+ * thread; NULL at the limit); region_put_block hands it over, or gives it back when it is not
+ * wanted any more (NULL: nothing).
  */
 uint64_t region_wants_block(const struct region *r);
 MUST_USE struct span *region_take_block(uint64_t bytes);

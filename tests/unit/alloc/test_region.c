@@ -2,8 +2,10 @@
 #include "alloc/region.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 #include "alloc/memstats.h"
+#include "alloc/os.h"
 #include "alloc/page_heap.h"
 #include "alloc/page_map.h"
 #include "alloc/poison.h"
@@ -176,6 +178,34 @@ START_TEST(blocks_are_taken_ahead_and_given_back)
 }
 END_TEST
 
+/* Of the first so many bytes of a block. */
+static uint64_t resident_pages(const struct span *block, uint64_t bytes)
+{
+    unsigned char is_there[REGION_BLOCK_BYTES_MIN / OS_PAGE_BYTES];
+    uint64_t count = 0;
+    ck_assert_uint_le(bytes, REGION_BLOCK_BYTES_MIN);
+    ck_assert_int_eq(mincore(page_map_address(block->page), bytes, is_there), 0);
+    for (uint64_t i = 0; i < bytes / OS_PAGE_BYTES; i++)
+        count += is_there[i] & 1;
+    return count;
+}
+
+START_TEST(what_was_taken_ahead_costs_no_page_faults_later)
+{
+    struct region r;
+    region_init(&r, HEAP_CHUNKS);
+    while (region_wants_block(&r) != REGION_BLOCK_BYTES_MIN)
+        ck_assert(region_alloc(&r, 1000) != REGION_NONE);
+    heap_scavenge(UINT64_MAX); /* nothing is resident that lies idle */
+    struct span *block = region_take_block(REGION_BLOCK_BYTES_MIN);
+    ck_assert_uint_eq(resident_pages(block, REGION_BLOCK_BYTES_MIN),
+                      REGION_BLOCK_BYTES_MIN / OS_PAGE_BYTES);
+    region_put_block(&r, block);
+    region_check(&r);
+    region_release(&r);
+}
+END_TEST
+
 START_TEST(what_is_resident_serves_as_a_shorter_block)
 {
     enum { WANTED = 2 * REGION_BLOCK_BYTES_MIN, IDLE_PAGES = 12, LONG = WANTED / 4 };
@@ -295,6 +325,6 @@ END_TEST
 
 SUITE(region, objects_fit_exactly_and_tails_are_bounded,
       deleted_objects_are_counted_and_stay_until_the_end, the_blocks_of_one_region_serve_the_next,
-      blocks_are_taken_ahead_and_given_back, what_is_resident_serves_as_a_shorter_block,
-      a_long_object_gets_pages_of_its_own, a_write_behind_the_last_object_of_a_block_is_found,
-      at_the_limit_nothing_changes)
+      blocks_are_taken_ahead_and_given_back, what_was_taken_ahead_costs_no_page_faults_later,
+      what_is_resident_serves_as_a_shorter_block, a_long_object_gets_pages_of_its_own,
+      a_write_behind_the_last_object_of_a_block_is_found, at_the_limit_nothing_changes)
