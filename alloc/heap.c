@@ -32,7 +32,9 @@ enum { RED_ZONE_BYTES = 8 };
 static _Alignas(HEAP_PAGE_BYTES) uint8_t nothing[1];
 
 static _Atomic uint64_t allocs_left = UINT64_MAX; /* heap_fail_after */
-static atomic_bool red_zones;                     /* heap_red_zones */
+static atomic_bool fails_once;                    /* heap_fail_once */
+static atomic_bool has_failed_once;
+static atomic_bool red_zones; /* heap_red_zones */
 static struct thread_once ready = THREAD_ONCE_INIT;
 
 /* Where the bin of a size begins in cache.bins, in bytes, by (size + 7) / 8; bin 0 for size 0.
@@ -99,7 +101,7 @@ static bool injected_failure(void)
     uint64_t left = atomic_load_explicit(&allocs_left, memory_order_relaxed);
     do {
         if (left == UINT64_MAX) return false;
-        if (left == 0) return true;
+        if (left == 0) return !fails_once || !atomic_exchange(&has_failed_once, true);
     } while (!atomic_compare_exchange_weak_explicit(&allocs_left, &left, left - 1,
                                                     memory_order_relaxed, memory_order_relaxed));
     return false;
@@ -115,9 +117,21 @@ bool door_refuses(void)
     return UNLIKELY(injection_is_on()) && injected_failure();
 }
 
-void heap_fail_after(uint64_t count)
+static uint64_t inject(uint64_t count, bool once)
 {
-    atomic_store_explicit(&allocs_left, count, memory_order_relaxed);
+    atomic_store(&fails_once, once);
+    atomic_store(&has_failed_once, false);
+    return atomic_exchange(&allocs_left, count);
+}
+
+uint64_t heap_fail_after(uint64_t count)
+{
+    return inject(count, false);
+}
+
+uint64_t heap_fail_once(uint64_t count)
+{
+    return inject(count, true);
 }
 
 /* Enter as the fast path does not: with the heap set up, and a cache if there is one to be had.

@@ -130,9 +130,11 @@ void heap_flush_large(void);
  * one know: see alloc/drain.h). */
 void heap_flush_all(void);
 
-/* For tests: let the next `count` allocations of this process succeed and fail every one after;
- * UINT64_MAX (the start) switches it off. Counts calls of heap_alloc and its kin, in any thread. */
-void heap_fail_after(uint64_t count);
+/* For tests: let the next `count` allocations of this process succeed and fail every one after, or
+ * only the next; UINT64_MAX (the start) switches it off. Counts calls of heap_alloc and its kin, in
+ * any thread. Returns what was left of the count before: unless 0, none has failed. */
+uint64_t heap_fail_after(uint64_t count);
+uint64_t heap_fail_once(uint64_t count);
 
 /* Debug builds: the calling thread's next allocation, resize or free is asked for at this place.
  * What follows says it for every call. */

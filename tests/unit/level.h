@@ -1,10 +1,10 @@
 /*
  * level - how much each owner holds, to see that it is the same again; and whether a run with
- * heap_fail_after has met a failure.
+ * failing allocations has met one.
  *
  *     struct level before = level_read();
  *     for (bool whole = false; !whole; n++) {
- *         heap_fail_after(n);
+ *         level_inject(n, way);
  *         ... the operation: it succeeds or says ERR_NO_MEMORY ...
  *         whole = level_injection_ended();
  *         ... undo it ...
@@ -48,13 +48,20 @@ static UNUSED void level_expect(const struct level *before)
     }
 }
 
+enum { LEVEL_WAYS = 2 }; /* to fail: from the n-th allocation on, and only that one */
+
+static UNUSED void level_inject(uint64_t n, int way)
+{
+    if (way == 0)
+        (void)heap_fail_after(n);
+    else
+        (void)heap_fail_once(n);
+}
+
 /* Switch the injection off. True when it had allocations left: none has failed. */
 static UNUSED bool level_injection_ended(void)
 {
-    void *probe = heap_alloc(1, HEAP_PROCESS);
-    heap_fail_after(UINT64_MAX);
-    heap_free(probe, 1, HEAP_PROCESS);
-    return probe != NULL;
+    return heap_fail_after(UINT64_MAX) > 0;
 }
 
 #endif

@@ -41,7 +41,8 @@ static void suite_after_test(void)
 
 enum { SUITE_TIMEOUT_S = 100 };
 
-#define SUITE(name, ...)                                                                           \
+/* Each test so many times, with _i from 0. */
+#define SUITE_TIMES(name, times, ...)                                                              \
     int main(void)                                                                                 \
     {                                                                                              \
         const TTest *tests[] = {__VA_ARGS__};                                                      \
@@ -50,7 +51,7 @@ enum { SUITE_TIMEOUT_S = 100 };
         tcase_set_timeout(tcase, SUITE_TIMEOUT_S);                                                 \
         tcase_add_checked_fixture(tcase, suite_before_test, suite_after_test);                     \
         for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)                              \
-            tcase_add_test(tcase, tests[i]);                                                       \
+            tcase_add_loop_test(tcase, tests[i], 0, times);                                        \
         suite_add_tcase(suite, tcase);                                                             \
         SRunner *runner = srunner_create(suite);                                                   \
         srunner_run_all(runner, CK_ENV);                                                           \
@@ -58,5 +59,7 @@ enum { SUITE_TIMEOUT_S = 100 };
         srunner_free(runner);                                                                      \
         return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;                                          \
     }
+
+#define SUITE(name, ...) SUITE_TIMES(name, 1, __VA_ARGS__)
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * no_memory: whichever allocation of the server fails while a request is answered, the answer says
- * so, the store is whole, and the same request succeeds afterwards.
+ * no_memory: whichever allocation of the server fails, alone or with all behind it, while a request
+ * is answered, the answer says so, the store is whole, and the same request succeeds afterwards.
  *
  * Background threads allocate too, so that the n-th allocation is not the same in every run; all
  * of them come up.
@@ -60,7 +60,7 @@ START_TEST(a_write)
     for (bool whole = false; !whole; n++) {
         ck_assert_uint_lt(n, N_MAX);
         struct str body = one_sample(&mem, n, t_ms);
-        heap_fail_after(n);
+        level_inject(n, _i);
         int code = send_write(body);
         whole = level_injection_ended();
         /* 0: not even the request had a place. */
@@ -102,7 +102,7 @@ START_TEST(a_question)
         bool whole = false;
         for (uint64_t n = 0; !whole; n++) {
             ck_assert_uint_lt(n, N_MAX);
-            heap_fail_after(n);
+            level_inject(n, _i);
             int code = served_get(&s, questions[q]).code;
             whole = level_injection_ended();
             ck_assert_msg(code == 200 || (!whole && (code == 503 || code == 0)), "%s, n = %u: %d",
@@ -123,7 +123,7 @@ START_TEST(a_server_that_met_failures_leaves_nothing)
     served_open(&s, "--self-scrape.interval=0", NULL);
     served_store(&s, "m", clock_wall_ms(), 1);
     for (uint64_t n = 0; n < 40; n++) {
-        heap_fail_after(n);
+        level_inject(n, _i);
         served_get(&s, questions[0]);
         (void)level_injection_ended();
     }
@@ -154,7 +154,7 @@ START_TEST(a_start)
     struct level before = level_read();
     for (; !whole; n++) {
         ck_assert_uint_lt(n, N_MAX);
-        heap_fail_after(n);
+        level_inject(n, _i);
         enum status st = try_to_start(&err);
         whole = level_injection_ended();
         ck_assert_msg(st == OK || (st == ERR_NO_MEMORY && !whole), "n = %u: %s", (unsigned)n,
@@ -170,4 +170,5 @@ START_TEST(a_start)
 }
 END_TEST
 
-SUITE(no_memory, a_write, a_question, a_server_that_met_failures_leaves_nothing, a_start)
+SUITE_TIMES(no_memory, LEVEL_WAYS, a_write, a_question, a_server_that_met_failures_leaves_nothing,
+            a_start)

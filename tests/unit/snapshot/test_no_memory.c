@@ -1,6 +1,7 @@
 /*
- * no_memory: whichever allocation fails while a batch is logged, a snapshot taken or a folder
- * recovered, nothing acknowledged is lost, nothing has leaked, and the next try succeeds.
+ * no_memory: whichever allocation fails, alone or with all behind it, while a batch is logged, a
+ * snapshot taken or a folder recovered, nothing acknowledged is lost, nothing has leaked, and the
+ * next try succeeds.
  */
 #include "tests/unit/level.h"
 #include "tests/unit/snapshot/world.h"
@@ -19,7 +20,7 @@ START_TEST(a_logged_batch)
         world_init(&w);
         world_open(&w);
         world_write_all(&w, 0, 3);
-        heap_fail_after(n);
+        level_inject(n, _i);
         struct arena arena; /* the client's, so that only the server's memory is short */
         struct appender *app;
         struct append_result result = {0};
@@ -62,7 +63,7 @@ START_TEST(a_snapshot)
     for (; !whole; n++) {
         ck_assert_uint_lt(n, N_MAX);
         world_write_all(&w, n % BATCHES, n % BATCHES + 1); /* something to write */
-        heap_fail_after(n);
+        level_inject(n, _i);
         enum status st = durability_snapshot(w.d, w.db, &err);
         whole = level_injection_ended();
         ck_assert_msg(st == OK || (st == ERR_NO_MEMORY && !whole), "%s: %s", status_name(st),
@@ -111,7 +112,7 @@ START_TEST(a_recovery)
         options.chunk_ms = WORLD_CHUNK_MS;
         options.shards = 2;
         ck_assert_int_eq(storage_open(&options, &w.db, &err), OK);
-        heap_fail_after(n);
+        level_inject(n, _i);
         w.d = NULL;
         enum status st = durability_open(&w.options, &w.d, &err);
         if (!st) st = durability_recover(w.d, w.db, &err);
@@ -129,4 +130,4 @@ START_TEST(a_recovery)
 }
 END_TEST
 
-SUITE(no_memory, a_logged_batch, a_snapshot, a_recovery)
+SUITE_TIMES(no_memory, LEVEL_WAYS, a_logged_batch, a_snapshot, a_recovery)

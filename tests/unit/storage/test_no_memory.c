@@ -1,6 +1,7 @@
 /*
- * no_memory: whichever allocation fails, the store is whole, nothing has leaked, and the same
- * operation succeeds when there is memory again. Expiry itself needs next to none.
+ * no_memory: whichever allocation fails, alone or with all behind it, the store is whole, nothing
+ * has leaked, and the same operation succeeds when there is memory again. Expiry itself needs next
+ * to none.
  */
 #include "tests/unit/level.h"
 #include "tests/unit/storage/store.h"
@@ -50,7 +51,7 @@ START_TEST(an_append)
         for (int i = 0; i < BATCH; i++)
             labels[i] = numbered(&s, i);
         arena_init(&a, HEAP_HTTP, 1 << 20);
-        heap_fail_after(n);
+        level_inject(n, _i);
         enum status st = append_batch(s.db, &a, labels, &result);
         whole = level_injection_ended();
         ck_assert(st == OK || (st == ERR_NO_MEMORY && !whole));
@@ -91,7 +92,7 @@ START_TEST(the_closing_of_a_window)
         store_open(&s);
         fill_windows(&s);
         clock_advance(4 * HOUR_MS);
-        heap_fail_after(n);
+        level_inject(n, _i);
         for (int round = 0; round < 20; round++)
             storage_maintain(s.db);
         whole = level_injection_ended();
@@ -124,7 +125,7 @@ START_TEST(the_expiry_of_a_window)
         clock_advance(4 * HOUR_MS);
         store_settle(&s);
         clock_advance(24 * HOUR_MS); /* the older of the two windows goes */
-        heap_fail_after(n);
+        level_inject(n, _i);
         for (int round = 0; round < 20; round++)
             storage_maintain(s.db);
         whole = level_injection_ended();
@@ -188,7 +189,7 @@ START_TEST(the_emptying_of_a_region)
         fill_with_dead_bytes(&s);
         uint64_t dead = dead_bytes(&s);
         ck_assert_uint_gt(dead, LARGE_SERIES * LARGE_SAMPLES * 7);
-        heap_fail_after(n);
+        level_inject(n, _i);
         for (int round = 0; round < 20; round++)
             storage_maintain(s.db);
         whole = level_injection_ended();
@@ -258,7 +259,7 @@ START_TEST(a_query)
     struct level before = level_read();
     for (; !whole; n++) {
         ck_assert_uint_lt(n, N_MAX);
-        heap_fail_after(n);
+        level_inject(n, _i);
         enum status st = query(s.db, &a, &samples);
         whole = level_injection_ended();
         ck_assert(st == OK || (st == ERR_NO_MEMORY && !whole));
@@ -272,5 +273,5 @@ START_TEST(a_query)
 }
 END_TEST
 
-SUITE(no_memory, an_append, the_closing_of_a_window, the_expiry_of_a_window,
-      the_emptying_of_a_region, a_query)
+SUITE_TIMES(no_memory, LEVEL_WAYS, an_append, the_closing_of_a_window, the_expiry_of_a_window,
+            the_emptying_of_a_region, a_query)
