@@ -3,12 +3,14 @@
  * it shows afterwards.
  *
  *     traffic PORT [seed=N] [start=MS] [writers=4] [readers=1] [groups=8] [series=50] [churn=100]
- *             [late=1000] [pause_us=0] [conflicts=1] [clock=FILE] [chunk=14400000] [windows=8]
+ *             [late=1000] [rate=0] [pause_us=0] [conflicts=1] [clock=FILE] [chunk=14400000]
+ *             [windows=8]
  *
  * A writer sends one request after the other (plan.h) and notes in the ledger what was
  * acknowledged; now and then it sends one again, as it was or with other values, which has to be
  * refused. A reader asks for the newest acknowledged request, which has to be there whole, and for
- * one that is under way, of which all has to be there or nothing. With a clock file the wall clock
+ * one that is under way, of which all has to be there or nothing. With a rate there are so many
+ * requests a second, as long as the server and the machine can. With a clock file the wall clock
  * of the server goes with the requests (bench/hours).
  *
  * When a connection fails all of them stop and wait; half of the writers then send their request
@@ -39,6 +41,7 @@ struct traffic {
     struct ledger ledger;
     uint16_t port;
     uint32_t writers, readers;
+    uint32_t rate; /* of requests, all writers together; 0: as many as can be */
     uint32_t pause_us;
     bool conflicts;
     _Atomic int64_t *clock_ms; /* NULL: the real one */
@@ -62,13 +65,19 @@ struct worker {
     pthread_t thread;
     struct client client;
     uint64_t dice;
+    int64_t due_ns; /* its next request */
 };
 
-static uint32_t monotonic_ms(void)
+static int64_t monotonic_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint32_t)(now.tv_sec * 1000 + now.tv_nsec / 1000000);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static uint32_t monotonic_ms(void)
+{
+    return (uint32_t)(monotonic_ns() / 1000000);
 }
 
 static int64_t wall_ms(const struct traffic *t)
@@ -211,11 +220,23 @@ static void repeat(struct worker *w, uint32_t newest)
     }
 }
 
+/* What was missed is not made good. */
+static void await_turn(struct worker *w)
+{
+    const struct traffic *t = w->traffic;
+    if (!t->rate) return;
+    int64_t now_ns = monotonic_ns();
+    if (w->due_ns > now_ns) usleep((useconds_t)((w->due_ns - now_ns) / 1000));
+    if (w->due_ns < now_ns) w->due_ns = now_ns;
+    w->due_ns += INT64_C(1000000000) * t->writers / t->rate;
+}
+
 static void *write_requests(void *opaque)
 {
     struct worker *w = opaque;
     struct traffic *t = w->traffic;
     for (;;) {
+        await_turn(w);
         park(w, false);
         uint32_t number = atomic_fetch_add(&t->ledger.next, 1);
         if (number >= LEDGER_MAX) {
@@ -379,6 +400,7 @@ int main(int argc, char **argv)
     t.port = (uint16_t)strtoul(argv[1], NULL, 10);
     t.writers = (uint32_t)number_option(argc, argv, "writers", 4);
     t.readers = (uint32_t)number_option(argc, argv, "readers", 1);
+    t.rate = (uint32_t)number_option(argc, argv, "rate", 0);
     t.pause_us = (uint32_t)number_option(argc, argv, "pause_us", 0);
     t.conflicts = number_option(argc, argv, "conflicts", 1) != 0;
     t.chunk_ms = number_option(argc, argv, "chunk", INT64_C(4) * 3600 * 1000);

@@ -3,7 +3,7 @@ snapshots are taken, and now and then it is killed. Memory and descriptors stay 
 nothing is refused, nothing is lost.
 
 HEARTH_SOAK_SECONDS says how long (./dev test-long: ten minutes; 86400 is a day). The windows are a
-minute wide and the clock is turned, so that some hundred of them come and go in these ten minutes.
+minute wide and the clock is turned, so that some fifty of them come and go in these ten minutes.
 """
 import itertools
 import os
@@ -18,6 +18,7 @@ from hearth import LONG, wait_until
 SECONDS = int(os.environ.get("HEARTH_SOAK_SECONDS", "600" if LONG else "0"))
 LIFE_SECONDS = max(20, SECONDS / 24)
 LOOK_SECONDS = 1
+RATE = 80  # requests a second: a window of a minute in twelve
 FULL_MS = 9 * TURNED_WINDOW_MS  # of its time until the windows are full
 LEAST_MS = 16 * TURNED_WINDOW_MS  # memory goes up and down with each window
 # Of the last half against the first. Memory goes up and down by a twentieth with each window, and a
@@ -41,7 +42,9 @@ def descriptors(server):
 @pytest.mark.skipif(not SECONDS, reason="HEARTH_SOAK_SECONDS or ./dev test-long")
 def test_a_long_time_changes_nothing(make, programs, tmp_path):
     rng = dice()
-    options = {"writers": 2, "readers": 1, "pause_us": 8000, "churn": 400, "series": 200}
+    # What is kept at hand grows with the rate of requests: it has to be one that can be held.
+    options = {"writers": 2, "readers": 1, "rate": RATE, "pause_us": 8000, "churn": 400,
+               "series": 200}  # fmt: skip
     server, traffic = begin_traffic(make, programs, tmp_path, "interval", "turned", rng, **options)
 
     def clock_ms():
