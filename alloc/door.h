@@ -1,6 +1,6 @@
 /*
  * door - what every door of the heap does before anything else; for those that are not heap.c's own
- * (alloc/region, scavenge, memstats, heap_map). Implemented in heap.c.
+ * (alloc/region, tiny, scavenge, memstats, heap_map). Implemented in heap.c.
  *
  * Threads: any.
  */
@@ -14,5 +14,8 @@ void door_open(void);
 
 /* Count one allocation for heap_fail_after; true when this one has to fail. */
 bool door_refuses(void);
+
+/* Since heap_red_zones was called, in debug builds. */
+bool door_has_red_zones(void);
 
 #endif

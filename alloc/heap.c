@@ -18,6 +18,7 @@
 #include "alloc/door.h"
 #include "alloc/limit.h"
 #include "alloc/live.h"
+#include "alloc/meta.h"
 #include "alloc/page_heap.h"
 #include "alloc/page_map.h"
 #include "alloc/poison.h"
@@ -115,6 +116,11 @@ void door_open(void)
 bool door_refuses(void)
 {
     return UNLIKELY(injection_is_on()) && injected_failure();
+}
+
+bool door_has_red_zones(void)
+{
+    return has_red_zones();
 }
 
 static uint64_t inject(uint64_t count, bool once)
@@ -399,6 +405,7 @@ static void free_small(struct cache *cache, void *p, unsigned size_class, size_t
 static NO_INLINE void free_slowly(struct cache *cache, void *p, size_t size, enum heap_tag tag)
 {
     if (p && p != nothing) {
+        live_expect(p, false);
         live_unmark(p, size, tag);
         ASSERT(page_map_offset(p) < page_map.reserved_bytes); /* else not from this heap */
         cache = join(cache);
@@ -426,8 +433,8 @@ void heap_free(void *p, size_t size, enum heap_tag tag)
         free_slowly(cache, p, size, tag);
         return;
     }
+    live_expect(p, false);
     live_unmark(p, size, tag);
-    DEBUG_ASSERT(is_of_class(p, (unsigned)(bin - cache->bins))); /* else a cell */
     poison_hide(p, size_classes[bin - cache->bins].bytes);
     tally_bump(&bin->tally.frees[tag]);
     tally_grow(&cache->requested.taken_bytes[tag], size);
@@ -450,6 +457,7 @@ void *heap_alloc_cell(enum heap_tag tag)
 void heap_free_cell(void *cell, enum heap_tag tag)
 {
     if (!cell) return;
+    live_expect(cell, true);
     live_unmark(cell, HEAP_CELL_BYTES, tag);
     free_small(enter(), cell, SIZE_CLASS_CELLS, HEAP_CELL_BYTES, tag);
     cache_leave();
@@ -575,4 +583,5 @@ void heap_check(void)
     transfer_check();
     central_check();
     page_heap_check();
+    meta_check();
 }

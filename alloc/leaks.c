@@ -1,4 +1,5 @@
-/* leaks - one walk over all spans, sums by the number of the place. */
+/* leaks - one walk over all spans, sums by the number of the place; of regions, what the books say.
+ */
 #include "alloc/leaks.h"
 
 #include <inttypes.h>
@@ -9,13 +10,18 @@
 #include "alloc/memstats.h"
 #include "alloc/page_heap.h"
 #include "alloc/place.h"
+#include "alloc/tally.h"
 #include "alloc/tiny.h"
 #include "base/log.h"
 
 enum { REPORT_MAX = 32 };
 
-/* Objects of places that are not known are summed by tag, behind the others. */
-enum { SUM_COUNT = PLACE_SLOTS + HEAP_TAG_COUNT };
+/* Behind the places, by tag: objects of places that are not known, and those of regions. */
+enum {
+    SUM_NOWHERE = PLACE_SLOTS,
+    SUM_REGIONS = SUM_NOWHERE + HEAP_TAG_COUNT,
+    SUM_COUNT = SUM_REGIONS + HEAP_TAG_COUNT
+};
 
 struct sum {
     uint64_t objects;
@@ -25,7 +31,7 @@ struct sum {
 static void add_object(void *arg, const struct live_note *note, uint64_t bytes)
 {
     struct sum *sums = arg;
-    size_t nowhere = PLACE_SLOTS + note->owner - 1u;
+    size_t nowhere = SUM_NOWHERE + note->owner - 1u;
     struct sum *sum = &sums[note->allocated == PLACE_NOWHERE ? nowhere : note->allocated];
     sum->objects++;
     sum->bytes += bytes;
@@ -36,20 +42,37 @@ static void add_span(void *sums, struct span *span)
     live_visit(span, add_object, sums);
 }
 
+static void add_regions(struct sum *sums)
+{
+    for (unsigned t = 0; t < HEAP_TAG_COUNT; t++) {
+        struct sum *sum = &sums[SUM_REGIONS + t];
+        for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
+            sum->objects += tally_read(&tally_regions.rows[c].mallocs[t]) -
+                            tally_read(&tally_regions.rows[c].frees[t]);
+        sum->bytes = tally_read(&tally_regions.large.malloc_bytes[t]) -
+                     tally_read(&tally_regions.large.free_bytes[t]);
+    }
+}
+
 static void add_up(struct sum *sums)
 {
     tiny_flush_thread(); /* blocks that this thread would fill further are nobody's */
     memset(sums, 0, SUM_COUNT * sizeof(*sums));
+    if (!HEARTH_DEBUG) return;
     page_heap_visit(add_span, sums);
+    add_regions(sums);
 }
 
 static struct leak leak_of(size_t number, const struct sum *sum)
 {
-    bool known = number < PLACE_SLOTS;
-    struct place place = place_at(known ? (uint16_t)number : PLACE_NOWHERE);
+    struct place place = place_at(number < PLACE_SLOTS ? (uint16_t)number : PLACE_NOWHERE);
+    if (number >= SUM_REGIONS)
+        place = (struct place){.file = "regions", .tag = (enum heap_tag)(number - SUM_REGIONS)};
+    else if (number >= SUM_NOWHERE)
+        place.tag = (enum heap_tag)(number - SUM_NOWHERE);
     return (struct leak){.file = place.file,
                          .line = place.line,
-                         .tag = known ? place.tag : (enum heap_tag)(number - PLACE_SLOTS),
+                         .tag = place.tag,
                          .objects = sum->objects,
                          .bytes = sum->bytes};
 }

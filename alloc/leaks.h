@@ -1,9 +1,10 @@
 /*
  * leaks - debug builds: what is still with users, by where it was asked for.
  *
- * Every live object has its place (alloc/place.h); a walk over all spans sums them up. The report
- * is meant for the end, when nothing should be left, but it may be asked for at any time, and then
- * says who holds how much.
+ * Every live object has its place (alloc/place.h); a walk over all spans sums them up. Objects of
+ * regions have none: they are summed by owner, as of "regions". The report is meant for the end,
+ * when nothing should be left, but it may be asked for at any time, and then says who holds how
+ * much.
  *
  * Release builds remember no places: they count nothing and report nothing.
  *
@@ -18,7 +19,7 @@
 #include "alloc/heap.h"
 
 struct leak {
-    const char *file; /* of the source; "?" when it is not known */
+    const char *file; /* of the source; "?" when it is not known, "regions" for what is in those */
     uint32_t line;
     enum heap_tag tag;
     uint64_t objects;

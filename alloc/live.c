@@ -199,6 +199,13 @@ void live_debug_unmark(void *p, size_t size, enum heap_tag tag)
     store(slot.note, after); /* only now: a walker may look at once */
 }
 
+void live_debug_expect(const void *p, bool cell)
+{
+    struct live_slot slot = find(p);
+    if ((slot.size_class == SIZE_CLASS_CELLS) == cell) return;
+    end(cell ? "freed as a cell" : "a cell, freed as another object", p, &slot);
+}
+
 void live_debug_examine(const void *p, size_t size, enum heap_tag tag)
 {
     struct live_slot slot = find(p);

@@ -9,8 +9,8 @@
  * that names the address, the size class, the tag, and where it was allocated and freed:
  *
  *     in heap_free     a second free, by any thread; a free under another tag or size; of something
- *                      inside an object; of something that is not ours; a write behind the end,
- *                      into the slack
+ *                      inside an object; of something that is not ours; of a cell as another object
+ *                      and the reverse; a write behind the end, into the slack
  *     in heap_alloc    a write into a small object after it was freed, wherever it lay since; into
  *                      the start of a large one, if its pages were kept together for the next of
  *                      that length: in a thread's cache or in the page heap
@@ -23,9 +23,8 @@
  * objects of regions have no room for any.
  *
  * What is not caught without a sanitizer: writes into the pages of large objects that were joined
- * with others after their free. Under AddressSanitizer
- * there is no pattern, because alloc/poison makes each of those accesses, and reads as well, end
- * the process by itself.
+ * with others after their free. Under AddressSanitizer there is no pattern, because alloc/poison
+ * makes each of those accesses, and reads as well, end the process by itself.
  *
  * The slack starts behind what the user may use: heap_usable_size gives it away.
  *
@@ -63,6 +62,7 @@ struct live_note {
 /* What follows is for debug builds; the inline functions below it are the doors. */
 void live_debug_mark(void *p, size_t size, enum heap_tag tag);
 void live_debug_unmark(void *p, size_t size, enum heap_tag tag);
+void live_debug_expect(const void *p, bool cell);
 void live_debug_examine(const void *p, size_t size, enum heap_tag tag);
 void live_debug_open(const void *p);
 void live_debug_close(void *p, size_t size);
@@ -84,6 +84,12 @@ static inline void live_mark(void *p, size_t size, enum heap_tag tag)
 static inline void live_unmark(void *p, size_t size, enum heap_tag tag)
 {
     if (HEARTH_DEBUG) live_debug_unmark(p, size, tag);
+}
+
+/* p is a cell, or it is none. */
+static inline void live_expect(const void *p, bool cell)
+{
+    if (HEARTH_DEBUG) live_debug_expect(p, cell);
 }
 
 /* p is with a user who says so much of it. */

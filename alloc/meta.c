@@ -102,6 +102,29 @@ void meta_free(void *p, size_t bytes, enum meta_kind kind)
     mutex_unlock(&meta.lock);
 }
 
+/* All free records of a kind; ends in a ring, too, since that has too many. */
+static uint64_t free_bytes(enum meta_kind kind)
+{
+    uint64_t bytes = 0;
+    for (size_t granules = 1; granules < LIST_COUNT; granules++)
+        for (const struct free_record *r = meta.free[kind][granules]; r; r = r->next) {
+            size_t offset = (size_t)((const uint8_t *)r - meta_base);
+            ASSERT(offset % META_GRANULE == 0 && offset < meta.used_bytes);
+            bytes += granules * META_GRANULE;
+            ASSERT(bytes <= meta.stats.carved_bytes[kind]);
+        }
+    return bytes;
+}
+
+void meta_check(void)
+{
+    mutex_lock(&meta.lock);
+    for (int kind = 0; kind < META_KIND_COUNT; kind++)
+        ASSERT(meta.stats.inuse_bytes[kind] + free_bytes((enum meta_kind)kind) ==
+               meta.stats.carved_bytes[kind]);
+    mutex_unlock(&meta.lock);
+}
+
 void meta_hold(void)
 {
     mutex_lock(&meta.lock);

@@ -32,6 +32,9 @@ MUST_USE void *meta_alloc(size_t bytes, enum meta_kind kind);
 /* Give back what meta_alloc gave, with the same bytes (<= META_RECORD_MAX) and kind. */
 void meta_free(void *p, size_t bytes, enum meta_kind kind);
 
+/* Walk the free records; aborts when one was written to, or some are lost. */
+void meta_check(void);
+
 /* For alloc/fork: no record comes or goes between the two. */
 void meta_hold(void);
 void meta_let_go(void);

@@ -1,9 +1,11 @@
 /* tiny - the block of each tag that a thread fills, and the count in it. */
+#define PLACE_OF_CALLER
 #include "alloc/tiny.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "alloc/door.h"
 #include "base/assert.h"
 #include "base/bits.h"
 #include "base/thread.h"
@@ -78,7 +80,7 @@ static bool start_filling(struct filling *f, enum heap_tag tag)
 
 void *heap_alloc_tiny(size_t size, enum heap_tag tag)
 {
-    if (size == 0 || size > TINY_BYTES_MAX) return heap_alloc(size, tag);
+    if (size == 0 || size > TINY_BYTES_MAX || door_has_red_zones()) return heap_alloc(size, tag);
     struct filling *f = &mine[tag];
     if (f->block && place_for(f, size) + size <= TINY_BLOCK_BYTES)
         atomic_fetch_add_explicit(&found_room, 1, memory_order_relaxed);
@@ -92,14 +94,15 @@ void *heap_alloc_tiny(size_t size, enum heap_tag tag)
 
 void heap_free_tiny(void *p, size_t size, enum heap_tag tag)
 {
-    if (!p || size == 0 || size > TINY_BYTES_MAX) {
+    /* Blocks are objects of their size, and aligned to it; in front of one is its count. */
+    size_t offset = (uintptr_t)p % TINY_BLOCK_BYTES;
+    if (size == 0 || size > TINY_BYTES_MAX || offset == 0) {
         heap_free(p, size, tag);
         return;
     }
     struct filling *f = &mine[tag];
-    size_t offset = (uintptr_t)p % TINY_BLOCK_BYTES; /* blocks are objects of that class: aligned */
     struct block *block = (struct block *)(void *)((uint8_t *)p - offset);
-    DEBUG_ASSERT(offset >= offsetof(struct block, bytes) && offset + size <= TINY_BLOCK_BYTES);
+    DEBUG_ASSERT(offset + size <= TINY_BLOCK_BYTES);
     if (let_go(block, tag) == 1 && block == f->block) f->used = offsetof(struct block, bytes);
 }
 

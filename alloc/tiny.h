@@ -1,8 +1,7 @@
 /*
  * tiny - objects of a few bytes that share a block of 16.
  *
- *     | holds | a | b b | c c c c | . . . . . . . . |     1, 2 and 4 bytes, each aligned as its
- * size
+ *     | holds | a | b b | c c c c | . . . . . . . . |     1, 2, 4 bytes, aligned as they are long
  *
  * The smallest class of the heap is 8 bytes; three objects of 4 in a block take 5.3 each, five of 3
  * as many of theirs. A thread fills one block per tag, from its start to its end; nothing that was
@@ -16,7 +15,8 @@
  * block counts as asked for by its owner, 16 bytes, however full it is.
  *
  * AddressSanitizer sees whole blocks only: its smallest unit is 8 bytes, and neighbours in one are
- * freed by different threads.
+ * freed by different threads. With heap_red_zones nothing shares, and what alloc/live.h finds it
+ * finds here too.
  *
  * Threads: any; an object may be freed by another thread than the one that asked for it.
  */
@@ -39,5 +39,10 @@ void tiny_flush_thread(void);
 
 /* How many objects ever found room in a block that was there. */
 uint64_t tiny_allocs(void);
+
+#if HEARTH_DEBUG && !defined(PLACE_OF_CALLER)
+#    define heap_alloc_tiny(size, tag)   (HEAP_PLACE(), heap_alloc_tiny(size, tag))
+#    define heap_free_tiny(p, size, tag) (HEAP_PLACE(), heap_free_tiny(p, size, tag))
+#endif
 
 #endif

@@ -6,6 +6,8 @@
 
 #include "alloc/arena.h"
 #include "alloc/buf.h"
+#include "alloc/region.h"
+#include "alloc/tiny.h"
 #include "base/log.h"
 #include "tests/unit/suite.h"
 
@@ -59,6 +61,29 @@ START_TEST(what_arenas_and_buffers_hold_counts_for_their_callers)
 }
 END_TEST
 
+START_TEST(tiny_objects_count_for_who_began_their_block_and_regions_by_owner)
+{
+    struct leak leaks[2];
+    struct region r;
+    void *tiny = heap_alloc_tiny(3, HEAP_LABELS);
+    const uint32_t line = __LINE__ - 1;
+    region_init(&r, HEAP_CHUNKS);
+    ck_assert_uint_ne(region_alloc(&r, 100), REGION_NONE);
+    ck_assert_uint_ne(region_alloc(&r, 30), REGION_NONE);
+    ck_assert_uint_eq(leaks_read(leaks, 2), 2);
+    ck_assert_str_eq(leaks[0].file, "regions");
+    ck_assert_uint_eq(leaks[0].tag, HEAP_CHUNKS);
+    ck_assert_uint_eq(leaks[0].objects, 2);
+    ck_assert_uint_eq(leaks[0].bytes, 104 + 32);
+    ck_assert_str_eq(leaks[1].file, "tests/unit/alloc/test_leaks.c");
+    ck_assert_uint_eq(leaks[1].line, line);
+    ck_assert_uint_eq(leaks_objects(), 3);
+    region_release(&r);
+    heap_free_tiny(tiny, 3, HEAP_LABELS);
+    ck_assert_uint_eq(leaks_objects(), 0);
+}
+END_TEST
+
 static char lines[2000];
 
 static void keep_line(const char *line)
@@ -87,4 +112,6 @@ START_TEST(the_report_leaves_one_tag_out)
 END_TEST
 
 SUITE(leaks, the_places_that_hold_most_come_first,
-      what_arenas_and_buffers_hold_counts_for_their_callers, the_report_leaves_one_tag_out)
+      what_arenas_and_buffers_hold_counts_for_their_callers,
+      tiny_objects_count_for_who_began_their_block_and_regions_by_owner,
+      the_report_leaves_one_tag_out)

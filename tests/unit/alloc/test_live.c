@@ -7,6 +7,7 @@
 #include "alloc/page_heap.h"
 #include "alloc/page_map.h"
 #include "alloc/region.h"
+#include "alloc/tiny.h"
 #include "base/assert.h"
 #include "base/thread.h"
 #include "tests/unit/alloc/death.h"
@@ -133,6 +134,14 @@ static void overrun_of_a_full_slot_that_is_never_freed(void)
     heap_check();
 }
 
+static void overrun_a_tiny_one(void)
+{
+    heap_red_zones();
+    uint8_t *p = heap_alloc_tiny(3, HEAP_HTTP);
+    write_at(p, 3);
+    heap_free_tiny(p, 3, HEAP_HTTP);
+}
+
 START_TEST(with_red_zones_a_write_behind_a_full_slot_is_found)
 {
     ck_assert(dies_saying(overrun_of_a_full_slot_by_a_byte, overrun));
@@ -140,6 +149,7 @@ START_TEST(with_red_zones_a_write_behind_a_full_slot_is_found)
     ck_assert(dies_saying(overrun_of_a_resized_one, overrun));
     ck_assert(dies_saying(overrun_of_an_aligned_one, overrun));
     ck_assert(dies_saying(overrun_of_a_full_slot_that_is_never_freed, overrun));
+    ck_assert(dies_saying(overrun_a_tiny_one, overrun));
 }
 END_TEST
 
@@ -327,8 +337,25 @@ static void resize_what_is_free(void)
     p = heap_resize(p, 100, 105, HEAP_HTTP);
 }
 
+static void free_a_cell_twice(void)
+{
+    void *p = heap_alloc_cell(HEAP_CHUNKS);
+    heap_free_cell(p, HEAP_CHUNKS);
+    heap_free_cell(p, HEAP_CHUNKS);
+}
+
+static void free_a_tiny_one_twice(void)
+{
+    heap_red_zones();
+    void *p = heap_alloc_tiny(3, HEAP_HTTP);
+    heap_free_tiny(p, 3, HEAP_HTTP);
+    heap_free_tiny(p, 3, HEAP_HTTP);
+}
+
 START_TEST(a_second_free_is_found)
 {
+    ck_assert(dies_saying(free_a_cell_twice, "freed twice"));
+    ck_assert(dies_saying(free_a_tiny_one_twice, "freed twice"));
     ck_assert(dies_saying(free_twice, "freed twice"));
     ck_assert(dies_saying(free_in_another_thread_too, "freed twice"));
     ck_assert(dies_saying(free_large_twice, "freed twice"));
@@ -378,8 +405,29 @@ static void free_what_is_not_ours(void)
     heap_free(&here, sizeof(here), HEAP_HTTP);
 }
 
+static void free_a_cell_as_another(void)
+{
+    heap_free(heap_alloc_cell(HEAP_CHUNKS), HEAP_CELL_BYTES, HEAP_CHUNKS);
+}
+
+static void free_a_cell_as_another_with_red_zones(void)
+{
+    heap_red_zones();
+    free_a_cell_as_another();
+}
+
+static void free_another_as_a_cell(void)
+{
+    heap_free_cell(heap_alloc(HEAP_CELL_BYTES, HEAP_CHUNKS), HEAP_CHUNKS);
+}
+
 START_TEST(a_wrong_free_is_found)
 {
+    const char *here = "tests/unit/alloc/test_live.c";
+    ck_assert(dies_saying(free_a_cell_as_another, "a cell, freed as another object"));
+    ck_assert(dies_saying(free_a_cell_as_another_with_red_zones, "a cell, freed as another"));
+    ck_assert(dies_saying(free_another_as_a_cell, "freed as a cell"));
+    ck_assert(dies_saying(free_another_as_a_cell, here));
     ck_assert(dies_saying(free_under_another_tag, "another tag"));
     ck_assert(dies_saying(free_large_under_another_tag, "another tag"));
     ck_assert(dies_saying(free_with_another_size, "another size"));
