@@ -83,8 +83,8 @@ static void compare_owners(const struct memstats_owners *found, const struct mem
  * Whoever is outside has done and counted all it began, for everybody to see after the barrier. */
 static bool others_are_outside(void)
 {
-    bool outside = true;
     cache_hold();
+    bool outside = !cache_any_torn();
     bool seen = os_barrier();
     for (const struct cache *cache = cache_first(); cache; cache = cache->next)
         if (cache->seat && cache->seat != &cache_seat && atomic_load(&cache->seat->busy))

@@ -18,8 +18,8 @@
 
 #include "base/compiler.h"
 
-/* True: counted, and the same. False: somebody was at work meanwhile, and nothing can be said.
- * Aborts when the two differ. */
+/* True: counted, and the same. False: somebody was at work meanwhile, or when this process was
+ * forked off (alloc/fork.h), and nothing can be said. Aborts when the two differ. */
 MUST_USE bool audit_books(void);
 
 #endif

@@ -29,6 +29,7 @@ static struct {
     _Atomic(struct cache *) first; /* by next; only ever pushed */
     _Atomic uint64_t attached;
     _Atomic uint64_t stack_bytes; /* of the records of long stacks */
+    bool torn; /* some were forgotten in the middle of something; under the lock */
 } caches = {.lock = MUTEX_INIT(LOCK_CACHES)};
 
 /* At the end of a thread. libc frees behind this, when no exit hook runs any more: no cache for
@@ -252,8 +253,16 @@ void cache_let_go(void)
 
 void cache_forget_others(void)
 {
-    for (struct cache *cache = cache_first(); cache; cache = cache->next)
-        if (cache->seat != &cache_seat) cache->seat = NULL;
+    for (struct cache *cache = cache_first(); cache; cache = cache->next) {
+        if (!cache->seat || cache->seat == &cache_seat) continue;
+        cache->seat = NULL;
+        caches.torn = true;
+    }
+}
+
+bool cache_any_torn(void)
+{
+    return caches.torn;
 }
 
 void cache_check(const struct cache *cache)

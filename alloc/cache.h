@@ -134,6 +134,10 @@ void cache_let_go(void);
 /* For alloc/fork, in the child, held: the other threads are gone, and their seats with them. */
 void cache_forget_others(void);
 
+/* Whether that ever was; held. What such a cache holds and what it counted were copied while its
+ * thread ran, one page after the other: the two need not agree. */
+bool cache_any_torn(void);
+
 /* The owner's stacks: aborts when one holds what it should not. */
 void cache_check(const struct cache *cache);
 

@@ -4,7 +4,8 @@
  * For pthread_atfork, by programs that fork and go on without exec (tests/preload); the server does
  * not. fork_prepare takes every lock of the heap, in their order, and fork_done lets them go, in
  * the parent; fork_done_in_child does it in the child and forgets where the threads that are not
- * there had their caches. What other threads had in their caches is lost to the child.
+ * there had their caches. What other threads had in their caches is lost to the child,
+ * and what they were counting: its books keep their identities, but alloc/audit can say nothing.
  *
  * Debug builds abort here: their locks of one rank exclude each other.
  *

@@ -30,14 +30,38 @@ def scrape(server):
 def check(m):
     inuse = m["go_memstats_heap_inuse_bytes"]
     assert m["go_memstats_heap_sys_bytes"] == inuse + m["go_memstats_heap_idle_bytes"]
-    assert m["go_memstats_heap_objects"] == (
-        m["go_memstats_mallocs_total"] - m["go_memstats_frees_total"])
+    assert m["go_memstats_sys_bytes"] == sum(
+        m[f"go_memstats_{part}_sys_bytes"]
+        for part in ("heap", "stack", "mspan", "mcache", "buck_hash", "gc", "other"))
+    assert m["go_memstats_heap_released_bytes"] <= m["go_memstats_heap_idle_bytes"]
+    for records in ("mspan", "mcache"):
+        used, mapped = (m[f"go_memstats_{records}_{of}_bytes"] for of in ("inuse", "sys"))
+        assert used <= mapped
+    check_objects(m)
     assert m["hearth_alloc_payload_bytes"] + m["hearth_alloc_slack_bytes"] == inuse
     assert m["hearth_alloc_payload_bytes"] + m["hearth_alloc_fragmentation_bytes"] == inuse
     assert m["hearth_alloc_tag_bytes"] == m["go_memstats_heap_alloc_bytes"] <= inuse
     assert m["hearth_alloc_tag_requested_bytes"] <= m["hearth_alloc_tag_bytes"]
     given_back = m["go_memstats_heap_released_bytes"] + m["hearth_alloc_span_released_bytes"]
-    assert m["go_memstats_sys_bytes"] - given_back == m["hearth_alloc_resident_bytes"]
+    assert given_back == m["hearth_alloc_retained_bytes"]
+    resident = m["hearth_alloc_resident_bytes"]
+    assert m["go_memstats_sys_bytes"] - given_back == resident
+    assert m["hearth_memory_used_bytes"] == resident + m["hearth_memory_used_bytes", "other"]
+    assert m["hearth_alloc_active_bytes"] == inuse
+
+
+def check_objects(m):
+    """How many there were, and how many bytes, by each way of counting."""
+    tiny = m["go_gc_heap_tiny_allocs_objects_total"]
+    mallocs, frees = m["go_memstats_mallocs_total"], m["go_memstats_frees_total"]
+    assert m["go_memstats_heap_objects"] == mallocs - frees == m["hearth_alloc_tag_objects"]
+    assert m["go_gc_heap_allocs_by_size_bytes_count"] == mallocs - tiny
+    assert m["go_gc_heap_frees_by_size_bytes_count"] == frees - tiny
+    alloc = m["go_memstats_heap_alloc_bytes"]
+    assert m["go_memstats_alloc_bytes"] == m["hearth_alloc_allocated_bytes"] == alloc
+    given = m["go_gc_heap_allocs_by_size_bytes_sum"]
+    assert given == m["go_memstats_alloc_bytes_total"]
+    assert given - m["go_gc_heap_frees_by_size_bytes_sum"] == alloc
 
 
 class Load(threading.Thread):

@@ -1,5 +1,7 @@
-"""A parallel build: make, g++ with its children, and the link-time optimizer, on our heap."""
+"""Built on our heap: a program that calls every name of malloc(3); and a parallel build: make, g++
+with its children, and the link-time optimizer."""
 import os
+import pathlib
 
 from runner import program
 
@@ -69,6 +71,12 @@ int main()
     for (auto s : sums) std::cout << s << "\\n";
 }
 """
+
+
+def every_name(r):
+    source = pathlib.Path(__file__).with_name("names.c")
+    r.run(program("gcc"), "-O1", "-pthread", "-std=c17", "-D_GNU_SOURCE", source, "-o", "names")
+    return r.run("./names")
 
 
 def cpp_build(r):

@@ -46,8 +46,9 @@ select count(*), sum(length(pad)) from t where name like 'name-1%';
 
 
 CASES = {case.__name__: case for case in (
-    sqlite_import, pythons.python_forks, pythons.python_modules, repositories.git_repository,
-    repositories.git_clone, builds.cpp_build, servers.nginx_under_load, servers.apache_under_load)}
+    builds.every_name, sqlite_import, pythons.python_forks, pythons.python_modules,
+    repositories.git_repository, repositories.git_clone, builds.cpp_build,
+    servers.nginx_under_load, servers.apache_under_load)}
 
 
 def difference(plain, ours):

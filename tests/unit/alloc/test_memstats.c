@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "alloc/region.h"
+#include "alloc/tiny.h"
 #include "base/thread.h"
 #include "tests/unit/alloc/random.h"
 #include "tests/unit/suite.h"
@@ -13,22 +15,26 @@ static void check_identities(const struct memstats *s)
 {
     uint64_t tags = 0;
     uint64_t requested = 0;
+    uint64_t objects = 0;
     uint64_t mallocs = 0;
     uint64_t frees = 0;
     for (int t = 0; t < HEAP_TAG_COUNT; t++) {
         tags += s->tag_bytes[t];
         requested += s->tag_requested[t];
+        objects += s->tag_objects[t];
         ck_assert_uint_le(s->tag_requested[t], s->tag_bytes[t]);
     }
     for (uint32_t c = 0; c < s->class_count; c++) {
-        mallocs += s->classes[c].mallocs;
-        frees += s->classes[c].frees;
+        mallocs += s->classes[c].mallocs + s->classes[c].region_mallocs;
+        frees += s->classes[c].frees + s->classes[c].region_frees;
         ck_assert_uint_le(s->classes[c].frees, s->classes[c].mallocs);
+        ck_assert_uint_le(s->classes[c].region_frees, s->classes[c].region_mallocs);
     }
     ck_assert_uint_eq(s->heap_sys, s->heap_inuse + s->heap_idle);
     ck_assert_uint_eq(s->heap_objects, s->mallocs - s->frees);
-    ck_assert_uint_eq(s->sys, s->heap_sys + s->mspan_sys + s->mcache_sys + s->buck_hash_sys +
-                                  s->gc_sys + s->other_sys);
+    ck_assert_uint_eq(s->heap_objects, objects);
+    ck_assert_uint_eq(s->sys, s->heap_sys + s->stack_sys + s->mspan_sys + s->mcache_sys +
+                                  s->buck_hash_sys + s->gc_sys + s->other_sys);
     ck_assert_uint_eq(s->heap_alloc, tags);
     ck_assert_uint_eq(s->heap_requested, requested);
     ck_assert_uint_le(s->heap_requested, s->heap_alloc);
@@ -39,8 +45,11 @@ static void check_identities(const struct memstats *s)
     ck_assert_uint_le(s->heap_alloc, s->total_alloc);
     ck_assert_uint_le(s->mspan_inuse, s->mspan_sys);
     ck_assert_uint_le(s->mcache_inuse, s->mcache_sys);
-    ck_assert_uint_eq(s->heap_inuse,
-                      s->heap_alloc + s->free_slot_bytes + s->tail_bytes + s->cached_bytes);
+    ck_assert_uint_eq(s->heap_inuse, s->heap_alloc + s->free_slot_bytes + s->tail_bytes +
+                                         s->region_bytes + s->cached_bytes);
+    ck_assert_uint_le(s->deleted_bytes, s->region_bytes);
+    ck_assert_uint_le(s->span_released, s->heap_inuse - s->heap_alloc);
+    ck_assert_uint_eq(s->resident, s->sys - s->heap_released - s->span_released);
     memstats_check(s);
 }
 
@@ -106,37 +115,83 @@ START_TEST(every_tag_has_a_name)
 }
 END_TEST
 
+enum { LOAD_OBJECTS = 300 };
+
 struct load {
     struct random random;
     atomic_bool *stop;
+    struct region region;
+    void *cell, *tiny;
+    struct {
+        void *p;
+        size_t size;
+        enum heap_tag tag;
+    } objects[LOAD_OBJECTS];
 };
+
+static void use_object(struct load *load)
+{
+    struct random *r = &load->random;
+    size_t i = random_below(r, LOAD_OBJECTS);
+    void **p = &load->objects[i].p;
+    size_t size = random_size(r, random_below(r, 10) ? 2000 : 300000);
+    if (!*p) {
+        load->objects[i].tag = (enum heap_tag)random_below(r, HEAP_TAG_COUNT);
+        *p = heap_alloc(size, load->objects[i].tag);
+    } else if (random_below(r, 3) == 0) {
+        *p = heap_resize(*p, load->objects[i].size, size, load->objects[i].tag);
+    } else {
+        heap_free(*p, load->objects[i].size, load->objects[i].tag);
+        *p = NULL;
+    }
+    load->objects[i].size = size;
+}
+
+static void use_region(struct load *load)
+{
+    struct random *r = &load->random;
+    uint32_t size = (uint32_t)random_size(r, random_below(r, 50) ? 3000 : 100000);
+    bool given = region_alloc(&load->region, size) != REGION_NONE;
+    if (given && random_below(r, 10) == 0) region_delete(&load->region, size);
+    if (random_below(r, 500) == 0) region_trim(&load->region);
+    if (random_below(r, 2000) == 0) region_release(&load->region);
+}
+
+static void use_cell_and_tiny(struct load *load)
+{
+    heap_free_cell(load->cell, HEAP_CHUNKS);
+    heap_free_tiny(load->tiny, 3, HEAP_INDEX);
+    load->cell = heap_alloc_cell(HEAP_CHUNKS);
+    load->tiny = heap_alloc_tiny(3, HEAP_INDEX);
+}
+
+static void drop_load(struct load *load)
+{
+    for (size_t i = 0; i < LOAD_OBJECTS; i++) {
+        heap_free(load->objects[i].p, load->objects[i].size, load->objects[i].tag);
+        load->objects[i].p = NULL;
+    }
+}
 
 static void make_load(void *arg)
 {
-    enum { OBJECTS = 300 };
     struct load *load = arg;
-    struct random *r = &load->random;
-    void *p[OBJECTS] = {0};
-    size_t bytes[OBJECTS];
-    enum heap_tag tags[OBJECTS];
+    region_init(&load->region, HEAP_CHUNKS);
     while (!atomic_load_explicit(load->stop, memory_order_relaxed)) {
-        size_t i = random_below(r, OBJECTS);
-        if (p[i]) {
-            heap_free(p[i], bytes[i], tags[i]);
-            p[i] = NULL;
-        } else {
-            tags[i] = (enum heap_tag)random_below(r, HEAP_TAG_COUNT);
-            bytes[i] = random_size(r, random_below(r, 10) ? 2000 : 300000);
-            p[i] = heap_alloc(bytes[i], tags[i]);
-        }
-        /* Everything back at once, now and then: spans come and go. */
-        if (random_below(r, 2000) != 0) continue;
-        for (i = 0; i < OBJECTS; i++)
-            heap_free(p[i], bytes[i], tags[i]), p[i] = NULL;
-        heap_flush_thread();
+        uint64_t what = random_below(&load->random, 2000);
+        if (what < 1500)
+            use_object(load);
+        else if (what < 1800)
+            use_region(load);
+        else if (what < 1999)
+            use_cell_and_tiny(load);
+        else
+            drop_load(load), heap_flush_thread(); /* spans come and go */
     }
-    for (size_t i = 0; i < OBJECTS; i++)
-        if (p[i]) heap_free(p[i], bytes[i], tags[i]);
+    drop_load(load);
+    region_release(&load->region);
+    heap_free_cell(load->cell, HEAP_CHUNKS);
+    heap_free_tiny(load->tiny, 3, HEAP_INDEX);
 }
 
 START_TEST(the_identities_hold_at_any_moment_of_load)
@@ -145,7 +200,7 @@ START_TEST(the_identities_hold_at_any_moment_of_load)
     static struct memstats start, before, s;
     memstats_read(&start);
     struct thread threads[THREADS];
-    struct load loads[THREADS];
+    static struct load loads[THREADS];
     atomic_bool stop = false;
     struct random r = random_start("memstats");
     for (int i = 0; i < THREADS; i++) {
@@ -170,9 +225,11 @@ START_TEST(the_identities_hold_at_any_moment_of_load)
     ck_assert_uint_eq(s.heap_alloc, 0);
     ck_assert_uint_eq(s.heap_requested, 0);
     ck_assert_uint_eq(s.heap_objects, 0);
-    ck_assert_uint_eq(s.mcache_inuse, start.mcache_inuse);
+    ck_assert_uint_eq(s.region_bytes, 0);
+    ck_assert_uint_gt(s.tiny_allocs, start.tiny_allocs);
     heap_flush_thread();
     memstats_read(&s);
+    ck_assert_uint_eq(s.mcache_inuse, start.mcache_inuse);
     ck_assert_uint_eq(s.heap_inuse, 0);
     heap_check();
 }
