@@ -8,6 +8,8 @@
 
 #include <math.h>
 
+#include "promql/collect.h"
+
 #include "model/number.h"
 
 struct choice {
@@ -206,16 +208,15 @@ enum status aggregate_k_open(struct eval *ev, const struct ast *node,
     struct choice c = {.ev = ev, .node = node, .op = node->aggregate.op, .steps = range->steps};
     double *param;
     bool nothing;
-    struct rows *child;
+    struct collected collected = {.bare = true};
     enum status st = eval_scalar(ev, node->aggregate.param, range, &param, err);
     c.param = param;
     if (!st) st = aggregate_check_k(param, range->steps, &nothing, err);
     if (st) return st;
     if (nothing) return rows_empty(ev, range->steps, out, err);
-    st = eval_rows(ev, node->aggregate.expr, range, &child, err);
-    if (!st) child->bare = true;
-    if (!st) st = rows_collect(child, &c.rows, err);
+    st = collect(ev, node->aggregate.expr, range, &collected, err);
+    c.rows = collected.rows;
     if (!st) st = group_rows(&c, err);
     if (!st) st = choose_all(&c, err);
-    return st ? st : finish(&c, child->unnamed_unique, out, err);
+    return st ? st : finish(&c, collected.unnamed_unique, out, err);
 }

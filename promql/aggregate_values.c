@@ -6,6 +6,7 @@
 #include "base/bits.h"
 #include "model/names.h"
 #include "model/number.h"
+#include "promql/collect.h"
 #include "promql/quantile.h"
 
 struct quantiles {
@@ -93,12 +94,11 @@ enum status aggregate_quantile_open(struct eval *ev, const struct ast *node,
 {
     struct quantiles s = {.ev = ev, .node = node, .steps = range->steps};
     struct ast_position position = node->aggregate.param->position;
-    struct rows *child;
+    struct collected collected = {.bare = true};
     double *q;
     enum status st = eval_scalar(ev, node->aggregate.param, range, &q, err);
-    if (!st) st = eval_rows(ev, node->aggregate.expr, range, &child, err);
-    if (!st) child->bare = true;
-    if (!st) st = rows_collect(child, &s.rows, err);
+    if (!st) st = collect(ev, node->aggregate.expr, range, &collected, err);
+    s.rows = collected.rows;
     if (!st) st = grouping_init(&s.grouping, node, ev->arena, err);
     if (!st) st = warn_quantiles(ev, q, range->steps, position, err);
     if (st) return st;

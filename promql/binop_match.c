@@ -13,6 +13,7 @@
 
 #include "base/assert.h"
 #include "base/hash.h"
+#include "promql/collect.h"
 #include "promql/signature.h"
 
 enum { NO_ROW = -1 };
@@ -374,12 +375,12 @@ enum status binop_vectors(struct eval *ev, const struct ast *node, const struct 
         binop_changes_schema(node->binary.op) || (node->binary.return_bool && !ev->delays_names);
     m->delays_name = node->binary.return_bool && ev->delays_names;
 
-    struct rows *left;
-    struct rows *right;
-    enum status st = eval_rows(ev, node->binary.lhs, range, &left, err);
-    if (!st) st = rows_collect(left, m->one_is_left ? &m->one : &m->many, err);
-    if (!st) st = eval_rows(ev, node->binary.rhs, range, &right, err);
-    if (!st) st = rows_collect(right, m->one_is_left ? &m->many : &m->one, err);
+    struct collected left = {0};
+    struct collected right = {0};
+    enum status st = collect(ev, node->binary.lhs, range, &left, err);
+    if (!st) st = collect(ev, node->binary.rhs, range, &right, err);
+    m->many = m->one_is_left ? right.rows : left.rows;
+    m->one = m->one_is_left ? left.rows : right.rows;
     if (!st) st = find_both(m, err);
     if (!st) st = chain_one_side(m, err);
     if (!st) st = match_all(m, err);

@@ -40,6 +40,7 @@ struct shared {
 /* What a selector has found. */
 struct selected {
     struct selection selection;
+    int64_t span_ms;     /* from the first time that is looked at to the last */
     bool unnamed_unique; /* as of rows */
 };
 

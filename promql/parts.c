@@ -67,6 +67,21 @@ static bool may_cut(const struct eval *ev, const struct ast *node)
     return is_row_by_row(node) && (keeps_names || ev->delays_names || ev->selected.unnamed_unique);
 }
 
+/* Parts of as many series as the option says, or of fewer when their histories are long, to a
+ * quarter; all of the same size, and an even number of them, so that none is waited for. (Each part
+ * decodes the times of each target anew: smaller ones cost more than they win.) */
+static size_t part_count(const struct eval *ev)
+{
+    enum { SAMPLE_MS = 15000, PART_SAMPLES = 1 << 21 };
+    size_t most = ev->engine->options.part_series;
+    size_t least = most / 4 ? most / 4 : 1;
+    size_t size = PART_SAMPLES / ((uint64_t)ev->selected.span_ms / SAMPLE_MS + 1);
+    if (size < least) size = least;
+    if (size > most) size = most;
+    size_t count = (ev->selected.selection.count + size - 1) / size;
+    return count > 1 ? count + count % 2 : count;
+}
+
 enum status parts_open(struct eval *ev, const struct ast *node, const struct eval_range *range,
                        struct parts *out, struct error *err)
 {
@@ -74,9 +89,9 @@ enum status parts_open(struct eval *ev, const struct ast *node, const struct eva
         .ev = ev, .node = node, .range = range, .explained = ev->query->explained.count};
     ev->selected = (struct selected){0};
     enum status st = eval_rows(ev, node, range, &out->rows, err);
-    size_t series = ev->selected.selection.count;
-    out->many = !st && series > ev->engine->options.part_series && !ev->given && may_cut(ev, node);
-    return st;
+    if (st || ev->given) return st;
+    out->many = part_count(ev) > 1 && may_cut(ev, node);
+    return OK;
 }
 
 struct part {
@@ -113,14 +128,12 @@ struct run {
 static enum status begin_part(struct run *r, struct part *part, size_t number,
                               struct window_keeper *keeper)
 {
-    size_t size = r->ev.engine->options.part_series;
-    size_t from = number * size;
-    size_t left = r->selected.selection.count - from;
+    size_t from = number * r->selected.selection.count / r->count;
+    size_t to = (number + 1) * r->selected.selection.count / r->count;
     part->query = r->query;
     arena_init_beside(&part->arena, r->parts->ev->arena);
     part->selected = (struct selected){
-        .selection = {.series = r->selected.selection.series + from,
-                      .count = left < size ? left : size},
+        .selection = {.series = r->selected.selection.series + from, .count = to - from},
         .unnamed_unique = r->selected.unnamed_unique,
     };
     part->ev = r->ev;
@@ -238,7 +251,6 @@ static enum status run_init(struct run *r, struct parts *parts, struct parts_use
                             struct error *err)
 {
     struct eval *ev = parts->ev;
-    size_t size = ev->engine->options.part_series;
     *r = (struct run){
         .work = {.run = help},
         .parts = parts,
@@ -247,7 +259,7 @@ static enum status run_init(struct run *r, struct parts *parts, struct parts_use
         .ev = *ev,
         .query = *ev->query,
         .err = err,
-        .count = (ev->selected.selection.count + size - 1) / size,
+        .count = part_count(ev),
     };
     r->query.stats = (struct query_stats){0};
     r->query.explained = (struct explained_list){0};

@@ -1,13 +1,14 @@
 /*
  * parts - an expression over many series in parts, on as many threads as are free.
  *
- *     series of its selector   | 0 .. n-1 | n .. 2n-1 | 2n ...     n: engine_options.part_series
+ *     series of its selector   | 0 .. n-1 | n .. 2n-1 | 2n ...     n: parts.c
  *                                   |           |
  *     any thread                evaluate    evaluate       with an eval, arena and query of its own
  *                                   v           v
  *     the query's thread          take   ->   take         in their order
  *
- * How series are cut depends on nothing but their number, and parts are taken in order: the answer
+ * How series are cut depends on nothing but their number and the time that is asked for, and parts
+ * are taken in order: the answer
  * is the same, bit for bit, however many threads there are. The query's thread evaluates parts like
  * the others, and waits only for those that somebody else is at. So many parts lie between the
  * first that was not taken and the last that was begun as there are slots: memory does not grow

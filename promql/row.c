@@ -65,8 +65,8 @@ enum status row_alloc(struct row *row, size_t steps, struct arena *a, struct err
     return OK;
 }
 
-static enum status row_copy(const struct row *from, size_t steps, struct arena *a, struct row *out,
-                            struct error *err)
+enum status row_copy(const struct row *from, size_t steps, struct arena *a, struct row *out,
+                     struct error *err)
 {
     enum status st = row_alloc(out, steps, a, err);
     if (st) return st;

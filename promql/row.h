@@ -135,6 +135,10 @@ static inline enum status no_room(const struct arena *a, struct error *err)
 /* Room for the values and bits of a row; bits are zero, labels empty. */
 MUST_USE enum status row_alloc(struct row *row, size_t steps, struct arena *a, struct error *err);
 
+/* A copy, bare if the row is. */
+MUST_USE enum status row_copy(const struct row *from, size_t steps, struct arena *a,
+                              struct row *out, struct error *err);
+
 /* Keep a row that was just pulled: */
 MUST_USE enum status rows_keep(struct rows *rows, const struct row *row, struct row_table *table,
                                struct error *err);

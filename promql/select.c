@@ -46,6 +46,7 @@ static enum status select_series(struct eval *ev, const struct ast *selector, in
     if (st) return st;
     if (ev->query->quick && out->selection.count > QUICK_SERIES)
         return query_give_up(ev->query, err);
+    out->span_ms = bits_sub_clamped(t_max_ms, t_min_ms);
     out->unnamed_unique = is_unnamed_unique(ev->querier, selector, &out->selection);
     return OK;
 }

@@ -23,6 +23,10 @@ static const char *const aggregated[] = {
     "count({__name__=~\".+\"})",
     "sum(m_total + on (i) m_total)",
     "quantile(0.5, sum by (i) (m_total))",
+    "quantile by (half) (0.9, rate(m_total[10s]))",
+    "topk by (half) (3, m_total)",
+    "bottomk(2, max_over_time(m_total[10s]))",
+    "m_total * on (i) group_left (half) rate(m_total[10s])",
 };
 
 /* Values of many sizes, with holes, so that the order of additions is seen in the sums. */
