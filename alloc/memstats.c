@@ -246,13 +246,22 @@ void memstats_check(const struct memstats *s)
 {
     uint64_t bytes = 0;
     uint64_t requested = 0;
+    uint64_t objects = 0;
+    uint64_t mallocs = s->tiny_allocs;
+    uint64_t frees = s->tiny_allocs;
     for (int t = 0; t < HEAP_TAG_COUNT; t++) {
         ASSERT(s->tag_requested[t] <= s->tag_bytes[t]);
         bytes += s->tag_bytes[t];
         requested += s->tag_requested[t];
+        objects += s->tag_objects[t];
+    }
+    for (uint32_t c = 0; c < s->class_count; c++) {
+        mallocs += s->classes[c].mallocs + s->classes[c].region_mallocs;
+        frees += s->classes[c].frees + s->classes[c].region_frees;
     }
     ASSERT(s->heap_alloc == bytes && s->heap_requested == requested);
-    ASSERT(s->heap_objects == s->mallocs - s->frees);
+    ASSERT(s->mallocs == mallocs && s->frees == frees);
+    ASSERT(s->heap_objects == s->mallocs - s->frees && s->heap_objects == objects);
     ASSERT(s->heap_sys == s->heap_inuse + s->heap_idle && s->heap_released <= s->heap_idle);
     ASSERT(s->heap_alloc <= s->heap_inuse && s->heap_alloc <= s->total_alloc);
     ASSERT(s->heap_inuse - s->heap_alloc ==
@@ -260,6 +269,7 @@ void memstats_check(const struct memstats *s)
     ASSERT(s->mspan_inuse <= s->mspan_sys && s->mcache_inuse <= s->mcache_sys);
     ASSERT(s->sys == s->heap_sys + s->stack_sys + s->mspan_sys + s->mcache_sys + s->buck_hash_sys +
                          s->gc_sys + s->other_sys);
+    ASSERT(s->deleted_bytes <= s->region_bytes);
     ASSERT(s->span_released <= s->heap_inuse - s->heap_alloc);
     ASSERT(s->resident == s->sys - s->heap_released - s->span_released);
 }

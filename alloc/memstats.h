@@ -3,7 +3,8 @@
  *
  * Identities that hold at every read (tested at random moments):
  *     heap_sys     = heap_inuse + heap_idle
- *     heap_objects = mallocs - frees
+ *     heap_objects = mallocs - frees = sum of tag_objects
+ *     mallocs      = sum of classes' mallocs and region_mallocs, + tiny_allocs; so with frees
  *     sys          = heap_sys + stack_sys + mspan_sys + mcache_sys + buck_hash_sys + gc_sys
  *                    + other_sys
  *     heap_alloc   = sum of tag_bytes

@@ -2,11 +2,9 @@
  * page_heap - runs of 8 KiB pages: best fit, split, coalesce, give back.
  *
  *     idle:     free and resident; taken first, because the kernel need not be asked
+ *     quick:    idle too, but not joined with its neighbours: what was freed lately, by length,
+ *               because the next request is likely to be for the same one
  *     released: free and not resident, the never touched end of the range included; reads as zero
- *
- *     quick:    idle too, but not joined with its neighbours: lists by length of what was freed
- * lately, large objects and emptied spans, because the next request is likely to be for the same
- * length
  *
  * Each kind has a tree (alloc/run_tree) and is coalesced only with its own kind, so that a run is
  * resident as a whole or not at all. Taking released pages charges the limit; when the limit
