@@ -19,6 +19,8 @@ enum {
 };
 
 struct tally_shared tally_regions;
+static _Atomic uint64_t all_bytes;     /* of the blocks of all regions */
+static _Atomic uint64_t full_bytes;    /* the same when one was given back last */
 static _Atomic uint64_t unused_bytes;  /* of the blocks of all regions */
 static _Atomic uint64_t deleted_bytes; /* of those: what was deleted */
 
@@ -117,9 +119,17 @@ static void close_block(struct region *r)
     r->open = NULL;
 }
 
+static void count_end(const struct region *r)
+{
+    if (!r->block_bytes) return;
+    uint64_t all = atomic_fetch_sub_explicit(&all_bytes, r->block_bytes, memory_order_relaxed);
+    atomic_store_explicit(&full_bytes, all, memory_order_relaxed);
+}
+
 void region_release(struct region *r)
 {
     count_frees(r);
+    count_end(r);
     check_tails(r);
     close_block(r);
     if (r->full) page_heap_free(r->full);
@@ -154,17 +164,27 @@ static struct span *take_block(uint64_t bytes_least, uint64_t bytes)
     return block;
 }
 
-/* Half of one that is there, rather than memory that is not: sealing would grow the process. One
- * that is alone may come from untouched memory: it is touched here, where nobody waits. */
+/* Where a region went and this one takes its place, half a block that is there will do rather than
+ * a fresh one: the process would grow. Where regions become more, what lies idle is left to the
+ * open chunks, whose writers should not wait for page faults. */
+static uint64_t least_bytes(uint64_t bytes)
+{
+    uint64_t all = atomic_load_explicit(&all_bytes, memory_order_relaxed);
+    uint64_t full = atomic_load_explicit(&full_bytes, memory_order_relaxed);
+    return all + bytes <= full + REGION_BLOCK_BYTES_MAX ? bytes / 2 : bytes;
+}
+
+/* One that is alone may come from untouched memory: it is touched here, where nobody waits. */
 struct span *region_take_block(uint64_t bytes)
 {
-    struct span *block = take_block(bytes / 2, bytes);
+    struct span *block = take_block(least_bytes(bytes), bytes);
     if (block && is_alone(bytes)) os_populate(page_map_address(block->page), span_bytes(block));
     return block;
 }
 
 static void count_block(struct region *r, const struct span *block)
 {
+    atomic_fetch_add_explicit(&all_bytes, span_bytes(block), memory_order_relaxed);
     atomic_fetch_add_explicit(&unused_bytes, span_bytes(block), memory_order_relaxed);
     r->block_bytes += span_bytes(block);
     r->block_count++;
@@ -209,7 +229,7 @@ static uint64_t alloc_own_pages(struct region *r, uint32_t size)
 static bool take_ahead(struct region *r)
 {
     uint64_t bytes = next_block_bytes(r);
-    r->ahead = take_block(bytes / 2, bytes);
+    r->ahead = take_block(least_bytes(bytes), bytes);
     if (r->ahead) count_block(r, r->ahead);
     return r->ahead;
 }
@@ -262,6 +282,7 @@ static void give_ahead_back(struct region *r)
     if (!r->ahead) return;
     r->block_bytes -= span_bytes(r->ahead);
     r->block_count--;
+    atomic_fetch_sub_explicit(&all_bytes, span_bytes(r->ahead), memory_order_relaxed);
     atomic_fetch_sub_explicit(&unused_bytes, span_bytes(r->ahead), memory_order_relaxed);
     page_heap_free(r->ahead);
     r->ahead = NULL;
@@ -276,6 +297,7 @@ void region_trim(struct region *r)
     uint64_t after = bits_align_up((size_t)(r->at - base), HEAP_PAGE_BYTES);
     if (after == before || !page_heap_resize(r->open, (uint32_t)(after >> PAGE_SHIFT))) return;
     r->block_bytes -= before - after;
+    atomic_fetch_sub_explicit(&all_bytes, before - after, memory_order_relaxed);
     atomic_fetch_sub_explicit(&unused_bytes, before - after, memory_order_relaxed);
     r->end = base + after;
 }

@@ -5,11 +5,12 @@
  *
  * Objects are cut exactly to their size, rounded to 8 bytes, by a bump pointer; nothing stands
  * between them. A new block is a sixteenth of the region so far, so that its tail is no more than
- * that either, and region_trim gives the tail back; it is down to half as long where only such runs
- * of pages are resident and free. Blocks of a region that is longer than a huge page are parts of
- * huge pages, which windows share. An object longer than a quarter of a block gets pages of its
- * own. Two regions never share a page: when one goes, its blocks go whole to the page heap, where
- * the region that is filled next finds them, still resident.
+ * that either, and region_trim gives the tail back; one that fills the place of a region that went
+ * is down to half as long where only such runs of pages are resident and free. Blocks of a region
+ * that is longer than a huge page are parts of huge pages, which windows share. An object longer
+ * than a quarter of a block gets pages of its own. Two regions never share a page: when one goes,
+ * its blocks go whole to the page heap, where the region that is filled next finds them, still
+ * resident.
  *
  * What is in a region knows no pointers, and is named by a 36-bit offset (in units of 8 bytes, from
  * the start of the heap's address range), so that an index entry has room for more.

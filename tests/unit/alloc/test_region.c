@@ -206,21 +206,34 @@ START_TEST(what_was_taken_ahead_costs_no_page_faults_later)
 }
 END_TEST
 
-START_TEST(what_is_resident_serves_as_a_shorter_block)
+enum { WANTED = 2 * REGION_BLOCK_BYTES_MIN, IDLE_PAGES = 12, LONG = WANTED / 4 };
+
+/* A region that wants a block of WANTED, and a run of IDLE_PAGES with something behind it. */
+static struct span *make_idle_run(struct region *r, uint32_t *page)
 {
-    enum { WANTED = 2 * REGION_BLOCK_BYTES_MIN, IDLE_PAGES = 12, LONG = WANTED / 4 };
-    struct region r;
-    region_init(&r, HEAP_CHUNKS);
-    while (region_wants_block(&r) != WANTED)
-        ck_assert(region_alloc(&r, 1000) != REGION_NONE);
+    region_init(r, HEAP_CHUNKS);
+    while (region_wants_block(r) != WANTED)
+        ck_assert(region_alloc(r, 1000) != REGION_NONE);
     heap_scavenge(UINT64_MAX);
     struct span *idle = page_heap_alloc(IDLE_PAGES, SIZE_CLASS_LARGE);
     struct span *between = page_heap_alloc(1, SIZE_CLASS_LARGE);
     ck_assert_ptr_nonnull(idle);
     ck_assert_ptr_nonnull(between);
-    uint32_t page = idle->page;
+    *page = idle->page;
     page_heap_free(idle);
+    return between;
+}
 
+START_TEST(what_is_resident_serves_the_region_that_follows_one)
+{
+    struct region r;
+    struct region gone;
+    uint32_t page;
+    region_init(&gone, HEAP_CHUNKS);
+    while (gone.block_bytes < 4 << 20)
+        ck_assert(region_alloc(&gone, 1000) != REGION_NONE);
+    region_release(&gone);
+    struct span *between = make_idle_run(&r, &page);
     region_put_block(&r, region_take_block(WANTED));
     ck_assert_uint_eq(r.ahead->page, page);
     ck_assert_uint_eq(r.ahead->pages, IDLE_PAGES);
@@ -233,6 +246,25 @@ START_TEST(what_is_resident_serves_as_a_shorter_block)
     ck_assert_uint_eq(r.ahead->page, page);
     region_check(&r);
     region_release(&r);
+    page_heap_free(between);
+    heap_check();
+}
+END_TEST
+
+START_TEST(where_regions_become_more_what_is_resident_is_left_to_others)
+{
+    struct region r;
+    uint32_t page;
+    struct span *between = make_idle_run(&r, &page); /* none went, and this is a block too long */
+    struct region more;
+    region_init(&more, HEAP_CHUNKS);
+    while (more.block_bytes < REGION_BLOCK_BYTES_MAX)
+        ck_assert(region_alloc(&more, 1000) != REGION_NONE);
+    region_put_block(&r, region_take_block(WANTED));
+    ck_assert_uint_ne(r.ahead->page, page);
+    ck_assert_uint_eq((uint64_t)r.ahead->pages * HEAP_PAGE_BYTES, WANTED);
+    region_release(&r);
+    region_release(&more);
     page_heap_free(between);
     heap_check();
 }
@@ -326,5 +358,7 @@ END_TEST
 SUITE(region, objects_fit_exactly_and_tails_are_bounded,
       deleted_objects_are_counted_and_stay_until_the_end, the_blocks_of_one_region_serve_the_next,
       blocks_are_taken_ahead_and_given_back, what_was_taken_ahead_costs_no_page_faults_later,
-      what_is_resident_serves_as_a_shorter_block, a_long_object_gets_pages_of_its_own,
-      a_write_behind_the_last_object_of_a_block_is_found, at_the_limit_nothing_changes)
+      what_is_resident_serves_the_region_that_follows_one,
+      where_regions_become_more_what_is_resident_is_left_to_others,
+      a_long_object_gets_pages_of_its_own, a_write_behind_the_last_object_of_a_block_is_found,
+      at_the_limit_nothing_changes)
