@@ -115,7 +115,8 @@ def test_the_limit_holds_whatever_comes(make):
     assert server.metrics()["prometheus_tsdb_head_series"] >= acknowledged
     server.kill()
     server.start()
-    assert peak_bytes(server) <= 1.30 * limit  # the names in the log come beside the series
+    print(f"a start after kill -9: {peak_bytes(server) / limit:.3f} of the limit")
+    assert peak_bytes(server) <= 1.10 * limit
     assert server.metrics()["hearth_memory_counted_bytes"] <= limit
     assert server.metrics()["prometheus_tsdb_head_series"] >= acknowledged
     counted = server.query(f"sum(count_over_time(known[{len(sent)}s]))", last)
