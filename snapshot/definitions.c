@@ -109,7 +109,7 @@ enum status definitions_set(struct definitions *d, uint32_t id, struct labels la
     }
     enum status st = buf_status(&d->words, err);
     if (st) return st;
-    *slot = (struct definition_slot){.what = (uint32_t)place + DEFINITION_KEPT};
+    slot->what = (uint32_t)place + DEFINITION_KEPT;
     return OK;
 }
 

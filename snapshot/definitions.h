@@ -22,6 +22,7 @@ enum { DEFINITION_NONE, DEFINITION_SERIES, DEFINITION_LENT, DEFINITION_KEPT };
 
 struct definition_slot {
     uint32_t what;
+    uint32_t note; /* the caller's; 0 at first */
     union {
         struct series *series;       /* DEFINITION_SERIES */
         const struct labels *labels; /* DEFINITION_LENT */

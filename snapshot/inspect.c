@@ -113,17 +113,17 @@ static void read_batch(struct inspection *in, const struct record *record, struc
     }
     s->batches++;
     arena_reset(&in->arena);
+    wal_batch_init(&batch);
     if (wal_batch_decode(record->payload, record->size, &in->arena, &batch, &err)) {
         damage(in, record->offset, record->size, err.text);
-        return;
+    } else {
+        const struct sample *samples = wal_batch_samples(&batch);
+        s->samples += batch.sample_count;
+        s->labels += batch.definitions.count;
+        for (size_t i = 0; i < batch.sample_count; i++)
+            extend(&s->extent, samples[i].t_ms, samples[i].t_ms);
     }
-    s->samples += batch.sample_count;
-    for (size_t i = 0; i < batch.series_count; i++) {
-        const struct wal_series *series = &batch.series[i];
-        s->labels += series->defined;
-        for (size_t k = 0; k < series->sample_count; k++)
-            extend(&s->extent, series->samples[k].t_ms, series->samples[k].t_ms);
-    }
+    wal_batch_release(&batch);
 }
 
 /* Every intact record of the file; true when the last thing in it is damage. */

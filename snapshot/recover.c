@@ -335,7 +335,8 @@ static enum status replay_log(struct durability *d, struct storage *db, struct a
     struct log_walk w = {.first = 0};
     enum status st = data_folder_list(&d->folder, DATA_SEGMENT, a, &w.names, err);
     if (st) return st;
-    wal_replay_init(&w.replay, &d->folder, db, true);
+    st = wal_replay_init(&w.replay, &d->folder, db, true, d->options.restore_threads, err);
+    if (st) return st;
     st = walk_log(d, &w, first_segment, err);
     if (st == OK && was_ahead(d, db, &w.replay.totals))
         st = walk_again(d, db, &w, first_segment, err);
@@ -485,7 +486,11 @@ static enum status replay_held(struct durability *d, struct storage *db, struct 
     struct arena arena;
     arena_init(&arena, HEAP_SNAPSHOT, UINT64_C(1) << 30);
     enum status st = data_folder_list(&d->folder, DATA_SEGMENT, &arena, &names, err);
-    wal_replay_init(&replay, &d->folder, db, false);
+    if (!st) st = wal_replay_init(&replay, &d->folder, db, false, 1, err);
+    if (st) {
+        arena_release(&arena);
+        return st;
+    }
     for (size_t i = 0; st == OK && i < names.count; i++) {
         uint64_t number = (uint64_t)names.items[i].number;
         if (number < d->held_first_segment || number > d->held_last_segment) continue;

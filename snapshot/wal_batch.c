@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "alloc/vec.h"
 #include "base/bits.h"
 #include "base/endian.h"
 #include "base/varint.h"
@@ -313,16 +312,13 @@ static enum status get_labels(struct cursor *c, const uint8_t *payload, struct l
     return OK;
 }
 
-static bool get_sample(struct cursor *c, int64_t previous_ms, struct sample *out)
+static bool get_sample(struct cursor *c, int64_t *t_ms, struct sample *out)
 {
     uint8_t tag = get_byte(c);
     unsigned kept = tag & SAMPLE_BYTES_MASK;
     if (kept > 8 || (tag & ~(SAMPLE_TIME | SAMPLE_BYTES_MASK))) c->broken = true;
-    out->t_ms = previous_ms;
-    if (tag & SAMPLE_TIME) {
-        int64_t delta = bits_unzigzag(get_varint(c));
-        out->t_ms = (int64_t)((uint64_t)previous_ms + (uint64_t)delta);
-    }
+    if (tag & SAMPLE_TIME)
+        *t_ms = (int64_t)((uint64_t)*t_ms + (uint64_t)bits_unzigzag(get_varint(c)));
     if (c->broken || kept > (size_t)(c->end - c->at)) {
         c->broken = true;
         return false;
@@ -330,63 +326,190 @@ static bool get_sample(struct cursor *c, int64_t previous_ms, struct sample *out
     uint64_t bits = 0;
     for (unsigned i = 0; i < kept; i++)
         bits |= (uint64_t)*c->at++ << (56 - 8 * i);
-    out->v = bits_to_double(bits);
+    *out = (struct sample){.t_ms = *t_ms, .v = bits_to_double(bits)};
     return true;
 }
 
-static enum status get_samples(struct cursor *c, const uint8_t *payload, uint64_t count,
-                               int64_t *previous_ms, struct arena *a, struct wal_series *series,
-                               struct error *err)
+/* What entries are told relative to, and where they go. */
+struct decoding {
+    struct cursor c;
+    const uint8_t *payload;
+    struct arena *arena;
+    struct wal_batch *out;
+    struct labels labels;
+    uint32_t id;
+    int64_t t_ms;
+};
+
+/* Entries that are in the batch become runs. */
+static bool find_runs(struct decoding *d)
 {
+    struct wal_batch *out = d->out;
+    const struct wal_entry *entries = wal_batch_entries(out);
+    uint32_t tails[WAL_PARTS]; /* the last run of each part */
+    uint32_t part = WAL_PARTS; /* of the last entry */
+    uint32_t first_sample = 0;
+    for (unsigned i = 0; i < WAL_PARTS; i++)
+        tails[i] = out->first_run[i] = WAL_RUN_NONE;
+    for (uint32_t i = 0; i < out->entry_count; i++) {
+        if (UNLIKELY(entries[i].id % WAL_PARTS != part)) {
+            struct wal_run *run = VEC_PUSH(&out->runs, d->arena);
+            if (!run) return false;
+            uint32_t number = (uint32_t)(out->runs.count - 1);
+            *run = (struct wal_run){.first = i, .first_sample = first_sample, .next = WAL_RUN_NONE};
+            part = entries[i].id % WAL_PARTS;
+            if (tails[part] == WAL_RUN_NONE)
+                out->first_run[part] = number;
+            else
+                out->runs.items[tails[part]].next = number;
+            tails[part] = number;
+        }
+        out->runs.items[out->runs.count - 1].count++;
+        first_sample += entries[i].sample_count;
+    }
+    return true;
+}
+
+static enum status get_samples(struct decoding *d, uint64_t count, struct error *err)
+{
+    struct cursor *c = &d->c;
+    struct buf *samples = &d->out->samples;
     /* Each sample takes at least a byte. */
     if (c->broken || count > (size_t)(c->end - c->at))
-        return corrupt(c, payload, "bad count of samples", err);
-    struct sample *samples = arena_alloc_array(a, (size_t)count, sizeof(samples[0]));
-    if (!samples) return arena_error(a, err);
-    for (size_t i = 0; i < count; i++) {
-        if (!get_sample(c, *previous_ms, &samples[i]))
-            return corrupt(c, payload, "bad sample", err);
-        *previous_ms = samples[i].t_ms;
-    }
-    series->samples = samples;
-    series->sample_count = (size_t)count;
+        return corrupt(c, d->payload, "bad count of samples", err);
+    struct sample *at = (struct sample *)(void *)buf_reserve(samples, (size_t)count * sizeof(*at));
+    if (!at && count > 0) return buf_status(samples, err);
+    for (size_t i = 0; i < count; i++)
+        if (!get_sample(c, &d->t_ms, &at[i])) return corrupt(c, d->payload, "bad sample", err);
+    samples->size += (size_t)count * sizeof(*at);
+    d->out->sample_count += (size_t)count;
     return OK;
 }
 
-struct series_vec VEC_OF(struct wal_series);
+static enum status get_definition(struct decoding *d, struct error *err)
+{
+    struct wal_definition *definition = VEC_PUSH(&d->out->definitions, d->arena);
+    if (!definition) return arena_error(d->arena, err);
+    definition->entry = (uint32_t)d->out->entry_count;
+    enum status st = get_labels(&d->c, d->payload, d->labels, d->arena, &definition->labels, err);
+    d->labels = definition->labels;
+    return st;
+}
+
+static enum status get_entry(struct decoding *d, struct error *err)
+{
+    struct cursor *c = &d->c;
+    uint64_t head = get_varint(c);
+    int64_t id;
+    if (__builtin_add_overflow(bits_unzigzag(head >> ENTRY_FLAG_BITS), (int64_t)d->id, &id) ||
+        id < 0 || id > UINT32_MAX)
+        return corrupt(c, d->payload, "bad series id", err);
+    struct wal_entry *entry =
+        (struct wal_entry *)(void *)buf_reserve(&d->out->entries, sizeof(*entry));
+    if (!entry) return buf_status(&d->out->entries, err);
+    enum status st = head & ENTRY_LABELS ? get_definition(d, err) : OK;
+    if (st) return st;
+    uint64_t count = head & ENTRY_MANY_SAMPLES ? get_varint(c) : 1;
+    st = get_samples(d, count, err);
+    if (st) return st;
+    *entry = (struct wal_entry){.id = (uint32_t)id, .sample_count = (uint32_t)count};
+    d->id = entry->id;
+    d->out->entries.size += sizeof(*entry);
+    d->out->entry_count++;
+    return OK;
+}
+
+/* A varint of three bytes at most out of four that are readable; its size, 0 when it is longer. */
+static ALWAYS_INLINE size_t get_short(const uint8_t *at, uint32_t *out)
+{
+    uint32_t bytes = get_le32(at);
+    uint32_t ends = ~bytes & 0x808080;
+    if (UNLIKELY(ends == 0)) return 0;
+    unsigned bits = (unsigned)__builtin_ctz(ends) + 1;
+    bytes &= (UINT32_C(2) << (bits - 1)) - 1;
+    *out = (bytes & 0x7F) | (bytes >> 1 & 0x3F80) | (bytes >> 2 & 0x1FC000);
+    return bits / 8;
+}
+
+/* get_entry for what put_usual writes: one sample of a series, without labels. As many as there
+ * are, up to one that is something else or near the end of the payload. */
+static enum status get_usual(struct decoding *d, struct error *err)
+{
+    enum { AT_ONCE = 1024, READ_BYTES_MAX = 4 + 1 + VARINT_BYTES_MAX + 8 };
+    struct wal_batch *out = d->out;
+    size_t fit = (size_t)(d->c.end - d->c.at) / READ_BYTES_MAX;
+    size_t room = fit < AT_ONCE ? fit : AT_ONCE;
+    if (!buf_reserve(&out->entries, (room + 1) * sizeof(struct wal_entry)) ||
+        !buf_reserve(&out->samples, (room + 1) * sizeof(struct sample)))
+        return buf_status(out->entries.refused ? &out->entries : &out->samples, err);
+    struct wal_entry *entries = (struct wal_entry *)(void *)(out->entries.data + out->entries.size);
+    struct sample *samples = (struct sample *)(void *)(out->samples.data + out->samples.size);
+    const uint8_t *at = d->c.at;
+    int64_t t_ms = d->t_ms;
+    int64_t id = d->id;
+    size_t n = 0;
+    for (; n < room && d->c.end - at >= READ_BYTES_MAX; n++) {
+        uint32_t head = 0;
+        const uint8_t *p = at + get_short(at, &head);
+        int64_t next = id + bits_unzigzag(head >> ENTRY_FLAG_BITS);
+        uint8_t tag = *p;
+        unsigned kept = tag & SAMPLE_BYTES_MASK;
+        uint64_t delta = 0;
+        if (p == at || head & (ENTRY_MANY_SAMPLES | ENTRY_LABELS) || (uint64_t)next > UINT32_MAX ||
+            kept > 8 || tag > (SAMPLE_TIME | 8))
+            break;
+        p++;
+        if (tag & SAMPLE_TIME) {
+            size_t size = varint_decode(p, d->c.end, &delta);
+            if (size == 0) break;
+            p += size;
+        }
+        uint64_t bits;
+        memcpy(&bits, p, sizeof(bits));
+        bits = kept ? be64toh(bits) >> (64 - 8 * kept) << (64 - 8 * kept) : 0;
+        id = next;
+        t_ms = (int64_t)((uint64_t)t_ms + (uint64_t)bits_unzigzag(delta));
+        entries[n] = (struct wal_entry){.id = (uint32_t)id, .sample_count = 1};
+        samples[n] = (struct sample){.t_ms = t_ms, .v = bits_to_double(bits)};
+        at = p + kept;
+    }
+    d->c.at = at;
+    d->t_ms = t_ms;
+    d->id = (uint32_t)id;
+    out->entries.size += n * sizeof(*entries);
+    out->samples.size += n * sizeof(*samples);
+    out->entry_count += n;
+    out->sample_count += n;
+    return OK;
+}
+
+void wal_batch_init(struct wal_batch *b)
+{
+    *b = (struct wal_batch){0};
+    buf_init(&b->entries, HEAP_SNAPSHOT, (size_t)RECORD_BATCH_MAX * sizeof(struct wal_entry));
+    buf_init(&b->samples, HEAP_SNAPSHOT, (size_t)RECORD_BATCH_MAX * sizeof(struct sample));
+}
+
+void wal_batch_release(struct wal_batch *b)
+{
+    buf_release(&b->entries);
+    buf_release(&b->samples);
+}
 
 enum status wal_batch_decode(const uint8_t *payload, size_t size, struct arena *a,
                              struct wal_batch *out, struct error *err)
 {
-    struct cursor c = {.at = payload, .end = payload + size};
-    struct series_vec series = {0};
-    struct labels previous = {0};
-    uint32_t previous_id = 0;
-    int64_t previous_ms = 0;
-    *out = (struct wal_batch){0};
-    while (c.at < c.end) {
-        struct wal_series *entry = VEC_PUSH(&series, a);
-        if (!entry) return arena_error(a, err);
-        uint64_t head = get_varint(&c);
-        int64_t id;
-        if (__builtin_add_overflow(bits_unzigzag(head >> ENTRY_FLAG_BITS), (int64_t)previous_id,
-                                   &id) ||
-            id < 0 || id > UINT32_MAX)
-            return corrupt(&c, payload, "bad series id", err);
-        *entry = (struct wal_series){.id = (uint32_t)id, .defined = head & ENTRY_LABELS};
-        previous_id = entry->id;
-        enum status st = OK;
-        if (entry->defined) {
-            st = get_labels(&c, payload, previous, a, &entry->labels, err);
-            previous = entry->labels;
-        }
+    struct decoding d = {
+        .c = {.at = payload, .end = payload + size}, .payload = payload, .arena = a, .out = out};
+    buf_reset(&out->entries);
+    buf_reset(&out->samples);
+    out->definitions = (struct wal_definitions){0};
+    out->runs = (struct wal_runs){0};
+    out->entry_count = out->sample_count = 0;
+    while (d.c.at < d.c.end) {
+        enum status st = get_usual(&d, err);
+        if (st == OK && d.c.at < d.c.end) st = get_entry(&d, err);
         if (st) return st;
-        uint64_t count = head & ENTRY_MANY_SAMPLES ? get_varint(&c) : 1;
-        st = get_samples(&c, payload, count, &previous_ms, a, entry, err);
-        if (st) return st;
-        out->sample_count += entry->sample_count;
     }
-    out->series = series.items;
-    out->series_count = series.count;
-    return OK;
+    return find_runs(&d) ? OK : arena_error(a, err);
 }

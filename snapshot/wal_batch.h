@@ -19,6 +19,7 @@
 
 #include "alloc/arena.h"
 #include "alloc/buf.h"
+#include "alloc/vec.h"
 #include "storage/journal.h"
 
 /* Where a record goes. Ordinals start at 1; beyond the last one labels are written every time. */
@@ -37,23 +38,51 @@ MUST_USE enum status wal_batch_encode(const struct journal_batch *batch, struct 
  * is nothing to note. */
 void wal_batch_note(const struct journal_batch *batch, struct wal_place place);
 
-/* A decoded series: texts view the payload, arrays are on the arena. */
-struct wal_series {
+/* A decoded batch: entries as they stood in it, each with the next `sample_count` of the samples.
+ * Samples of ids that are equal modulo WAL_PARTS make a part, which can be applied apart from the
+ * others: a series stays in one, whatever number it gets. */
+enum { WAL_PARTS = 16, WAL_RUN_NONE = UINT32_MAX };
+struct wal_entry {
     uint32_t id;
-    bool defined;         /* labels were with it */
-    struct labels labels; /* normal, when defined */
-    const struct sample *samples;
-    size_t sample_count;
+    uint32_t sample_count;
+};
+struct wal_definition {
+    uint32_t entry;       /* whose labels they are */
+    struct labels labels; /* normal; texts view the payload, the array is on the arena */
+};
+/* Neighbouring entries of one part. */
+struct wal_run {
+    uint32_t first; /* entry */
+    uint32_t count;
+    uint32_t first_sample;
+    uint32_t next; /* run of the same part; WAL_RUN_NONE: none */
 };
 struct wal_batch {
-    struct wal_series *series;
-    size_t series_count;
+    struct buf entries; /* struct wal_entry */
+    struct buf samples; /* struct sample */
+    struct wal_definitions VEC_OF(struct wal_definition) definitions;
+    struct wal_runs VEC_OF(struct wal_run) runs;
+    uint32_t first_run[WAL_PARTS];
+    size_t entry_count;
     size_t sample_count;
 };
+void wal_batch_init(struct wal_batch *b);
+void wal_batch_release(struct wal_batch *b);
 
-/* OK
+static inline const struct wal_entry *wal_batch_entries(const struct wal_batch *b)
+{
+    return (const struct wal_entry *)(const void *)b->entries.data;
+}
+static inline const struct sample *wal_batch_samples(const struct wal_batch *b)
+{
+    return (const struct sample *)(const void *)b->samples.data;
+}
+
+/* In place of what the batch was before. The arena has had nothing from it since its reset.
+ *
+ * OK
  * ERR_CORRUPT     the payload is not a batch, to its last byte; nothing of it is to be used
- * ERR_NO_MEMORY, ERR_TOO_LARGE   the arena */
+ * ERR_NO_MEMORY, ERR_TOO_LARGE   the arena, the heap */
 MUST_USE enum status wal_batch_decode(const uint8_t *payload, size_t size, struct arena *a,
                                       struct wal_batch *out, struct error *err);
 

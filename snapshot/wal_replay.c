@@ -8,30 +8,6 @@
 
 #include "base/log.h"
 #include "snapshot/record.h"
-#include "snapshot/wal_batch.h"
-#include "storage/appender.h"
-
-struct replay_totals replay_totals_none(void)
-{
-    return (struct replay_totals){.too_new_from_ms = INT64_MAX, .too_new_until_ms = INT64_MIN};
-}
-
-void wal_replay_init(struct wal_replay *r, const struct data_folder *folder, struct storage *db,
-                     bool alone)
-{
-    *r = (struct wal_replay){
-        .folder = folder, .db = db, .alone = alone, .totals = replay_totals_none()};
-    arena_init(&r->arena, HEAP_SNAPSHOT, UINT64_MAX);
-    buf_init(&r->buffer, HEAP_SNAPSHOT, 2 * (size_t)RECORD_BATCH_MAX);
-    definitions_init(&r->definitions);
-}
-
-void wal_replay_release(struct wal_replay *r)
-{
-    arena_release(&r->arena);
-    buf_release(&r->buffer);
-    definitions_release(&r->definitions);
-}
 
 static void report(struct wal_replay *r, const char *path, uint64_t offset, uint64_t bytes,
                    const char *reason)
@@ -39,142 +15,6 @@ static void report(struct wal_replay *r, const char *path, uint64_t offset, uint
     r->totals.corruptions++;
     log_warn("wal", "damage skipped", "file=%s offset=%" PRIu64 " bytes=%" PRIu64 " reason=%s",
              LOG_TEXT(str_from(path)), offset, bytes, LOG_TEXT(str_from(reason)));
-}
-
-/* Those of the batch that are later than room_ms. */
-static void note_too_new(struct wal_replay *r, const struct wal_batch *batch, int64_t room_ms)
-{
-    struct replay_totals *totals = &r->totals;
-    for (size_t i = 0; i < batch->series_count; i++) {
-        const struct wal_series *series = &batch->series[i];
-        for (size_t s = 0; s < series->sample_count; s++) {
-            int64_t t_ms = series->samples[s].t_ms;
-            if (t_ms <= room_ms) continue;
-            if (t_ms < totals->too_new_from_ms) totals->too_new_from_ms = t_ms;
-            if (t_ms > totals->too_new_until_ms) totals->too_new_until_ms = t_ms;
-        }
-    }
-}
-
-static enum status add_result(struct wal_replay *r, const struct wal_batch *batch,
-                              const struct append_result *result, int64_t room_ms,
-                              struct error *err)
-{
-    r->totals.batches++;
-    r->totals.samples += result->stored;
-    r->totals.duplicates += result->duplicates;
-    r->totals.too_old += result->refused[REFUSED_TOO_OLD];
-    r->totals.too_new += result->refused[REFUSED_TOO_NEW];
-    r->totals.refused += result->refused[REFUSED_CONFLICT];
-    if (result->refused[REFUSED_TOO_NEW]) note_too_new(r, batch, room_ms);
-    if (result->refused[REFUSED_NO_MEMORY])
-        return error_set(err, ERR_NO_MEMORY, "the memory limit was reached while replaying");
-    return OK;
-}
-
-/* The labels of a series that is there need not be kept. */
-static bool note_series(struct definition_slot *slot, struct appender *app, struct labels labels)
-{
-    struct series *s = appender_find(app, labels);
-    if (!s) return false;
-    slot->what = DEFINITION_SERIES;
-    slot->series = s;
-    return true;
-}
-
-/* An entry with labels. Those of a new series are lent until the batch is in. */
-static enum status define(struct wal_replay *r, struct appender *app,
-                          const struct wal_series *series, struct error *err)
-{
-    if (!r->alone) return definitions_set(&r->definitions, series->id, series->labels, err);
-    struct definition_slot *slot = definitions_claim(&r->definitions, series->id);
-    if (!slot) return error_set(err, ERR_NO_MEMORY, "no memory for the series of the log");
-    if (note_series(slot, app, series->labels)) return OK;
-    slot->what = DEFINITION_LENT;
-    slot->labels = &series->labels;
-    return OK;
-}
-
-/* It is in: a series that was new is there now, or none of its samples was taken. */
-static enum status settle(struct wal_replay *r, const struct wal_batch *batch, struct error *err)
-{
-    struct appender *app;
-    enum status st = appender_begin(r->db, &r->arena, &app, err);
-    if (st) return st;
-    for (size_t i = 0; i < batch->series_count && st == OK; i++) {
-        const struct wal_series *series = &batch->series[i];
-        if (!series->defined) continue;
-        struct definition_slot *slot = definitions_find(&r->definitions, series->id);
-        if (slot->what != DEFINITION_LENT || note_series(slot, app, series->labels)) continue;
-        st = definitions_set(&r->definitions, series->id, series->labels, err);
-    }
-    appender_abort(app);
-    return st;
-}
-
-/* One series of a batch; by its labels only until it has been found once. */
-static enum status stage(struct wal_replay *r, struct appender *app,
-                         const struct wal_series *series, struct error *err)
-{
-    struct labels labels = series->labels;
-    struct definition_slot *slot = definitions_find(&r->definitions, series->id);
-    if (!slot) {
-        r->totals.orphans += series->sample_count;
-        return OK;
-    }
-    if (slot->what == DEFINITION_LENT)
-        labels = *slot->labels;
-    else if (slot->what >= DEFINITION_KEPT) {
-        enum status st = definitions_get(&r->definitions, series->id, &r->arena, &labels, err);
-        if (st) return st;
-        if (r->alone) (void)note_series(slot, app, labels);
-    }
-    if (slot->what != DEFINITION_SERIES)
-        return appender_add(app, labels, series->samples, series->sample_count, err);
-    /* With labels: the order that senders keep is learnt once more. */
-    if (series->defined)
-        return appender_add_to(app, slot->series, series->samples, series->sample_count, err);
-    return appender_add_known(app, slot->series, series->samples, series->sample_count, err);
-}
-
-/* Of each sample the slot of its id and the series are somewhere: they are asked for ahead. */
-static void fetch_ahead(const struct wal_replay *r, const struct wal_batch *batch, size_t at)
-{
-    enum { AHEAD_SLOT = 16, AHEAD_SERIES = 8 };
-    if (at + AHEAD_SLOT < batch->series_count)
-        definitions_prefetch(&r->definitions, batch->series[at + AHEAD_SLOT].id);
-    if (at + AHEAD_SERIES >= batch->series_count) return;
-    const struct definition_slot *slot =
-        definitions_find(&r->definitions, batch->series[at + AHEAD_SERIES].id);
-    if (slot && slot->what == DEFINITION_SERIES) __builtin_prefetch(slot->series);
-}
-
-/* All or nothing: the batch is staged whole before anything is applied. */
-static enum status apply(struct wal_replay *r, const struct wal_batch *batch, struct error *err)
-{
-    struct appender *app;
-    bool defines = false;
-    enum status st = appender_begin(r->db, &r->arena, &app, err);
-    if (st) return st;
-    appender_is_logged(app);
-    for (size_t i = 0; i < batch->series_count && st == OK; i++) {
-        if (!batch->series[i].defined) continue;
-        st = define(r, app, &batch->series[i], err);
-        defines = true;
-    }
-    for (size_t i = 0; i < batch->series_count && st == OK; i++) {
-        fetch_ahead(r, batch, i);
-        st = stage(r, app, &batch->series[i], err);
-    }
-    if (st) {
-        appender_abort(app);
-        return st;
-    }
-    struct append_result result;
-    int64_t room_ms = storage_room_ms(r->db); /* before it: time may go on meanwhile */
-    st = appender_commit(app, &result, err);
-    if (st == OK && r->alone && defines) st = settle(r, batch, err);
-    return st ? st : add_result(r, batch, &result, room_ms, err);
 }
 
 static void note_sequence(struct wal_replay *r, const char *path, const struct record *record)
@@ -189,28 +29,6 @@ static void note_sequence(struct wal_replay *r, const char *path, const struct r
     if (record->sequence >= r->next_sequence) r->next_sequence = record->sequence + 1;
 }
 
-static enum status replay_record(struct wal_replay *r, const char *path,
-                                 const struct record *record, struct error *err)
-{
-    struct wal_batch batch;
-    struct error why;
-    note_sequence(r, path, record);
-    if (record->type != RECORD_BATCH) {
-        r->totals.skipped++;
-        log_warn("wal", "record of unknown type skipped", "file=%s offset=%" PRIu64 " type=%u",
-                 LOG_TEXT(str_from(path)), record->offset, record->type);
-        return OK;
-    }
-    arena_reset(&r->arena);
-    enum status st = wal_batch_decode(record->payload, record->size, &r->arena, &batch, &why);
-    if (st == ERR_CORRUPT) {
-        report(r, path, record->offset, record->size, why.text);
-        return OK;
-    }
-    if (st) return error_set(err, st, "%s", why.text);
-    return apply(r, &batch, err);
-}
-
 static void cut(struct wal_replay *r, const struct file *f, const struct record *tail)
 {
     struct error refused;
@@ -221,28 +39,47 @@ static void cut(struct wal_replay *r, const struct file *f, const struct record 
         log_warn("wal", "torn tail stays", "reason=%s", LOG_TEXT(str_from(refused.text)));
 }
 
-static enum status scan(struct wal_replay *r, const struct file *f, uint64_t size, uint32_t seed,
-                        bool cut_tail, struct error *err)
+static void on_record(void *self, const struct record *record)
 {
-    struct record_scan scan;
+    struct wal_replay *r = self;
+    const char *path = r->file->path.text;
+    if (record->damaged_bytes)
+        report(r, path, record->damaged_offset, record->damaged_bytes, "no intact record");
+    note_sequence(r, path, record);
+    if (record->type == RECORD_BATCH) return;
+    r->totals.skipped++;
+    log_warn("wal", "record of unknown type skipped", "file=%s offset=%" PRIu64 " type=%u",
+             LOG_TEXT(str_from(path)), record->offset, record->type);
+}
+
+static void on_refused(void *self, const struct record *record, const char *reason)
+{
+    struct wal_replay *r = self;
+    report(r, r->file->path.text, record->offset, record->size, reason);
+}
+
+static void on_end(void *self, const struct record *tail)
+{
+    struct wal_replay *r = self;
+    if (!tail->damaged_bytes) return;
+    if (r->cut_tail)
+        cut(r, r->file, tail);
+    else
+        report(r, r->file->path.text, tail->damaged_offset, tail->damaged_bytes,
+               "no intact record");
+}
+
+/* What was applied before a failure is counted, too. */
+static enum status replay_records(struct wal_replay *r, const struct file *f, uint64_t size,
+                                  uint32_t seed, bool cut_tail, struct error *err)
+{
     struct error why;
-    record_scan_open(&scan, f, size, HEAD_BYTES, seed, &r->buffer);
-    for (;;) {
-        struct record record;
-        bool more;
-        enum status st = record_next(&scan, &record, &more, &why);
-        if (st) return error_set(err, st, "%s", why.text);
-        if (!more && record.damaged_bytes && cut_tail) {
-            cut(r, f, &record);
-            return OK;
-        }
-        if (record.damaged_bytes)
-            report(r, f->path.text, record.damaged_offset, record.damaged_bytes,
-                   "no intact record");
-        if (!more) return OK;
-        st = replay_record(r, f->path.text, &record, err);
-        if (st) return error_wrap(err, "%s: ", f->path.text);
-    }
+    r->file = f;
+    r->cut_tail = cut_tail;
+    r->ring->totals = replay_totals_none();
+    enum status st = replay_ring_run(r->ring, f, size, HEAD_BYTES, seed, &why);
+    replay_totals_add(&r->totals, &r->ring->totals);
+    return st ? error_set(err, st, "%s: %s", f->path.text, why.text) : OK;
 }
 
 /* The head the records were sealed with: the file's own when it is intact, else the one its name
@@ -289,7 +126,7 @@ static enum status replay_file(struct wal_replay *r, const char *path, uint64_t 
                  LOG_TEXT(str_from(path)));
     } else if (st == OK) {
         r->totals.bytes += size;
-        st = scan(r, &f, size, head_seed(&head), cut_tail, err);
+        st = replay_records(r, &f, size, head_seed(&head), cut_tail, err);
     }
     file_close(&f);
     return st;
@@ -313,6 +150,24 @@ static enum status replay_orphans(struct wal_replay *r, const char *path, uint64
     return st;
 }
 
+enum status wal_replay_init(struct wal_replay *r, const struct data_folder *folder,
+                            struct storage *db, bool alone, uint32_t threads, struct error *err)
+{
+    const struct replay_watcher watcher = {
+        .self = r, .record = on_record, .refused = on_refused, .end = on_end};
+    *r = (struct wal_replay){.folder = folder, .totals = replay_totals_none()};
+    r->ring = heap_alloc(sizeof(*r->ring), HEAP_SNAPSHOT);
+    if (!r->ring) return error_set(err, ERR_NO_MEMORY, "no memory to replay the log");
+    replay_ring_init(r->ring, db, alone, threads, &watcher);
+    return OK;
+}
+
+void wal_replay_release(struct wal_replay *r)
+{
+    replay_ring_release(r->ring);
+    heap_free(r->ring, sizeof(*r->ring), HEAP_SNAPSHOT);
+}
+
 enum status wal_replay_segment(struct wal_replay *r, uint64_t number, bool cut_tail,
                                struct error *err)
 {
@@ -320,7 +175,7 @@ enum status wal_replay_segment(struct wal_replay *r, uint64_t number, bool cut_t
     struct error why;
     const struct replay_totals before = r->totals;
     data_folder_path(r->folder, DATA_SEGMENT, (struct data_name){.number = (int64_t)number}, &path);
-    definitions_reset(&r->definitions);
+    replay_ring_reset(r->ring);
     enum status st = replay_file(r, path.text, number, cut_tail, &why);
     if (st == ERR_IO) { /* once more: what was applied already is only a duplicate */
         r->totals = before;

@@ -421,6 +421,18 @@ void shard_run_begin(struct shard *sh, struct shard_run *run, struct storage_bou
         run_enter(sh, run, window_start_ms(grid, window));
 }
 
+bool shard_run_move(struct shard *sh, struct shard_run *run, int64_t t_ms)
+{
+    const struct window_grid *grid = sh->common->grid;
+    int64_t window = window_of(grid, t_ms);
+    if (t_ms < run->bounds.oldest_ms || t_ms > run->bounds.newest_ms ||
+        load_i64(&sh->windows[window_slot(grid, window)].window) != window)
+        return false;
+    shard_run_end(sh, run);
+    run_enter(sh, run, t_ms);
+    return true;
+}
+
 /* These samples, in order of time, are in. */
 static void run_count(struct shard_run *run, const struct sample *samples, size_t count)
 {

@@ -134,6 +134,8 @@ struct shard_run {
 /* A new hold of a lock: what is in the run was counted (shard_run_end). It goes on in the window it
  * is in, if the shard has entered that. */
 void shard_run_begin(struct shard *sh, struct shard_run *run, struct storage_bounds bounds);
+/* Go on in the window of this time; false when the shard is not in it, or it is out of bounds. */
+bool shard_run_move(struct shard *sh, struct shard_run *run, int64_t t_ms);
 /* shard_add_sample, as a part of the run. */
 int shard_run_add(struct shard *sh, struct shard_run *run, struct series *s,
                   const struct sample *sample);

@@ -74,6 +74,11 @@ int64_t storage_now_ms(const struct storage *db);
 /* Before files are read: the time when they were written, INT64_MIN when that is not known. If the
  * clock is somewhere else, it is believed only as far as the samples say that are read, at once. */
 void storage_resume_at(struct storage *db, int64_t t_ms);
+/* Meanwhile time goes on with batches of the log, in their order: true when these samples are ahead
+ * of it, and storage_hear_log is to be told how far before they are applied. */
+bool storage_log_is_ahead(const struct storage *db, const struct sample *samples, size_t count,
+                          int64_t *newest_ms);
+void storage_hear_log(struct storage *db, int64_t newest_ms);
 /* Everything was read. What is left of the difference is a jump of the clock like any other. */
 void storage_resumed(struct storage *db);
 /* Samples of t_ms were stored by an earlier process: if the clock does not contradict, time has

@@ -124,6 +124,26 @@ void storage_resumed(struct storage *db)
     db->doubt_told = true;
 }
 
+/* Of the samples that the wall clock allows. */
+bool storage_log_is_ahead(const struct storage *db, const struct sample *samples, size_t count,
+                          int64_t *newest_ms)
+{
+    struct present_time now = look(db);
+    *newest_ms = INT64_MIN;
+    if (!present_differs(&now) || now.wall_ms < now.believed_ms) return false;
+    int64_t last_ms = window_bounds(&db->grid, now.wall_ms).newest_ms;
+    for (size_t i = 0; i < count; i++)
+        if (samples[i].t_ms <= last_ms && samples[i].t_ms > *newest_ms)
+            *newest_ms = samples[i].t_ms;
+    return *newest_ms > bits_add_clamped(now.believed_ms, db->options.future_ms);
+}
+
+void storage_hear_log(struct storage *db, int64_t newest_ms)
+{
+    struct present_time now = look(db);
+    if (present_differs(&now)) (void)present_hear(db->present, &now, newest_ms);
+}
+
 void storage_reach(struct storage *db, int64_t t_ms)
 {
     struct present_time now = look(db);

@@ -19,38 +19,67 @@ enum { ARENA_BYTES = 64 << 20, SERIES_MAX = 4096 };
 
 static void check_same(const struct wal_batch *a, const struct wal_batch *b)
 {
-    ASSERT(a->series_count == b->series_count && a->sample_count == b->sample_count);
-    for (size_t i = 0; i < a->series_count; i++) {
-        const struct wal_series *x = &a->series[i];
-        const struct wal_series *y = &b->series[i];
-        ASSERT(x->id == y->id && x->sample_count == y->sample_count);
-        ASSERT(labels_equal(x->labels, y->labels));
-        ASSERT(x->sample_count == 0 ||
-               memcmp(x->samples, y->samples, x->sample_count * sizeof(x->samples[0])) == 0);
+    ASSERT(a->entry_count == b->entry_count && a->sample_count == b->sample_count);
+    ASSERT(memcmp(wal_batch_entries(a), wal_batch_entries(b),
+                  a->entry_count * sizeof(struct wal_entry)) == 0);
+    ASSERT(memcmp(wal_batch_samples(a), wal_batch_samples(b),
+                  a->sample_count * sizeof(struct sample)) == 0);
+    /* Encoded again, every entry has labels. */
+    for (size_t i = 0, k = 0; i < b->definitions.count; i++) {
+        bool given = k < a->definitions.count && a->definitions.items[k].entry == i;
+        ASSERT(b->definitions.items[i].entry == i);
+        if (given)
+            ASSERT(labels_equal(a->definitions.items[k++].labels, b->definitions.items[i].labels));
+        else
+            ASSERT(b->definitions.items[i].labels.count == 0);
     }
+}
+
+static void check_runs(const struct wal_batch *batch)
+{
+    size_t seen = 0;
+    for (uint32_t part = 0; part < WAL_PARTS; part++) {
+        uint32_t at = batch->first_run[part];
+        for (; at != WAL_RUN_NONE; at = batch->runs.items[at].next) {
+            const struct wal_run *run = &batch->runs.items[at];
+            for (uint32_t i = 0; i < run->count; i++)
+                ASSERT(wal_batch_entries(batch)[run->first + i].id % WAL_PARTS == part);
+            seen += run->count;
+        }
+    }
+    ASSERT(seen == batch->entry_count);
 }
 
 static void check_round_trip(const struct wal_batch *batch, struct arena *a)
 {
     static _Atomic uint32_t never_defined;
-    struct journal_series *series = arena_alloc_array(a, batch->series_count, sizeof(series[0]));
+    struct journal_series *series = arena_alloc_array(a, batch->entry_count, sizeof(series[0]));
     if (!series) return;
-    for (size_t i = 0; i < batch->series_count; i++)
-        series[i] = (struct journal_series){.id = batch->series[i].id,
-                                            .labels = batch->series[i].labels,
+    const struct sample *samples = wal_batch_samples(batch);
+    size_t definition = 0;
+    for (size_t i = 0; i < batch->entry_count; i++) {
+        const struct wal_entry *entry = &wal_batch_entries(batch)[i];
+        series[i] = (struct journal_series){.id = entry->id,
                                             .defined_in = &never_defined,
-                                            .samples = batch->series[i].samples,
-                                            .sample_count = batch->series[i].sample_count};
+                                            .samples = samples,
+                                            .sample_count = entry->sample_count};
+        samples += entry->sample_count;
+        if (definition < batch->definitions.count &&
+            batch->definitions.items[definition].entry == i)
+            series[i].labels = batch->definitions.items[definition++].labels;
+    }
     const struct journal_batch journal = {
-        .series = series, .series_count = batch->series_count, .sample_count = batch->sample_count};
+        .series = series, .series_count = batch->entry_count, .sample_count = batch->sample_count};
     const struct wal_place place = {.ordinal = 1};
     struct wal_batch again;
     struct buf b;
     size_t labeled;
     buf_init(&b, HEAP_SNAPSHOT, ARENA_BYTES);
+    wal_batch_init(&again);
     if (wal_batch_encode(&journal, place, &b, &labeled, NULL) == OK &&
         wal_batch_decode(b.data + RECORD_HEADER_BYTES, get_le32(b.data + 8), a, &again, NULL) == OK)
         check_same(batch, &again);
+    wal_batch_release(&again);
     buf_release(&b);
 }
 
@@ -60,9 +89,12 @@ static void read_batch(const uint8_t *payload, size_t size)
     struct error err;
     struct arena a;
     arena_init(&a, HEAP_SNAPSHOT, ARENA_BYTES);
+    wal_batch_init(&batch);
     enum status st = wal_batch_decode(payload, size, &a, &batch, &err);
     ASSERT(st == OK || err.text[0] != '\0');
-    if (st == OK && batch.series_count <= SERIES_MAX) check_round_trip(&batch, &a);
+    if (st == OK) check_runs(&batch);
+    if (st == OK && batch.entry_count <= SERIES_MAX) check_round_trip(&batch, &a);
+    wal_batch_release(&batch);
     arena_release(&a);
 }
 

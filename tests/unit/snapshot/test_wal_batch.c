@@ -70,22 +70,52 @@ static void make(struct made *m)
     }
 }
 
-static void expect_same(const struct made *m, const struct wal_batch *out, bool defined)
+static void expect_labels(const struct made *m, const struct wal_batch *out)
 {
-    ck_assert_uint_eq(out->series_count, m->batch.series_count);
+    ck_assert_uint_eq(out->definitions.count, m->batch.series_count);
+    for (size_t i = 0; i < out->definitions.count; i++) {
+        ck_assert_uint_eq(out->definitions.items[i].entry, i);
+        ck_assert(labels_equal(out->definitions.items[i].labels, m->series[i].labels));
+    }
+}
+
+static void expect_same(const struct made *m, const struct wal_batch *out)
+{
+    const struct sample *sample = wal_batch_samples(out);
+    ck_assert_uint_eq(out->entry_count, m->batch.series_count);
     ck_assert_uint_eq(out->sample_count, m->batch.sample_count);
-    for (size_t i = 0; i < out->series_count; i++) {
-        const struct wal_series *s = &out->series[i];
-        ck_assert_uint_eq(s->id, m->series[i].id);
-        ck_assert(s->defined == defined);
-        if (defined) ck_assert(labels_equal(s->labels, m->series[i].labels));
-        ck_assert_uint_eq(s->sample_count, m->series[i].sample_count);
-        for (size_t k = 0; k < s->sample_count; k++) {
-            ck_assert_int_eq(s->samples[k].t_ms, m->samples[i][k].t_ms);
-            ck_assert_uint_eq(bits_from_double(s->samples[k].v),
-                              bits_from_double(m->samples[i][k].v));
+    for (size_t i = 0; i < out->entry_count; i++) {
+        const struct wal_entry *entry = &wal_batch_entries(out)[i];
+        ck_assert_uint_eq(entry->id, m->series[i].id);
+        ck_assert_uint_eq(entry->sample_count, m->series[i].sample_count);
+        for (size_t k = 0; k < entry->sample_count; k++, sample++) {
+            ck_assert_int_eq(sample->t_ms, m->samples[i][k].t_ms);
+            ck_assert_uint_eq(bits_from_double(sample->v), bits_from_double(m->samples[i][k].v));
         }
     }
+}
+
+/* Every entry is in one run of its part, in order. */
+static void expect_runs(const struct wal_batch *out)
+{
+    size_t seen = 0;
+    for (uint32_t part = 0; part < WAL_PARTS; part++) {
+        uint32_t next = 0;
+        for (uint32_t at = out->first_run[part]; at != WAL_RUN_NONE;
+             at = out->runs.items[at].next) {
+            const struct wal_run *run = &out->runs.items[at];
+            uint32_t first_sample = 0;
+            ck_assert_uint_ge(run->first, next);
+            for (uint32_t i = 0; i < run->first; i++)
+                first_sample += wal_batch_entries(out)[i].sample_count;
+            ck_assert_uint_eq(run->first_sample, first_sample);
+            for (uint32_t i = 0; i < run->count; i++)
+                ck_assert_uint_eq(wal_batch_entries(out)[run->first + i].id % WAL_PARTS, part);
+            next = run->first + run->count;
+            seen += run->count;
+        }
+    }
+    ck_assert_uint_eq(seen, out->entry_count);
 }
 
 START_TEST(random_batches_come_back_bit_for_bit)
@@ -93,6 +123,8 @@ START_TEST(random_batches_come_back_bit_for_bit)
     struct made *m = heap_alloc(sizeof(*m), HEAP_SNAPSHOT);
     struct buf b;
     struct arena arena;
+    struct wal_batch out;
+    wal_batch_init(&out);
     random_state = 0x9E3779B97F4A7C15u;
     printf("seed %" PRIu64 "\n", random_state);
     buf_init(&b, HEAP_SNAPSHOT, 1 << 20);
@@ -100,7 +132,6 @@ START_TEST(random_batches_come_back_bit_for_bit)
     for (int round = 0; round < 300; round++) {
         make(m);
         for (int times = 1; times <= 3; times++) {
-            struct wal_batch out;
             size_t labeled;
             const struct wal_place place = {.ordinal = 1, .unit = times < 3 ? 0 : 100};
             buf_reset(&b);
@@ -109,10 +140,13 @@ START_TEST(random_batches_come_back_bit_for_bit)
             size_t size = b.data[8] + 256u * b.data[9] + 65536u * b.data[10];
             ck_assert_int_eq(
                 wal_batch_decode(b.data + RECORD_HEADER_BYTES, size, &arena, &out, NULL), OK);
-            expect_same(m, &out, true);
+            expect_same(m, &out);
+            expect_labels(m, &out);
+            expect_runs(&out);
             wal_batch_note(&m->batch, place);
         }
     }
+    wal_batch_release(&out);
     arena_release(&arena);
     buf_release(&b);
     heap_free(m, sizeof(*m), HEAP_SNAPSHOT);
@@ -170,6 +204,8 @@ START_TEST(no_prefix_and_no_flip_of_a_payload_is_dangerous)
     struct buf b;
     struct arena arena;
     size_t labeled;
+    struct wal_batch out;
+    wal_batch_init(&out);
     random_state = 7;
     do
         make(m);
@@ -179,30 +215,80 @@ START_TEST(no_prefix_and_no_flip_of_a_payload_is_dangerous)
     ck_assert_int_eq(wal_batch_encode(&m->batch, PLACE(1, 0), &b, &labeled, NULL), OK);
     size_t size = b.data[8] + 256u * b.data[9];
     for (size_t cut = 0; cut < size; cut++) {
-        struct wal_batch out;
         /* An exact copy, so that a read behind it is seen. */
         uint8_t *copy = heap_alloc(cut, HEAP_SNAPSHOT);
         memcpy(copy, b.data + RECORD_HEADER_BYTES, cut);
         enum status st = wal_batch_decode(copy, cut, &arena, &out, NULL);
         ck_assert(st == OK || st == ERR_CORRUPT);
-        if (st == OK) ck_assert_uint_lt(out.series_count, m->batch.series_count);
+        if (st == OK) ck_assert_uint_lt(out.entry_count, m->batch.series_count);
         heap_free(copy, cut, HEAP_SNAPSHOT);
         arena_reset(&arena);
     }
     for (size_t bit = 0; bit < 8 * size; bit++) {
-        struct wal_batch out;
         b.data[RECORD_HEADER_BYTES + bit / 8] ^= (uint8_t)(1 << bit % 8);
         enum status st = wal_batch_decode(b.data + RECORD_HEADER_BYTES, size, &arena, &out, NULL);
         ck_assert(st == OK || st == ERR_CORRUPT);
         b.data[RECORD_HEADER_BYTES + bit / 8] ^= (uint8_t)(1 << bit % 8);
         arena_reset(&arena);
     }
+    wal_batch_release(&out);
     arena_release(&arena);
     buf_release(&b);
     heap_free(m, sizeof(*m), HEAP_SNAPSHOT);
 }
 END_TEST
 
+/* What most of a log is: one sample of each series, without labels, at equal or other times. */
+START_TEST(single_samples_without_labels_come_back_bit_for_bit)
+{
+    enum { COUNT = 3000 };
+    static _Atomic uint32_t defined_in[COUNT];
+    static struct journal_series series[COUNT];
+    static struct sample samples[COUNT];
+    const struct journal_batch batch = {
+        .series = series, .series_count = COUNT, .sample_count = COUNT};
+    const struct label label = {LABEL_METRIC_NAME, STR("up")};
+    struct buf b;
+    struct arena arena;
+    struct wal_batch out;
+    size_t labeled;
+    random_state = 11;
+    wal_batch_init(&out);
+    buf_init(&b, HEAP_SNAPSHOT, 1 << 20);
+    arena_init(&arena, HEAP_SNAPSHOT, 1 << 22);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        bool far = random_next() % 50 == 0;
+        int64_t t_ms = random_next() % 9 ? 1700000000000 : (int64_t)random_next();
+        samples[i] = (struct sample){t_ms, random_value()};
+        series[i] = (struct journal_series){.id = far ? (uint32_t)random_next() : i * 16 + i / 200,
+                                            .labels = {&label, 1},
+                                            .defined_in = &defined_in[i],
+                                            .samples = &samples[i],
+                                            .sample_count = 1};
+    }
+    for (uint32_t unit = 0; unit < 20; unit += 5)
+        wal_batch_note(&batch, PLACE(1, unit));
+    ck_assert_int_eq(wal_batch_encode(&batch, PLACE(1, 20), &b, &labeled, NULL), OK);
+    ck_assert_uint_eq(labeled, 0);
+    size_t size = b.data[8] + 256u * b.data[9] + 65536u * b.data[10];
+    ck_assert_int_eq(wal_batch_decode(b.data + RECORD_HEADER_BYTES, size, &arena, &out, NULL), OK);
+    ck_assert_uint_eq(out.entry_count, COUNT);
+    ck_assert_uint_eq(out.sample_count, COUNT);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        ck_assert_uint_eq(wal_batch_entries(&out)[i].id, series[i].id);
+        ck_assert_uint_eq(wal_batch_entries(&out)[i].sample_count, 1);
+        ck_assert_int_eq(wal_batch_samples(&out)[i].t_ms, samples[i].t_ms);
+        ck_assert_uint_eq(bits_from_double(wal_batch_samples(&out)[i].v),
+                          bits_from_double(samples[i].v));
+    }
+    expect_runs(&out);
+    wal_batch_release(&out);
+    arena_release(&arena);
+    buf_release(&b);
+}
+END_TEST
+
 SUITE(wal_batch, random_batches_come_back_bit_for_bit,
       labels_are_written_until_two_copies_lie_apart,
-      no_prefix_and_no_flip_of_a_payload_is_dangerous)
+      no_prefix_and_no_flip_of_a_payload_is_dangerous,
+      single_samples_without_labels_come_back_bit_for_bit)
