@@ -29,6 +29,8 @@ COLUMNS = {
     "cost": {"append_ns": "ns per append", "growth_copies": "growth copies",
              "seal_ns": "ns per chunk sealed", "seal_fresh_ns": "into fresh memory",
              "seal_slice_us": "longest slice, us", "seal_slice_cpu_us": "the same, CPU",
+             "seal_fresh_slice_us": "into fresh memory, us",
+             "seal_fresh_slice_cpu_us": "the same, CPU",
              "still_us": "longest of as many slices of arithmetic, us",
              "still_cpu_us": "the same, CPU", "expiry_ns": "ns per chunk expired",
              "expiry_longest_us": "longest expiry, us", "expiry_longest_cpu_us": "the same, CPU",
