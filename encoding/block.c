@@ -25,20 +25,6 @@ static void unpack(const uint8_t *from, uint32_t width, uint64_t out[BLOCK_COUNT
     }
 }
 
-static void sum(uint64_t x[BLOCK_COUNT], uint64_t bias, uint64_t *carry)
-{
-    uint64_t total = *carry;
-    for (uint32_t i = 0; i < BLOCK_COUNT; i++)
-        x[i] = total += x[i] + bias;
-    *carry = total;
-}
-
-static void line(uint64_t x[BLOCK_COUNT], uint64_t first, uint64_t factor)
-{
-    for (uint32_t i = 0; i < BLOCK_COUNT; i++)
-        x[i] = first + factor * x[i];
-}
-
 static bool grid(uint64_t *x, size_t count, uint64_t first, uint64_t step)
 {
     bool disorder = false;
@@ -80,11 +66,35 @@ static void decimals(uint64_t *x, size_t count, uint32_t scale)
     }
 }
 
+static void sum(uint64_t x[BLOCK_COUNT], uint64_t *carry)
+{
+    uint64_t total = *carry;
+    for (uint32_t i = 0; i < BLOCK_COUNT; i++)
+        x[i] = total += x[i];
+    *carry = total;
+}
+
+static void finish(struct block_form *form, uint64_t x[BLOCK_COUNT])
+{
+    for (uint32_t i = 0; i < BLOCK_COUNT; i++)
+        x[i] = form->factor * x[i] + form->bias;
+    if (form->order == 2) sum(x, &form->sums[1]);
+    if (form->order > 0) sum(x, &form->sums[0]);
+    if (form->scale != BLOCK_INTEGERS) decimals(x, BLOCK_COUNT, form->scale);
+}
+
+static void decode(struct block_form *form, const uint8_t *from, uint32_t width,
+                   uint64_t out[BLOCK_COUNT])
+{
+    unpack(from, width, out);
+    finish(form, out);
+}
+
 const struct block_kernels block_scalar = {
     .name = "scalar",
     .unpack = unpack,
-    .sum = sum,
-    .line = line,
+    .finish = finish,
+    .decode = decode,
     .grid = grid,
     .fill = fill,
     .decimals = decimals,

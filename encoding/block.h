@@ -1,7 +1,9 @@
 /*
  * block - integers by the dozen: what decoding spends its time on, in scalar code and in AVX2.
  *
- *     bytes --unpack--> residuals --sum--> (--sum-->) --line--> integers --decimals--> doubles
+ *     bytes --unpack--> residuals --line, sums--> integers --decimals--> doubles
+ *                                 `------------ finish ------------'
+ *           `-------------------------- decode -------------------'
  *
  * A block of width w is 64 numbers of w bits, least significant bit first, one behind the other:
  * 8 * w bytes. Both implementations give the same bits for any input.
@@ -21,14 +23,31 @@ enum {
     BLOCK_BYTES_MAX = 8 * BLOCK_COUNT + BLOCK_SLACK_BYTES
 };
 
+enum { BLOCK_INTEGERS = UINT8_MAX };
+
+/* What residuals r become. Arithmetic wraps.
+ *
+ *     order 0:  x[i] = factor * r[i] + bias
+ *     order 1:  x[i] = sums[0] += factor * r[i] + bias
+ *     order 2:  x[i] = sums[0] += sums[1] += factor * r[i] + bias
+ */
+struct block_form {
+    uint64_t factor;
+    uint64_t bias;
+    uint64_t sums[2]; /* of all blocks before; they go on */
+    uint8_t order;
+    uint8_t scale; /* not BLOCK_INTEGERS: x are mantissas, and become doubles as by `decimals` */
+};
+
 struct block_kernels {
     const char *name;
     /* width is 0 to 64; 8 * width + BLOCK_SLACK_BYTES are readable. */
     void (*unpack)(const uint8_t *from, uint32_t width, uint64_t out[BLOCK_COUNT]);
-    /* x[i] = *carry += x[i] + bias */
-    void (*sum)(uint64_t x[BLOCK_COUNT], uint64_t bias, uint64_t *carry);
-    /* x[i] = first + factor * x[i] */
-    void (*line)(uint64_t x[BLOCK_COUNT], uint64_t first, uint64_t factor);
+    /* In place. */
+    void (*finish)(struct block_form *form, uint64_t x[BLOCK_COUNT]);
+    /* Both at once, which is faster: nothing goes through memory. */
+    void (*decode)(struct block_form *form, const uint8_t *from, uint32_t width,
+                   uint64_t out[BLOCK_COUNT]);
     /* x[i] += first + step * i; returns whether they strictly increase, as signed numbers. */
     bool (*grid)(uint64_t *x, size_t count, uint64_t first, uint64_t step);
     void (*fill)(uint64_t *x, size_t count, uint64_t v);

@@ -10,6 +10,8 @@
 #if defined(__x86_64__)
 #    include <immintrin.h>
 
+#    include "base/bits.h"
+#    include "base/compiler.h"
 #    include "encoding/decimal.h"
 
 #    define AVX2 __attribute__((target("avx2")))
@@ -24,28 +26,26 @@ struct quad {
     __m256i shift;
 };
 
-/* Eight bytes that start `offset` bytes in. */
-static uint64_t bytes_from(uint32_t offset)
+static AVX2 ALWAYS_INLINE struct quad quad_for(uint32_t width, uint32_t first)
 {
-    return UINT64_C(0x0706050403020100) + offset * UINT64_C(0x0101010101010101);
-}
-
-static AVX2 struct quad quad_for(uint32_t width, uint32_t first)
-{
-    uint32_t bit[QUAD];
-    for (uint32_t i = 0; i < QUAD; i++)
-        bit[i] = (first + i) * width;
+    const __m256i eight = _mm256_set1_epi64x(0x0706050403020100);
+    const __m256i numbers = _mm256_set_epi32(3, 3, 2, 2, 1, 1, 0, 0);
+    __m256i number = _mm256_add_epi32(numbers, _mm256_set1_epi32((int)first));
+    __m256i bit = _mm256_mullo_epi32(number, _mm256_set1_epi32((int)width));
+    __m256i byte = _mm256_srli_epi32(bit, 3);
+    __m256i start = _mm256_shuffle_epi32(byte, 0); /* of the two */
+    __m256i offset =
+        _mm256_mullo_epi32(_mm256_sub_epi32(byte, start), _mm256_set1_epi32(0x01010101));
     return (struct quad){
-        .low = bit[0] / 8,
-        .high = bit[2] / 8,
-        .shuffle = _mm256_set_epi64x(
-            (long long)bytes_from(bit[3] / 8 - bit[2] / 8), (long long)bytes_from(0),
-            (long long)bytes_from(bit[1] / 8 - bit[0] / 8), (long long)bytes_from(0)),
-        .shift = _mm256_set_epi64x(bit[3] % 8, bit[2] % 8, bit[1] % 8, bit[0] % 8),
+        .low = first * width / 8,
+        .high = (first + 2) * width / 8,
+        .shuffle = _mm256_add_epi8(eight, offset),
+        .shift = _mm256_and_si256(bit, _mm256_set1_epi64x(7)),
     };
 }
 
-static AVX2 __m256i load_quad(const uint8_t *group, const struct quad *q, __m256i mask)
+static AVX2 ALWAYS_INLINE __m256i load_quad(const uint8_t *group, const struct quad *q,
+                                            __m256i mask)
 {
     __m128i low = _mm_loadu_si128((const __m128i *)(const void *)(group + q->low));
     __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(group + q->high));
@@ -54,12 +54,12 @@ static AVX2 __m256i load_quad(const uint8_t *group, const struct quad *q, __m256
     return _mm256_and_si256(_mm256_srlv_epi64(bytes, q->shift), mask);
 }
 
-static AVX2 void store(uint64_t *at, __m256i v)
+static AVX2 ALWAYS_INLINE void store(uint64_t *at, __m256i v)
 {
     _mm256_storeu_si256((__m256i *)(void *)at, v);
 }
 
-static AVX2 __m256i load(const uint64_t *at)
+static AVX2 ALWAYS_INLINE __m256i load(const uint64_t *at)
 {
     return _mm256_loadu_si256((const __m256i *)(const void *)at);
 }
@@ -76,42 +76,6 @@ static AVX2 void unpack(const uint8_t *from, uint32_t width, uint64_t out[BLOCK_
     for (uint32_t i = 0; i < BLOCK_COUNT; i += GROUP, from += width) {
         store(out + i, load_quad(from, &front, mask));
         store(out + i + QUAD, load_quad(from, &back, mask));
-    }
-}
-
-/* Sums of four within the vector take two steps; the carry of the last vector is one addition. */
-static AVX2 void sum(uint64_t x[BLOCK_COUNT], uint64_t bias, uint64_t *carry)
-{
-    const __m256i biases = _mm256_set1_epi64x((long long)bias);
-    const __m256i zero = _mm256_setzero_si256();
-    __m256i total = _mm256_set1_epi64x((long long)*carry);
-    for (uint32_t i = 0; i < BLOCK_COUNT; i += QUAD) {
-        __m256i v = _mm256_add_epi64(load(x + i), biases);
-        v = _mm256_add_epi64(v, _mm256_slli_si256(v, 8));
-        __m256i low = _mm256_blend_epi32(zero, _mm256_permute4x64_epi64(v, 0x50), 0xF0);
-        v = _mm256_add_epi64(v, low);
-        store(x + i, _mm256_add_epi64(v, total));
-        total = _mm256_add_epi64(total, _mm256_permute4x64_epi64(v, 0xFF));
-    }
-    *carry = (uint64_t)_mm256_extract_epi64(total, 0);
-}
-
-static AVX2 void line(uint64_t x[BLOCK_COUNT], uint64_t first, uint64_t factor)
-{
-    const __m256i firsts = _mm256_set1_epi64x((long long)first);
-    const __m256i low = _mm256_set1_epi64x((long long)factor);
-    const __m256i high = _mm256_set1_epi64x((long long)(factor >> 32));
-    if (factor == 1) {
-        for (uint32_t i = 0; i < BLOCK_COUNT; i += QUAD)
-            store(x + i, _mm256_add_epi64(firsts, load(x + i)));
-        return;
-    }
-    for (uint32_t i = 0; i < BLOCK_COUNT; i += QUAD) {
-        __m256i v = load(x + i);
-        __m256i cross = _mm256_add_epi64(_mm256_mul_epu32(v, high),
-                                         _mm256_mul_epu32(_mm256_srli_epi64(v, 32), low));
-        v = _mm256_add_epi64(_mm256_mul_epu32(v, low), _mm256_slli_epi64(cross, 32));
-        store(x + i, _mm256_add_epi64(firsts, v));
     }
 }
 
@@ -154,37 +118,148 @@ static AVX2 void fill(uint64_t *x, size_t count, uint64_t v)
         x[i] = v;
 }
 
-static AVX2 __m256d from_ints(__m256i m)
+static AVX2 ALWAYS_INLINE __m256i set1(uint64_t v)
 {
-    const __m256d magic = _mm256_set1_pd(DECIMAL_MAGIC);
-    return _mm256_sub_pd(_mm256_castsi256_pd(_mm256_add_epi64(m, _mm256_castpd_si256(magic))),
-                         magic);
+    return _mm256_set1_epi64x((long long)v);
+}
+
+/* What numbers become: integers, or doubles of a scale, of which most take one operation or none
+ * (encoding/decimal.h). */
+enum kind { INTEGERS, WHOLE, DIVIDED, SCALED };
+
+static enum kind kind_of(uint32_t scale)
+{
+    if (scale == BLOCK_INTEGERS) return INTEGERS;
+    if (scale > DECIMAL_EXPONENT_MAX) return SCALED;
+    return scale == 0 ? WHOLE : DIVIDED;
+}
+
+/* From integers with the bits of DECIMAL_MAGIC added. */
+static AVX2 ALWAYS_INLINE __m256i doubles(__m256i shifted, enum kind kind,
+                                          const struct decimal_scale *s)
+{
+    __m256d v = _mm256_sub_pd(_mm256_castsi256_pd(shifted), _mm256_set1_pd(DECIMAL_MAGIC));
+    if (kind == WHOLE) return _mm256_castpd_si256(v);
+    v = _mm256_div_pd(v, _mm256_set1_pd(s->divide));
+    if (kind == DIVIDED) return _mm256_castpd_si256(v);
+    v = _mm256_div_pd(v, _mm256_set1_pd(s->divide_again));
+    return _mm256_castpd_si256(_mm256_mul_pd(v, _mm256_set1_pd(s->multiply)));
 }
 
 static AVX2 void decimals(uint64_t *x, size_t count, uint32_t scale)
 {
-    const struct decimal_scale *s = decimal_scale(scale);
-    const __m256d divide = _mm256_set1_pd(s->divide);
-    const __m256d again = _mm256_set1_pd(s->divide_again);
-    const __m256d multiply = _mm256_set1_pd(s->multiply);
-    const bool divides = s->divide != 1;
-    const bool divides_again = s->divide_again != 1;
+    const __m256i shift = set1(bits_from_double(DECIMAL_MAGIC));
+    const enum kind kind = kind_of(scale);
     size_t i = 0;
-    for (; i + QUAD <= count; i += QUAD) {
-        __m256d v = from_ints(load(x + i));
-        if (divides) v = _mm256_div_pd(v, divide);
-        if (divides_again) v = _mm256_div_pd(v, again);
-        v = _mm256_mul_pd(v, multiply);
-        store(x + i, _mm256_castpd_si256(v));
-    }
+    for (; i + QUAD <= count; i += QUAD)
+        store(x + i, doubles(_mm256_add_epi64(load(x + i), shift), kind, decimal_scale(scale)));
     block_scalar.decimals(x + i, count - i, scale);
+}
+
+static AVX2 ALWAYS_INLINE __m256i multiply(__m256i v, uint64_t factor)
+{
+    const __m256i low = set1(factor);
+    __m256i cross = _mm256_add_epi64(_mm256_mul_epu32(v, set1(factor >> 32)),
+                                     _mm256_mul_epu32(_mm256_srli_epi64(v, 32), low));
+    return _mm256_add_epi64(_mm256_mul_epu32(v, low), _mm256_slli_epi64(cross, 32));
+}
+
+/* Sums within the vector take two steps; what goes on to the next one is one addition. */
+static AVX2 ALWAYS_INLINE __m256i sum(__m256i v, __m256i *total)
+{
+    v = _mm256_add_epi64(v, _mm256_slli_si256(v, 8));
+    __m256i low = _mm256_permute4x64_epi64(v, 0x50);
+    v = _mm256_add_epi64(v, _mm256_blend_epi32(_mm256_setzero_si256(), low, 0xF0));
+    __m256i sums = _mm256_add_epi64(v, *total);
+    *total = _mm256_add_epi64(*total, _mm256_permute4x64_epi64(v, 0xFF));
+    return sums;
+}
+
+/* A block_form in registers. */
+struct finish {
+    __m256i bias;
+    __m256i sums[2];
+    uint64_t factor;
+    const struct decimal_scale *scale;
+};
+
+static AVX2 ALWAYS_INLINE __m256i finish_quad(struct finish *f, __m256i v, uint32_t order,
+                                              enum kind kind)
+{
+    if (f->factor != 1) v = multiply(v, f->factor);
+    v = _mm256_add_epi64(v, f->bias);
+    if (order == 2) v = sum(v, &f->sums[1]);
+    if (order > 0) v = sum(v, &f->sums[0]);
+    return kind == INTEGERS ? v : doubles(v, kind, f->scale);
+}
+
+/* From the packed bytes or, without, from x itself. */
+static AVX2 ALWAYS_INLINE void run(struct block_form *form, const uint8_t *packed, uint32_t width,
+                                   uint64_t x[BLOCK_COUNT], uint32_t order, enum kind kind)
+{
+    /* The integers are shifted for `doubles` from the start. */
+    const uint64_t shift = kind == INTEGERS ? 0 : bits_from_double(DECIMAL_MAGIC);
+    const __m256i mask = set1((UINT64_C(1) << width) - 1);
+    const struct quad front = quad_for(width, 0);
+    const struct quad back = quad_for(width, QUAD);
+    struct finish f = {.bias = set1(form->bias + (order == 0 ? shift : 0)),
+                       .sums = {set1(form->sums[0] + shift), set1(form->sums[1])},
+                       .factor = form->factor,
+                       .scale = kind == INTEGERS ? NULL : decimal_scale(form->scale)};
+    for (uint32_t i = 0; i < BLOCK_COUNT; i += GROUP) {
+        __m256i a = packed ? load_quad(packed, &front, mask) : load(x + i);
+        __m256i b = packed ? load_quad(packed, &back, mask) : load(x + i + QUAD);
+        if (packed) packed += width;
+        store(x + i, finish_quad(&f, a, order, kind));
+        store(x + i + QUAD, finish_quad(&f, b, order, kind));
+    }
+    form->sums[0] = (uint64_t)_mm256_extract_epi64(f.sums[0], 0) - shift;
+    form->sums[1] = (uint64_t)_mm256_extract_epi64(f.sums[1], 0);
+}
+
+/* A loop for each kind of column. */
+static AVX2 ALWAYS_INLINE void run_order(struct block_form *form, const uint8_t *packed,
+                                         uint32_t width, uint64_t x[BLOCK_COUNT], uint32_t order)
+{
+    switch (kind_of(form->scale)) {
+    case INTEGERS: run(form, packed, width, x, order, INTEGERS); break;
+    case WHOLE: run(form, packed, width, x, order, WHOLE); break;
+    case DIVIDED: run(form, packed, width, x, order, DIVIDED); break;
+    case SCALED: run(form, packed, width, x, order, SCALED); break;
+    }
+}
+
+static AVX2 ALWAYS_INLINE void run_form(struct block_form *form, const uint8_t *packed,
+                                        uint32_t width, uint64_t x[BLOCK_COUNT])
+{
+    switch (form->order) {
+    case 0: run_order(form, packed, width, x, 0); break;
+    case 1: run_order(form, packed, width, x, 1); break;
+    default: run_order(form, packed, width, x, 2); break;
+    }
+}
+
+static AVX2 void finish(struct block_form *form, uint64_t x[BLOCK_COUNT])
+{
+    run_form(form, NULL, 0, x);
+}
+
+static AVX2 void decode(struct block_form *form, const uint8_t *from, uint32_t width,
+                        uint64_t out[BLOCK_COUNT])
+{
+    if (width <= SHUFFLE_BITS_MAX) {
+        run_form(form, from, width, out);
+        return;
+    }
+    block_scalar.unpack(from, width, out);
+    finish(form, out);
 }
 
 static const struct block_kernels kernels = {
     .name = "avx2",
     .unpack = unpack,
-    .sum = sum,
-    .line = line,
+    .finish = finish,
+    .decode = decode,
     .grid = grid,
     .fill = fill,
     .decimals = decimals,

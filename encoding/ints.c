@@ -22,18 +22,30 @@ static bool take_signed(struct ints_reader *r, uint64_t *v)
 
 bool ints_open(struct ints_reader *r, const uint8_t *at, const uint8_t *end, uint32_t count)
 {
-    *r = (struct ints_reader){
-        .kernels = block_kernels(), .at = at, .end = end, .factor = 1, .left = count - 1};
+    struct block_form *f = &r->form;
+    *r = (struct ints_reader){.kernels = block_kernels(),
+                              .at = at,
+                              .end = end,
+                              .form = {.factor = 1, .scale = BLOCK_INTEGERS},
+                              .left = count - 1};
     if (count == 0 || at == end) return false;
     uint8_t form = *r->at++;
-    r->order = form & 3;
+    f->order = form & 3;
     r->varints = form & INTS_VARINTS;
-    if (r->order > INTS_ORDER_MAX || form > INTS_FORM_BITS) return false;
-    if (r->varints && r->order != 1) return false;
+    if (f->order > INTS_ORDER_MAX || form > INTS_FORM_BITS) return false;
+    if (r->varints && f->order != 1) return false;
     if (!take_signed(r, &r->first)) return false;
-    if (form & INTS_HAS_FACTOR && !take_varint(r, &r->factor)) return false;
-    if (r->order == 2 && !take_signed(r, &r->sums[1])) return false;
-    return !(form & INTS_HAS_BIAS) || take_signed(r, &r->bias);
+    if (form & INTS_HAS_FACTOR && !take_varint(r, &f->factor)) return false;
+    if (f->order == 2 && !take_signed(r, &f->sums[1])) return false;
+    if (form & INTS_HAS_BIAS && !take_signed(r, &f->bias)) return false;
+    /* first + factor * x, of x and all that it is summed up from. */
+    f->bias *= f->factor;
+    f->sums[1] *= f->factor;
+    if (f->order == 0)
+        f->bias += r->first;
+    else
+        f->sums[0] = r->first;
+    return true;
 }
 
 static uint32_t next_count(const struct ints_reader *r)
@@ -46,9 +58,9 @@ static bool next_varints(struct ints_reader *r, uint64_t *out, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         uint64_t difference;
         if (!take_signed(r, &difference)) return false;
-        r->sums[0] += difference;
-        out[i] = r->first + r->factor * r->sums[0];
+        out[i] = r->form.sums[0] += r->form.factor * difference;
     }
+    if (r->form.scale != BLOCK_INTEGERS) r->kernels->decimals(out, count, r->form.scale);
     return true;
 }
 
@@ -75,7 +87,6 @@ static bool patch(uint64_t *out, uint32_t count, uint32_t width, const uint8_t *
     return true;
 }
 
-/* Residuals of one block. */
 static bool next_block(struct ints_reader *r, uint64_t out[BLOCK_COUNT], uint32_t count)
 {
     uint8_t near_end[BLOCK_BYTES_MAX];
@@ -102,10 +113,13 @@ static bool next_block(struct ints_reader *r, uint64_t out[BLOCK_COUNT], uint32_
         memset(near_end + packed, 0, sizeof(near_end) - packed);
         from = near_end;
     }
-    r->kernels->unpack(from, width, out);
     r->at += packed;
-    if (!patches) return true;
+    if (!patches) {
+        r->kernels->decode(&r->form, from, width, out);
+        return true;
+    }
 
+    r->kernels->unpack(from, width, out);
     from = r->at;
     if (left - packed < patched + BLOCK_SLACK_BYTES) {
         memcpy(near_end, from, patched);
@@ -113,31 +127,29 @@ static bool next_block(struct ints_reader *r, uint64_t out[BLOCK_COUNT], uint32_
         from = near_end;
     }
     r->at += patched;
-    return patch(out, count, width, from, patches, patch_width);
+    if (!patch(out, count, width, from, patches, patch_width)) return false;
+    r->kernels->finish(&r->form, out);
+    return true;
 }
 
 bool ints_next(struct ints_reader *r, uint64_t out[BLOCK_COUNT], uint32_t *count)
 {
-    const struct block_kernels *k = r->kernels;
     *count = next_count(r);
     if (*count == 0) return true;
     r->left -= *count;
-    if (r->varints) return next_varints(r, out, *count);
-    if (!next_block(r, out, *count)) return false;
-    if (r->order == 2) k->sum(out, r->bias, &r->sums[1]);
-    if (r->order > 0) k->sum(out, r->order == 1 ? r->bias : 0, &r->sums[0]);
-    uint64_t first = r->first;
-    if (r->order == 0) first += r->factor * r->bias;
-    if (r->factor != 1 || first) k->line(out, first, r->factor);
-    return true;
+    return r->varints ? next_varints(r, out, *count) : next_block(r, out, *count);
 }
 
-bool ints_decode(const uint8_t **at, const uint8_t *end, uint64_t *out, uint32_t count)
+bool ints_decode(const uint8_t **at, const uint8_t *end, uint64_t *out, uint32_t count,
+                 uint8_t scale)
 {
     struct ints_reader r;
     uint64_t last[BLOCK_COUNT];
     if (!ints_open(&r, *at, end, count)) return false;
-    *out++ = r.first;
+    r.form.scale = scale;
+    *out = r.first;
+    if (scale != BLOCK_INTEGERS) r.kernels->decimals(out, 1, scale);
+    out++;
     while (r.left) {
         uint64_t *to = r.left < BLOCK_COUNT ? last : out;
         uint32_t got;

@@ -37,11 +37,8 @@ struct ints_reader {
     const uint8_t *at; /* behind the column when left is 0 */
     const uint8_t *end;
     uint64_t first;
-    uint64_t factor;
-    uint64_t bias;
-    uint64_t sums[2]; /* of each order; the second starts at the slope */
-    uint32_t left;    /* numbers not read yet, the first one not counted */
-    uint8_t order;
+    struct block_form form; /* its sums start at the first number and the slope */
+    uint32_t left;          /* numbers not read yet, the first one not counted */
     bool varints;
 };
 
@@ -54,8 +51,9 @@ MUST_USE bool ints_open(struct ints_reader *r, const uint8_t *at, const uint8_t 
  * which has room for 64. false: the bytes are no column. */
 MUST_USE bool ints_next(struct ints_reader *r, uint64_t out[BLOCK_COUNT], uint32_t *count);
 
-/* Read a whole column of count (> 0) numbers into out[count]; *at moves behind it. false: the bytes
- * are no column. */
-MUST_USE bool ints_decode(const uint8_t **at, const uint8_t *end, uint64_t *out, uint32_t count);
+/* Read a whole column of count (> 0) numbers into out[count]; *at moves behind it. Their scale:
+ * BLOCK_INTEGERS, or what makes them doubles, as in block_form. false: the bytes are no column. */
+MUST_USE bool ints_decode(const uint8_t **at, const uint8_t *end, uint64_t *out, uint32_t count,
+                          uint8_t scale);
 
 #endif

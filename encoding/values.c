@@ -77,14 +77,13 @@ static bool read_strays(struct rest *rest, uint64_t *bits, uint32_t count)
 static bool read_numbers(struct rest *rest, uint8_t form, uint64_t *bits, uint32_t count)
 {
     const uint8_t numbers = form & VALUES_NUMBERS;
-    uint8_t scale = 0;
+    uint8_t scale = BLOCK_INTEGERS;
     if (numbers > VALUES_RAW) return false;
     if (numbers != VALUES_RAW) {
         if (rest->at == rest->end || !decimal_scale_exists(*rest->at)) return false;
         scale = *rest->at++;
     }
-    if (!ints_decode(&rest->at, rest->end, bits, count)) return false;
-    if (numbers != VALUES_RAW) block_kernels()->decimals(bits, count, scale);
+    if (!ints_decode(&rest->at, rest->end, bits, count, scale)) return false;
     if (numbers == VALUES_DECIMAL_NEAR && !read_distances(rest, bits, count)) return false;
     return !(form & VALUES_STRAYS) || read_strays(rest, bits, count);
 }

@@ -33,21 +33,84 @@ START_TEST(scalar_unpack_reads_bit_by_bit)
 }
 END_TEST
 
-START_TEST(scalar_sums_and_lines_are_what_they_say)
+/* By the definition in the header, one after the other. */
+static void finish_plainly(struct block_form *form, uint64_t x[BLOCK_COUNT])
 {
-    uint64_t x[BLOCK_COUNT];
-    uint64_t carry = 100;
-    for (uint32_t i = 0; i < BLOCK_COUNT; i++)
-        x[i] = i;
-    block_scalar.sum(x, 1, &carry);
-    ck_assert_uint_eq(x[0], 101);
-    ck_assert_uint_eq(x[3], 110);
-    ck_assert_uint_eq(carry, 100 + 64 * 65 / 2);
-    ck_assert_uint_eq(x[BLOCK_COUNT - 1], carry);
-    block_scalar.line(x, 5, 3);
-    ck_assert_uint_eq(x[0], 308);
+    for (uint32_t i = 0; i < BLOCK_COUNT; i++) {
+        x[i] = form->factor * x[i] + form->bias;
+        if (form->order == 2) x[i] = form->sums[1] += x[i];
+        if (form->order > 0) x[i] = form->sums[0] += x[i];
+    }
+}
+
+static struct block_form random_form(void)
+{
+    return (struct block_form){
+        .factor = random() % 3 ? samples_u64() >> random() % 64 : 1,
+        .bias = samples_u64() >> random() % 64,
+        .sums = {samples_u64() >> random() % 64, samples_u64() >> random() % 64},
+        .order = (uint8_t)(random() % 3),
+        .scale = BLOCK_INTEGERS,
+    };
+}
+
+static void check_sums(const struct block_form *a, const struct block_form *b)
+{
+    if (a->order > 0) ck_assert_uint_eq(a->sums[0], b->sums[0]);
+    if (a->order > 1) ck_assert_uint_eq(a->sums[1], b->sums[1]);
+}
+
+START_TEST(residuals_become_what_the_form_says)
+{
+    samples_seed();
+    for (int round = 0; round < ROUNDS; round++) {
+        uint64_t a[BLOCK_COUNT];
+        uint64_t b[BLOCK_COUNT];
+        struct block_form form_a = random_form();
+        struct block_form form_b = form_a;
+        random_bytes((uint8_t *)a, sizeof(a));
+        memcpy(b, a, sizeof(b));
+        finish_plainly(&form_a, a);
+        block_kernels()->finish(&form_b, b);
+        ck_assert_mem_eq(a, b, sizeof(a));
+        check_sums(&form_a, &form_b);
+    }
 }
 END_TEST
+
+/* The integers of a block as doubles, so many bits of them. */
+static void compare_scales(const struct block_kernels *k, const uint64_t from[BLOCK_COUNT])
+{
+    for (uint32_t scale = 0; scale < DECIMAL_SCALES; scale++) {
+        if (!decimal_scale_exists(scale)) continue;
+        size_t count = (size_t)(random() % (BLOCK_COUNT + 1));
+        uint64_t a[BLOCK_COUNT];
+        uint64_t b[BLOCK_COUNT];
+        for (uint32_t i = 0; i < BLOCK_COUNT; i++)
+            a[i] = from[i] >> random() % 64;
+        memcpy(b, a, sizeof(b));
+        block_scalar.decimals(a, count, scale);
+        k->decimals(b, count, scale);
+        ck_assert_mem_eq(a, b, sizeof(a));
+    }
+}
+
+/* All at once, at every scale; then the integers. */
+static void compare_blocks(const struct block_kernels *k, const uint8_t *bytes, uint32_t width,
+                           uint64_t out[BLOCK_COUNT])
+{
+    for (uint32_t scale = 0; scale <= DECIMAL_SCALES; scale++) {
+        uint64_t b[BLOCK_COUNT];
+        struct block_form form_a = random_form();
+        if (scale < DECIMAL_SCALES && !decimal_scale_exists(scale)) continue;
+        if (scale < DECIMAL_SCALES) form_a.scale = (uint8_t)scale;
+        struct block_form form_b = form_a;
+        block_scalar.decode(&form_a, bytes, width, out);
+        k->decode(&form_b, bytes, width, b);
+        ck_assert_mem_eq(out, b, sizeof(b));
+        check_sums(&form_a, &form_b);
+    }
+}
 
 START_TEST(avx2_gives_the_same_bits)
 {
@@ -58,38 +121,25 @@ START_TEST(avx2_gives_the_same_bits)
         uint8_t bytes[BLOCK_BYTES_MAX];
         uint64_t a[BLOCK_COUNT];
         uint64_t b[BLOCK_COUNT];
-        uint64_t carry_a = samples_u64();
-        uint64_t carry_b = carry_a;
-        uint64_t bias = samples_u64() >> random() % 64;
-        uint64_t factor = random() % 3 ? samples_u64() >> random() % 64 : 1;
         uint32_t width = (uint32_t)(round % 65);
         random_bytes(bytes, sizeof(bytes));
         block_scalar.unpack(bytes, width, a);
         avx2->unpack(bytes, width, b);
         ck_assert_mem_eq(a, b, sizeof(a));
-        block_scalar.sum(a, bias, &carry_a);
-        avx2->sum(b, bias, &carry_b);
-        ck_assert_mem_eq(a, b, sizeof(a));
-        ck_assert_uint_eq(carry_a, carry_b);
-        block_scalar.line(a, bias, factor);
-        avx2->line(b, bias, factor);
+        compare_blocks(avx2, bytes, width, a);
+        compare_scales(avx2, a);
+        struct block_form form_a = random_form();
+        struct block_form form_b = form_a;
+        memcpy(b, a, sizeof(b));
+        block_scalar.finish(&form_a, a);
+        avx2->finish(&form_b, b);
         ck_assert_mem_eq(a, b, sizeof(a));
         size_t length = (size_t)(random() % (BLOCK_COUNT + 1));
+        uint64_t first = samples_u64() >> random() % 64;
         uint64_t step = samples_u64() >> random() % 64;
-        ck_assert_int_eq(block_scalar.grid(a, length, bias, step),
-                         avx2->grid(b, length, bias, step));
+        ck_assert_int_eq(block_scalar.grid(a, length, first, step),
+                         avx2->grid(b, length, first, step));
         ck_assert_mem_eq(a, b, sizeof(a));
-        for (uint32_t scale = 0; scale < DECIMAL_SCALES; scale++) {
-            if (!decimal_scale_exists(scale)) continue;
-            size_t count = (size_t)(random() % (BLOCK_COUNT + 1));
-            uint64_t c[BLOCK_COUNT];
-            for (uint32_t i = 0; i < BLOCK_COUNT; i++)
-                c[i] = a[i] >> random() % 64;
-            memcpy(b, c, sizeof(b));
-            block_scalar.decimals(c, count, scale);
-            avx2->decimals(b, count, scale);
-            ck_assert_mem_eq(b, c, sizeof(b));
-        }
     }
 }
 END_TEST
@@ -138,6 +188,6 @@ START_TEST(the_choice_can_be_changed_and_changed_back)
 }
 END_TEST
 
-SUITE(block, scalar_unpack_reads_bit_by_bit, scalar_sums_and_lines_are_what_they_say,
+SUITE(block, scalar_unpack_reads_bit_by_bit, residuals_become_what_the_form_says,
       avx2_gives_the_same_bits, a_grid_knows_whether_it_increases, a_fill_fills_what_it_should,
       the_choice_can_be_changed_and_changed_back)
