@@ -106,6 +106,7 @@ static void drop_stale(struct columns *c)
         c->t_ms[kept] = c->t_ms[i];
         c->v[kept++] = c->v[i];
     }
+    if (kept < c->count) columns_forget_chain(c);
     c->count = kept;
 }
 
@@ -169,8 +170,7 @@ static void look_once(struct select_rows *s)
 static enum status look_back(struct select_rows *s, struct error *err)
 {
     const struct columns *c = s->columns;
-    enum status st = window_tables_find(s->tables, &s->steps, c->t_ms, c->count, s->series_count,
-                                        &s->table, err);
+    enum status st = window_tables_find(s->tables, &s->steps, c, s->series_count, &s->table, err);
     if (st) return st;
     const uint32_t *high = s->table->high;
     memcpy(s->row.present, s->table->present, row_words(s->steps.count) * sizeof(uint64_t));
@@ -411,8 +411,7 @@ enum status windows_next(struct windows *w, bool *more, struct error *err)
     w->count = w->columns->count;
     w->held = w->count;
     size_t series = w->reader ? w->series_count : WINDOW_TABLES_MAX;
-    enum status st =
-        window_tables_find(w->tables, &w->steps, w->t_ms, w->count, series, &w->table, err);
+    enum status st = window_tables_find(w->tables, &w->steps, w->columns, series, &w->table, err);
     if (st) return st;
     tally_windows(w->ev, &w->tally, w->table, w->steps.count);
     return eval_hold(w->ev, w->held, err);

@@ -75,50 +75,58 @@ static size_t tables_max(size_t steps, size_t count, size_t series)
     return steps > 1 ? most : 1;
 }
 
-static bool is_table_of(const struct window_table *table, const int64_t *t_ms, size_t count)
+static bool is_table_of(struct window_table *table, const struct columns *c)
 {
-    return count == table->count && !memcmp(t_ms, table->t_ms, count * sizeof(t_ms[0]));
+    if (c->count != table->count) return false;
+    bool chained = c->chain.id && c->chain.id == table->chain.id;
+    size_t known = chained ? c->chain.count : 0;
+    if (memcmp(c->t_ms + known, table->t_ms + known, (c->count - known) * sizeof(c->t_ms[0])))
+        return false;
+    table->chain = c->chain; /* of another reader, perhaps */
+    return true;
 }
 
 /* The table of the times, or else the place for it, which others may have. */
-static struct window_table **table_place(const struct window_tables *tables, const int64_t *t_ms,
-                                         size_t count, bool *found)
+static struct window_table **table_place(const struct window_tables *tables,
+                                         const struct columns *c, bool *found)
 {
     enum { NEIGHBOURS = 8 };
-    uint64_t hash = hash_mix(hash_mix((uint64_t)t_ms[0], count), (uint64_t)t_ms[count - 1]);
+    uint64_t hash = hash_mix((uint64_t)c->t_ms[0], c->count);
+    hash = hash_mix(hash, (uint64_t)c->t_ms[c->count - 1]);
     for (size_t i = 0; i < NEIGHBOURS; i++) {
         struct window_table **place = &tables->slots[(hash + i) & (tables->max - 1)];
-        *found = *place && is_table_of(*place, t_ms, count);
+        *found = *place && is_table_of(*place, c);
         if (*found || !*place) return place;
     }
     return &tables->slots[hash & (tables->max - 1)];
 }
 
-static enum status keep_times(struct window_table *table, const int64_t *t_ms, size_t count,
-                              struct arena *a, struct error *err)
+static enum status keep_times(struct window_table *table, const struct columns *c, struct arena *a,
+                              struct error *err)
 {
-    if (count > table->capacity) {
-        table->capacity = count + count / 4;
+    if (c->count > table->capacity) {
+        table->capacity = c->count + c->count / 4;
         table->t_ms = arena_alloc_array(a, table->capacity, sizeof(table->t_ms[0]));
         if (!table->t_ms) return no_room(a, err);
     }
-    memcpy(table->t_ms, t_ms, count * sizeof(t_ms[0]));
-    table->count = count;
+    memcpy(table->t_ms, c->t_ms, c->count * sizeof(c->t_ms[0]));
+    table->count = c->count;
+    table->chain = c->chain;
     return OK;
 }
 
 enum status window_tables_find(struct window_tables *tables, const struct window_steps *steps,
-                               const int64_t *t_ms, size_t count, size_t series,
-                               struct window_table **out, struct error *err)
+                               const struct columns *c, size_t series, struct window_table **out,
+                               struct error *err)
 {
     struct arena *a = tables->arena;
     if (!tables->max) {
-        tables->max = tables_max(steps->count, count, series);
+        tables->max = tables_max(steps->count, c->count, series);
         tables->slots = arena_calloc(a, tables->max, sizeof(*tables->slots));
         if (!tables->slots) return no_room(a, err);
     }
     bool found;
-    struct window_table **place = table_place(tables, t_ms, count, &found);
+    struct window_table **place = table_place(tables, c, &found);
     if (!*place) {
         enum status st = table_create(a, steps->count, place, err);
         if (st) return st;
@@ -126,7 +134,7 @@ enum status window_tables_find(struct window_tables *tables, const struct window
     *out = *place;
     (*out)->fresh = !found;
     if (found) return OK;
-    find_ends(*out, steps, t_ms, count);
+    find_ends(*out, steps, c->t_ms, c->count);
     /* One step's are found no slower than times are compared. */
-    return steps->count == 1 ? OK : keep_times(*out, t_ms, count, a, err);
+    return steps->count == 1 ? OK : keep_times(*out, c, a, err);
 }

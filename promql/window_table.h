@@ -6,7 +6,8 @@
  *     step 1         |------------|
  *
  * They depend on times alone, and all series of one target have the same: so tables are kept, found
- * by a hash of times and proven by comparing them all.
+ * by a hash of times and proven by comparing them, but for those of the same chain
+ * (storage/columns.h).
  *
  * Threads: tables belong to one.
  */
@@ -40,6 +41,7 @@ struct window_table {
     size_t count;
     size_t capacity;
     int64_t *t_ms; /* the times that it is for */
+    struct columns_chain chain;
 };
 
 /* The tables of one selector or subquery. */
@@ -62,10 +64,11 @@ struct window_keeper {
 MUST_USE enum status window_tables_open(struct eval *ev, const struct ast *node,
                                         struct window_tables *own, struct window_tables **out,
                                         struct error *err);
-/* The table of times [count], at least one, until the next call. series: how many ask, at most. */
+/* The table of the columns' times, at least one, until the next call. series: how many ask, at
+ * most. */
 MUST_USE enum status window_tables_find(struct window_tables *tables,
-                                        const struct window_steps *steps, const int64_t *t_ms,
-                                        size_t count, size_t series, struct window_table **out,
+                                        const struct window_steps *steps, const struct columns *c,
+                                        size_t series, struct window_table **out,
                                         struct error *err);
 
 #endif

@@ -3,6 +3,11 @@
 
 #include "storage/select.h"
 
+uint64_t querier_serial(struct storage *db)
+{
+    return atomic_fetch_add_explicit(&db->queriers, 1, memory_order_relaxed) + 1;
+}
+
 enum status querier_open(struct storage *db, struct arena *a, struct querier **out,
                          struct error *err)
 {
@@ -15,7 +20,7 @@ enum status querier_open(struct storage *db, struct arena *a, struct querier **o
         return st;
     }
     q->bounds = storage_bounds(db);
-    q->serial = atomic_fetch_add_explicit(&db->queriers, 1, memory_order_relaxed) + 1;
+    q->serial = querier_serial(db);
     *out = q;
     return OK;
 }

@@ -103,8 +103,9 @@ MUST_USE enum status series_reader_create(struct querier *q,
                                           const struct series_reader_request *request,
                                           struct arena *a, struct series_reader **out,
                                           struct error *err);
-/* The next series and its samples, which are the caller's to change until the next call; *series is
- * NULL behind the last. Statuses as series_read. */
+/* The next series and its samples, which are the caller's to change until the next call; who
+ * changes times says so (columns_forget_chain). *series is NULL behind the last. Statuses as
+ * series_read. */
 MUST_USE enum status series_reader_next(struct series_reader *r, const struct series **series,
                                         struct columns **columns, struct error *err);
 

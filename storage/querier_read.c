@@ -26,6 +26,8 @@ static enum status begin_read(const struct querier *q, struct columns *columns, 
     if (!columns->times) columns->times = times_cache_create(columns->arena);
     if (!columns->times) return arena_error(columns->arena, err);
     times_cache_begin(columns->times, q->serial);
+    columns->laid = NULL;
+    columns_forget_chain(columns);
     return OK;
 }
 
@@ -77,9 +79,13 @@ static enum status read_held(const struct series *s, const struct held *held,
     int64_t t_min_ms = range->t_min_ms;
     int64_t t_max_ms = range->t_max_ms;
     struct error why;
-    enum status st = held->open
-                         ? chunk_read_until(held->open, extent, t_min_ms, t_max_ms, columns, &why)
-                         : held_read(held, t_min_ms, t_max_ms, columns, &why);
+    enum status st;
+    if (held->open)
+        st = chunk_read_until(held->open, extent, t_min_ms, t_max_ms, columns, &why);
+    else if (columns->laid)
+        st = sealed_read_chained(held->sealed, (int64_t[2]){t_min_ms, t_max_ms}, columns, &why);
+    else
+        st = held_read(held, t_min_ms, t_max_ms, columns, &why);
     if (st == ERR_CORRUPT) (void)read_failed(s, held->window, columns->arena, &why);
     return st ? error_set(err, st, "%s", why.text) : OK;
 }
@@ -141,8 +147,11 @@ struct series_reader {
     struct series_reader_request request;
     struct select_range range;
     struct arena *arena;
-    size_t at;    /* the next series to be handed out */
-    size_t first; /* of the batch that was read; it ends before `end` */
+    uint64_t serial;           /* as a querier's, for chains of times */
+    struct times_cache *times; /* with laid: NULL before they are needed */
+    struct columns_laid *laid; /* [BATCH_MAX] */
+    size_t at;                 /* the next series to be handed out */
+    size_t first;              /* of the batch that was read; it ends before `end` */
     size_t end;
     size_t batch;          /* how many the next one is to have */
     size_t series_fetched; /* have been asked for, those before this one */
@@ -159,6 +168,7 @@ enum status series_reader_create(struct querier *q, const struct series_reader_r
                                 .request = *request,
                                 .range = select_clamp(q, request->t_min_ms, request->t_max_ms),
                                 .arena = a,
+                                .serial = querier_serial(q->db),
                                 .batch = BATCH_FIRST};
     for (size_t i = 0; i < BATCH_MAX; i++)
         r->columns[i].arena = a;
@@ -227,6 +237,7 @@ static enum status read_window(struct series_reader *r, int64_t window, struct e
     for (size_t i = 0; i < count; i++) {
         held[i] = hold_window(r->q, series[i], window);
         if (held[i].open) fetch_chunk(held[i].open, false);
+        if (held[i].sealed) __builtin_prefetch(held[i].sealed);
     }
     for (size_t i = 0; i < count && !st; i++) {
         struct chunk_extent extent;
@@ -239,14 +250,25 @@ static enum status read_window(struct series_reader *r, int64_t window, struct e
     return st ? st : read_together(r, items, together, err);
 }
 
+static enum status begin_chains(struct series_reader *r, struct error *err)
+{
+    if (!r->times) {
+        r->laid = arena_alloc_array(r->arena, BATCH_MAX, sizeof(r->laid[0]));
+        r->times = r->laid ? times_cache_create(r->arena) : NULL;
+        if (!r->times) return arena_error(r->arena, err);
+    }
+    times_cache_begin(r->times, r->serial);
+    for (size_t i = 0; i < BATCH_MAX; i++) {
+        r->columns[i].times = r->times;
+        columns_begin_chain(&r->columns[i], &r->laid[i]);
+    }
+    return OK;
+}
+
 static enum status read_batch(struct series_reader *r, struct error *err)
 {
-    enum status st = begin_read(r->q, &r->columns[0], err);
+    enum status st = begin_chains(r, err);
     size_t samples = 0;
-    for (size_t i = 0; i < BATCH_MAX; i++) {
-        r->columns[i].times = r->columns[0].times;
-        r->columns[i].count = 0;
-    }
     for (int64_t window = r->range.first_window; window <= r->range.last_window && !st; window++)
         st = read_window(r, window, err);
     for (size_t i = 0; i < r->end - r->first; i++)

@@ -58,6 +58,10 @@ uint64_t sealed_column(const struct sealed *s);
 struct sealed_parts sealed_parts(const struct sealed *s);
 uint32_t sealed_sample_count(const struct sealed *s);
 
+/* As sealed_read, into columns that make chains and need no room yet. */
+MUST_USE enum status sealed_read_chained(const struct sealed *s, const int64_t range_ms[2],
+                                         struct columns *columns, struct error *err);
+
 /* Append the samples with t_min_ms <= t <= t_max_ms to the columns, which have room for all.
  * ERR_NO_MEMORY, ERR_TOO_LARGE: the arena has no room for the times in columns->times. ERR_CORRUPT:
  * broken memory. */

@@ -21,8 +21,11 @@ struct querier {
     struct epoch_pin pin;
     struct view *view;
     struct storage_bounds bounds; /* by the clock at open */
-    uint64_t serial;              /* no two queriers ever have the same; not 0 */
+    uint64_t serial;
 };
+
+/* For who keeps what it finds by address: no two queriers or readers have the same; not 0. */
+uint64_t querier_serial(struct storage *db);
 
 /* The part of [t_min_ms, t_max_ms] that is retained, in times and windows. */
 struct select_range {

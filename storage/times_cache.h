@@ -4,6 +4,10 @@
  * Entries are found by the address of the encoded column, so they are good for one stay inside the
  * epoch: a reader says who it is, and finds nothing that another one left.
  *
+ * A reader that has one range for all its series also keeps chains: columns one behind the other,
+ * of each the samples in the range. A chain is a number, and the chain before it with one column
+ * more is another one, so that equal numbers are equal times.
+ *
  * Threads: one at a time, as the columns it belongs to.
  */
 #ifndef HEARTH_STORAGE_TIMES_CACHE_H
@@ -11,7 +15,21 @@
 
 #include "alloc/arena.h"
 
-enum { TIMES_CACHE_ENTRIES = 16 }; /* more than there are windows by default */
+enum {
+    TIMES_CACHE_ENTRIES = 16, /* more than there are windows by default */
+    TIMES_CACHE_LINKS = 64,   /* for some targets */
+    TIMES_CACHE_CHAIN_BITS = 24,
+    TIMES_CACHE_CHAINS_MAX = (1 << TIMES_CACHE_CHAIN_BITS) - 1 /* for a reader */
+};
+
+struct times_link {
+    uint64_t before; /* a chain; 0: none */
+    uint64_t chain;  /* with the column behind it; 0: nothing here */
+    const uint8_t *bytes;
+    uint32_t count; /* of the column */
+    uint32_t from;  /* [from, end) of it are in the range */
+    uint32_t end;
+};
 
 struct times_cache {
     uint64_t reader;
@@ -21,6 +39,8 @@ struct times_cache {
         int64_t *t_ms;
         uint32_t capacity;
     } entries[TIMES_CACHE_ENTRIES];
+    uint64_t chains; /* made for this reader */
+    struct times_link links[TIMES_CACHE_LINKS];
 };
 
 /* NULL when the arena refuses; for nobody yet. */
@@ -32,5 +52,11 @@ void times_cache_begin(struct times_cache *cache, uint64_t reader);
  * ERR_CORRUPT as times_decode; ERR_NO_MEMORY, ERR_TOO_LARGE: the arena. */
 MUST_USE enum status times_cache_get(struct times_cache *cache, const uint8_t *bytes, size_t size,
                                      uint32_t count, const int64_t **t_ms);
+
+/* The column behind a chain, for times from range_ms[0] to range_ms[1]: always the same for one
+ * reader. Statuses as times_cache_get. */
+MUST_USE enum status times_cache_link(struct times_cache *cache, uint64_t before,
+                                      const uint8_t *bytes, size_t size, const int64_t range_ms[2],
+                                      struct times_link *out);
 
 #endif

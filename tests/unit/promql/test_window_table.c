@@ -52,10 +52,11 @@ START_TEST(ends_are_those_of_a_walk)
         struct window_tables *tables;
         struct window_table *table;
         struct window_steps steps = random_steps(&state);
+        const struct columns columns = {.t_ms = t_ms, .count = TIMES};
         random_times(t_ms, &state);
         arena_init(&a, HEAP_QUERY, UINT64_MAX);
         ck_assert_int_eq(window_tables_open(&ev, NULL, &own, &tables, NULL), OK);
-        ck_assert_int_eq(window_tables_find(tables, &steps, t_ms, TIMES, 5, &table, NULL), OK);
+        ck_assert_int_eq(window_tables_find(tables, &steps, &columns, 5, &table, NULL), OK);
         ck_assert(table->fresh);
         check_ends(table, &steps, t_ms);
         arena_release(&a);
@@ -77,22 +78,21 @@ START_TEST(tables_come_back_as_long_as_there_is_room)
     for (size_t i = 0; i < MANY; i++)
         random_times(t_ms[i], &state);
     arena_init(&a, HEAP_QUERY, UINT64_MAX);
-    for (size_t columns = 6; columns <= MANY; columns += MANY - 6) {
+    for (size_t known = 6; known <= MANY; known += MANY - 6) {
         struct window_tables own;
         struct window_tables *tables;
         struct window_table *table;
         size_t fresh = 0;
         ck_assert_int_eq(window_tables_open(&ev, NULL, &own, &tables, NULL), OK);
         for (size_t i = 0; i < ASKED; i++) {
-            const int64_t *times = t_ms[next_random(&state) % columns];
-            ck_assert_int_eq(
-                window_tables_find(tables, &steps, times, TIMES, ROOM_FOR, &table, NULL), OK);
-            check_ends(table, &steps, times);
+            const struct columns c = {.t_ms = t_ms[next_random(&state) % known], .count = TIMES};
+            ck_assert_int_eq(window_tables_find(tables, &steps, &c, ROOM_FOR, &table, NULL), OK);
+            check_ends(table, &steps, c.t_ms);
             fresh += table->fresh;
         }
         ck_assert_uint_le(tables->max, ROOM_FOR);
-        if (columns == 6) ck_assert_uint_eq(fresh, columns);
-        if (columns == MANY) ck_assert_uint_gt(fresh, columns);
+        if (known == 6) ck_assert_uint_eq(fresh, known);
+        if (known == MANY) ck_assert_uint_gt(fresh, known);
     }
     arena_release(&a);
 }
@@ -107,6 +107,7 @@ START_TEST(a_keeper_keeps_tables_from_part_to_part)
     struct window_keeper keeper = {.arena = &kept};
     struct window_steps steps = {.count = 2, .first_end_ms = START_MS, .range_ms = 60000};
     struct ast nodes[2] = {0};
+    const struct columns columns = {.t_ms = t_ms, .count = TIMES};
     random_times(t_ms, &state);
     arena_init(&kept, HEAP_QUERY, UINT64_MAX);
     for (size_t part = 0; part < 4; part++) {
@@ -117,7 +118,7 @@ START_TEST(a_keeper_keeps_tables_from_part_to_part)
         struct window_table *table;
         arena_init(&a, HEAP_QUERY, UINT64_MAX);
         ck_assert_int_eq(window_tables_open(&ev, &nodes[part % 2], &own, &tables, NULL), OK);
-        ck_assert_int_eq(window_tables_find(tables, &steps, t_ms, TIMES, 5, &table, NULL), OK);
+        ck_assert_int_eq(window_tables_find(tables, &steps, &columns, 5, &table, NULL), OK);
         ck_assert_int_eq(table->fresh, part < 2);
         arena_release(&a);
     }
@@ -125,5 +126,36 @@ START_TEST(a_keeper_keeps_tables_from_part_to_part)
 }
 END_TEST
 
+/* What is known by its chain is not compared; what is behind it is, and so is everything when the
+ * chain is another reader's. */
+START_TEST(times_of_one_chain_are_not_compared)
+{
+    enum { KNOWN = TIMES / 2 };
+    int64_t t_ms[TIMES];
+    uint64_t state = random_seed();
+    struct arena a;
+    struct eval ev = {.arena = &a};
+    struct window_tables own;
+    struct window_tables *tables;
+    struct window_table *table;
+    struct window_steps steps = {.count = 2, .first_end_ms = START_MS, .range_ms = 60000};
+    struct columns c = {.t_ms = t_ms, .count = TIMES, .chain = {.id = 1, .count = KNOWN}};
+    random_times(t_ms, &state);
+    arena_init(&a, HEAP_QUERY, UINT64_MAX);
+    ck_assert_int_eq(window_tables_open(&ev, NULL, &own, &tables, NULL), OK);
+    ck_assert_int_eq(window_tables_find(tables, &steps, &c, 9, &table, NULL), OK);
+    t_ms[1]++; /* which nobody does: a mark */
+    ck_assert_int_eq(window_tables_find(tables, &steps, &c, 9, &table, NULL), OK);
+    ck_assert(!table->fresh);
+    c.chain.id = 2;
+    ck_assert_int_eq(window_tables_find(tables, &steps, &c, 9, &table, NULL), OK);
+    ck_assert(table->fresh);
+    t_ms[KNOWN]++;
+    ck_assert_int_eq(window_tables_find(tables, &steps, &c, 9, &table, NULL), OK);
+    ck_assert(table->fresh);
+    arena_release(&a);
+}
+END_TEST
+
 SUITE(window_table, ends_are_those_of_a_walk, tables_come_back_as_long_as_there_is_room,
-      a_keeper_keeps_tables_from_part_to_part)
+      a_keeper_keeps_tables_from_part_to_part, times_of_one_chain_are_not_compared)

@@ -35,6 +35,33 @@ static void fill(struct store *s)
     }
 }
 
+/* Series of three targets in three windows: those of a target have the same times, but for some
+ * that lost a sample, or got one late. */
+static void fill_targets(struct store *s)
+{
+    enum { TARGETS = 3, COUNT = 2000 };
+    srandom(2);
+    int64_t t_ms[TARGETS][COUNT];
+    for (int n = 0; n < TARGETS * COUNT; n++)
+        t_ms[n / COUNT][n % COUNT] =
+            STORE_NOW_MS - (COUNT - n % COUNT) * STEP_MS + n / COUNT * 1000 + random() % 30;
+    for (int i = 0; i < SERIES; i++) {
+        static struct sample samples[COUNT];
+        size_t count = i % 11 == 5 ? COUNT - 300 : COUNT;
+        size_t lost = i % 5 == 3 ? (size_t)random() % count : COUNT;
+        size_t kept = 0;
+        for (size_t n = 0; n < count; n++) {
+            samples[kept] = (struct sample){t_ms[i / 4 % TARGETS][n], (double)(random() % 100)};
+            kept += n != lost;
+        }
+        const char *name = arena_printf(&s->arena, "m%d", i).data;
+        struct labels labels = store_labels(&s->arena, "__name__", name, NULL);
+        store_append_many(s, labels, samples, kept);
+        struct sample late = {t_ms[i / 4 % TARGETS][lost % COUNT] + 1, 7};
+        if (i % 10 == 3) store_append_many(s, labels, &late, 1);
+    }
+}
+
 static void check_same(const struct columns *a, const struct columns *b)
 {
     ck_assert_uint_eq(a->count, b->count);
@@ -44,7 +71,31 @@ static void check_same(const struct columns *a, const struct columns *b)
     }
 }
 
-static void check_range(struct store *s, int64_t t_min_ms, int64_t t_max_ms, bool newest)
+/* What chains say: equal ones are equal times. */
+struct seen_chain {
+    struct columns_chain chain;
+    int64_t *t_ms;
+};
+
+/* Returns whether it was seen before. */
+static bool check_chain(struct store *s, struct seen_chain seen[SERIES], size_t at,
+                        const struct columns *c)
+{
+    size_t bytes = c->chain.count * sizeof(c->t_ms[0]);
+    ck_assert_uint_le(c->chain.count, c->count);
+    seen[at] = (struct seen_chain){c->chain, arena_alloc(&s->arena, bytes + 1)};
+    if (bytes) memcpy(seen[at].t_ms, c->t_ms, bytes);
+    for (size_t i = 0; c->chain.id && i < at; i++) {
+        if (seen[i].chain.id != c->chain.id) continue;
+        ck_assert_uint_eq(seen[i].chain.count, c->chain.count);
+        ck_assert_mem_eq(seen[i].t_ms, c->t_ms, bytes);
+        return true;
+    }
+    return false;
+}
+
+/* Returns how many series had the chain of one before them. */
+static size_t check_range(struct store *s, int64_t t_min_ms, int64_t t_max_ms, bool newest)
 {
     struct querier *q = store_query(s);
     struct selection selection = store_select(q, NULL, 0);
@@ -58,6 +109,8 @@ static void check_range(struct store *s, int64_t t_min_ms, int64_t t_max_ms, boo
     const struct series *series;
     struct columns *columns;
     struct error err;
+    struct seen_chain seen[SERIES];
+    size_t known = 0;
     ck_assert_uint_eq(selection.count, SERIES);
     ck_assert(series_reader_create(q, &request, &s->arena, &reader, &err) == OK);
     for (size_t i = 0; i < selection.count; i++) {
@@ -66,12 +119,17 @@ static void check_range(struct store *s, int64_t t_min_ms, int64_t t_max_ms, boo
         ck_assert((newest ? series_read_newest : series_read)(q, series, t_min_ms, t_max_ms, &alone,
                                                               &err) == OK);
         check_same(columns, &alone);
+        known += check_chain(s, seen, i, columns);
+        if (i % 9 != 4 || !columns->count) continue;
+        columns->t_ms[0] = -1; /* as who leaves out stale markers */
+        columns_forget_chain(columns);
     }
     for (int again = 0; again < 2; again++) {
         ck_assert(series_reader_next(reader, &series, &columns, &err) == OK);
         ck_assert_ptr_null(series);
     }
     querier_close(q);
+    return known;
 }
 
 static void check_ranges(struct store *s)
@@ -105,6 +163,22 @@ START_TEST(sealed_ones_too)
     ck_assert_uint_gt(storage_window_bytes(s.db, windows), 0);
     ck_assert_uint_gt(windows[0].sealed, 0);
     check_ranges(&s);
+    store_close(&s);
+}
+END_TEST
+
+START_TEST(series_of_a_target_have_its_times)
+{
+    struct store s;
+    store_open(&s);
+    fill_targets(&s);
+    check_ranges(&s);
+    clock_advance(4 * HOUR_MS);
+    store_settle(&s);
+    check_ranges(&s);
+    ck_assert_uint_gt(check_range(&s, INT64_MIN, INT64_MAX, false), SERIES / 2);
+    ck_assert_uint_gt(check_range(&s, STORE_NOW_MS - 5 * HOUR_MS, STORE_NOW_MS - HOUR_MS, false),
+                      SERIES / 2);
     store_close(&s);
 }
 END_TEST
@@ -165,4 +239,5 @@ START_TEST(a_small_arena_is_a_clear_error)
 END_TEST
 
 SUITE(querier_read, many_series_are_read_as_one_by_one, sealed_ones_too,
-      what_is_not_retained_is_no_series, a_small_arena_is_a_clear_error)
+      series_of_a_target_have_its_times, what_is_not_retained_is_no_series,
+      a_small_arena_is_a_clear_error)
