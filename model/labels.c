@@ -50,13 +50,21 @@ static void sort_by_heap(struct label *items, size_t count)
     }
 }
 
+/* Each name is behind the one before, which most first letters tell without a call. */
+static bool names_ascend(const struct label *items, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        uint8_t before = (uint8_t)items[i - 1].name.data[0];
+        uint8_t here = (uint8_t)items[i].name.data[0];
+        if (before > here) return false;
+        if (before == here && compare_names(&items[i - 1], &items[i]) >= 0) return false;
+    }
+    return true;
+}
+
 static void sort_by_name(struct label *items, size_t count)
 {
     enum { INSERTION_MAX = 32 };
-    size_t i = 1;
-    while (i < count && compare_names(&items[i - 1], &items[i]) <= 0)
-        i++;
-    if (i >= count) return;
     if (count <= INSERTION_MAX)
         sort_by_insertion(items, count);
     else
@@ -82,13 +90,14 @@ enum status labels_normalize(struct label *items, size_t count, struct labels *o
         if (st) return st;
         if (items[i].value.size > 0) items[kept++] = items[i];
     }
+    *out = (struct labels){.items = items, .count = kept};
+    if (names_ascend(items, kept)) return OK;
     sort_by_name(items, kept);
     for (size_t i = 1; i < kept; i++) {
         if (str_equal(items[i - 1].name, items[i].name))
             return error_set(err, ERR_INVALID, "duplicate label name \"%.*s\"",
                              STR_ARG(items[i].name));
     }
-    *out = (struct labels){.items = items, .count = kept};
     return OK;
 }
 

@@ -49,6 +49,13 @@ static uint64_t load64(const char *at)
     return word;
 }
 
+static uint32_t load32(const char *at)
+{
+    uint32_t word;
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
 /* By words, the last of which overlaps the one before. */
 static bool is_ascii(struct str text)
 {
@@ -57,6 +64,8 @@ static bool is_ascii(struct str text)
         for (size_t i = 0; i + sizeof(bits) <= text.size; i += sizeof(bits))
             bits |= load64(text.data + i);
         bits |= load64(text.data + text.size - sizeof(bits));
+    } else if (text.size >= sizeof(uint32_t)) {
+        bits = load32(text.data) | load32(text.data + text.size - sizeof(uint32_t));
     } else {
         for (size_t i = 0; i < text.size; i++)
             bits |= (uint8_t)text.data[i];

@@ -135,15 +135,17 @@ struct previous {
     struct labels labels;
     uint32_t id;
     int64_t t_ms;
+    struct journal_room rooms[2]; /* for the labels, and the next ones */
 };
 
 /* The head of a series with its labels. */
 static NO_INLINE enum status put_labeled_head(struct buf *out, const struct journal_batch *batch,
-                                              struct journal_series *series, uint64_t head,
+                                              const struct journal_series *series, uint64_t head,
                                               struct previous *previous, struct error *err)
 {
     struct labels labels;
-    enum status st = journal_labels(batch, series, &labels, err);
+    struct journal_room room = previous->rooms[1];
+    enum status st = journal_labels(batch, series, &room, &labels, err);
     if (st) return st;
     uint8_t *at = buf_reserve(out, VARINT_BYTES_MAX + labels_bytes_max(labels));
     if (!at) return buf_status(out, err);
@@ -154,6 +156,8 @@ static NO_INLINE enum status put_labeled_head(struct buf *out, const struct jour
                        labels.items[i]);
     out->size = (size_t)(at - out->data);
     previous->labels = labels;
+    previous->rooms[1] = previous->rooms[0];
+    previous->rooms[0] = room;
     return OK;
 }
 
@@ -165,7 +169,7 @@ static ALWAYS_INLINE uint64_t entry_head(const struct journal_series *series,
 
 /* The series' head, its labels when `labeled`, its samples. */
 static NO_INLINE enum status put_entry(struct buf *out, const struct journal_batch *batch,
-                                       struct journal_series *series, bool labeled,
+                                       const struct journal_series *series, bool labeled,
                                        struct previous *previous, struct error *err)
 {
     size_t count = series->sample_count;

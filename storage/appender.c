@@ -150,7 +150,8 @@ struct newcomer *newcomer_create(struct appender *app, struct labels labels)
     struct newcomer *newcomer = arena_alloc(app->arena, sizeof(*newcomer));
     if (!newcomer || !resolve(&app->resolver, labels, &newcomer->set)) return NULL;
     struct symbol **symbols = newcomer->set.symbols;
-    newcomer->refers = may_create(app) && symbols_acquire(&app->db->symbols, labels, symbols);
+    newcomer->refers =
+        may_create(app) && symbols_acquire_next(&app->db->symbols, &app->credits, labels, symbols);
     if (!resolved_keep(&newcomer->set, app->arena)) {
         if (newcomer->refers) symbols_drop(&app->db->symbols, symbols, labels.count);
         return NULL;
@@ -166,6 +167,7 @@ void newcomers_release(struct appender *app)
         if (n->refers) symbols_drop(&app->db->symbols, n->set.symbols, n->set.labels.count);
         n->refers = false;
     }
+    symbols_settle(&app->db->symbols, &app->credits);
 }
 
 enum status appender_add(struct appender *app, struct labels labels, const struct sample *samples,

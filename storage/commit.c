@@ -12,7 +12,14 @@
 #include "storage/resent.h"
 
 /* So many series ahead of the one at work its parts are fetched. */
-enum { AHEAD_NEWCOMER = 48, AHEAD_SERIES = 24, AHEAD_CHUNK = 16, AHEAD_END = 8 };
+enum {
+    AHEAD_NEWCOMER = 48,
+    AHEAD_SERIES = 24,
+    AHEAD_CHUNK = 16,
+    AHEAD_END = 8,
+    AHEAD_ENTRIES = 8,
+    AHEAD_SETS = 4
+};
 
 /* A hold of a lock ends behind the series that makes it HOLD_NS, as far as somebody looks: after so
  * many series, and after each that took longer than appending does. */
@@ -301,8 +308,11 @@ static void count_shard(struct commit *c, struct shard_counters *counters)
     c->duplicates = 0;
 }
 
-/* The staged series in order of shard, and where each shard's begin. */
+/* The staged series in order of shard, and where each shard's begin. The first is the shard of the
+ * first series: requests that come at the same time would wait for each other at every shard if all
+ * began with the same one. */
 struct shard_order {
+    uint32_t start;  /* number of the first shard */
     uint32_t *first; /* [shard_count + 1] */
     struct staged **staged;
 };
@@ -313,19 +323,29 @@ static bool order_by_shard(const struct appender *app, struct shard_order *order
     struct staged *staged = app->staged.items;
     uint32_t shard_count = app->db->shard_count;
     uint32_t mask = shard_count - 1;
+    uint32_t start = staged[0].id & mask;
+    order->start = start;
     order->first = arena_calloc(app->arena, shard_count + 1, sizeof(*order->first));
     order->staged = arena_alloc_array(app->arena, app->staged.count, sizeof(*order->staged));
     if (!order->first || !order->staged) return false;
     for (size_t i = 0; i < app->staged.count; i++)
-        order->first[(staged[i].id & mask) + 1]++;
+        order->first[((staged[i].id - start) & mask) + 1]++;
     for (uint32_t n = 0; n < shard_count; n++)
         order->first[n + 1] += order->first[n];
     for (size_t i = 0; i < app->staged.count; i++)
-        order->staged[order->first[staged[i].id & mask]++] = &staged[i];
+        order->staged[order->first[(staged[i].id - start) & mask]++] = &staged[i];
     for (uint32_t n = shard_count; n > 0; n--) /* each has moved on to the next one's start */
         order->first[n] = order->first[n - 1];
     order->first[0] = 0;
     return true;
+}
+
+static ALWAYS_INLINE void fetch_postings(const struct shard *sh, const struct staged *staged,
+                                         void (*prefetch)(const struct postings *,
+                                                          struct symbol *const *, size_t))
+{
+    const struct newcomer *n = staged->series ? NULL : staged->newcomer;
+    if (n && n->refers) prefetch(&sh->postings, n->set.symbols, n->set.labels.count);
 }
 
 /* The same for series that are looked up. Of other shards, behind `end`, only what may be looked at
@@ -336,6 +356,16 @@ static NO_INLINE void fetch_newcomers(const struct shard *sh, struct staged *con
     if (all_end - at > AHEAD_NEWCOMER) __builtin_prefetch(at[AHEAD_NEWCOMER]->newcomer);
     if (end - at > AHEAD_SERIES && !at[AHEAD_SERIES]->series)
         shard_prefetch(sh, at[AHEAD_SERIES]->newcomer->set.hash);
+    if (end - at > AHEAD_ENTRIES) fetch_postings(sh, at[AHEAD_ENTRIES], postings_prefetch);
+    if (end - at > AHEAD_SETS) fetch_postings(sh, at[AHEAD_SETS], postings_prefetch_sets);
+}
+
+/* The first ones of a shard, which nobody has asked for. */
+static NO_INLINE void fetch_first_newcomers(const struct shard *sh, struct staged *const *at,
+                                            struct staged *const *end)
+{
+    for (size_t i = 0; i < AHEAD_SERIES && at < end; i++, at++)
+        if (!(*at)->series) shard_prefetch(sh, (*at)->newcomer->set.hash);
 }
 
 /* Ask for what the series further on will need; at[0] is about to be applied. */
@@ -438,12 +468,13 @@ static enum status apply_all(struct commit *c, const struct shard_order *order, 
     struct staged *const *all_end = &order->staged[order->first[db->shard_count]];
     enum status st = OK;
     for (uint32_t n = 0; n < db->shard_count && !st; n++) {
-        struct shard *sh = &db->shards[n];
+        struct shard *sh = &db->shards[(order->start + n) & (db->shard_count - 1)];
         struct staged *const *at = &order->staged[order->first[n]];
         struct staged *const *end = &order->staged[order->first[n + 1]];
         if (at == end) continue;
         c->audience.series = (uint32_t)(end - at);
         enter(c, sh);
+        if (UNLIKELY(c->app->newcomers != NULL)) fetch_first_newcomers(sh, at, end);
         for (; at < end && !st; at++) {
             fetch_ahead(c, sh, at, end, all_end);
             st = apply(c, sh, *at, err);

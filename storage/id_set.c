@@ -7,7 +7,7 @@
 #include "base/assert.h"
 
 enum id_set_form { FORM_EMPTY, FORM_ONE, FORM_CONTAINER, FORM_LIST };
-enum { FORM_MASK = 3, ONE_SHIFT = 2, LIST_CAPACITY_MIN = 2 };
+enum { FORM_MASK = ID_SET_FORM_MASK, ONE_SHIFT = 2, LIST_CAPACITY_MIN = 2 };
 
 struct container_list {
     uint32_t count;

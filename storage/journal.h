@@ -46,11 +46,18 @@ struct journal_batch {
     size_t sample_count; /* of all series */
 };
 
-/* The full label set of a series of the batch, normalized. Most batches are logged without, so it
- * is only made when it is asked for, once. ERR_NO_MEMORY, ERR_TOO_LARGE from the arena. */
+/* Room for the labels of one series, on the batch's arena. Zero: none yet. */
+struct journal_room {
+    struct label *items;
+    size_t count;
+};
+
+/* The full label set of a series of the batch, normalized, in the room, which grows. Most batches
+ * are logged without, so it is only made when it is asked for. ERR_NO_MEMORY, ERR_TOO_LARGE from
+ * the arena. */
 MUST_USE enum status journal_labels(const struct journal_batch *batch,
-                                    struct journal_series *series, struct labels *out,
-                                    struct error *err);
+                                    const struct journal_series *series, struct journal_room *room,
+                                    struct labels *out, struct error *err);
 
 struct journal {
     void *self;

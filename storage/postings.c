@@ -91,6 +91,32 @@ bool postings_add(struct postings *p, struct symbol *const *symbols, size_t coun
     return true;
 }
 
+/* The place where the entry of a symbol is or, mostly, will be found; NULL when it has been used
+ * just now. */
+static ALWAYS_INLINE const struct postings_entry *entry_ahead(const struct postings *p,
+                                                              const struct symbol *symbol, size_t i)
+{
+    uint32_t recent = p->recent[i % POSTINGS_RECENT];
+    if (recent < p->capacity && p->entries[recent].symbol == symbol) return NULL;
+    return &p->entries[home_of(symbol, p->capacity - 1)];
+}
+
+void postings_prefetch(const struct postings *p, struct symbol *const *symbols, size_t count)
+{
+    for (size_t i = 0; p->capacity && i < count; i++) {
+        const struct postings_entry *entry = entry_ahead(p, symbols[i], i);
+        if (entry) __builtin_prefetch(entry);
+    }
+}
+
+void postings_prefetch_sets(const struct postings *p, struct symbol *const *symbols, size_t count)
+{
+    for (size_t i = 0; p->capacity && i < count; i++) {
+        const struct postings_entry *entry = entry_ahead(p, symbols[i], i);
+        if (entry && entry->symbol == symbols[i]) id_set_prefetch(&entry->ids);
+    }
+}
+
 void postings_remove(struct postings *p, struct symbol *const *symbols, size_t count, uint32_t id)
 {
     for (size_t i = 0; i < count; i++) {

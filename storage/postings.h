@@ -33,6 +33,10 @@ void postings_release(struct postings *p);
 /* Add an id to the sets of all symbols; false at the limit: nothing changed. */
 MUST_USE bool postings_add(struct postings *p, struct symbol *const *symbols, size_t count,
                            uint32_t id);
+/* Ask for the memory that postings_add will look at: where the sets are, and some series later the
+ * sets. */
+void postings_prefetch(const struct postings *p, struct symbol *const *symbols, size_t count);
+void postings_prefetch_sets(const struct postings *p, struct symbol *const *symbols, size_t count);
 /* Remove it from them; it is in each. */
 void postings_remove(struct postings *p, struct symbol *const *symbols, size_t count, uint32_t id);
 /* NULL when no series has it. */

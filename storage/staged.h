@@ -45,9 +45,10 @@ struct appender {
     struct staged_window window; /* of the last sample that was first of its series */
     struct expect expect;
     struct resolver resolver;
-    struct series *due;         /* the answer of the last appender_expect */
-    struct newcomer *newcomers; /* all of them */
-    uint32_t newcomer_run;      /* of the last series so many were not found */
+    struct series *due;            /* the answer of the last appender_expect */
+    struct newcomer *newcomers;    /* all of them */
+    struct symbol_credits credits; /* for them */
+    uint32_t newcomer_run;         /* of the last series so many were not found */
     bool refuses_new_series;
     bool witness;
     bool logged;    /* what it adds is in the journal already */

@@ -5,7 +5,7 @@
 
 #include "base/assert.h"
 
-enum { LIST_CAPACITY_MIN = 2, LOOKUPS_AT_ONCE = 256 };
+enum { LIST_CAPACITY_MIN = 2, LOOKUPS_AT_ONCE = 256, CREDIT_MAX = 64 };
 
 static struct symbol_table *table_of(struct symbols *s, uint32_t hash)
 {
@@ -231,6 +231,42 @@ bool symbols_acquire(struct symbols *s, struct labels set, struct symbol **items
         all = false;
     }
     return all || acquire_missing(s, set, items);
+}
+
+static bool refer_next(struct symbols *s, struct symbol_credit *credit, struct symbol *item)
+{
+    bool stays = credit->symbol == item;
+    if (stays && credit->left > 0) {
+        credit->left--;
+        return true;
+    }
+    if (credit->left > 0) symbols_give_back(s, credit->symbol, credit->left);
+    uint32_t times = !stays ? 1 : credit->taken < CREDIT_MAX ? credit->taken * 2 : CREDIT_MAX;
+    *credit = (struct symbol_credit){0};
+    if (!refer(item, times)) return false;
+    *credit = (struct symbol_credit){.symbol = item, .left = times - 1, .taken = times};
+    return true;
+}
+
+bool symbols_acquire_next(struct symbols *s, struct symbol_credits *credits, struct labels set,
+                          struct symbol **items)
+{
+    bool all = true;
+    for (size_t i = 0; i < set.count; i++) {
+        struct symbol *item = items[i];
+        if (item && (i < SYMBOL_CREDITS ? refer_next(s, &credits->items[i], item) : refer(item, 1)))
+            continue;
+        items[i] = NULL;
+        all = false;
+    }
+    return all || acquire_missing(s, set, items);
+}
+
+void symbols_settle(struct symbols *s, struct symbol_credits *credits)
+{
+    for (size_t i = 0; i < SYMBOL_CREDITS; i++)
+        symbols_give_back(s, credits->items[i].symbol, credits->items[i].left);
+    *credits = (struct symbol_credits){0};
 }
 
 void symbols_drop(struct symbols *s, struct symbol *const *items, size_t count)

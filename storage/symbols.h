@@ -74,6 +74,21 @@ static inline struct symbol *symbols_peek(const struct symbols *s, const struct 
  * found since it is inside the epoch, NULL where it has found none; in the end all of them. false
  * at the memory limit: nobody is referred to. */
 MUST_USE bool symbols_acquire(struct symbols *s, struct labels set, struct symbol **items);
+/* The same for sets that come one after the other. Most of their labels are those of the set
+ * before, and two threads that count the same symbol wait for each other: so of a label that stays,
+ * more and more references are taken at once. Zero: none yet. */
+enum { SYMBOL_CREDITS = 16 };
+struct symbol_credits {
+    struct symbol_credit {
+        struct symbol *symbol; /* of the set before, in this place */
+        uint32_t left;         /* references to it that are still to be given out, */
+        uint32_t taken;        /* of so many that were taken at last */
+    } items[SYMBOL_CREDITS];
+};
+MUST_USE bool symbols_acquire_next(struct symbols *s, struct symbol_credits *credits,
+                                   struct labels set, struct symbol **items);
+/* Give back what is left. */
+void symbols_settle(struct symbols *s, struct symbol_credits *credits);
 /* Give the references back; what nobody refers to any more is forgotten and retired. */
 void symbols_drop(struct symbols *s, struct symbol *const *items, size_t count);
 

@@ -89,6 +89,62 @@ START_TEST(a_symbol_that_was_forgotten_is_not_referred_to_again)
 }
 END_TEST
 
+/* Sets as a sender makes them: two labels that stay for a while, one that is always another. */
+START_TEST(what_is_taken_ahead_for_the_next_sets_is_given_back)
+{
+    enum { SETS = 300, STAYS = 100 };
+    struct place p;
+    struct symbol_credits credits = {0};
+    static struct symbol *sets[SETS][3];
+    place_open(&p);
+    struct epoch_pin pin = epoch_enter(p.epoch);
+    for (int i = 0; i < SETS; i++) {
+        struct label items[] = {{STR("i"), arena_printf(&p.arena, "%d", i)},
+                                {STR("job"), i / STAYS == 1 ? STR("b") : STR("a")},
+                                PAIR("zone", "z")};
+        for (int n = 0; n < 3; n++)
+            sets[i][n] = symbols_find_value(&p.symbols, items[n].name, items[n].value);
+        ck_assert(symbols_acquire_next(&p.symbols, &credits, (struct labels){items, 3}, sets[i]));
+        symbols_check(&p.symbols);
+    }
+    ck_assert_uint_gt(sets[0][2]->refs, SETS); /* or nothing was taken ahead */
+    symbols_settle(&p.symbols, &credits);
+    ck_assert_uint_eq(sets[0][0]->refs, 1);
+    ck_assert_uint_eq(sets[0][1]->refs, SETS - STAYS);
+    ck_assert_uint_eq(sets[STAYS][1]->refs, STAYS);
+    ck_assert_uint_eq(sets[0][2]->refs, SETS);
+    for (int i = 0; i < SETS; i++)
+        symbols_drop(&p.symbols, sets[i], 3);
+    ck_assert_uint_eq(gauge_read(&p.symbols.symbol_count), 0);
+    epoch_leave(&pin);
+    place_close(&p);
+}
+END_TEST
+
+START_TEST(credit_keeps_a_symbol_until_it_is_settled)
+{
+    struct place p;
+    struct symbol_credits credits = {0};
+    struct label a[] = {PAIR("job", "a")};
+    struct symbol *got[3] = {NULL};
+    place_open(&p);
+    struct epoch_pin pin = epoch_enter(p.epoch);
+    for (int i = 0; i < 3; i++) { /* made; found; found again, and one ahead */
+        if (i > 0) got[i] = got[0];
+        ck_assert(symbols_acquire_next(&p.symbols, &credits, (struct labels){a, 1}, &got[i]));
+    }
+    ck_assert_uint_eq(got[0]->refs, 4);
+    symbols_drop(&p.symbols, &got[0], 1);
+    symbols_drop(&p.symbols, &got[1], 1);
+    symbols_drop(&p.symbols, &got[2], 1);
+    ck_assert_ptr_nonnull(symbols_find_value(&p.symbols, STR("job"), STR("a")));
+    symbols_settle(&p.symbols, &credits);
+    ck_assert_ptr_null(symbols_find_value(&p.symbols, STR("job"), STR("a")));
+    epoch_leave(&pin);
+    place_close(&p);
+}
+END_TEST
+
 START_TEST(names_and_values_are_listed)
 {
     struct place p;
@@ -175,5 +231,7 @@ END_TEST
 
 SUITE(symbols, equal_pairs_are_one_symbol_and_values_belong_to_their_name,
       the_last_reference_takes_value_and_name_with_it,
-      a_symbol_that_was_forgotten_is_not_referred_to_again, names_and_values_are_listed,
+      a_symbol_that_was_forgotten_is_not_referred_to_again,
+      what_is_taken_ahead_for_the_next_sets_is_given_back,
+      credit_keeps_a_symbol_until_it_is_settled, names_and_values_are_listed,
       a_refused_allocation_changes_nothing, a_random_walk_keeps_count)
