@@ -107,6 +107,14 @@ static bool sync_round_take(struct wal *w, struct sync_round *r)
     return true;
 }
 
+/* Lock held: the sync of a segment failed that may have been put aside meanwhile. The next one
+ * might succeed without having written what this one could not. */
+static void forgo_sync(struct wal *w, uint32_t ordinal)
+{
+    for (size_t i = 0; i < w->retired_count; i++)
+        if (w->retired[i].ordinal == ordinal) w->retired[i].sync = false;
+}
+
 /* The status is about the current segment and its name; older ones are only counted. */
 static enum status sync_now(struct wal *w, struct error *err)
 {
@@ -132,7 +140,8 @@ static enum status sync_now(struct wal *w, struct error *err)
             count_sync_failure(w, &why);
         file_close(&r.retired[i].file);
     }
-    if (st == OK && r.current_dirty) st = timed_sync(w, &r.current, &refused);
+    bool tried = st == OK && r.current_dirty;
+    if (tried) st = timed_sync(w, &r.current, &refused);
     if (st) {
         count_sync_failure(w, &refused);
         (void)error_set(err, ERR_UNAVAILABLE, "%s", refused.text);
@@ -144,6 +153,7 @@ static enum status sync_now(struct wal *w, struct error *err)
         if (st) w->failed = true;
         if (!st && r.target > w->synced) w->synced = r.target;
     }
+    if (st && tried) forgo_sync(w, r.ordinal);
     cond_broadcast(&w->changed);
     mutex_unlock(&w->lock);
     return st ? ERR_UNAVAILABLE : OK;
@@ -169,7 +179,7 @@ static void tell_news(struct wal *w)
 /* ---- segments; the caller owns the current one ---- */
 
 /* Put the current segment aside for the next sync to close. */
-static void retire(struct wal *w, bool sync)
+static void retire(struct wal *w)
 {
     if (w->segment.fd < 0) return;
     mutex_lock(&w->lock);
@@ -178,8 +188,10 @@ static void retire(struct wal *w, bool sync)
         (void)!sync_now(w, NULL);
         mutex_lock(&w->lock);
     }
-    w->retired[w->retired_count++] =
-        (struct wal_retired){.file = w->segment, .sync = sync && w->mode != WAL_SYNC_NEVER};
+    w->retired[w->retired_count++] = (struct wal_retired){
+        .file = w->segment,
+        .ordinal = atomic_load(&w->ordinal),
+        .sync = w->segment_records > 0 && !w->failed && w->mode != WAL_SYNC_NEVER};
     w->segment.fd = -1;
     mutex_unlock(&w->lock);
     if (w->mode == WAL_SYNC_NEVER) (void)!sync_now(w, NULL); /* nobody else would close it */
@@ -191,10 +203,7 @@ static void abandon(struct wal *w)
     if (w->segment.fd < 0) return;
     struct file_path path = w->segment.path;
     bool empty = w->segment_records == 0;
-    mutex_lock(&w->lock);
-    bool sync = !empty && !w->failed;
-    mutex_unlock(&w->lock);
-    retire(w, sync);
+    retire(w);
     if (empty && file_remove(path.text, NULL) == OK) {
         gauge_add(&w->segments, -1);
         gauge_add(&w->disk_bytes, -(int64_t)HEAD_BYTES);

@@ -45,7 +45,8 @@ struct wal_waiter;
 
 struct wal_retired {
     struct file file;
-    bool sync; /* false: only close it */
+    uint32_t ordinal; /* of the segment */
+    bool sync;        /* false: only close it */
 };
 
 struct wal {

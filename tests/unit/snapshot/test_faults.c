@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "base/thread.h"
+#include "snapshot/durability_state.h"
 #include "tests/unit/snapshot/faults.h"
 #include "tests/unit/snapshot/world.h"
 
@@ -370,6 +371,36 @@ START_TEST(a_failed_sync_is_never_repeated_on_the_same_file)
 }
 END_TEST
 
+static struct wal *changing;
+
+static int sync_fails_while_the_segment_changes(enum fault_op op, const char *path)
+{
+    uint64_t number;
+    struct wal *w = changing;
+    if (op == FAULT_SYNC && w) {
+        changing = NULL;
+        ck_assert_int_eq(wal_rotate(w, &number, NULL), OK);
+    }
+    return sync_fails(op, path);
+}
+
+START_TEST(a_sync_that_failed_while_the_segment_changed_is_not_repeated)
+{
+    struct world w;
+    world_init(&w);
+    w.options.sync = WAL_SYNC_INTERVAL;
+    world_open(&w);
+    world_write_all(&w, 0, 3);
+    changing = &w.d->wal;
+    faults_set(sync_fails_while_the_segment_changes);
+    durability_sync(w.d);
+    ck_assert(durability_wants_snapshot(w.d));
+    durability_sync(w.d); /* what was put aside meanwhile */
+    faults_set(NULL);
+    world_release(&w);
+}
+END_TEST
+
 static bool spoiling;
 
 /* What was written to windows does not come back as it was. */
@@ -485,5 +516,7 @@ SUITE(faults, no_segment_goes_for_a_snapshot_that_does_not_read_back, each_opera
       a_process_that_ends_at_any_operation_loses_nothing_acknowledged,
       a_power_cut_costs_nothing_with_always_and_one_interval_otherwise,
       a_full_disk_refuses_writes_and_recovers_by_itself,
-      a_failed_sync_is_never_repeated_on_the_same_file, what_a_manifest_names_stays_as_long_as_it,
+      a_failed_sync_is_never_repeated_on_the_same_file,
+      a_sync_that_failed_while_the_segment_changed_is_not_repeated,
+      what_a_manifest_names_stays_as_long_as_it,
       a_full_disk_takes_no_snapshot_that_a_damaged_one_needs)
