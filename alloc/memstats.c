@@ -247,8 +247,8 @@ void memstats_check(const struct memstats *s)
     uint64_t bytes = 0;
     uint64_t requested = 0;
     uint64_t objects = 0;
-    uint64_t mallocs = s->tiny_allocs;
-    uint64_t frees = s->tiny_allocs;
+    uint64_t mallocs = 0;
+    uint64_t frees = 0;
     for (int t = 0; t < HEAP_TAG_COUNT; t++) {
         ASSERT(s->tag_requested[t] <= s->tag_bytes[t]);
         bytes += s->tag_bytes[t];
@@ -260,7 +260,7 @@ void memstats_check(const struct memstats *s)
         frees += s->classes[c].frees + s->classes[c].region_frees;
     }
     ASSERT(s->heap_alloc == bytes && s->heap_requested == requested);
-    ASSERT(s->mallocs == mallocs && s->frees == frees);
+    ASSERT(s->mallocs == s->tiny_allocs + mallocs && s->frees == s->tiny_allocs + frees);
     ASSERT(s->heap_objects == s->mallocs - s->frees && s->heap_objects == objects);
     ASSERT(s->heap_sys == s->heap_inuse + s->heap_idle && s->heap_released <= s->heap_idle);
     ASSERT(s->heap_alloc <= s->heap_inuse && s->heap_alloc <= s->total_alloc);

@@ -80,8 +80,8 @@ static bool is_table_of(struct window_table *table, const struct columns *c)
     if (c->count != table->count) return false;
     bool chained = c->chain.id && c->chain.id == table->chain.id;
     size_t known = chained ? c->chain.count : 0;
-    if (memcmp(c->t_ms + known, table->t_ms + known, (c->count - known) * sizeof(c->t_ms[0])))
-        return false;
+    size_t bytes = (c->count - known) * sizeof(c->t_ms[0]);
+    if (memcmp(c->t_ms + known, table->t_ms + known, bytes) != 0) return false;
     table->chain = c->chain; /* of another reader, perhaps */
     return true;
 }

@@ -41,7 +41,8 @@ void wal_batch_note(const struct journal_batch *batch, struct wal_place place);
 /* A decoded batch: entries as they stood in it, each with the next `sample_count` of the samples.
  * Samples of ids that are equal modulo WAL_PARTS make a part, which can be applied apart from the
  * others: a series stays in one, whatever number it gets. */
-enum { WAL_PARTS = 16, WAL_RUN_NONE = UINT32_MAX };
+enum { WAL_PARTS = 16 };
+#define WAL_RUN_NONE UINT32_MAX
 struct wal_entry {
     uint32_t id;
     uint32_t sample_count;
