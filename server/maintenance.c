@@ -24,6 +24,11 @@ uint64_t maintenance_other_bytes(uint64_t lazyfree_bytes)
     return other_bytes(&stats, lazyfree_bytes);
 }
 
+uint64_t maintenance_other_now(const struct maintenance *m, const struct memstats *stats)
+{
+    return heap_scavenges_lazily() ? (uint64_t)gauge_read(&m->other_bytes) : other_bytes(stats, 0);
+}
+
 static struct budget_reading budget_of(const struct maintenance *m, const struct memstats *stats)
 {
     return (struct budget_reading){.limit_bytes = m->options.memory_limit_bytes,

@@ -180,7 +180,7 @@ static void write_owners(const struct hearth *h, const struct metric_sink *sink,
                    (double)(s->heap_inuse - s->heap_alloc - s->span_released));
     metric_labeled(sink, "kind", STR("free_spans"), (double)(s->heap_idle - s->heap_released));
     metric_labeled(sink, "kind", STR("meta"), (double)(s->sys - s->heap_sys));
-    metric_labeled(sink, "kind", STR("other"), (double)gauge_read(&h->maintenance.other_bytes));
+    metric_labeled(sink, "kind", STR("other"), (double)maintenance_other_now(&h->maintenance, s));
 }
 
 static void write_budget(const struct hearth *h, const struct metric_sink *sink,

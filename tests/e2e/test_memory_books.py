@@ -122,7 +122,7 @@ def test_the_sum_of_all_owners_is_what_the_process_has(make):
         worst = max(worst, apart)
     mib = 2**20
     print(f"used {used / mib:.1f} MiB, resident {after / mib:.1f} MiB, at most {worst:.2%} apart")
-    assert worst < 0.05, (used, before, after)
+    assert worst < 0.02, (used, before, after)
     assert m["hearth_memory_used_bytes", "series"] > 60_000 * 100
     # An open chunk is a cell at least.
     assert m["hearth_memory_used_bytes", "chunks"] >= 60_000 * 128
