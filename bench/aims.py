@@ -88,8 +88,8 @@ def rows(figures, number):
     out = []
     for aim in AIMS:
         reached = aim.reached(figures)
-        than = f" less than {aim.peer}" if aim.peer else ""
+        than = f", beside {aim.peer}" if aim.peer else ""
         sign = "at least" if aim.peer else "at most"
-        out.append([aim.name + than, f"{sign} {aim.bound:g} {aim.unit}", "-" if reached is None else number(reached),
+        out.append([aim.name + than, f"{sign} {aim.bound:g}{' times less' if aim.peer else ' ' + aim.unit}", "-" if reached is None else number(reached),
                     "-" if reached is None else "yes" if aim.met(reached) else "**no**"])
     return out

@@ -1,9 +1,10 @@
 """What a run of run.py measured, without the answers themselves; kept as JSON, one entry per scale.
 
-    {"about": {...}, "scales": {"100000x60": {
+    {"100000x60": {
+        "date": text, "machine": text,
         "rows": {server: {what: number}},
         "queries": {name: {server: {"cpu_ms", "p50_ms"} or {"error"}}},
-        "differences": {name: {peer: text}}}}}
+        "differences": {name: {peer: text}}}}
 """
 import json
 import pathlib
@@ -15,17 +16,13 @@ PEERS = ("Prometheus", "VictoriaMetrics")
 class Figures:
     def __init__(self, path=None):
         self.path = pathlib.Path(path) if path else None
-        self.about = {}
-        self.scales = {}
-        if self.path and self.path.exists():
-            saved = json.loads(self.path.read_text())
-            self.about, self.scales = saved["about"], saved["scales"]
+        self.scales = json.loads(self.path.read_text()) if self.path and self.path.exists() else {}
 
     def put(self, scale, entry):
         self.scales[scale] = entry
         if self.path:
             lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(e)}" for name, e in self.scales.items())
-            self.path.write_text(f'{{"about": {json.dumps(self.about)}, "scales": {{\n{lines}\n}}}}\n')
+            self.path.write_text("{\n" + lines + "\n}\n")
 
     def value(self, scale, what, server=OURS):
         """A row's number, or a query's CPU in ms; None when it was not measured."""

@@ -174,7 +174,7 @@ def run_scale(args, classes, scale, folder):
         shutil.rmtree(folder / cls.name, ignore_errors=True)  # of a run that was broken off
         measured[cls.name] = run_server(args, cls, scale, folder, start_ms)
         results.write_text(json.dumps(measured))
-    return entry(measured)
+    return {"date": str(datetime.date.today()), "machine": machine(), **entry(measured)}
 
 
 def options():
@@ -200,7 +200,6 @@ def measure(args, figures):
         servers.Hearth.binary = os.path.abspath(args.hearth)
         classes.insert(0, servers.Hearth)
     print(f"Machine: {machine()}; load average {os.getloadavg()[0]:.2f} at the start.")
-    figures.about = {"date": str(datetime.date.today()), "machine": machine()}
     for text in args.scale:
         with tempfile.TemporaryDirectory(prefix="hearth-bench-") as temporary:
             scale = Scale(text, args.backlog)

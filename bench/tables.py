@@ -2,7 +2,7 @@
 
     <!-- measured: NAME -->  ...  <!-- end -->
 
-NAME is "about", "aims" or a scale. What stands outside of them is written by hand.
+NAME is "aims" or a scale. What stands outside of them is written by hand.
 """
 import math
 import pathlib
@@ -60,21 +60,16 @@ def query_table(entry):
 
 
 def scale(entry):
-    return row_table(entry) + "\n" + query_table(entry)
+    about = f"Measured on {entry['date']}: {entry['machine']}."
+    return "\n".join([about + "\n", row_table(entry), query_table(entry)])
 
 
 def aim_table(figures):
     return table(aims.HEAD, aims.rows(figures, number))
 
 
-def about(figures):
-    a = figures.about
-    return f"Measured on {a['date']}: {a['machine']}.\n"
-
-
 def section(figures, name):
-    named = {"about": about, "aims": aim_table}
-    return named[name](figures) if name in named else scale(figures.scales[name])
+    return aim_table(figures) if name == "aims" else scale(figures.scales[name])
 
 
 def write(figures, path):

@@ -3,7 +3,7 @@ from hearth import LONG, now_ms, series, wait_until
 
 MIB = 1 << 20
 CEILING = 16 * MIB
-ROOM = 8 * MIB  # of the process, beyond the ceiling: text of the answer, caches of the threads at work on it
+ROOM = 8 * MIB  # beyond the ceiling: text of the answer, caches of the threads at work on it
 SERIES = 200_000 if LONG else 20_000
 SAMPLES = 4
 STEP_MS = 15_000
