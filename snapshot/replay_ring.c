@@ -4,8 +4,8 @@
 #include "base/parallel.h"
 
 enum {
-    BYTES_MAX = 1 << 20,         /* of slots that are in use; one record may be larger */
-    KEPT_BYTES_MAX = 128 << 10,  /* of a slot that is not */
+    BYTES_MAX = 512 << 10,       /* of slots that are in use; one record may be larger */
+    KEPT_BYTES_MAX = 64 << 10,   /* of a slot that is not */
     BYTES_PER_THREAD = 256 << 10 /* of a segment: another thread for so many */
 };
 

@@ -23,7 +23,7 @@
 #include "snapshot/record.h"
 #include "snapshot/replay_part.h"
 
-enum { REPLAY_SLOTS = 32 };
+enum { REPLAY_SLOTS = 16 };
 
 /* A record on its way. */
 struct replay_slot {
