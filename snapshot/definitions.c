@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#include "base/hash.h"
-
 enum { FIRST_CAPACITY = 256 };
 
 void definitions_init(struct definitions *d)
@@ -34,11 +32,11 @@ void definitions_reset(struct definitions *d)
         if (d->pages[i]) memset(d->pages[i]->slots, 0, sizeof(d->pages[i]->slots));
 }
 
-/* Where the page is, or would be. */
+/* Where the page is, or would be: not by a hash, so that neighbours are found side by side. */
 static struct definition_page **find_page(struct definition_page **pages, size_t capacity,
                                           uint32_t number)
 {
-    for (size_t i = hash_mix(1, number) & (capacity - 1);; i = (i + 1) & (capacity - 1))
+    for (size_t i = number & (capacity - 1);; i = (i + 1) & (capacity - 1))
         if (!pages[i] || pages[i]->number == number) return &pages[i];
 }
 
@@ -128,8 +126,11 @@ struct definition_slot *definitions_find(const struct definitions *d, uint32_t i
 
 void definitions_prefetch(const struct definitions *d, uint32_t id)
 {
-    const struct definition_slot *slot = slot_of(d, id);
-    if (slot) __builtin_prefetch(slot);
+    if (d->capacity == 0) return;
+    const struct definition_page *page = d->pages[id / DEFINITION_PAGE_IDS & (d->capacity - 1)];
+    if (!page) return;
+    __builtin_prefetch(&page->number);
+    __builtin_prefetch(&page->slots[id % DEFINITION_PAGE_IDS]);
 }
 
 enum status definitions_get(const struct definitions *d, uint32_t id, struct arena *a,

@@ -184,14 +184,15 @@ static enum status next_turn(struct turn *t, struct error *err)
     return st;
 }
 
-/* Of each sample the series, its chunk and the end of that are somewhere: each is asked for when
- * what tells its place has arrived. */
+/* Of each sample the slot of its id, the series, its chunk and the end of that are somewhere: each
+ * is asked for when what tells its place has arrived, so many samples ahead. */
+enum { AHEAD_SLOT = 16, AHEAD_SERIES = 24, AHEAD_CHUNK = 16, AHEAD_END = 8 };
+
 static void fetch_ahead(const struct turn *t, size_t at)
 {
-    enum { AHEAD_SERIES = 24, AHEAD_CHUNK = 16, AHEAD_END = 8 };
     const struct simple *next = t->simple + at;
     size_t left = t->simple_count - at;
-    if (left > AHEAD_SERIES) __builtin_prefetch(next[AHEAD_SERIES].slot->series);
+    if (left > AHEAD_SERIES) refill_prefetch_series(t->refill, next[AHEAD_SERIES].slot->series);
     if (left > AHEAD_CHUNK) refill_prefetch_chunk(t->refill, next[AHEAD_CHUNK].slot->series);
     if (left > AHEAD_END) refill_prefetch_end(t->refill, next[AHEAD_END].slot->series);
 }
@@ -289,12 +290,15 @@ static ALWAYS_INLINE enum status put(struct turn *t, const struct wal_entry *ent
 
 static enum status put_all(struct turn *t, const struct wal_batch *batch, struct error *err)
 {
+    const struct definitions *d = &t->part->definitions;
     enum status st = define_all(t, batch, err);
     for (uint32_t at = batch->first_run[t->part->number]; at != WAL_RUN_NONE && !st;) {
         const struct wal_run *run = &batch->runs.items[at];
         const struct wal_entry *entries = wal_batch_entries(batch) + run->first;
         const struct sample *samples = wal_batch_samples(batch) + run->first_sample;
         for (uint32_t i = 0; i < run->count && !st; i++) {
+            if (run->count - i > AHEAD_SLOT)
+                definitions_prefetch(d, entries[i + AHEAD_SLOT].id / WAL_PARTS);
             st = put(t, &entries[i], samples, err);
             samples += entries[i].sample_count;
         }

@@ -46,6 +46,13 @@ static ALWAYS_INLINE struct chunk *chunk_of(const struct refill *r, const struct
     return ring_word_is_sealed(word) ? NULL : ring_word_chunk(word);
 }
 
+/* The word of the window may be in another line than the id. */
+void refill_prefetch_series(const struct refill *r, const struct series *s)
+{
+    __builtin_prefetch(&s->id);
+    __builtin_prefetch((const void *)&s->ring[r->run.slot]);
+}
+
 void refill_prefetch_chunk(const struct refill *r, const struct series *s)
 {
     chunk_prefetch(chunk_of(r, s));

@@ -26,8 +26,9 @@ MUST_USE struct refill *refill_begin(struct storage *db, struct arena *a);
 MUST_USE size_t refill_append(struct refill *r, const struct series *s,
                               const struct sample *samples, size_t count);
 
-/* Ask for memory that refill_append will look at: the chunk of a series that is in the cache, and
- * when that has come, too, the end of its stream. */
+/* Ask for memory that refill_append will look at: the series; when that has come, its chunk; and
+ * when that has, too, the end of its stream. */
+void refill_prefetch_series(const struct refill *r, const struct series *s);
 void refill_prefetch_chunk(const struct refill *r, const struct series *s);
 void refill_prefetch_end(const struct refill *r, const struct series *s);
 
