@@ -236,9 +236,12 @@ static void note_gone(struct sim *s)
     if (s->ahead && oldest_ms > s->gone_ms) s->gone_ms = oldest_ms;
 }
 
+/* All that is promised has to be there when the clock is right, and what waited for that is loaded:
+ * until the disk lets it be read, only what is shown has to be right. */
 static bool check(struct sim *s)
 {
-    int64_t oldest_ms = s->error_ms ? INT64_MAX : right_oldest_ms(s);
+    bool waits = s->error_ms || storage_held_is_due(s->db);
+    int64_t oldest_ms = waits ? INT64_MAX : right_oldest_ms(s);
     forgive_refused(s);
     note_gone(s);
     if (oldest_ms < s->gone_ms) oldest_ms = s->gone_ms;
@@ -250,7 +253,11 @@ static void put_clock_right(struct sim *s)
 {
     clock_freeze(right_ms(s));
     s->error_ms = 0;
-    if (durability_snapshot(s->durability, s->db, NULL) == OK) (void)check(s);
+    if (durability_snapshot(s->durability, s->db, NULL)) return;
+    if (storage_held_is_due(s->db))
+        snprintf(s->fault, sizeof(s->fault), "what waited for the clock is not loaded");
+    else
+        (void)check(s);
 }
 
 static void jump(struct sim *s)
