@@ -32,7 +32,8 @@
 /* Once, before everything else. */
 void central_init(void);
 
-/* Up to `wanted` (>= 1) objects of a class into out; returns how many, 0 at the limit. */
+/* Up to `wanted` (>= 1) objects of a class into out, from few spans; returns how many, 0 at the
+ * limit. */
 MUST_USE uint32_t central_take(unsigned size_class, void **out, uint32_t wanted);
 
 /* Take count objects of a class back. Aborts when one of them already lies in its span. */

@@ -80,6 +80,28 @@ START_TEST(the_fullest_span_is_served_first)
 }
 END_TEST
 
+/* Whoever allocates waits for each of them. */
+START_TEST(one_trip_goes_to_few_spans)
+{
+    enum { SPANS = 4 };
+    void *p[SPANS * SLOTS];
+    void *got[SPANS];
+    start();
+    take_all(p, SPANS * SLOTS);
+    for (int i = 0; i < SPANS; i++)
+        central_give(CELL_CLASS, p + i * SLOTS, 1);
+    ck_assert_uint_eq(central_take(CELL_CLASS, got, SPANS), 2);
+    ck_assert_uint_eq(central_take(CELL_CLASS, got + 2, SPANS), 2);
+    ck_assert_uint_eq(central_spans(CELL_CLASS), SPANS);
+    central_check();
+    central_give(CELL_CLASS, got, SPANS);
+    for (int i = 0; i < SPANS; i++)
+        central_give(CELL_CLASS, p + i * SLOTS + 1, SLOTS - 1);
+    ck_assert_uint_eq(central_spans(CELL_CLASS), 0);
+    central_check();
+}
+END_TEST
+
 static bool is_emptying(const void *p)
 {
     return page_map_is_emptying(page_map_offset(p) >> PAGE_SHIFT);
@@ -100,7 +122,7 @@ START_TEST(the_emptiest_spans_give_nothing_away_while_others_can)
     for (int i = 1; i < SPANS; i++)
         ck_assert(!is_emptying(p[i * SLOTS]));
     central_check();
-    ck_assert_uint_eq(central_take(CELL_CLASS, got, 300), 300);
+    take_all(got, 300);
     for (int i = 0; i < 300; i++)
         ck_assert(got[i] < p[0] || got[i] > p[SLOTS - 1]);
     ck_assert(is_emptying(p[0]));
@@ -336,7 +358,8 @@ START_TEST(an_object_given_back_twice_ends_the_process)
 END_TEST
 
 SUITE(central, objects_of_a_new_span_come_in_the_order_of_addresses,
-      the_fullest_span_is_served_first, the_emptiest_spans_give_nothing_away_while_others_can,
+      the_fullest_span_is_served_first, one_trip_goes_to_few_spans,
+      the_emptiest_spans_give_nothing_away_while_others_can,
       an_object_of_an_emptying_span_goes_home_when_it_is_freed,
       at_the_limit_there_is_nothing_but_what_comes_back,
       pages_that_lie_free_go_back_and_are_charged_again_when_taken,
