@@ -37,7 +37,7 @@ MUST_USE struct span *page_heap_alloc_resident(uint32_t pages_least, uint32_t pa
 
 /* From so many bytes in use on, pages for classes come from such blocks, too, unless there are
  * shorter runs of released pages to use up. In a heap of gigabytes nearly every object is a miss of
- * the TLB; in a small one a block would be a large part of the whole. Tests set another value. */
+ * the TLB; in a small one a block would be a large part of the whole. */
 #define PAGE_HEAP_BIG_BYTES (UINT64_C(256) << 20)
 void page_heap_big_from(uint64_t bytes);
 
