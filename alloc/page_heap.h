@@ -37,8 +37,9 @@ MUST_USE struct span *page_heap_alloc_resident(uint32_t pages_least, uint32_t pa
 
 /* From so many bytes in use on, pages for classes come from such blocks, too, unless there are
  * shorter runs of released pages to use up. In a heap of gigabytes nearly every object is a miss of
- * the TLB; in a small one a block would be a large part of the whole. */
-#define PAGE_HEAP_BIG_BYTES (UINT64_C(256) << 20)
+ * the TLB, and one in small pages among the slowest twice as often; in a small heap a block would
+ * be a large part of the whole. */
+#define PAGE_HEAP_BIG_BYTES (UINT64_C(64) << 20)
 void page_heap_big_from(uint64_t bytes);
 
 /* Up to `wanted` spans of exactly `pages` that were freed lately, SPAN_LARGE and chained by after:
