@@ -3,7 +3,7 @@
  *
  * What a bit of a stream means depends on all bits before it, so one stream is decoded no faster
  * than the longest chain of dependent instructions of a sample. Streams do not depend on each
- * other: here eight of them go in lock step, a sample of each at a time, in the lanes of vector
+ * other: here sixteen of them go in lock step, a sample of each at a time, in the lanes of vector
  * registers. What most samples are (open_encode_few, and repeats) is computed for all lanes without
  * a branch; a lane that has something else takes that one sample as open_decode does. Streams that
  * are mostly repeats are left to open_decode, which takes those by the dozen.
@@ -16,7 +16,7 @@
 #include "encoding/open_codec.h"
 
 enum {
-    OPEN_LANES = 8,
+    OPEN_LANES = 16,
     OPEN_LANE_SLACK_BYTES = 8 /* to be readable behind a stream, whatever they are */
 };
 

@@ -1,8 +1,12 @@
 /*
- * open_lanes - eight streams in the lanes of AVX-512 registers.
+ * open_lanes - sixteen streams in the lanes of AVX-512 registers.
  *
- * A field of open_state is a register, with the value of each stream in a lane of 64 bits. The
- * formulas are those of open_codec.c and open_codec.h, with masks in place of conditions.
+ * A field of open_state is a register of 16 lanes of 32 bits, or two of 8 lanes of 64 bits where
+ * its values need so many. The formulas are those of open_codec.c and open_codec.h, with masks in
+ * place of conditions. It is the number of instructions that decides how fast this is: what can be
+ * told in 32 bits is, and what is needed only off the grid is left out when nobody is. Masks come
+ * late: what waits for one waits seven cycles, so what follows a comparison is arithmetic where it
+ * can be.
  */
 #include "encoding/open_lanes.h"
 
@@ -14,37 +18,69 @@
 #    define AVX512 __attribute__((target("avx512f,avx512cd,avx512dq,avx512bw")))
 
 enum {
+    HALVES = 2,
+    HALF_LANES = OPEN_LANES / HALVES,
     FIRST_SAMPLES = 2, /* decoded apart: the second one makes the grid */
-    FILLED_BITS = 56,  /* there are so many in a lane before a sample is taken, or more */
-    TREND_TOP = 2 * OPEN_TREND_MAX,
+    BLOCK_SAMPLES = 8,
+    FEW_BITS = 40,       /* a lane that has less may have no whole sample */
+    FILLED_BITS = 56,    /* there are so many in a lane when it is filled, or more */
+    LOW_MAX = 44,        /* with more low bits differences of mantissas could overflow */
+    NARROW_LOW_MAX = 20, /* so many low bits, or fewer: two usual samples are that long */
+    LENGTH_BIAS = 3,     /* as open_low_bits rounds */
     HEAD_REPEATS = 1,
     HEAD_CHANGED = 2,
-    HEAD_LATE = 3 + OPEN_LATE_BITS + 1,
-    HEAD_OTHER = 64 /* more than there are: not for here */
+    HEAD_LATE = 3 + OPEN_LATE_BITS + 1
+};
+/* Times that cannot overflow, whatever comes. */
+static const uint32_t count_max = 1 << 30;
+static const int64_t near_ms = INT64_C(1) << 62;
+static const int32_t step_ms_max = 1 << 30;
+
+/* What is known of each stream behind a sample. Lane i of 32 bits is lane i / 2 of half i % 2: so
+ * a half is a shift away from the whole. */
+struct lanes {
+    __m512i word[HALVES]; /* the next bits, most significant first */
+    __m512i at[HALVES];   /* the address of the byte behind them */
+    __m512i t_ms[HALVES];
+    __m512i shifted[HALVES]; /* mantissas, with the bits of DECIMAL_MAGIC added */
+    __m512i v_bits[HALVES];
+    __m512i valid; /* how many bits of the word count: 56 or more when filled */
+    __m512i late_ms;
+    __m512i slope;
+    __m512i trend;
+    __m512i pages;      /* without end */
+    __m512i length;     /* and LENGTH_BIAS */
+    __mmask16 off_grid; /* late_ms is not zero */
+    __mmask16 strays;   /* the last value is not that of the mantissa */
 };
 
-/* What is known of each stream behind a sample. */
-struct lanes {
-    __m512i word;  /* the next bits, most significant first */
-    __m512i valid; /* how many of them count: 56 or more when filled */
-    __m512i at;    /* the address of the byte behind them */
-    __m512i t_ms;
-    __m512i step_ms;
-    __m512i late_ms;
-    __m512i mantissa;
-    __m512i slope;
-    __m512i trend; /* above its least value, so that it is never negative */
-    __m512i pages; /* without end */
-    __m512i length;
-    __m512i v_bits;
-};
+/* An assignment would be a copy in memory, of a sixth of the time. */
+static AVX512 ALWAYS_INLINE void lanes_copy(struct lanes *to, const struct lanes *from)
+{
+    for (uint32_t h = 0; h < HALVES; h++) {
+        to->word[h] = from->word[h];
+        to->at[h] = from->at[h];
+        to->t_ms[h] = from->t_ms[h];
+        to->shifted[h] = from->shifted[h];
+        to->v_bits[h] = from->v_bits[h];
+    }
+    to->valid = from->valid;
+    to->late_ms = from->late_ms;
+    to->slope = from->slope;
+    to->trend = from->trend;
+    to->pages = from->pages;
+    to->length = from->length;
+    to->off_grid = from->off_grid;
+    to->strays = from->strays;
+}
 
 /* What stays as it is over usual samples. */
-struct scales {
-    __m512i last; /* the last address that eight bytes may be read at */
-    __m512d divide;
-    __m512d divide_again;
-    __m512d multiply;
+struct fixed {
+    __m512i last[HALVES]; /* the last addresses that eight bytes may be read at */
+    __m512i step_ms;
+    __m512d divide[HALVES];
+    __m512d divide_again[HALVES];
+    __m512d multiply[HALVES];
     bool divides; /* any lane */
     bool divides_again;
     bool multiplies;
@@ -53,135 +89,271 @@ struct scales {
 /* The same in memory, for what is done lane by lane. */
 struct lane_words {
     uint64_t word[OPEN_LANES];
-    uint64_t valid[OPEN_LANES];
     const uint8_t *at[OPEN_LANES];
     int64_t t_ms[OPEN_LANES];
-    int64_t step_ms[OPEN_LANES];
-    int64_t late_ms[OPEN_LANES];
-    int64_t mantissa[OPEN_LANES];
-    int64_t slope[OPEN_LANES];
-    int64_t trend[OPEN_LANES];
-    int64_t pages[OPEN_LANES];
-    int64_t length[OPEN_LANES];
+    uint64_t shifted[OPEN_LANES];
     uint64_t v_bits[OPEN_LANES];
+    uint32_t valid[OPEN_LANES];
+    int32_t late_ms[OPEN_LANES];
+    int32_t slope[OPEN_LANES];
+    int32_t trend[OPEN_LANES];
+    uint32_t pages[OPEN_LANES];
+    uint32_t length[OPEN_LANES];
+    __mmask16 off_grid;
+    __mmask16 strays;
 };
-_Static_assert(sizeof(struct lane_words) == sizeof(struct lanes), "field by field");
+struct fixed_words {
+    const uint8_t *last[OPEN_LANES];
+    int32_t step_ms[OPEN_LANES];
+    double divide[OPEN_LANES];
+    double divide_again[OPEN_LANES];
+    double multiply[OPEN_LANES];
+    bool divides;
+    bool divides_again;
+    bool multiplies;
+};
+_Static_assert(offsetof(struct lane_words, off_grid) == offsetof(struct lanes, off_grid),
+               "field by field");
+_Static_assert(offsetof(struct fixed_words, divides) == offsetof(struct fixed, divides),
+               "field by field");
 
-static AVX512 ALWAYS_INLINE __m512i set1(int64_t v)
+static AVX512 ALWAYS_INLINE __m512i each(int32_t v)
+{
+    return _mm512_set1_epi32(v);
+}
+
+static AVX512 ALWAYS_INLINE __m512i each64(int64_t v)
 {
     return _mm512_set1_epi64(v);
 }
 
-static AVX512 ALWAYS_INLINE __m512i zigzag(__m512i v)
+/* ---- Between 16 lanes of 32 bits and 2 times 8 of 64 ---- */
+
+static AVX512 ALWAYS_INLINE void widen(__m512i v, __m512i out[HALVES])
 {
-    return _mm512_xor_si512(_mm512_add_epi64(v, v), _mm512_srai_epi64(v, 63));
+    out[0] = _mm512_and_si512(v, each64(UINT32_MAX));
+    out[1] = _mm512_srli_epi64(v, 32);
 }
 
-/* As window_fill, in the lanes of the mask; others are not read from. */
-static AVX512 ALWAYS_INLINE void fill(struct lanes *s, const struct scales *c, __mmask8 active)
+static AVX512 ALWAYS_INLINE void widen_signed(__m512i v, __m512i out[HALVES])
+{
+    out[0] = _mm512_srai_epi64(_mm512_slli_epi64(v, 32), 32);
+    out[1] = _mm512_srai_epi64(v, 32);
+}
+
+static AVX512 ALWAYS_INLINE __m512i low_words(const __m512i v[HALVES])
+{
+    return _mm512_mask_mov_epi32(v[0], 0xAAAA, _mm512_slli_epi64(v[1], 32));
+}
+
+static AVX512 ALWAYS_INLINE __m512i high_words(const __m512i v[HALVES])
+{
+    return _mm512_mask_mov_epi32(_mm512_srli_epi64(v[0], 32), 0xAAAA, v[1]);
+}
+
+/* ---- One sample of each ---- */
+
+/* As window_fill. Where the next bits are is known since the lanes were filled last, so that nobody
+ * waits for them. */
+static AVX512 ALWAYS_INLINE void fill(struct lanes *s, const struct fixed *c)
 {
     const __m512i swap =
         _mm512_broadcast_i32x4(_mm_set_epi8(8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-    __mmask8 inside = _mm512_mask_cmple_epu64_mask(active, s->at, c->last);
-    __m512i more =
-        _mm512_mask_i64gather_epi64(_mm512_setzero_si512(), inside, s->at, (const void *)0, 1);
-    more = _mm512_shuffle_epi8(more, swap);
-    s->word = _mm512_or_si512(s->word, _mm512_srlv_epi64(more, s->valid));
-    s->at = _mm512_add_epi64(s->at, _mm512_srli_epi64(_mm512_sub_epi64(set1(63), s->valid), 3));
-    s->valid = _mm512_or_si512(s->valid, set1(FILLED_BITS));
+    __m512i valid[HALVES];
+    __m512i bytes[HALVES];
+    widen(s->valid, valid);
+    widen(_mm512_srli_epi32(_mm512_sub_epi32(each(63), s->valid), 3), bytes);
+    for (uint32_t h = 0; h < HALVES; h++) {
+        __mmask8 inside = _mm512_cmple_epu64_mask(s->at[h], c->last[h]);
+        __m512i more = _mm512_mask_i64gather_epi64(_mm512_setzero_si512(), inside, s->at[h],
+                                                   (const void *)0, 1);
+        more = _mm512_srlv_epi64(_mm512_shuffle_epi8(more, swap), valid[h]);
+        s->word[h] = _mm512_or_si512(s->word[h], more);
+        s->at[h] = _mm512_add_epi64(s->at[h], bytes[h]);
+    }
+    s->valid = _mm512_or_si512(s->valid, each(FILLED_BITS));
 }
 
-/* As open_learn, in the lanes of the mask. What comes of the old state alone is computed beside
- * what waits for the residual: length + ((bits * 4 - length + 3) >> 2) is
- * bits + ((length * 3 + 3) >> 2). */
-static AVX512 ALWAYS_INLINE void learn(struct lanes *s, __mmask8 k, __m512i difference,
-                                       __m512i sloping, __m512i residual)
+/* As open_learn, in the lanes of the mask. */
+static AVX512 ALWAYS_INLINE void learn(struct lanes *s, __mmask16 k,
+                                       const __m512i difference[HALVES], __m512i zeros)
 {
-    __m512i near = _mm512_min_epi64(difference, set1((1 << 27) - 1));
-    near = _mm512_max_epi64(near, set1(1 - (1 << 27)));
-    __m512i steeper = _mm512_sub_epi64(_mm512_slli_epi64(near, 4), s->slope);
-    s->slope = _mm512_mask_add_epi64(s->slope, k, s->slope, _mm512_srai_epi64(steeper, 2));
+    __m512i near64[HALVES];
+    for (uint32_t h = 0; h < HALVES; h++)
+        near64[h] = _mm512_max_epi64(_mm512_min_epi64(difference[h], each64((1 << 27) - 1)),
+                                     each64(1 - (1 << 27)));
+    __m512i near = low_words(near64);
 
-    __m512i flat_miss = zigzag(difference);
-    __m512i slope_miss = zigzag(_mm512_sub_epi64(difference, sloping));
-    __mmask8 nearer = _mm512_mask_cmplt_epu64_mask(k, slope_miss, flat_miss);
-    __mmask8 farther = _mm512_mask_cmpgt_epu64_mask(k, slope_miss, flat_miss);
-    __m512i trend = _mm512_mask_add_epi64(s->trend, nearer, s->trend, set1(1));
-    trend = _mm512_min_epu16(trend, set1(TREND_TOP));
-    s->trend = _mm512_subs_epu16(trend, _mm512_maskz_mov_epi64(farther, set1(1)));
+    /* zigzag(difference - sloping) < zigzag(difference) as one comparison: by the sign of the slope
+     * it is whether twice the difference is below it. Without a slope they are the same. */
+    __m512i sloping = _mm512_srai_epi32(s->slope, 4);
+    __mmask16 learns = _mm512_mask_test_epi32_mask(k, sloping, sloping);
+    __m512i above = _mm512_sub_epi32(_mm512_add_epi32(near, near), sloping);
+    __m512i farther = _mm512_srai_epi32(_mm512_xor_si512(above, sloping), 31);
+    __m512i gain = _mm512_or_si512(farther, each(1));
+    __m512i trend = _mm512_mask_add_epi32(s->trend, learns, s->trend, gain);
+    s->trend =
+        _mm512_max_epi32(_mm512_min_epi32(trend, each(OPEN_TREND_MAX)), each(-OPEN_TREND_MAX));
 
-    __m512i thrice = _mm512_add_epi64(_mm512_add_epi64(s->length, s->length), s->length);
-    __m512i most = _mm512_srli_epi64(_mm512_add_epi64(thrice, set1(64 * 4 + 3)), 2);
-    s->length = _mm512_mask_sub_epi64(s->length, k, most, _mm512_lzcnt_epi64(residual));
+    /* slope + ((near * 16 - slope) >> 2), in 32 bits */
+    __m512i flatter = _mm512_srai_epi32(_mm512_add_epi32(s->slope, each(3)), 2);
+    __m512i steeper = _mm512_sub_epi32(_mm512_slli_epi32(near, 2), flatter);
+    s->slope = _mm512_mask_add_epi32(s->slope, k, s->slope, steeper);
 
-    __mmask8 odd = _mm512_mask_test_epi64_mask(k, difference, set1((1 << OPEN_PAGE_SHIFT) - 1));
-    s->pages = _mm512_mask_add_epi64(s->pages, k, s->pages, set1(1));
-    s->pages = _mm512_maskz_mov_epi64((__mmask8)~odd, s->pages);
+    /* length + ((bits * 4 - length + 3) >> 2): bits, which wait for the residual, come last. */
+    __m512i most =
+        _mm512_srai_epi32(_mm512_sub_epi32(each(64 * 4 + 3 + LENGTH_BIAS), s->length), 2);
+    most = _mm512_add_epi32(most, s->length);
+    s->length = _mm512_mask_sub_epi32(s->length, k, most, zeros);
+
+    __mmask16 page =
+        _mm512_testn_epi32_mask(low_words(difference), each((1 << OPEN_PAGE_SHIFT) - 1));
+    __m512i pages = _mm512_maskz_add_epi32(page, s->pages, each(1));
+    s->pages = _mm512_mask_mov_epi32(s->pages, k, pages);
 }
 
 /* As decimal_value. */
-static AVX512 ALWAYS_INLINE __m512i value_of(const struct scales *c, __m512i mantissa)
+static AVX512 ALWAYS_INLINE __m512i value_of(const struct fixed *c, uint32_t h, __m512i shifted)
 {
-    const __m512d magic = _mm512_set1_pd(DECIMAL_MAGIC);
-    __m512i shifted = _mm512_add_epi64(mantissa, _mm512_castpd_si512(magic));
-    __m512d v = _mm512_sub_pd(_mm512_castsi512_pd(shifted), magic);
-    if (c->divides) v = _mm512_div_pd(v, c->divide);
-    if (c->divides_again) v = _mm512_div_pd(v, c->divide_again);
-    if (c->multiplies) v = _mm512_mul_pd(v, c->multiply);
+    __m512d v = _mm512_sub_pd(_mm512_castsi512_pd(shifted), _mm512_set1_pd(DECIMAL_MAGIC));
+    if (c->divides) v = _mm512_div_pd(v, c->divide[h]);
+    if (c->divides_again) v = _mm512_div_pd(v, c->divide_again[h]);
+    if (c->multiplies) v = _mm512_mul_pd(v, c->multiply[h]);
     return _mm512_castpd_si512(v);
 }
 
-/* One sample of each lane of the mask that has a usual one; returns the lanes that have not. */
-static AVX512 ALWAYS_INLINE __mmask8 take_usual(struct lanes *s, const struct scales *c,
-                                                __mmask8 active)
+/* Values that are none of their mantissas stay, until they change. */
+static AVX512 ALWAYS_INLINE void keep_strays(const struct lanes *s, __m512i v_bits[HALVES])
 {
-    /* By the first three bits: of how many the head of the sample is. */
-    const __m512i heads = _mm512_set_epi64(HEAD_OTHER, HEAD_LATE, HEAD_CHANGED, HEAD_CHANGED,
-                                           HEAD_REPEATS, HEAD_REPEATS, HEAD_REPEATS, HEAD_REPEATS);
-    fill(s, c, active);
-    __m512i head = _mm512_permutexvar_epi64(_mm512_srli_epi64(s->word, 61), heads);
-    __mmask8 late = _mm512_cmpeq_epi64_mask(head, set1(HEAD_LATE));
-    __mmask8 changed = _mm512_cmpeq_epi64_mask(head, set1(HEAD_CHANGED));
-    changed |= _mm512_mask_test_epi64_mask(late, s->word, set1(INT64_C(1) << (64 - HEAD_LATE)));
-    __m512i lateness =
-        _mm512_maskz_srai_epi64(late, _mm512_slli_epi64(s->word, 3), 64 - OPEN_LATE_BITS);
-    __m512i t_ms = _mm512_add_epi64(_mm512_add_epi64(s->t_ms, lateness),
-                                    _mm512_sub_epi64(s->step_ms, s->late_ms));
-    __mmask8 k = _mm512_mask_cmpgt_epi64_mask(active, t_ms, s->t_ms);
+    __m512i stays[HALVES];
+    widen_signed(_mm512_movm_epi32(s->strays), stays);
+    for (uint32_t h = 0; h < HALVES; h++)
+        v_bits[h] = _mm512_mask_mov_epi64(v_bits[h], _mm512_movepi64_mask(stays[h]), s->v_bits[h]);
+}
 
-    __m512i ahead = _mm512_sllv_epi64(s->word, head);
-    __m512i ones = _mm512_lzcnt_epi64(_mm512_xor_si512(ahead, set1(-1)));
-    __m512i length = _mm512_srli_epi64(_mm512_add_epi64(s->length, set1(3)), 2);
-    __m512i low = _mm512_subs_epu16(length, set1(1));
-    /* The bit between the ones and the low ones is zero. */
-    __m512i residual =
-        _mm512_srlv_epi64(_mm512_sllv_epi64(ahead, ones), _mm512_sub_epi64(set1(63), low));
-    residual = _mm512_or_si512(residual, _mm512_sllv_epi64(ones, low));
-    __m512i bits = _mm512_add_epi64(_mm512_add_epi64(head, set1(1)), _mm512_add_epi64(ones, low));
-    bits = _mm512_mask_mov_epi64(head, changed, bits);
-    k = _mm512_mask_cmple_epu64_mask(k, bits, set1(FILLED_BITS));
-    k &= (__mmask8)~_mm512_mask_cmpge_epu64_mask(changed, ones, set1(OPEN_ONES_MAX));
-    changed &= k;
+/* What the first bits of a sample say, besides its value. */
+struct head {
+    __m512i bits; /* when there is a value; else one */
+    __m512i lateness;
+    __mmask16 changed;
+    __mmask16 known; /* it is for here */
+};
 
-    __m512i half = _mm512_srli_epi64(residual, 1);
-    __mmask8 negative = _mm512_test_epi64_mask(residual, set1(1));
-    __m512i off = _mm512_mask_xor_epi64(half, negative, half, set1(-1));
-    __m512i sloping = _mm512_srai_epi64(s->slope, 4);
-    __mmask8 in_pages = _mm512_cmpge_epu64_mask(s->pages, set1(OPEN_PAGES_MIN));
-    __mmask8 follows = _mm512_cmpgt_epi64_mask(s->trend, set1(OPEN_TREND_MAX));
-    __m512i difference = _mm512_mask_slli_epi64(off, in_pages, off, OPEN_PAGE_SHIFT);
-    difference = _mm512_mask_add_epi64(difference, follows, off, sloping);
-    learn(s, changed, difference, sloping, residual);
-    s->mantissa = _mm512_mask_add_epi64(s->mantissa, changed, s->mantissa, difference);
-    s->v_bits = _mm512_mask_mov_epi64(s->v_bits, changed, value_of(c, s->mantissa));
+static AVX512 ALWAYS_INLINE struct head read_head(__m512i top, __mmask16 first, __mmask16 second)
+{
+    __mmask16 third = _mm512_test_epi32_mask(top, each(1 << 29));
+    __mmask16 late = (__mmask16)(second & ~third);
+    __mmask16 changed = _mm512_mask_test_epi32_mask(late, top, each(1 << (32 - HEAD_LATE)));
+    __m512i bits = _mm512_mask_mov_epi32(each(1), first, each(2));
+    return (struct head){
+        .bits = _mm512_mask_mov_epi32(bits, late, each(HEAD_LATE)),
+        .lateness = _mm512_maskz_srai_epi32(late, _mm512_slli_epi32(top, 3), 32 - OPEN_LATE_BITS),
+        .changed = (__mmask16)(changed | (first & ~second)),
+        .known = (__mmask16) ~(second & third),
+    };
+}
 
-    s->word = _mm512_mask_sllv_epi64(s->word, k, s->word, bits);
-    s->valid = _mm512_mask_sub_epi64(s->valid, k, s->valid, bits);
-    s->t_ms = _mm512_mask_mov_epi64(s->t_ms, k, t_ms);
-    __mmask8 stays = _mm512_cmpeq_epi64_mask(lateness, s->late_ms);
-    s->late_ms = _mm512_mask_mov_epi64(s->late_ms, k, lateness);
-    s->late_ms = _mm512_maskz_mov_epi64((__mmask8) ~(stays & k), s->late_ms);
-    return active & (__mmask8)~k;
+/* One sample of each active lane that has a usual one; returns the lanes that have not. Those of
+ * `all` stay as they are then; others may do anything. */
+static AVX512 ALWAYS_INLINE __mmask16 take(struct lanes *s, const struct fixed *c, __mmask16 all,
+                                           __mmask16 active, const struct head *head, bool on_grid)
+{
+    __m512i ahead[HALVES];
+    __m512i ones64[HALVES];
+    __m512i step_ms = c->step_ms;
+    __mmask16 k = active;
+    if (!on_grid) {
+        step_ms = _mm512_add_epi32(step_ms, _mm512_sub_epi32(head->lateness, s->late_ms));
+        k = _mm512_mask_cmpgt_epi32_mask(k & head->known, step_ms, _mm512_setzero_si512());
+        widen(head->bits, ahead);
+    }
+    for (uint32_t h = 0; h < HALVES; h++) {
+        ahead[h] = on_grid ? _mm512_slli_epi64(s->word[h], HEAD_CHANGED)
+                           : _mm512_sllv_epi64(s->word[h], ahead[h]);
+        ones64[h] = _mm512_lzcnt_epi64(_mm512_xor_si512(ahead[h], each64(-1)));
+    }
+    const __m512i ones = low_words(ones64);
+    __m512i low = _mm512_subs_epu16(_mm512_srli_epi32(s->length, 2), each(1));
+    __m512i bits = _mm512_add_epi32(ones, low);
+    bits = on_grid ? _mm512_mask_add_epi32(each(1), head->changed, bits, each(3))
+                   : _mm512_mask_add_epi32(head->bits, head->changed, bits,
+                                           _mm512_add_epi32(head->bits, each(1)));
+    k = _mm512_mask_cmple_epu32_mask(k, bits, s->valid);
+    k &= (__mmask16)~_mm512_mask_cmpge_epu32_mask(head->changed, ones, each(OPEN_ONES_MAX));
+    k &= (__mmask16)~_mm512_mask_cmpgt_epu32_mask(head->changed, low, each(LOW_MAX));
+    __mmask16 changed = head->changed;
+    if (UNLIKELY(all & ~k)) { /* else nobody waits for k; lanes that are none do anything */
+        changed &= k;
+        bits = _mm512_maskz_mov_epi32(k, bits);
+        step_ms = _mm512_maskz_mov_epi32(k, step_ms);
+    }
+    s->valid = _mm512_sub_epi32(s->valid, bits);
+
+    /* What is not changed differs by nothing: its residual is shifted out. */
+    const __m512i follows =
+        _mm512_srai_epi32(_mm512_sub_epi32(_mm512_setzero_si512(), s->trend), 31);
+    const __m512i in_pages = _mm512_srai_epi32(_mm512_sub_epi32(each(1), s->pages), 31);
+    const __m512i page_shift =
+        _mm512_andnot_si512(follows, _mm512_and_si512(in_pages, each(OPEN_PAGE_SHIFT)));
+    const __m512i expected =
+        _mm512_maskz_and_epi32(changed, _mm512_srai_epi32(s->slope, 4), follows);
+    __m512i low64[HALVES];
+    __m512i high64[HALVES];
+    __m512i expected64[HALVES];
+    __m512i page64[HALVES];
+    __m512i bits64[HALVES];
+    __m512i step64[HALVES];
+    __m512i difference[HALVES];
+    __m512i v_bits[HALVES];
+    __m512i zeros[HALVES]; /* before the residual */
+    low = _mm512_mask_mov_epi32(each(64), changed, low);
+    widen(low, low64);
+    widen(_mm512_sub_epi32(each(63), low), high64);
+    widen_signed(expected, expected64);
+    widen(page_shift, page64);
+    widen(bits, bits64);
+    widen(step_ms, step64);
+    for (uint32_t h = 0; h < HALVES; h++) {
+        s->word[h] = _mm512_sllv_epi64(s->word[h], bits64[h]);
+        s->t_ms[h] = _mm512_add_epi64(s->t_ms[h], step64[h]);
+        /* The bit between the ones and the low ones is zero. */
+        __m512i residual = _mm512_srlv_epi64(_mm512_sllv_epi64(ahead[h], ones64[h]), high64[h]);
+        residual = _mm512_or_si512(residual, _mm512_sllv_epi64(ones64[h], low64[h]));
+        zeros[h] = _mm512_lzcnt_epi64(residual);
+        __m512i sign =
+            _mm512_sub_epi64(_mm512_setzero_si512(), _mm512_and_si512(residual, each64(1)));
+        __m512i off = _mm512_xor_si512(_mm512_srli_epi64(residual, 1), sign);
+        difference[h] = _mm512_add_epi64(_mm512_sllv_epi64(off, page64[h]), expected64[h]);
+        s->shifted[h] = _mm512_add_epi64(s->shifted[h], difference[h]);
+    }
+    learn(s, changed, difference, low_words(zeros));
+    for (uint32_t h = 0; h < HALVES; h++)
+        v_bits[h] = value_of(c, h, s->shifted[h]);
+    s->strays &= (__mmask16)~changed;
+    if (UNLIKELY(s->strays)) keep_strays(s, v_bits);
+    s->v_bits[0] = v_bits[0];
+    s->v_bits[1] = v_bits[1];
+    if (!on_grid) {
+        __mmask16 moves = _mm512_cmpneq_epi32_mask(head->lateness, s->late_ms);
+        __m512i late_ms = _mm512_maskz_mov_epi32(moves, head->lateness);
+        s->late_ms = _mm512_mask_mov_epi32(s->late_ms, k, late_ms);
+        s->off_grid = _mm512_mask_test_epi32_mask(all, s->late_ms, s->late_ms);
+    }
+    return active & (__mmask16)~k;
+}
+
+static AVX512 ALWAYS_INLINE __mmask16 take_usual(struct lanes *s, const struct fixed *c,
+                                                 __mmask16 all, __mmask16 active)
+{
+    __m512i top = high_words(s->word);
+    __mmask16 first = _mm512_movepi32_mask(top);
+    __mmask16 second = _mm512_mask_test_epi32_mask(first, top, each(1 << 30));
+    struct head head = {.changed = first};
+    if ((active & second) | s->off_grid) {
+        head = read_head(top, first, second);
+        return take(s, c, all, active, &head, false);
+    }
+    return take(s, c, all, active, &head, true);
 }
 
 /* ---- Lane by lane ---- */
@@ -191,51 +363,82 @@ struct group {
         struct lanes lanes;
         struct lane_words words;
     };
-    struct scales scales;
+    union {
+        struct fixed fixed;
+        struct fixed_words fixed_words;
+    };
     struct open_lane *const *streams;
     uint32_t scale[OPEN_LANES];
     uint32_t end[OPEN_LANES]; /* up to here samples are decoded in lock step */
-    __mmask8 active;          /* the lanes that are not there yet */
+    __mmask16 active;         /* the lanes that are not there yet */
 };
+
+/* Where the lane is in an array of words of 64 bits. */
+static inline uint32_t slot(uint32_t lane)
+{
+    return lane % HALVES * HALF_LANES + lane / HALVES;
+}
 
 static struct open_state lane_state(const struct group *g, uint32_t i)
 {
     const struct lane_words *w = &g->words;
     return (struct open_state){
-        .t_ms = w->t_ms[i],
-        .v_bits = w->v_bits[i],
-        .mantissa = w->mantissa[i],
-        .step_ms = (int32_t)w->step_ms[i],
-        .slope = (int32_t)w->slope[i],
+        .t_ms = w->t_ms[slot(i)],
+        .v_bits = w->v_bits[slot(i)],
+        .mantissa = (int64_t)(w->shifted[slot(i)] - bits_from_double(DECIMAL_MAGIC)),
+        .step_ms = g->fixed_words.step_ms[i],
+        .slope = w->slope[i],
         .scale = g->scale[i] & 63,
-        .pages = w->pages[i] > OPEN_PAGES_MIN ? OPEN_PAGES_MIN : (uint32_t)w->pages[i] & 3,
+        .pages = w->pages[i] > OPEN_PAGES_MIN ? OPEN_PAGES_MIN : w->pages[i] & 3,
         .late_ms = (int8_t)w->late_ms[i],
-        .length = (uint8_t)w->length[i],
-        .trend = (int8_t)(w->trend[i] - OPEN_TREND_MAX),
+        .length = (uint8_t)(w->length[i] - LENGTH_BIAS),
+        .trend = (int8_t)w->trend[i],
     };
 }
 
 static uint64_t lane_position(const struct group *g, uint32_t i)
 {
-    return (uint64_t)(g->words.at[i] - g->streams[i]->bytes) * 8 - g->words.valid[i];
+    return (uint64_t)(g->words.at[slot(i)] - g->streams[i]->bytes) * 8 - g->words.valid[i];
+}
+
+/* Nothing that usual samples may lead to overflows. */
+static bool may_go_on(const struct open_state *state)
+{
+    return state->scale != OPEN_XOR && state->step_ms > 0 && state->step_ms <= step_ms_max &&
+           state->t_ms < near_ms && state->t_ms > -near_ms;
+}
+
+static void mask_set(__mmask16 *k, uint32_t i, bool on)
+{
+    *k = (__mmask16)((*k & ~(1u << i)) | (uint32_t)on << i);
+}
+
+static void lane_leave(struct group *g, uint32_t i)
+{
+    mask_set(&g->active, i, false);
+    mask_set(&g->words.off_grid, i, false);
+    mask_set(&g->words.strays, i, false);
 }
 
 static void lane_set(struct group *g, uint32_t i, const struct open_state *state,
                      const struct bit_reader *r)
 {
     struct lane_words *w = &g->words;
-    w->t_ms[i] = state->t_ms;
-    w->v_bits[i] = state->v_bits;
-    w->mantissa[i] = state->mantissa;
-    w->step_ms[i] = state->step_ms;
+    double value = decimal_value(decimal_scale(state->scale), state->mantissa);
+    w->t_ms[slot(i)] = state->t_ms;
+    w->v_bits[slot(i)] = state->v_bits;
+    w->shifted[slot(i)] = (uint64_t)state->mantissa + bits_from_double(DECIMAL_MAGIC);
+    w->word[slot(i)] = bit_reader_peek(r);
+    w->at[slot(i)] = r->bytes + r->position / 8 + 7;
     w->slope[i] = state->slope;
     w->pages[i] = state->pages;
     w->late_ms[i] = +state->late_ms;
-    w->length[i] = state->length;
-    w->trend[i] = state->trend + OPEN_TREND_MAX;
-    w->word[i] = bit_reader_peek(r);
-    w->valid[i] = 56 - r->position % 8;
-    w->at[i] = r->bytes + r->position / 8 + 7;
+    w->length[i] = state->length + LENGTH_BIAS;
+    w->trend[i] = +state->trend;
+    w->valid[i] = 56 - (uint32_t)(r->position % 8);
+    mask_set(&w->off_grid, i, state->late_ms != 0);
+    mask_set(&w->strays, i, bits_from_double(value) != state->v_bits);
+    g->fixed_words.step_ms[i] = state->step_ms;
     g->scale[i] = state->scale;
 }
 
@@ -245,7 +448,7 @@ static void lane_finish(struct group *g, uint32_t i, struct bit_reader r, struct
 {
     struct open_lane *stream = g->streams[i];
     g->end[i] = done;
-    g->active &= (__mmask8) ~(1u << i);
+    lane_leave(g, i);
     for (; done < stream->count; done++) {
         if (!open_decode_next(&r, &state) || r.position > r.size_bits) {
             stream->status = ERR_CORRUPT;
@@ -262,28 +465,24 @@ static struct bit_reader lane_reader(const struct open_lane *stream, uint64_t po
         .bytes = stream->bytes, .size_bits = (uint64_t)stream->size * 8, .position = position};
 }
 
-static AVX512 void scales_load(struct group *g)
+static void scales_load(struct group *g)
 {
-    double of[3][OPEN_LANES];
-    struct scales *c = &g->scales;
+    struct fixed_words *c = &g->fixed_words;
     c->divides = c->divides_again = c->multiplies = false;
     for (uint32_t i = 0; i < OPEN_LANES; i++) {
         bool idle = !(g->active >> i & 1);
         const struct decimal_scale *s = decimal_scale(idle ? 0 : g->scale[i]);
-        of[0][i] = s->divide;
-        of[1][i] = s->divide_again;
-        of[2][i] = s->multiply;
+        c->divide[slot(i)] = s->divide;
+        c->divide_again[slot(i)] = s->divide_again;
+        c->multiply[slot(i)] = s->multiply;
         c->divides |= s->divide != 1;
         c->divides_again |= s->divide_again != 1;
         c->multiplies |= s->multiply != 1;
     }
-    c->divide = _mm512_loadu_pd(of[0]);
-    c->divide_again = _mm512_loadu_pd(of[1]);
-    c->multiply = _mm512_loadu_pd(of[2]);
 }
 
 /* The sample `done` of the lanes in the mask. */
-static NO_INLINE void take_alone(struct group *g, __mmask8 lanes, uint32_t done)
+static void take_alone(struct group *g, __mmask16 lanes, uint32_t done)
 {
     bool moved = false;
     for (uint32_t i = 0; i < OPEN_LANES; i++) {
@@ -293,7 +492,7 @@ static NO_INLINE void take_alone(struct group *g, __mmask8 lanes, uint32_t done)
         struct bit_reader r = before;
         struct open_state state = old;
         bool whole = open_decode_next(&r, &state) && r.position <= r.size_bits;
-        if (whole && state.scale != OPEN_XOR)
+        if (whole && may_go_on(&state))
             lane_set(g, i, &state, &r);
         else
             lane_finish(g, i, before, old, done);
@@ -302,20 +501,33 @@ static NO_INLINE void take_alone(struct group *g, __mmask8 lanes, uint32_t done)
     if (moved) scales_load(g);
 }
 
+/* The same, or only bits were missing. */
+static AVX512 NO_INLINE void take_rare(struct group *g, __mmask16 active, uint32_t done)
+{
+    struct lanes lanes;
+    lanes_copy(&lanes, &g->lanes);
+    if (_mm512_mask_cmplt_epu32_mask(active, lanes.valid, each(FEW_BITS))) {
+        fill(&lanes, &g->fixed);
+        active = take_usual(&lanes, &g->fixed, g->active, active);
+        lanes_copy(&g->lanes, &lanes);
+    }
+    if (active) take_alone(g, active, done);
+}
+
 /* ---- In lock step ---- */
 
 /* Rows of a sample of each lane become samples in a row, written behind `done` of each stream. */
-static AVX512 void put_block(const struct group *g, const __m512i rows[OPEN_LANES], uint32_t done,
-                             bool times)
+static AVX512 void put_half(const struct group *g, uint32_t half,
+                            __m512i rows[BLOCK_SAMPLES][HALVES], uint32_t done, bool times)
 {
-    __m512i a[OPEN_LANES];
-    __m512i b[OPEN_LANES];
+    __m512i a[HALF_LANES];
+    __m512i b[HALF_LANES];
     /* Two, four and eight rows are joined. */
-    for (uint32_t i = 0; i < OPEN_LANES; i += 2) {
-        a[i] = _mm512_unpacklo_epi64(rows[i], rows[i + 1]);
-        a[i + 1] = _mm512_unpackhi_epi64(rows[i], rows[i + 1]);
+    for (uint32_t i = 0; i < HALF_LANES; i += 2) {
+        a[i] = _mm512_unpacklo_epi64(rows[i][half], rows[i + 1][half]);
+        a[i + 1] = _mm512_unpackhi_epi64(rows[i][half], rows[i + 1][half]);
     }
-    for (uint32_t i = 0; i < OPEN_LANES; i += 4) {
+    for (uint32_t i = 0; i < HALF_LANES; i += 4) {
         for (uint32_t k = 0; k < 2; k++) {
             b[i + k] = _mm512_shuffle_i64x2(a[i + k], a[i + k + 2], 0x88);
             b[i + k + 2] = _mm512_shuffle_i64x2(a[i + k], a[i + k + 2], 0xDD);
@@ -325,12 +537,14 @@ static AVX512 void put_block(const struct group *g, const __m512i rows[OPEN_LANE
         a[k] = _mm512_shuffle_i64x2(b[k], b[k + 4], 0x88);
         a[k + 4] = _mm512_shuffle_i64x2(b[k], b[k + 4], 0xDD);
     }
-    for (uint32_t i = 0; i < OPEN_LANES; i++) {
-        if (g->end[i] <= done) continue;
-        uint32_t count = g->end[i] - done < OPEN_LANES ? g->end[i] - done : OPEN_LANES;
-        __mmask8 part = (__mmask8)((1u << count) - 1);
-        void *to = times ? (void *)(g->streams[i]->t_ms + done) : (void *)(g->streams[i]->v + done);
-        _mm512_mask_storeu_epi64(to, part, a[i]);
+    for (uint32_t i = 0; i < HALF_LANES; i++) {
+        uint32_t lane = i * HALVES + half;
+        if (g->end[lane] <= done) continue;
+        uint32_t left = g->end[lane] - done;
+        uint32_t count = left < BLOCK_SAMPLES ? left : BLOCK_SAMPLES;
+        struct open_lane *stream = g->streams[lane];
+        void *to = times ? (void *)(stream->t_ms + done) : (void *)(stream->v + done);
+        _mm512_mask_storeu_epi64(to, (__mmask8)((1u << count) - 1), a[i]);
     }
 }
 
@@ -349,57 +563,81 @@ static void lane_begin(struct group *g, uint32_t i)
         stream->t_ms[n] = state.t_ms;
         stream->v[n] = bits_to_double(state.v_bits);
     }
-    if (state.scale == OPEN_XOR) {
+    if (!may_go_on(&state) || stream->count > count_max) {
         lane_finish(g, i, r, state, FIRST_SAMPLES);
         return;
     }
     lane_set(g, i, &state, &r);
+    g->fixed_words.last[slot(i)] = stream->bytes + stream->size;
     g->end[i] = stream->count;
-    g->active |= (__mmask8)(1u << i);
+    mask_set(&g->active, i, true);
+}
+
+/* Some lane has residuals so long that it is to be filled for each sample. */
+static AVX512 bool is_wide(const struct group *g)
+{
+    const __m512i longest = each((NARROW_LOW_MAX + 1) * 4 + LENGTH_BIAS);
+    return _mm512_mask_cmpgt_epu32_mask(g->active, g->lanes.length, longest);
+}
+
+/* Lanes that are at their end, or behind that of their stream. */
+static AVX512 void end_lanes(struct group *g, uint32_t done)
+{
+    __m512i ends = _mm512_loadu_si512(g->end);
+    uint32_t ended = _mm512_mask_cmple_epu32_mask(g->active, ends, each((int32_t)done));
+    for (; ended; ended &= ended - 1) {
+        uint32_t i = (uint32_t)__builtin_ctz(ended);
+        if (lane_position(g, i) > (uint64_t)g->streams[i]->size * 8)
+            g->streams[i]->status = ERR_CORRUPT;
+        lane_leave(g, i);
+    }
 }
 
 /* Eight samples of each lane. */
 static AVX512 void take_block(struct group *g, uint32_t done)
 {
-    __m512i t_ms[OPEN_LANES];
-    __m512i v[OPEN_LANES];
-    struct lanes lanes = g->lanes;
-    struct scales scales = g->scales;
-    __m512i ends = _mm512_cvtepu32_epi64(_mm256_loadu_si256((const __m256i *)(void *)g->end));
-    for (uint32_t k = 0; k < OPEN_LANES; k++) {
-        __mmask8 active = g->active & _mm512_cmpgt_epu64_mask(ends, set1(done + k));
-        __mmask8 rare = take_usual(&lanes, &scales, active);
+    __m512i t_ms[BLOCK_SAMPLES][HALVES];
+    __m512i v[BLOCK_SAMPLES][HALVES];
+    struct lanes lanes;
+    end_lanes(g, done);
+    lanes_copy(&lanes, &g->lanes);
+    const uint32_t skipping = is_wide(g) ? 0 : 1; /* every second sample finds enough bits */
+    __m512i ends = _mm512_loadu_si512(g->end);
+    for (uint32_t n = 0; n < BLOCK_SAMPLES; n++) {
+        __mmask16 active = g->active & _mm512_cmpgt_epu32_mask(ends, each((int32_t)(done + n)));
+        if ((n & skipping) == 0) fill(&lanes, &g->fixed);
+        __mmask16 rare = take_usual(&lanes, &g->fixed, g->active, active);
         if (UNLIKELY(rare)) {
-            g->lanes = lanes;
-            take_alone(g, rare, done + k);
-            lanes = g->lanes;
-            scales = g->scales;
+            lanes_copy(&g->lanes, &lanes);
+            take_rare(g, rare, done + n);
+            lanes_copy(&lanes, &g->lanes);
         }
-        t_ms[k] = lanes.t_ms;
-        v[k] = lanes.v_bits;
+        for (uint32_t h = 0; h < HALVES; h++) {
+            t_ms[n][h] = lanes.t_ms[h];
+            v[n][h] = lanes.v_bits[h];
+        }
     }
-    g->lanes = lanes;
-    put_block(g, t_ms, done, true);
-    put_block(g, v, done, false);
+    lanes_copy(&g->lanes, &lanes);
+    for (uint32_t h = 0; h < HALVES; h++) {
+        put_half(g, h, t_ms, done, true);
+        put_half(g, h, v, done, false);
+    }
 }
 
 static AVX512 void decode(struct open_lane *const *streams, size_t count)
 {
     struct group g = {.streams = streams};
-    uint64_t last[OPEN_LANES] = {0};
     uint32_t most = 0;
+    for (uint32_t i = 0; i < OPEN_LANES; i++)
+        g.words.at[slot(i)] = (const uint8_t *)1; /* behind `last`: idle lanes read nothing */
     for (uint32_t i = 0; i < count; i++) {
         lane_begin(&g, i);
-        last[i] = (uint64_t)(uintptr_t)(streams[i]->bytes + streams[i]->size);
         if (g.end[i] > most) most = g.end[i];
     }
-    g.scales.last = _mm512_loadu_si512(last);
     scales_load(&g);
-    for (uint32_t done = FIRST_SAMPLES; done < most && g.active; done += OPEN_LANES)
+    for (uint32_t done = FIRST_SAMPLES; done < most && g.active; done += BLOCK_SAMPLES)
         take_block(&g, done);
-    for (uint32_t i = 0; i < count; i++)
-        if (g.active >> i & 1 && lane_position(&g, i) > (uint64_t)streams[i]->size * 8)
-            streams[i]->status = ERR_CORRUPT;
+    end_lanes(&g, most);
 }
 
 open_lanes_function *open_lanes_avx512(void)
