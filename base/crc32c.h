@@ -1,6 +1,6 @@
 /*
  * crc32c - the Castagnoli checksum of our files (RFC 3720, appendix B.4), as leveldb, ext4 and
- * Prometheus' WAL use it. Hardware where the CPU has SSE4.2, a table elsewhere; same result.
+ * Prometheus' WAL use it. By instructions where the CPU has them, a table elsewhere; same result.
  */
 #ifndef HEARTH_BASE_CRC32C_H
 #define HEARTH_BASE_CRC32C_H
