@@ -106,10 +106,6 @@ void heap_set_pressure(enum heap_pressure pressure);
 enum heap_pressure heap_pressure(void);
 
 /* Whether much more memory is about to be used, as at a start: then all of it is taken from the
- * system in blocks of 2 MiB, as a big heap does always. */
-void heap_expect_much(bool much);
-
-/* Whether much more memory is about to be used, as at a start: then all of it is taken from the
  * system in blocks of 2 MiB, as a big heap does always (page_heap_big_from). */
 void heap_expect_much(bool much);
 
