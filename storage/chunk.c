@@ -60,36 +60,6 @@ bool chunk_extend(struct chunk *c, uint32_t bits)
     return true;
 }
 
-/* A part of the stream that lies in one piece. */
-struct piece {
-    _Atomic uint32_t *words;
-    const _Atomic uint32_t *next; /* the link to the next cell */
-    uint32_t first_bit;
-    uint32_t end_bit;
-};
-
-/* The last piece of the stream as far as it is stored. */
-static ALWAYS_INLINE struct piece last_piece(struct chunk *c)
-{
-    if (c->last_cell == CELL_NONE)
-        return (struct piece){.words = c->words, .next = &c->next, .end_bit = CHUNK_BITS};
-    struct cell *cell = cells_at(c->last_cell);
-    uint32_t end_bit = CHUNK_BITS + stream_cells(c->state.bits) * CELL_BITS;
-    return (struct piece){.words = cell->words,
-                          .next = &cell->next,
-                          .first_bit = end_bit - CELL_BITS,
-                          .end_bit = end_bit};
-}
-
-static void step(struct piece *p)
-{
-    struct cell *cell = cells_at(atomic_load_explicit(p->next, memory_order_relaxed));
-    *p = (struct piece){.words = cell->words,
-                        .next = &cell->next,
-                        .first_bit = p->end_bit,
-                        .end_bit = p->end_bit + CELL_BITS};
-}
-
 /* 32 bits of the sample from bit `position` on; zeros behind its end. */
 static uint32_t bits_at(const struct sample_bits *bits, uint32_t position)
 {
@@ -103,18 +73,18 @@ static uint32_t bits_at(const struct sample_bits *bits, uint32_t position)
 
 /* Write the first `count` bits of a sample at bit `at` of the stream: in the piece, or behind it.
  */
-static void write_bits(struct piece piece, uint32_t at, const struct sample_bits *bits,
+static void write_bits(struct chunk_piece piece, uint32_t at, const struct sample_bits *bits,
                        uint32_t count)
 {
     while (at >= piece.end_bit)
-        step(&piece);
+        chunk_piece_step(&piece);
     _Atomic uint32_t *word = &piece.words[(at - piece.first_bit) / WORD_BITS];
     uint32_t used = at % WORD_BITS;
     word_store(word, word_load(word) | bits_at(bits, 0) >> used);
     for (uint32_t done = WORD_BITS - used; done < count; done += WORD_BITS) {
         word++;
         if (at + done == piece.end_bit) {
-            step(&piece);
+            chunk_piece_step(&piece);
             word = piece.words;
         }
         word_store(word, bits_at(bits, done));
@@ -126,7 +96,7 @@ static void write_bits(struct piece piece, uint32_t at, const struct sample_bits
 static ALWAYS_INLINE bool write_few(struct chunk *c, uint32_t at, const struct open_few *few)
 {
     enum { ROOM_BITS = 3 * WORD_BITS };
-    struct piece piece = last_piece(c);
+    struct chunk_piece piece = chunk_last_piece(c);
     if (UNLIKELY((uint64_t)at + ROOM_BITS > piece.end_bit)) return false;
     _Atomic uint32_t *word = &piece.words[(at - piece.first_bit) / WORD_BITS];
     uint32_t used = at % WORD_BITS;
@@ -152,7 +122,7 @@ static uint32_t stored_bits(uint32_t at, const struct sample_bits *bits)
 static NO_INLINE bool write_more(struct chunk *c, uint32_t at, const struct sample_bits *bits,
                                  uint32_t count)
 {
-    struct piece piece = last_piece(c);
+    struct chunk_piece piece = chunk_last_piece(c);
     if (!chunk_extend(c, at + count)) return false;
     write_bits(piece, at, bits, count);
     return true;
@@ -209,9 +179,7 @@ size_t chunk_append_run(struct chunk *c, const struct sample *samples, size_t co
         if (t_ms <= c->state.t_ms || t_ms >= end_ms) break;
         if (append(c, t_ms, samples[n].v) != CHUNK_APPENDED) break;
     }
-    growth->used_bytes += stream_bytes_used(c->state.bits) - stream_bytes_used(bits);
-    if (UNLIKELY(c->last_cell != last_cell))
-        growth->bytes += (int64_t)(stream_cells(c->state.bits) - stream_cells(bits)) * CELL_BYTES;
+    chunk_has_grown(c, last_cell, bits, growth);
     return n;
 }
 

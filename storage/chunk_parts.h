@@ -2,6 +2,7 @@
  * chunk_parts - the inside of a chunk, for the files that make one.
  *
  *     chunk.c        the chunk, and its stream growing at the end
+ *     chunk_runs.c   several streams growing at once
  *     chunk_late.c   the late run, and what comes late
  *     chunk_read.c   both merged into columns
  *     chunk_batch.c  the streams of several chunks, as columns
@@ -65,6 +66,37 @@ static inline uint32_t word_load(const _Atomic uint32_t *at)
     return atomic_load_explicit(at, memory_order_relaxed);
 }
 
+/* A part of the stream that lies in one piece. */
+struct chunk_piece {
+    _Atomic uint32_t *words;
+    const _Atomic uint32_t *next; /* the link to the next cell */
+    uint32_t first_bit;
+    uint32_t end_bit;
+};
+
+/* The last piece of the stream as far as it is stored. */
+static ALWAYS_INLINE struct chunk_piece chunk_last_piece(struct chunk *c)
+{
+    if (c->last_cell == CELL_NONE)
+        return (struct chunk_piece){.words = c->words, .next = &c->next, .end_bit = CHUNK_BITS};
+    struct cell *cell = cells_at(c->last_cell);
+    uint32_t end_bit = CHUNK_BITS + stream_cells(c->state.bits) * CELL_BITS;
+    return (struct chunk_piece){.words = cell->words,
+                                .next = &cell->next,
+                                .first_bit = end_bit - CELL_BITS,
+                                .end_bit = end_bit};
+}
+
+/* Go on in the next cell. */
+static inline void chunk_piece_step(struct chunk_piece *p)
+{
+    struct cell *cell = cells_at(atomic_load_explicit(p->next, memory_order_relaxed));
+    *p = (struct chunk_piece){.words = cell->words,
+                              .next = &cell->next,
+                              .first_bit = p->end_bit,
+                              .end_bit = p->end_bit + CELL_BITS};
+}
+
 /* Put zeroed cells behind the stream, so that it may be stored up to this bit; state.bits is the
  * caller's to move on. false at the limit, nothing changed. */
 MUST_USE bool chunk_extend(struct chunk *c, uint32_t bits);
@@ -76,6 +108,16 @@ enum chunk_outcome chunk_append(struct chunk *c, int64_t t_ms, double v);
 static inline int64_t stream_bytes_used(uint32_t bits)
 {
     return (bits + 7) / 8;
+}
+
+/* Add what the stream has grown by since this was its last cell, and it was stored up to this bit.
+ */
+static ALWAYS_INLINE void chunk_has_grown(const struct chunk *c, uint32_t last_cell, uint32_t bits,
+                                          struct chunk_growth *growth)
+{
+    growth->used_bytes += stream_bytes_used(c->state.bits) - stream_bytes_used(bits);
+    if (UNLIKELY(c->last_cell != last_cell))
+        growth->bytes += (int64_t)(stream_cells(c->state.bits) - stream_cells(bits)) * CELL_BYTES;
 }
 
 static inline size_t stream_bytes(struct extent extent)

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "storage/chunk_runs.h"
 #include "storage/querier.h"
 #include "storage/resent.h"
 
@@ -275,17 +276,24 @@ static NO_INLINE enum status apply_rest(struct commit *c, struct shard *sh, stru
     return apply_carefully(c, sh, staged, list, err);
 }
 
-/* Apply one staged series. Nearly always the chunk it had is still its chunk, and its samples come
- * in order; then nothing else of the series is looked at. */
-static ALWAYS_INLINE enum status apply(struct commit *c, struct shard *sh, struct staged *staged,
-                                       struct error *err)
+/* Its samples, as many as are for the end of the chunk that the series had. */
+static ALWAYS_INLINE size_t append(struct commit *c, const struct staged *staged)
 {
-    size_t done = 0;
-    if (UNLIKELY(c->audience.count > 0) && staged->series)
-        tell_views(c, sh, staged->series, staged->samples, staged->count);
-    if (LIKELY(staged->chunk != NULL))
-        done = shard_run_append(&c->run, staged->chunk, staged->samples, staged->count);
-    c->stored += done;
+    if (UNLIKELY(!staged->chunk)) return 0;
+    return shard_run_append(&c->run, staged->chunk, staged->samples, staged->count);
+}
+
+/* Apply one staged series. Nearly always the chunk it had is still its chunk, and its samples come
+ * in order; then nothing else of the series is looked at. The first `done` of them are in. */
+static ALWAYS_INLINE enum status apply(struct commit *c, struct shard *sh, struct staged *staged,
+                                       size_t done, struct error *err)
+{
+    if (LIKELY(done == 0)) {
+        if (UNLIKELY(c->audience.count > 0) && staged->series)
+            tell_views(c, sh, staged->series, staged->samples, staged->count);
+        done = append(c, staged);
+        c->stored += done;
+    }
     if (UNLIKELY(done == 0 || done < staged->count)) return apply_rest(c, sh, staged, done, err);
     add_entry(c, staged->series, staged->id, staged->samples, done);
     return OK;
@@ -411,6 +419,67 @@ static ALWAYS_INLINE void pause(struct commit *c, struct shard *sh)
     enter(c, sh);
 }
 
+/* Several samples of a series that go to the end of a chunk. */
+static bool is_run(const struct commit *c, const struct staged *staged)
+{
+    return staged->count >= CHUNK_RUN_SAMPLES_MIN && staged->chunk &&
+           shard_run_holds(&c->run, staged->chunk, staged->samples[0].t_ms);
+}
+
+/* The next staged series that are runs, each of another chunk than the one before it; how many. */
+static size_t collect_runs(struct commit *c, const struct shard *sh, struct staged *const *at,
+                           struct staged *const *end, struct chunk_run runs[CHUNK_RUNS_MAX])
+{
+    size_t count = 0;
+    for (; count < CHUNK_RUNS_MAX && at + count < end && is_run(c, at[count]); count++) {
+        const struct staged *staged = at[count];
+        if (count > 0 && runs[count - 1].chunk == staged->chunk) break;
+        if (c->audience.count > 0)
+            tell_views(c, sh, staged->series, staged->samples, staged->count);
+        runs[count] = (struct chunk_run){
+            .chunk = staged->chunk, .samples = staged->samples, .count = staged->count};
+    }
+    return count;
+}
+
+/* The staged series of a shard, several at once where they are runs. */
+static NO_INLINE enum status apply_runs(struct commit *c, struct shard *sh,
+                                        struct staged *const *at, struct staged *const *end,
+                                        struct staged *const *all_end, struct error *err)
+{
+    enum status st = OK;
+    while (at < end && !st) {
+        struct chunk_run runs[CHUNK_RUNS_MAX];
+        size_t count = collect_runs(c, sh, at, end, runs);
+        if (count >= CHUNK_RUNS_MIN)
+            shard_run_append_runs(&c->run, runs, count);
+        else
+            count = 1, runs[0].done = 0;
+        for (size_t i = 0; i < count; i++)
+            c->stored += runs[i].done;
+        for (size_t i = 0; i < count && !st; i++, at++) {
+            fetch_ahead(c, sh, at, end, all_end);
+            st = apply(c, sh, *at, runs[i].done, err);
+            if (at + 1 < end || c->run.merge) pause(c, sh);
+        }
+    }
+    return st;
+}
+
+/* The staged series of a shard, one after the other. */
+static ALWAYS_INLINE enum status apply_each(struct commit *c, struct shard *sh,
+                                            struct staged *const *at, struct staged *const *end,
+                                            struct staged *const *all_end, struct error *err)
+{
+    enum status st = OK;
+    for (; at < end && !st; at++) {
+        fetch_ahead(c, sh, at, end, all_end);
+        st = apply(c, sh, *at, 0, err);
+        if (at + 1 < end || c->run.merge) pause(c, sh);
+    }
+    return st;
+}
+
 /* Look for what was put aside in its chunks; the lock is free. */
 static void look_up(struct commit *c)
 {
@@ -475,11 +544,11 @@ static enum status apply_all(struct commit *c, const struct shard_order *order, 
         c->audience.series = (uint32_t)(end - at);
         enter(c, sh);
         if (UNLIKELY(c->app->newcomers != NULL)) fetch_first_newcomers(sh, at, end);
-        for (; at < end && !st; at++) {
-            fetch_ahead(c, sh, at, end, all_end);
-            st = apply(c, sh, *at, err);
-            if (at + 1 < end || c->run.merge) pause(c, sh);
-        }
+        /* Senders that have several samples of one series have them of most. */
+        if (UNLIKELY(is_run(c, *at)))
+            st = apply_runs(c, sh, at, end, all_end, err);
+        else
+            st = apply_each(c, sh, at, end, all_end, err);
         leave(c, sh);
         if (UNLIKELY(!st && c->doubts.count > 0)) st = settle_doubts(c, sh, err);
     }

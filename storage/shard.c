@@ -465,6 +465,13 @@ size_t shard_run_append(struct shard_run *run, struct chunk *c, const struct sam
     return n;
 }
 
+void shard_run_append_runs(struct shard_run *run, struct chunk_run *runs, size_t count)
+{
+    chunk_runs_append(runs, count, run->end_ms, &run->growth);
+    for (size_t i = 0; i < count; i++)
+        if (runs[i].done > 0) run_count(run, runs[i].samples, runs[i].done);
+}
+
 bool shard_run_holds(const struct shard_run *run, const struct chunk *c, int64_t t_ms)
 {
     return !chunk_is_discarded(c) && c->window == run->window && t_ms >= run->start_ms &&

@@ -18,6 +18,7 @@
 
 #include "base/counter.h"
 #include "base/lock.h"
+#include "storage/chunk_runs.h"
 #include "storage/directory.h"
 #include "storage/epoch.h"
 #include "storage/postings.h"
@@ -144,6 +145,8 @@ int shard_run_add(struct shard *sh, struct shard_run *run, struct series *s,
  * series; it was there in the epoch the caller is in. */
 size_t shard_run_append(struct shard_run *run, struct chunk *c, const struct sample *samples,
                         size_t count);
+/* The same of several chunks, each of which holds the first of its samples. */
+void shard_run_append_runs(struct shard_run *run, struct chunk_run *runs, size_t count);
 /* Whether samples of this time are the chunk's: it has not been taken out of its series, and the
  * run is in its window. */
 bool shard_run_holds(const struct shard_run *run, const struct chunk *c, int64_t t_ms);
