@@ -85,17 +85,56 @@ enum status seal_encode(struct sealer *s, const struct columns *columns, struct 
     return st;
 }
 
-enum status seal_chunk(struct sealer *sealer, struct regions *regions, const struct chunk *c,
-                       uint64_t *word, uint32_t *samples)
+/* What was read of the chunk becomes its sealed form. */
+static void seal_columns(struct sealer *s, struct regions *regions, const struct columns *columns,
+                         struct sealing *item)
 {
-    struct arena_mark mark = arena_mark(&sealer->arena);
-    struct columns columns = {.arena = &sealer->arena};
     struct sealed_parts parts;
-    enum status st = chunk_read(c, INT64_MIN, INT64_MAX, &columns, NULL);
-    if (!st) st = seal_encode(sealer, &columns, &parts);
-    *samples = (uint32_t)columns.count;
-    *word = st ? 0 : regions_put(regions, c->window, &parts);
+    item->samples = (uint32_t)columns->count;
+    item->status = seal_encode(s, columns, &parts);
+    if (item->status) return;
+    item->word = regions_put(regions, item->chunk->window, &parts);
+    if (!item->word) item->status = ERR_NO_MEMORY;
+}
+
+static void seal_alone(struct sealer *s, struct regions *regions, struct sealing *item)
+{
+    struct arena_mark mark = arena_mark(&s->arena);
+    struct columns columns = {.arena = &s->arena};
+    item->status = chunk_read(item->chunk, INT64_MIN, INT64_MAX, &columns, NULL);
+    if (!item->status) seal_columns(s, regions, &columns, item);
+    arena_rewind(&s->arena, mark);
+}
+
+/* Those that are nothing but a stream; false when they cannot be read together. */
+static bool read_plain(struct sealer *s, const struct sealing *items, size_t count,
+                       struct columns *columns)
+{
+    struct chunk_batch_item plain[SEAL_TOGETHER];
+    size_t together = 0;
+    size_t failed;
+    for (size_t i = 0; i < count; i++) {
+        const struct chunk *c = items[i].chunk;
+        columns[i] = (struct columns){.arena = &s->arena};
+        if (chunk_is_plain(c))
+            plain[together++] = (struct chunk_batch_item){c, chunk_extent_now(c), &columns[i]};
+    }
+    return chunk_batch_read(plain, together, INT64_MIN, INT64_MAX, &s->arena, &failed, NULL) == OK;
+}
+
+void seal_chunks(struct sealer *sealer, struct regions *regions, struct sealing *items,
+                 size_t count)
+{
+    struct columns columns[SEAL_TOGETHER];
+    DEBUG_ASSERT(count <= SEAL_TOGETHER);
+    struct arena_mark mark = arena_mark(&sealer->arena);
+    bool read = read_plain(sealer, items, count, columns);
+    for (size_t i = 0; i < count; i++) {
+        items[i].word = 0;
+        if (read && columns[i].count > 0)
+            seal_columns(sealer, regions, &columns[i], &items[i]);
+        else
+            seal_alone(sealer, regions, &items[i]);
+    }
     arena_rewind(&sealer->arena, mark);
-    if (!st && !*word) st = ERR_NO_MEMORY;
-    return st;
 }

@@ -29,7 +29,10 @@ struct step {
     struct shard *shard;
     uint32_t closed_slot; /* of the window that closed last */
     uint32_t count;
+    uint32_t waiting; /* open chunks that are to be sealed together */
     struct change changes[CHANGES_MAX];
+    struct change unsealed[SEAL_TOGETHER];
+    struct sealing sealing[SEAL_TOGETHER];
 };
 
 void sweep_start(struct storage *db, const struct storage_bounds *bounds)
@@ -57,22 +60,42 @@ static enum expiry_action decide(const struct step *step, uint32_t slot, const s
     return action == EXPIRY_KEEP && leaving ? EXPIRY_SEAL : action;
 }
 
-/* Encode an open chunk as it is now. */
-static void seal_open(struct step *step, struct series *s, uint32_t slot, uint64_t word)
+static void add_sealed(struct step *step, const struct sealing *sealing,
+                       const struct change *unsealed)
+{
+    struct change change = *unsealed;
+    if (sealing->status == ERR_CORRUPT)
+        log_error("seal", "chunk does not come back the same, it stays open",
+                  "series=%u window=%lld", change.series->id, (long long)sealing->chunk->window);
+    if (sealing->status) {
+        step->db->sweep.starved = true;
+        return;
+    }
+    change.after = sealing->word;
+    change.samples = sealing->samples;
+    add_change(step, &change);
+}
+
+/* Encode the open chunks that wait for it, as they are now. */
+static void seal_waiting(struct step *step)
 {
     struct storage *db = step->db;
-    struct held held = regions_hold(&db->regions, slot, word);
-    struct change change = {.series = s, .before = word, .slot = slot};
-    enum status st =
-        held.open ? seal_chunk(&db->sealer, &db->regions, held.open, &change.after, &change.samples)
-                  : ERR_OUT_OF_RANGE; /* its base has gone */
-    if (st == ERR_CORRUPT)
-        log_error("seal", "chunk does not come back the same, it stays open",
-                  "series=%u window=%lld", s->id, (long long)held.window);
-    if (st)
-        db->sweep.starved = true;
-    else
-        add_change(step, &change);
+    seal_chunks(&db->sealer, &db->regions, step->sealing, step->waiting);
+    for (uint32_t i = 0; i < step->waiting; i++)
+        add_sealed(step, &step->sealing[i], &step->unsealed[i]);
+    step->waiting = 0;
+}
+
+static void seal_open(struct step *step, struct series *s, uint32_t slot, uint64_t word)
+{
+    struct held held = regions_hold(&step->db->regions, slot, word);
+    if (!held.open) { /* its base has gone */
+        step->db->sweep.starved = true;
+        return;
+    }
+    step->sealing[step->waiting] = (struct sealing){.chunk = held.open};
+    step->unsealed[step->waiting] = (struct change){.series = s, .before = word, .slot = slot};
+    if (++step->waiting == SEAL_TOGETHER) seal_waiting(step);
 }
 
 static void look_at_open(struct step *step, struct series *s, uint32_t slot, uint64_t word)
@@ -140,11 +163,13 @@ static void look(struct step *step)
     const struct directory *d = &step->shard->directory;
     uint32_t high = directory_high(d);
     uint32_t end = sweep->local + LOOK_SERIES < high ? sweep->local + LOOK_SERIES : high;
-    while (sweep->local < end && step->count + step->db->grid.slots <= CHANGES_MAX) {
+    while (sweep->local < end &&
+           step->count + step->waiting + step->db->grid.slots <= CHANGES_MAX) {
         fetch_ahead(step, sweep->local, high);
         struct series *s = directory_get(d, sweep->local++);
         if (s) look_at(step, s);
     }
+    seal_waiting(step);
 }
 
 /* Nothing else was put there, and no sample was added to what was read. */
