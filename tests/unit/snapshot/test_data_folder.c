@@ -111,10 +111,13 @@ START_TEST(a_file_is_renewed_whole_or_stays)
     data_folder_path(&folder, DATA_SEGMENT, name, &path);
     ck_assert_int_eq(data_file_renew(&folder, DATA_SEGMENT, name, NULL), ERR_NOT_FOUND);
     world_write_file(path.text, bytes, size);
-    for (int refused = 1; refused >= 0; refused--) {
+    for (int refused = 2; refused >= 0; refused--) {
+        static const enum status answers[] = {OK, ERR_IO, ERR_NO_MEMORY};
         size_t there;
-        faults_set(refused ? refuse_writes : NULL);
-        ck_assert_int_eq(data_file_renew(&folder, DATA_SEGMENT, name, NULL), refused ? ERR_IO : OK);
+        faults_set(refused == 1 ? refuse_writes : NULL);
+        if (refused == 2) (void)heap_fail_after(0);
+        ck_assert_int_eq(data_file_renew(&folder, DATA_SEGMENT, name, NULL), answers[refused]);
+        (void)heap_fail_after(UINT64_MAX);
         faults_set(NULL);
         uint8_t *read = world_read_file(path.text, &there);
         ck_assert_uint_eq(there, size);

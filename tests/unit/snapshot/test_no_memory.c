@@ -82,6 +82,53 @@ START_TEST(a_snapshot)
 }
 END_TEST
 
+/* The unfinished ones, or all others. */
+static size_t backups_of(const struct world *w, bool unfinished)
+{
+    char path[512];
+    struct dirent *entry;
+    size_t count = 0;
+    snprintf(path, sizeof(path), "%s/snapshots", w->path);
+    DIR *folder = opendir(path);
+    while (folder && (entry = readdir(folder)))
+        count += entry->d_name[0] != '.' && (strstr(entry->d_name, ".tmp") != NULL) == unfinished;
+    if (folder) closedir(folder);
+    return count;
+}
+
+START_TEST(a_backup)
+{
+    struct level before = level_read();
+    struct world w;
+    struct error err = {0};
+    bool whole = false;
+    char name[BACKUP_NAME_BYTES];
+    world_init(&w);
+    world_open(&w);
+    world_write_all(&w, 0, 3);
+    uint64_t n = 0;
+    size_t made = 0;
+    for (; !whole; n++) {
+        ck_assert_uint_lt(n, N_MAX);
+        level_inject(n, _i);
+        enum status st = durability_backup(w.d, w.db, false, name, &err);
+        whole = level_injection_ended();
+        ck_assert_msg(st == OK || (st == ERR_NO_MEMORY && !whole), "%s: %s", status_name(st),
+                      err.text);
+        made += st == OK;
+        ck_assert_uint_eq(backups_of(&w, false), made);
+    }
+    world_close(&w);
+    world_open(&w); /* what could not even be removed goes now */
+    ck_assert_uint_eq(backups_of(&w, true), 0);
+    ck_assert_uint_eq(backups_of(&w, false), made);
+    world_check(&w, 0);
+    world_release(&w);
+    level_expect(&before);
+    ck_assert_uint_gt(n, 5); /* else nothing was tried */
+}
+END_TEST
+
 /* A lack of memory is not taken for damage. */
 static void expect_no_damage(const struct durability *d)
 {
@@ -130,4 +177,4 @@ START_TEST(a_recovery)
 }
 END_TEST
 
-SUITE_TIMES(no_memory, LEVEL_WAYS, a_logged_batch, a_snapshot, a_recovery)
+SUITE_TIMES(no_memory, LEVEL_WAYS, a_logged_batch, a_snapshot, a_backup, a_recovery)

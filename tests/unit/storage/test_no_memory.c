@@ -111,6 +111,66 @@ START_TEST(the_closing_of_a_window)
 }
 END_TEST
 
+enum { SEALED_SERIES = 4 };
+
+/* The samples of a sealed window that an append finds, two of a series: one that is there already,
+ * and one that is new. */
+static enum status append_to_sealed(struct store *s, struct append_result *result)
+{
+    static struct sample samples[2];
+    struct appender *app;
+    struct arena a; /* so that only the memory of storage is short */
+    struct error err;
+    *result = (struct append_result){0};
+    samples[0] = (struct sample){STORE_NOW_MS, 1};
+    samples[1] = (struct sample){STORE_NOW_MS + 1, 2};
+    arena_init(&a, HEAP_HTTP, 1 << 20);
+    enum status st = appender_begin(s->db, &a, &app, &err);
+    for (int i = 0; i < SEALED_SERIES && !st; i++) {
+        st = appender_add(app, numbered(s, i), samples, 2, &err);
+        if (st) appender_abort(app);
+    }
+    if (!st) st = appender_commit(app, result, &err);
+    arena_release(&a);
+    return st;
+}
+
+START_TEST(an_append_to_a_sealed_window)
+{
+    struct level before = level_read();
+    bool whole = false;
+    uint64_t n = 0;
+    for (; !whole; n++) {
+        struct store s;
+        struct append_result result;
+        size_t samples;
+        ck_assert_uint_lt(n, N_MAX);
+        store_open(&s);
+        for (int i = 0; i < SEALED_SERIES; i++)
+            store_append(&s, numbered(&s, i), STORE_NOW_MS, 1);
+        clock_advance(4 * HOUR_MS);
+        store_settle(&s);
+        level_inject(n, _i);
+        enum status st = append_to_sealed(&s, &result);
+        whole = level_injection_ended();
+        ck_assert(st == OK || (st == ERR_NO_MEMORY && !whole));
+        uint64_t refused = result.refused[REFUSED_NO_MEMORY];
+        ck_assert(refused == 0 || !whole);
+        if (st == OK)
+            ck_assert_uint_eq(result.stored + result.duplicates + refused, 2 * SEALED_SERIES);
+        storage_check(s.db);
+        ck_assert_uint_eq(store_count(&s, &samples), SEALED_SERIES);
+        ck_assert_uint_eq(samples, SEALED_SERIES + result.stored);
+        ck_assert_int_eq(append_to_sealed(&s, &result), OK);
+        ck_assert_uint_eq(store_count(&s, &samples), SEALED_SERIES);
+        ck_assert_uint_eq(samples, 2 * SEALED_SERIES);
+        store_close(&s);
+        level_expect(&before);
+    }
+    ck_assert_uint_gt(n, 2 * SEALED_SERIES); /* else not every sample was looked for in vain */
+}
+END_TEST
+
 START_TEST(the_expiry_of_a_window)
 {
     struct level before = level_read();
@@ -273,5 +333,5 @@ START_TEST(a_query)
 }
 END_TEST
 
-SUITE_TIMES(no_memory, LEVEL_WAYS, an_append, the_closing_of_a_window, the_expiry_of_a_window,
-            the_emptying_of_a_region, a_query)
+SUITE_TIMES(no_memory, LEVEL_WAYS, an_append, an_append_to_a_sealed_window, the_closing_of_a_window,
+            the_expiry_of_a_window, the_emptying_of_a_region, a_query)
