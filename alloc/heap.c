@@ -575,11 +575,6 @@ void heap_flush_large(void)
     cache_leave();
 }
 
-void heap_expect_much(bool much)
-{
-    page_heap_big_from(much ? 0 : PAGE_HEAP_BIG_BYTES);
-}
-
 void heap_check(void)
 {
     const struct cache *cache = enter_own();

@@ -105,10 +105,6 @@ enum heap_pressure {
 void heap_set_pressure(enum heap_pressure pressure);
 enum heap_pressure heap_pressure(void);
 
-/* Whether much more memory is about to be used, as at a start: then all of it is taken from the
- * system in blocks of 2 MiB, as a big heap does always (page_heap_big_from). */
-void heap_expect_much(bool much);
-
 /* Return free pages to the operating system, at most `bytes` of them, at once; returns how many
  * bytes went. */
 uint64_t heap_scavenge(uint64_t bytes);

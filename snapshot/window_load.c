@@ -18,7 +18,6 @@
 enum {
     BATCH_CHUNKS = 128,          /* chunks of a block that are imported together */
     BYTES_PER_THREAD = 16 << 20, /* another thread for so many */
-    BYTES_MUCH = 16 << 20,       /* for so many a block of memory more or less does not matter */
     ARENA_BYTES_MAX_SHIFT = 34,
     PROGRESS_MS = 2000
 };
@@ -433,16 +432,11 @@ static void source_init(struct source *s, struct window_load *load)
     load->totals = (struct load_totals){0};
 }
 
-static uint64_t bytes_expected(const struct pool *p)
+static uint32_t threads_for(const struct pool *p)
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i < p->count; i++)
         bytes += p->sources[i].load->size_expected;
-    return bytes;
-}
-
-static uint32_t threads_for(const struct pool *p, uint64_t bytes)
-{
     uint64_t threads = 1 + bytes / BYTES_PER_THREAD;
     if (threads > p->loader->threads) threads = p->loader->threads;
     if (threads > PARALLEL_THREADS_MAX) threads = PARALLEL_THREADS_MAX;
@@ -451,13 +445,10 @@ static uint32_t threads_for(const struct pool *p, uint64_t bytes)
 
 static enum status run(struct pool *p, struct error *err)
 {
-    uint64_t bytes = bytes_expected(p);
     p->next = 0;
     p->arrived = 0;
-    p->hands = threads_for(p, bytes);
-    heap_expect_much(bytes >= BYTES_MUCH);
+    p->hands = threads_for(p);
     parallel_run(p->hands, "restore", work, p);
-    heap_expect_much(false);
     for (size_t i = 0; i < p->count; i++) {
         file_close(&p->sources[i].file);
         pieces_release(&p->sources[i].pieces);

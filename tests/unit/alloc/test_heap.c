@@ -504,38 +504,12 @@ START_TEST(any_history_agrees_with_the_model)
 }
 END_TEST
 
-/* Objects of a class whose spans are not yet there. */
-static uint64_t huge_bytes_of(size_t size)
-{
-    enum { COUNT = 64 };
-    void *p[COUNT];
-    uint64_t before = stats().huge_total;
-    for (int i = 0; i < COUNT; i++)
-        ck_assert_ptr_nonnull(p[i] = heap_alloc(size, HEAP_QUERY));
-    uint64_t came = stats().huge_total - before;
-    for (int i = 0; i < COUNT; i++)
-        heap_free(p[i], size, HEAP_QUERY);
-    return came;
-}
-
-START_TEST(what_is_expected_comes_in_blocks)
-{
-    enum { BLOCK = 2 << 20 };
-    ck_assert_uint_eq(huge_bytes_of(4096), 0);
-    heap_expect_much(true);
-    ck_assert_uint_eq(huge_bytes_of(8192), BLOCK);
-    heap_expect_much(false);
-    (void)heap_scavenge(UINT64_MAX); /* what is left of the block */
-    ck_assert_uint_eq(huge_bytes_of(16384), 0);
-}
-END_TEST
-
 SUITE(heap, no_bytes_are_at_one_address_that_free_ignores, every_size_is_aligned_usable_and_its_own,
       calloc_gives_zeros_from_used_memory_too, absurd_sizes_are_refused,
       alignments_up_to_a_page_are_kept, resize_keeps_the_contents,
-      resize_within_a_class_stays_in_place, what_is_expected_comes_in_blocks,
-      at_the_limit_allocation_answers_null_and_recovers, fragments_are_traded_in_at_the_limit,
-      other_bytes_count_against_the_limit, a_limit_too_low_for_any_record_still_allows_to_free,
+      resize_within_a_class_stays_in_place, at_the_limit_allocation_answers_null_and_recovers,
+      fragments_are_traded_in_at_the_limit, other_bytes_count_against_the_limit,
+      a_limit_too_low_for_any_record_still_allows_to_free,
       the_nth_allocation_fails_and_every_one_after, everything_freed_goes_back_to_the_system,
       wrong_frees_end_the_process, the_sanitizer_sees_free_memory,
       any_history_agrees_with_the_model)
