@@ -143,7 +143,7 @@ static enum status group_rows(struct choice *c, struct error *err)
         st = grouping_find_row(&grouping, c->ev, &c->rows.items[i], &number[i], &is_new, err);
         if (st) return st;
     }
-    c->group_count = grouping.groups.count;
+    c->group_count = grouping.examples.count;
     c->first = arena_calloc(a, c->group_count + 2, sizeof(c->first[0]));
     c->order = arena_alloc_array(a, c->rows.count, sizeof(c->order[0]));
     if (!c->first || !c->order) return no_room(a, err);
@@ -208,7 +208,7 @@ enum status aggregate_k_open(struct eval *ev, const struct ast *node,
     struct choice c = {.ev = ev, .node = node, .op = node->aggregate.op, .steps = range->steps};
     double *param;
     bool nothing;
-    struct collected collected = {.bare = true};
+    struct collected collected = {0};
     enum status st = eval_scalar(ev, node->aggregate.param, range, &param, err);
     c.param = param;
     if (!st) st = aggregate_check_k(param, range->steps, &nothing, err);

@@ -63,7 +63,7 @@ static enum status quantile_groups(struct quantiles *s, const double *q, struct 
                                    struct error *err)
 {
     struct arena *a = s->ev->arena;
-    size_t groups = s->grouping.groups.count;
+    size_t groups = s->grouping.examples.count;
     size_t *first = arena_alloc_array(a, groups, sizeof(*first));
     size_t *next = arena_alloc_array(a, s->rows.count, sizeof(*next));
     s->values = arena_alloc_array(a, s->rows.count, sizeof(s->values[0]));
@@ -79,8 +79,8 @@ static enum status quantile_groups(struct quantiles *s, const double *q, struct 
         struct row *row = VEC_PUSH(&table, a);
         if (!row) return no_room(a, err);
         enum status st = quantile_row(s, q, first[g], next, row, err);
+        if (!st) st = grouping_labels(&s->grouping, g, a, &row->labels, err);
         if (st) return st;
-        row->labels = s->grouping.groups.items[g];
     }
     eval_drop(s->ev, row_table_samples(&s->rows, s->steps));
     enum status st = eval_hold(s->ev, row_table_samples(&table, s->steps), err);
@@ -94,7 +94,7 @@ enum status aggregate_quantile_open(struct eval *ev, const struct ast *node,
 {
     struct quantiles s = {.ev = ev, .node = node, .steps = range->steps};
     struct ast_position position = node->aggregate.param->position;
-    struct collected collected = {.bare = true};
+    struct collected collected = {0};
     double *q;
     enum status st = eval_scalar(ev, node->aggregate.param, range, &q, err);
     if (!st) st = collect(ev, node->aggregate.expr, range, &collected, err);
@@ -154,8 +154,7 @@ static enum status find_value_group(struct count_values *c, struct labels labels
     struct row *slot = VEC_PUSH(&c->table, a);
     if (!slot) return no_room(a, err);
     st = row_alloc(slot, c->steps, a, err);
-    slot->labels = c->grouping.groups.items[*out];
-    return st;
+    return st ? st : grouping_labels(&c->grouping, *out, a, &slot->labels, err);
 }
 
 static enum status count_row(struct count_values *c, const struct row *row, struct error *err)

@@ -32,6 +32,17 @@ bool binop_element(enum ast_op op, double lhs, double rhs, double *out)
     UNREACHABLE();
 }
 
+void binop_columns(enum ast_op op, const double *restrict lhs, const double *restrict rhs,
+                   double *restrict out, size_t count)
+{
+    if (op == OP_DIV) /* the usual one, and several at once */
+        for (size_t i = 0; i < count; i++)
+            out[i] = lhs[i] / rhs[i];
+    else
+        for (size_t i = 0; i < count; i++)
+            (void)binop_element(op, lhs[i], rhs[i], &out[i]);
+}
+
 double binop_scalar(enum ast_op op, double lhs, double rhs)
 {
     double v;

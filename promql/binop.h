@@ -17,6 +17,9 @@ double binop_scalar(enum ast_op op, double lhs, double rhs);
 /* One element: the value in *out, and whether it is kept (comparisons keep the left value). */
 bool binop_element(enum ast_op op, double lhs, double rhs, double *out);
 
+/* Of two columns, by an arithmetic operator. */
+void binop_columns(enum ast_op op, const double *lhs, const double *rhs, double *out, size_t count);
+
 /* Does the operator make another metric of its operands, so that their name goes? */
 bool binop_changes_schema(enum ast_op op);
 

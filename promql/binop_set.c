@@ -1,22 +1,31 @@
 /* binop_set - and, or, unless: presence decides, values pass through. */
 #include "promql/binop.h"
 
-#include "promql/signature.h"
+#include "promql/grouping.h"
 
 /* Which steps a signature is present at, on one side. */
 struct presence {
-    struct signature_table signatures;
+    struct eval *ev;
+    struct grouping signatures;
     struct presence_bits VEC_OF(uint64_t *) bits; /* by number of signature */
     size_t steps;
 };
 
-static enum status presence_add(struct presence *p, const struct row *row, struct arena *a,
-                                struct error *err)
+static enum status presence_init(struct presence *p, struct eval *ev, const struct ast *node,
+                                 size_t steps, struct error *err)
+{
+    *p = (struct presence){.ev = ev, .steps = steps};
+    return grouping_init_matching(&p->signatures, node->binary.matching, ev->arena, err);
+}
+
+static enum status presence_add(struct presence *p, const struct row *row, struct error *err)
 {
     size_t number;
-    enum status st = signature_number(&p->signatures, row->labels, a, &number, err);
+    bool is_new;
+    struct arena *a = p->ev->arena;
+    enum status st = grouping_find_row(&p->signatures, p->ev, row, &number, &is_new, err);
     if (st) return st;
-    if (number == p->bits.count) {
+    if (is_new) {
         uint64_t **slot = VEC_PUSH(&p->bits, a);
         if (slot) *slot = arena_calloc(a, row_words(p->steps), sizeof(uint64_t));
         if (!slot || !*slot) return no_room(a, err);
@@ -25,19 +34,19 @@ static enum status presence_add(struct presence *p, const struct row *row, struc
     return OK;
 }
 
-/* NULL: the signature is nowhere. */
-static const uint64_t *presence_of(const struct presence *p, struct labels set)
+/* Leave of a row the steps at which its signature is present, or the others. */
+static enum status presence_mask(struct presence *p, struct row *row, bool keep_common,
+                                 struct error *err)
 {
-    size_t number = signature_lookup(&p->signatures, set);
-    return number == HASH_INDEX_END ? NULL : p->bits.items[number];
-}
-
-static void mask(struct row *row, const uint64_t *other, bool keep_common, size_t steps)
-{
-    for (size_t w = 0; w < row_words(steps); w++) {
+    size_t number;
+    enum status st = grouping_look_up_row(&p->signatures, p->ev, row, &number, err);
+    if (st) return st;
+    const uint64_t *other = number == GROUP_NONE ? NULL : p->bits.items[number];
+    for (size_t w = 0; w < row_words(p->steps); w++) {
         uint64_t bits = other ? other[w] : 0;
         row->present[w] &= keep_common ? bits : ~bits;
     }
+    return OK;
 }
 
 struct set_rows {
@@ -50,11 +59,11 @@ struct set_rows {
 static enum status set_next(struct rows *self, struct row **out, struct error *err)
 {
     struct set_rows *s = (struct set_rows *)self;
+    s->left->bare = self->bare;
     for (;;) {
         enum status st = s->left->next(s->left, out, err);
-        if (st || !*out) return st;
-        mask(*out, presence_of(&s->right, (*out)->labels), s->keep_common, self->steps);
-        if (bits_any((*out)->present, self->steps)) return OK;
+        if (!st && *out) st = presence_mask(&s->right, *out, s->keep_common, err);
+        if (st || !*out || bits_any((*out)->present, self->steps)) return st;
     }
 }
 
@@ -67,16 +76,16 @@ static enum status open_and_unless(struct eval *ev, const struct ast *node, stru
     s->base.next = set_next;
     s->left = left;
     s->keep_common = node->binary.op == OP_AND;
-    s->right.signatures.matching = node->binary.matching;
-    s->right.steps = left->steps;
     *out = &s->base;
-    for (;;) {
+    right->bare = true;
+    enum status st = presence_init(&s->right, ev, node, left->steps, err);
+    while (!st) {
         struct row *row;
-        enum status st = right->next(right, &row, err);
-        if (st || !row) return st;
-        st = presence_add(&s->right, row, ev->arena, err);
-        if (st) return st;
+        st = right->next(right, &row, err);
+        if (st || !row) break;
+        st = presence_add(&s->right, row, err);
     }
+    return st;
 }
 
 /* The left side, then what of the right side has no match at its step; equal label sets of the two
@@ -94,14 +103,13 @@ static enum status or_next(struct rows *self, struct row **out, struct error *er
     struct or_rows *o = (struct or_rows *)self;
     if (!o->left_done) {
         enum status st = o->left->next(o->left, out, err);
-        if (st || *out) return st ? st : presence_add(&o->seen, *out, self->ev->arena, err);
+        if (st || *out) return st ? st : presence_add(&o->seen, *out, err);
         o->left_done = true;
     }
     for (;;) {
         enum status st = o->right->next(o->right, out, err);
-        if (st || !*out) return st;
-        mask(*out, presence_of(&o->seen, (*out)->labels), false, self->steps);
-        if (bits_any((*out)->present, self->steps)) return OK;
+        if (!st && *out) st = presence_mask(&o->seen, *out, false, err);
+        if (st || !*out || bits_any((*out)->present, self->steps)) return st;
     }
 }
 
@@ -114,9 +122,8 @@ static enum status open_or(struct eval *ev, const struct ast *node, struct rows 
         .next = or_next, .ev = ev, .steps = left->steps, .stable = left->stable && right->stable};
     o->left = left;
     o->right = right;
-    o->seen.signatures.matching = node->binary.matching;
-    o->seen.steps = left->steps;
-    return rows_merge(&o->base, MERGE_DISJOINT, out, err);
+    enum status st = presence_init(&o->seen, ev, node, left->steps, err);
+    return st ? st : rows_merge(&o->base, MERGE_DISJOINT, out, err);
 }
 
 enum status binop_sets(struct eval *ev, const struct ast *node, const struct eval_range *range,

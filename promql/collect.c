@@ -13,15 +13,15 @@ struct collect_use {
 static enum status collect_part(const struct parts_use *use, struct eval *ev, struct rows *rows,
                                 void **result, struct error *err)
 {
-    const struct collect_use *u = (const struct collect_use *)use;
+    (void)use;
     struct row_table *table = arena_calloc(ev->arena, 1, sizeof(*table));
     if (!table) return no_room(ev->arena, err);
     *result = table;
-    rows->bare = u->out->bare;
+    rows->bare = true;
     return rows_collect(rows, table, err);
 }
 
-/* A part's arena goes, and what it held has been taken over. */
+/* A part's arena goes, and what it held is the query's. */
 static enum status take_rows(struct parts_use *use, void *result, struct error *err)
 {
     const struct collect_use *u = (const struct collect_use *)use;
@@ -42,7 +42,7 @@ enum status collect(struct eval *ev, const struct ast *node, const struct eval_r
     enum status st = parts_open(ev, node, range, &parts, err);
     if (st) return st;
     out->unnamed_unique = parts.rows->unnamed_unique;
-    parts.rows->bare = out->bare;
+    parts.rows->bare = true;
     if (!parts.many) return rows_collect(parts.rows, &out->rows, err);
     struct collect_use use = {.base = {.evaluate = collect_part, .take = take_rows},
                               .ev = ev,

@@ -9,9 +9,8 @@
 #include "promql/eval.h"
 
 struct collected {
-    bool bare; /* set by the user, as of rows */
-    struct row_table rows;
-    bool unnamed_unique; /* as of rows */
+    struct row_table rows; /* bare; others may have the same ones, so nothing of them is changed */
+    bool unnamed_unique;   /* as of rows */
 };
 
 /* The samples are held (eval_hold). */

@@ -236,7 +236,7 @@ enum status fold_join(struct fold *f, const struct fold *part, struct error *err
     for (size_t g = 0; g < part->groups.count; g++) {
         const struct group *from = &part->groups.items[g];
         struct row row = {.series = from->series, .unnamed = from->unnamed};
-        if (!row.series) row.labels = part->grouping.groups.items[g];
+        if (!row.series) row.labels = part->grouping.examples.items[g];
         struct group *group = NULL;
         enum status st = group_find(f, &row, &group, err);
         if (!st) st = eval_tick(f->ev, f->steps, err);
@@ -270,10 +270,10 @@ enum status fold_finish(struct fold *f, struct rows **out, struct error *err)
         struct row *row = VEC_PUSH(&table, f->ev->arena);
         if (!row) return no_room(f->ev->arena, err);
         group_finish(f, group);
-        *row = (struct row){.labels = f->grouping.groups.items[g],
-                            .v = group->v,
-                            .present = group->present,
-                            .drops_name = group->drops_name};
+        *row =
+            (struct row){.v = group->v, .present = group->present, .drops_name = group->drops_name};
+        enum status st = grouping_labels(&f->grouping, g, f->ev->arena, &row->labels, err);
+        if (st) return st;
     }
     enum status st = eval_hold(f->ev, row_table_samples(&table, f->steps), err);
     if (st) return st;

@@ -52,6 +52,9 @@ static const struct line {
     {"the same twice", false,
      "sum by(mode)(rate(node_cpu_seconds_total[5m])) / ignoring(mode) group_left "
      "sum(rate(node_cpu_seconds_total[5m]))"},
+    {"share of each mode", false,
+     "sum by(mode)(rate(node_cpu_seconds_total[5m]) / ignoring(mode) group_left "
+     "sum without(mode)(rate(node_cpu_seconds_total[5m])))"},
     {"without", false, "sum without(cpu, instance, pod)(rate(node_cpu_seconds_total[5m]))"},
     {"quantile", false, "quantile by(mode)(0.9, rate(node_cpu_seconds_total[5m]))"},
 };
