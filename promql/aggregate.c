@@ -1,6 +1,7 @@
 /* aggregate - which aggregation is opened how, and folding in parts. */
 #include "promql/aggregate.h"
 
+#include "promql/collect.h"
 #include "promql/fold.h"
 #include "promql/parts.h"
 #include "promql/share.h"
@@ -58,30 +59,64 @@ static enum status fold_all(struct fold *folds, size_t count, struct eval *ev,
     return parts_run(&parts, &use.base, err);
 }
 
-static enum status fold_open(struct eval *ev, const struct ast *node,
-                             const struct eval_range *range, struct rows **out, struct error *err)
+/* Of rows that are kept. */
+static enum status fold_kept(struct eval *ev, const struct ast *node,
+                             const struct eval_range *range, const struct collected *kept,
+                             struct rows **out, struct error *err)
 {
-    const struct ast *nodes[SHARE_MAX];
+    struct fold fold;
+    struct rows *rows;
+    enum status st = fold_init(&fold, ev, node, range->steps, err);
+    if (!st) st = rows_from_table(ev, &kept->rows, range->steps, kept->unnamed_unique, &rows, err);
+    if (!st) st = fold_rows(&fold, 1, rows, err);
+    return st ? st : fold_finish(&fold, out, err);
+}
+
+static enum status collect_and_fold(struct eval *ev, const struct sharers *sharers,
+                                    const struct eval_range *range, struct rows **out,
+                                    struct error *err)
+{
+    struct collected kept;
+    const struct ast *node = sharers->users[0];
+    enum status st = collect_for(ev, node->aggregate.expr, range, sharers, &kept, err);
+    if (!st) st = fold_kept(ev, node, range, &kept, out, err);
+    if (!st) eval_drop(ev, row_table_samples(&kept.rows, range->steps));
+    return st;
+}
+
+static enum status fold_for(struct eval *ev, const struct sharers *sharers,
+                            const struct eval_range *range, struct rows **out, struct error *err)
+{
     struct fold folds[SHARE_MAX];
-    *out = share_take(ev, node);
-    if (*out) return OK;
-    size_t count = share_find(ev, node, range, nodes);
+    size_t count = sharers->count;
     size_t remarks = ev->notes.list.count;
     enum status st = OK;
     for (size_t i = 0; i < count && !st; i++)
-        st = fold_init(&folds[i], ev, nodes[i], range->steps, err);
+        st = fold_init(&folds[i], ev, sharers->users[i], range->steps, err);
     ev->tally.users *= count;
     if (!st) st = fold_all(folds, count, ev, range, err);
     ev->tally.users /= count;
     if (!st) st = fold_finish(&folds[0], out, err);
-    /* A remark names the place of its last expression, so each has to make its own. */
     bool remarked = ev->notes.list.count > remarks;
     for (size_t i = 1; i < count && !st && !remarked; i++) {
-        struct rows *rows;
-        st = fold_finish(&folds[i], &rows, err);
-        if (!st) st = share_put(ev, nodes[i], rows, err);
+        struct shared shared = {.user = sharers->users[i]};
+        st = fold_finish(&folds[i], &shared.folded, err);
+        if (!st) st = share_put(ev, shared, err);
     }
     return st;
+}
+
+static enum status fold_open(struct eval *ev, const struct ast *node,
+                             const struct eval_range *range, struct rows **out, struct error *err)
+{
+    struct sharers sharers;
+    struct shared found = share_take(ev, node);
+    *out = found.folded;
+    if (found.folded) return OK;
+    if (found.kept) return fold_kept(ev, node, range, found.kept, out, err);
+    share_find(ev, node, &sharers);
+    return sharers.keep ? collect_and_fold(ev, &sharers, range, out, err)
+                        : fold_for(ev, &sharers, range, out, err);
 }
 
 enum status aggregate_open(struct eval *ev, const struct ast *node, const struct eval_range *range,

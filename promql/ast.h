@@ -197,6 +197,9 @@ struct ast {
     };
 };
 
+/* Do two trees, whose durations are resolved, ask the same? Parentheses do not count. */
+bool ast_equal(const struct ast *a, const struct ast *b);
+
 /* "+", "and", "atan2"; static storage. */
 const char *ast_op_text(enum ast_op op);
 bool ast_op_is_comparison(enum ast_op op);

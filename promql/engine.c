@@ -89,6 +89,7 @@ enum status query_run(const struct engine *engine, struct query *query, struct e
         .querier = query->querier,
         .arena = query->arena,
         .lookback_ms = query->lookback_ms ? query->lookback_ms : engine->options.lookback_ms,
+        .scope = query->tree,
         .delays_names = engine->options.delayed_name_removal,
         .tally = {.users = 1, .repeats = 1},
     };

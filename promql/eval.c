@@ -142,11 +142,11 @@ static enum status repeat_open(struct eval *ev, const struct ast *node,
 {
     struct eval_range once = *range;
     once.steps = 1;
-    if (range->steps == 1) return eval_rows(ev, node->inner, range, out, err);
+    if (range->steps == 1) return eval_scope(ev, node->inner, range, out, err);
     struct repeat_rows *r = arena_calloc(ev->arena, 1, sizeof(*r));
     if (!r) return no_room(ev->arena, err);
     ev->tally.repeats *= range->steps;
-    enum status st = eval_rows(ev, node->inner, &once, &r->child, err);
+    enum status st = eval_scope(ev, node->inner, &once, &r->child, err);
     ev->tally.repeats /= range->steps;
     if (!st) st = row_alloc(&r->row, range->steps, ev->arena, err);
     if (st) return st;
@@ -244,6 +244,16 @@ enum status eval_rows(struct eval *ev, const struct ast *node, const struct eval
     return st ? st : explain_rows(ev, &mark, *out, out, err);
 }
 
+enum status eval_scope(struct eval *ev, const struct ast *root, const struct eval_range *range,
+                       struct rows **out, struct error *err)
+{
+    const struct ast *scope = ev->scope;
+    ev->scope = root;
+    enum status st = eval_rows(ev, root, range, out, err);
+    ev->scope = scope;
+    return st;
+}
+
 static enum status scalar_array(struct eval *ev, size_t steps, double **out, struct error *err)
 {
     *out = arena_alloc_array(ev->arena, steps, sizeof(double));
@@ -279,10 +289,13 @@ static enum status repeat_scalar(struct eval *ev, const struct ast *node,
 {
     struct eval_range once = *range;
     double *one = NULL;
+    const struct ast *scope = ev->scope;
     once.steps = 1;
+    ev->scope = node->inner;
     ev->tally.repeats *= range->steps;
     enum status st = eval_scalar(ev, node->inner, &once, &one, err);
     ev->tally.repeats /= range->steps;
+    ev->scope = scope;
     if (!st) st = scalar_array(ev, range->steps, out, err);
     DEBUG_ASSERT(st || (*out && one));
     for (size_t i = 0; !st && i < range->steps; i++)

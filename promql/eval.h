@@ -31,12 +31,6 @@ static inline int64_t eval_step_ms(const struct eval_range *range, size_t i)
     return range->start_ms + (int64_t)i * range->step_ms;
 }
 
-/* promql/share.h */
-struct shared {
-    const struct ast *node; /* NULL: taken */
-    struct rows *rows;
-};
-
 /* What a selector has found. */
 struct selected {
     struct selection selection;
@@ -50,6 +44,8 @@ struct held_common {
 };
 
 struct window_keeper;
+struct shared; /* promql/share.h */
+struct shared_list VEC_OF(struct shared);
 
 struct eval {
     const struct engine *engine;
@@ -69,7 +65,8 @@ struct eval {
     uint64_t ticks;               /* work since the last look at the clock */
     uint64_t quick_work;          /* all of it, of a query that is to be quick */
     struct annotation_set notes;
-    struct shared_list VEC_OF(struct shared) shared;
+    const struct ast *scope; /* what is evaluated over the same steps: promql/share.h */
+    struct shared_list shared;
     uint32_t explain_depth; /* of the node that is being opened */
 };
 
@@ -93,6 +90,10 @@ MUST_USE enum status eval_tick(struct eval *ev, uint64_t work, struct error *err
 MUST_USE enum status eval_rows(struct eval *ev, const struct ast *node,
                                const struct eval_range *range, struct rows **out,
                                struct error *err);
+/* The same of what has steps of its own. */
+MUST_USE enum status eval_scope(struct eval *ev, const struct ast *root,
+                                const struct eval_range *range, struct rows **out,
+                                struct error *err);
 MUST_USE enum status eval_scalar(struct eval *ev, const struct ast *node,
                                  const struct eval_range *range, double **out, struct error *err);
 /* The literal behind parentheses. */

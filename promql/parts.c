@@ -21,8 +21,6 @@ static bool is_plain_scalar(const struct ast *node)
     }
 }
 
-static bool is_row_by_row(const struct ast *node);
-
 static bool is_call_row_by_row(const struct ast *node)
 {
     enum function_kind kind = node->call.function->impl->kind;
@@ -30,7 +28,8 @@ static bool is_call_row_by_row(const struct ast *node)
     if (kind != FUNCTION_MAP && kind != FUNCTION_RANGE) return false;
     for (size_t i = 0; i < node->call.arg_count; i++) {
         const struct ast *arg = node->call.args[i];
-        if (arg->type == VALUE_SCALAR ? !is_plain_scalar(arg) : !is_row_by_row(arg)) return false;
+        if (arg->type == VALUE_SCALAR ? !is_plain_scalar(arg) : !parts_is_row_by_row(arg))
+            return false;
         sources += arg->type != VALUE_SCALAR;
     }
     return sources == 1;
@@ -40,20 +39,19 @@ static bool is_binary_row_by_row(const struct ast *node)
 {
     const struct ast *lhs = node->binary.lhs;
     const struct ast *rhs = node->binary.rhs;
-    if (lhs->type == VALUE_SCALAR) return is_plain_scalar(lhs) && is_row_by_row(rhs);
-    return rhs->type == VALUE_SCALAR && is_plain_scalar(rhs) && is_row_by_row(lhs);
+    if (lhs->type == VALUE_SCALAR) return is_plain_scalar(lhs) && parts_is_row_by_row(rhs);
+    return rhs->type == VALUE_SCALAR && is_plain_scalar(rhs) && parts_is_row_by_row(lhs);
 }
 
-/* One selector, and above it nothing that has to know more than one series. */
-static bool is_row_by_row(const struct ast *node)
+bool parts_is_row_by_row(const struct ast *node)
 {
     switch (node->kind) {
     case AST_VECTOR_SELECTOR:
     case AST_MATRIX_SELECTOR: return true;
-    case AST_SUBQUERY: return is_row_by_row(node->subquery.expr);
+    case AST_SUBQUERY: return parts_is_row_by_row(node->subquery.expr);
     case AST_PAREN:
-    case AST_STEP_INVARIANT: return is_row_by_row(node->inner);
-    case AST_UNARY: return is_row_by_row(node->unary.expr);
+    case AST_STEP_INVARIANT: return parts_is_row_by_row(node->inner);
+    case AST_UNARY: return parts_is_row_by_row(node->unary.expr);
     case AST_BINARY: return is_binary_row_by_row(node);
     case AST_CALL: return is_call_row_by_row(node);
     default: return false;
@@ -64,7 +62,8 @@ static bool is_row_by_row(const struct ast *node)
 static bool may_cut(const struct eval *ev, const struct ast *node)
 {
     bool keeps_names = eval_unwrap(node)->kind == AST_VECTOR_SELECTOR;
-    return is_row_by_row(node) && (keeps_names || ev->delays_names || ev->selected.unnamed_unique);
+    return parts_is_row_by_row(node) &&
+           (keeps_names || ev->delays_names || ev->selected.unnamed_unique);
 }
 
 /* Parts of as many series as the option says, or of fewer when their histories are long, to a

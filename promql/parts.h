@@ -35,6 +35,9 @@ struct parts_use {
     enum status (*take)(struct parts_use *use, void *result, struct error *err);
 };
 
+/* One selector, and above it nothing that has to know more than one series. */
+bool parts_is_row_by_row(const struct ast *node);
+
 /* An opened expression. */
 struct parts {
     struct eval *ev;

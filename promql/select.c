@@ -319,7 +319,7 @@ static enum status open_subquery(struct windows *w, const struct ast *node,
         w->tally.off = true;
     else
         ev->tally.off = true;
-    enum status st = eval_rows(ev, node->subquery.expr, &w->inner_range, &w->inner, err);
+    enum status st = eval_scope(ev, node->subquery.expr, &w->inner_range, &w->inner, err);
     ev->tally.off = was_off;
     if (st) return st;
     w->unnamed_unique = w->inner->unnamed_unique;

@@ -1,26 +1,7 @@
-/* share - looking for aggregations of the same expression, and the list of what waits. */
+/* share - looking for the users of an expression, and the list of what waits. */
 #include "promql/share.h"
 
-struct search {
-    struct str text; /* of the whole query */
-    struct str expr; /* what the node aggregates */
-    const struct ast *node;
-    const struct ast **out;
-    size_t count;
-};
-
-/* What is aggregated, from behind the opening parenthesis to the end of the aggregation: nothing
- * that changes its meaning can lie outside. Empty when it does not look like that. */
-static struct str aggregated_text(struct str text, const struct ast *node)
-{
-    uint32_t from = node->aggregate.expr->position.start;
-    uint32_t open = from;
-    while (open > node->position.start &&
-           (text.data[open - 1] == ' ' || text.data[open - 1] == '\n'))
-        open--;
-    if (open == node->position.start || text.data[open - 1] != '(') return STR("");
-    return (struct str){.data = text.data + from, .size = node->position.end - from};
-}
+#include "promql/parts.h"
 
 /* Aggregations that take each row into its group and forget it. */
 static bool folds(enum ast_aggregation op)
@@ -28,72 +9,99 @@ static bool folds(enum ast_aggregation op)
     return op <= AGG_STDVAR;
 }
 
+static bool keeps(enum ast_aggregation op)
+{
+    return op == AGG_TOPK || op == AGG_BOTTOMK || op == AGG_QUANTILE;
+}
+
+struct search {
+    const struct ast *self;
+    const struct ast *expr;  /* what it uses */
+    bool expr_is_row_by_row; /* only such rows are kept for others */
+    bool passed;             /* self: who comes now is evaluated later */
+    struct sharers *out;
+};
+
+static void meet(struct search *s, const struct ast *user, const struct ast *expr, bool kept)
+{
+    bool passed = s->passed;
+    if (kept && expr->kind == AST_AGGREGATE) return; /* this user is it as one that folds */
+    if (user == s->self) s->passed = true;
+    if (!passed || s->out->count == SHARE_MAX) return;
+    if ((kept && !s->expr_is_row_by_row) || !ast_equal(expr, s->expr)) return;
+    s->out->users[s->out->count++] = user;
+    s->out->keep = s->out->keep || kept;
+}
+
 static void look_at(struct search *s, const struct ast *node);
 
 static void look_at_aggregation(struct search *s, const struct ast *node)
 {
-    if (folds(node->aggregate.op) && s->count < SHARE_MAX &&
-        node->position.start > s->node->position.start &&
-        str_equal(aggregated_text(s->text, node), s->expr))
-        s->out[s->count++] = node;
-    look_at(s, node->aggregate.expr);
+    const struct ast *expr = node->aggregate.expr;
+    if (node->aggregate.param) look_at(s, node->aggregate.param);
+    if (folds(node->aggregate.op)) meet(s, node, expr, false);
+    if (keeps(node->aggregate.op)) meet(s, expr, expr, true);
+    look_at(s, expr);
 }
 
-/* Subqueries, and what is evaluated once, have steps of their own. */
+static void look_at_side(struct search *s, const struct ast *node, const struct ast *side)
+{
+    if (node->binary.matching && !ast_op_is_set(node->binary.op)) meet(s, side, side, true);
+    look_at(s, side);
+}
+
+static void look_at_binary(struct search *s, const struct ast *node)
+{
+    bool right_first = node->binary.rhs->type == VALUE_SCALAR;
+    look_at_side(s, node, right_first ? node->binary.rhs : node->binary.lhs);
+    look_at_side(s, node, right_first ? node->binary.lhs : node->binary.rhs);
+}
+
+static void look_at_call(struct search *s, const struct ast *node)
+{
+    for (size_t i = 0; i < node->call.arg_count; i++)
+        if (node->call.args[i]->type == VALUE_SCALAR) look_at(s, node->call.args[i]);
+    for (size_t i = 0; i < node->call.arg_count; i++)
+        if (node->call.args[i]->type != VALUE_SCALAR) look_at(s, node->call.args[i]);
+}
+
+/* In order of evaluation. Subqueries, and what is evaluated once, have steps of their own. */
 static void look_at(struct search *s, const struct ast *node)
 {
     switch (node->kind) {
-    case AST_CALL:
-        for (size_t i = 0; i < node->call.arg_count; i++)
-            look_at(s, node->call.args[i]);
-        return;
+    case AST_CALL: look_at_call(s, node); return;
     case AST_AGGREGATE: look_at_aggregation(s, node); return;
-    case AST_BINARY:
-        look_at(s, node->binary.lhs);
-        look_at(s, node->binary.rhs);
-        return;
+    case AST_BINARY: look_at_binary(s, node); return;
     case AST_UNARY: look_at(s, node->unary.expr); return;
     case AST_PAREN: look_at(s, node->inner); return;
     default: return;
     }
 }
 
-static bool is_whole_range(const struct query *q, const struct eval_range *range)
+void share_find(const struct eval *ev, const struct ast *user, struct sharers *out)
 {
-    return q->step_ms > 0 && range->start_ms == q->start_ms && range->step_ms == q->step_ms &&
-           range->steps == query_steps(q);
+    const struct ast *expr = user->kind == AST_AGGREGATE ? user->aggregate.expr : user;
+    struct search s = {
+        .self = user, .expr = expr, .expr_is_row_by_row = parts_is_row_by_row(expr), .out = out};
+    *out = (struct sharers){.users = {user}, .count = 1};
+    look_at(&s, ev->scope);
 }
 
-size_t share_find(const struct eval *ev, const struct ast *node, const struct eval_range *range,
-                  const struct ast **out)
-{
-    const struct query *q = ev->query;
-    struct search s = {.text = q->text,
-                       .expr = aggregated_text(q->text, node),
-                       .node = node,
-                       .out = out,
-                       .count = 1};
-    out[0] = node;
-    bool instant = q->step_ms == 0 && range->steps == 1 && range->start_ms == q->start_ms;
-    if (s.expr.size && (instant || is_whole_range(q, range))) look_at(&s, q->tree);
-    return s.count;
-}
-
-enum status share_put(struct eval *ev, const struct ast *node, struct rows *rows, struct error *err)
+enum status share_put(struct eval *ev, struct shared shared, struct error *err)
 {
     struct shared *slot = VEC_PUSH(&ev->shared, ev->arena);
     if (!slot) return no_room(ev->arena, err);
-    *slot = (struct shared){.node = node, .rows = rows};
+    *slot = shared;
     return OK;
 }
 
-struct rows *share_take(struct eval *ev, const struct ast *node)
+struct shared share_take(struct eval *ev, const struct ast *user)
 {
     for (size_t i = 0; i < ev->shared.count; i++) {
-        struct shared *slot = &ev->shared.items[i];
-        if (slot->node != node) continue;
-        slot->node = NULL;
-        return slot->rows;
+        struct shared found = ev->shared.items[i];
+        if (found.user != user) continue;
+        ev->shared.items[i].user = NULL;
+        return found;
     }
-    return NULL;
+    return (struct shared){0};
 }

@@ -1,8 +1,14 @@
 /*
- * share - aggregations of the same series in one query: sum(x) / count(x) reads x once.
+ * share - equal expressions of one query: sum(x) / count(x) reads x once.
  *
- * The first one that is opened folds for those behind it in the text, too; what they get waits for
- * them here. Shared are expressions of the same text over the same steps, outside of subqueries.
+ * Who needs the rows of an expression in turn is a *user* of it: an aggregation that folds them, or
+ * an operator that keeps them all (promql/collect.h). The user that is evaluated first works for
+ * those behind it, too, and what they get waits for them here: what was folded for them or, as soon
+ * as one of them keeps rows, the rows.
+ *
+ * Shared are expressions with equal trees over the same steps: those of the query, or of one
+ * subquery (the scope of the eval). A remark names the place of its expression, so where one was
+ * made, each user evaluates for itself.
  *
  * Threads: one query, one thread.
  */
@@ -11,17 +17,26 @@
 
 #include "promql/eval.h"
 
+struct collected;
+
 enum { SHARE_MAX = 4 }; /* frames of recursion are small: promql/ast.h */
 
-/* The aggregations that node, which is one that folds, may fold for, itself first; at most
- * SHARE_MAX. */
-size_t share_find(const struct eval *ev, const struct ast *node, const struct eval_range *range,
-                  const struct ast **out);
+/* A user is known by its aggregation or, of one selector's series and no aggregation, by the
+ * expression that it keeps. */
+struct sharers {
+    const struct ast *users[SHARE_MAX]; /* the one that asks comes first */
+    size_t count;
+    bool keep; /* some of the others keep rows */
+};
+void share_find(const struct eval *ev, const struct ast *user, struct sharers *out);
 
-/* Keep what was folded for a node. */
-MUST_USE enum status share_put(struct eval *ev, const struct ast *node, struct rows *rows,
-                               struct error *err);
-/* What was kept for it, once; NULL: nothing. */
-struct rows *share_take(struct eval *ev, const struct ast *node);
+/* What waits for a user; empty when nothing does. */
+struct shared {
+    const struct ast *user; /* NULL: it was taken */
+    struct rows *folded;
+    const struct collected *kept;
+};
+MUST_USE enum status share_put(struct eval *ev, struct shared shared, struct error *err);
+struct shared share_take(struct eval *ev, const struct ast *user);
 
 #endif

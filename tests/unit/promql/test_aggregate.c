@@ -212,14 +212,25 @@ START_TEST(aggregations_of_the_same_series_share_them)
         double answer;
     } asked[] = {
         {"sum(m) / count(m)", 1, 6.0 / 3},
-        {"sum(m) / scalar(count(m)) + avg( m)", 2, 4}, /* the scalar comes first */
-        {"sum(m) + sum(m) by ()", 2, 12},
+        {"sum(m) / scalar(count(m)) + avg( m)", 1, 4}, /* the scalar comes first */
+        {"sum(m) + sum((m)) by ()", 1, 12},
         {"sum(-m) + sum(m)", 2, 0},
-        {"sum(m) + sum(m offset 0s)", 2, 12},
+        {"sum(m) + sum(m offset 0s)", 1, 12},
+        {"sum(m) + sum(m offset -1s)", 2, 12},
         {"max(m) + min(m) + sum(m) + count(m) + avg(m) + group(m)", 2, 16},
         {"sum(m) + sum(sum_over_time(sum(m)[1s:1s]))", 2, 12},
         {"max by () (sum(m) + count(m)) + max(sum(m) + count(m))", 1, 18},
         {"topk(1, sum(m)) + sum(m)", 1, 12},
+        {"max_over_time((sum(m) / count(m))[2s:1s])", 1, 2},
+        /* Rows that are kept: */
+        {"sum(m / ignoring (i) group_left sum(m))", 1, 1},
+        {"sum(sum(m) * ignoring (i) group_right m)", 1, 36},
+        {"sum(m * on (i) m)", 1, 14},
+        {"sum(m) + on () topk(1, m) + quantile(0.5, m)", 1, 11},
+        {"sum(m + on (i) m * 2) + sum(m)", 2, 24},
+        {"sum(-m / ignoring (i) group_left sum(m))", 2, -1},
+        {"sum((m > 1) / ignoring (i) group_left sum(m > 1)) + 0 * count(m)", 2, 1},
+        {"sum(m * on (i) sum by (i) (m))", 1, 14},
     };
     struct asking k;
     asking_open(&k);

@@ -163,4 +163,50 @@ START_TEST(sets_are_of_elements)
 }
 END_TEST
 
-SUITE(binop_match, rows_match_as_elements_do, sets_are_of_elements)
+/* Two hundred series, each with a partner and two of them with each half: enough for classes to be
+ * given up, or not. */
+START_TEST(many_series_match_by_any_labels)
+{
+    enum { MANY = 200 };
+    static const struct {
+        const char *text;
+        double answer;
+    } asked[] = {
+        {"count(m + ignoring (half) n)", MANY},
+        {"count(m + on (i, half) n)", MANY},
+        {"count(m > on (i) n)", MANY},
+        {"sum(m == on (i) n)", 0},
+        {"sum(m - on (i) n)", MANY},
+        {"count(m and on (i) n)", MANY},
+        {"count(m unless ignoring () n)", 0},
+        {"count(m or on (i) n)", MANY},
+        {"count(m or n)", MANY},
+        {"sum(m / on (half) group_left max by (half) (m)) > bool 100", 1},
+        {"count(count by (i) (m * on (half) group_left count by (half) (n)))", MANY},
+        {"count(m + on (i, __name__) m)", MANY},
+        {"count(abs(m) + on (i, __name__) abs(m))", MANY},
+        {"count(abs(m) and on (__name__) abs(n))", MANY},
+        {"count(m and on (__name__) abs(n)) or on () vector(-1)", -1},
+        {"count(m * on (i) group_left (half) n)", MANY},
+    };
+    struct asking k;
+    asking_open(&k);
+    for (int s = 0; s < 2 * MANY; s++) {
+        char i[24];
+        snprintf(i, sizeof(i), "%d", s / 2);
+        struct sample sample = {.t_ms = START_MS, .v = s / 2 + (s % 2 ? 0 : 1)};
+        struct label labels[] = {{.name = LABEL_METRIC_NAME, .value = s % 2 ? STR("n") : STR("m")},
+                                 {.name = STR("half"), .value = s < MANY ? STR("a") : STR("b")},
+                                 {.name = STR("i"), .value = str_from(i)}};
+        asking_store_set(&k, labels, ARRAY_COUNT(labels), &sample, 1);
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(asked); i++) {
+        ck_assert_msg(ask(&k, asked[i].text, 0) == OK, "%s: %s", asked[i].text, k.err.text);
+        double got = k.query.value.series_count ? k.query.value.series[0].points[0].v : 0;
+        ck_assert_msg(got == asked[i].answer, "%s: %g", asked[i].text, got);
+    }
+    asking_close(&k);
+}
+END_TEST
+
+SUITE(binop_match, rows_match_as_elements_do, sets_are_of_elements, many_series_match_by_any_labels)
