@@ -126,13 +126,13 @@ static enum status append_batch(struct storage *db, struct arena *a, const struc
     struct error err;
     enum status st = appender_begin(db, a, &app, &err);
     if (st) return st;
-    for (int i = 0; i < BATCH; i++) {
+    for (int i = 0; i < BATCH && !st; i++) {
         samples[i][0] = (struct sample){t_ms + i, i};
         samples[i][1] = (struct sample){t_ms - 100 + i, i};
         st = appender_add(app, labels[i], samples[i], 2, &err);
-        if (st) return st;
+        if (st) appender_abort(app);
     }
-    return appender_commit(app, result, &err);
+    return st ? st : appender_commit(app, result, &err);
 }
 
 START_TEST(an_append_survives_the_failure_of_any_allocation)
