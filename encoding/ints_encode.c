@@ -64,10 +64,11 @@ static struct block_plan plan_block(const uint64_t *r, uint32_t count, uint64_t 
     return best;
 }
 
-static uint64_t plan_blocks(const uint64_t *r, uint32_t count, uint64_t bias)
+/* Bytes of all blocks, or as far as it takes to see that they are not less than so many. */
+static uint64_t plan_blocks(const uint64_t *r, uint32_t count, uint64_t bias, uint64_t least)
 {
     uint64_t bytes = 0;
-    for (uint32_t i = 0; i < count; i += BLOCK_COUNT)
+    for (uint32_t i = 0; i < count && bytes < least; i += BLOCK_COUNT)
         bytes += plan_block(r + i, count - i < BLOCK_COUNT ? count - i : BLOCK_COUNT, bias).bytes;
     return bytes;
 }
@@ -100,14 +101,14 @@ static uint64_t low(const uint64_t *r, uint32_t count)
     return (uint64_t)lowest[kept - 1];
 }
 
-/* The best bias for count (> 0) residuals. */
-static struct plan plan_order(uint32_t order, const uint64_t *r, uint32_t count)
+/* The best bias for count (> 0) residuals, if that takes less than so many bytes. */
+static struct plan plan_order(uint32_t order, const uint64_t *r, uint32_t count, uint64_t least)
 {
     struct plan plan = {.order = order, .bias = smallest(r, count)};
-    plan.bytes = plan_blocks(r, count, plan.bias);
+    plan.bytes = plan_blocks(r, count, plan.bias, least);
     uint64_t other = low(r, count);
     if (other != plan.bias) {
-        uint64_t bytes = plan_blocks(r, count, other);
+        uint64_t bytes = plan_blocks(r, count, other, plan.bytes < least ? plan.bytes : least);
         if (bytes < plan.bytes) {
             plan.bytes = bytes;
             plan.bias = other;
@@ -240,6 +241,8 @@ static void put_block(const uint64_t *r, uint32_t count, uint64_t bias, struct b
 void ints_encode(uint64_t *x, uint32_t count, uint64_t *residuals, struct buf *out)
 {
     uint64_t first = x[0];
+    /* The order that most columns have comes first: the others are given up early. */
+    static const uint8_t orders[] = {1, 0, 2};
     struct plan best = {.bytes = UINT64_MAX};
     for (uint32_t i = 0; i < count; i++)
         x[i] -= first;
@@ -247,12 +250,12 @@ void ints_encode(uint64_t *x, uint32_t count, uint64_t *residuals, struct buf *o
     if (factor != 1)
         for (uint32_t i = 0; i < count; i++)
             x[i] = (uint64_t)((int64_t)x[i] / (int64_t)factor);
-    for (uint32_t order = 0; order <= INTS_ORDER_MAX && count > 1; order++) {
+    for (uint32_t i = 0; i <= INTS_ORDER_MAX && count > 1; i++) {
         uint64_t slope;
-        residuals_of(x, count, order, &slope, residuals);
-        struct plan plan = plan_order(order, residuals, count - 1);
+        residuals_of(x, count, orders[i], &slope, residuals);
+        struct plan plan = plan_order(orders[i], residuals, count - 1, best.bytes);
         plan.slope = slope;
-        if (order == 2) plan.bytes += varint_bytes(bits_zigzag((int64_t)slope));
+        if (orders[i] == 2) plan.bytes += varint_bytes(bits_zigzag((int64_t)slope));
         if (plan.bytes < best.bytes) best = plan;
     }
     bool varints = count <= INTS_VARINTS_MAX && varints_bytes(x, count) <= best.bytes;
