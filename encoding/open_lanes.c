@@ -2,7 +2,7 @@
 #include "encoding/open_lanes.h"
 
 enum {
-    TOGETHER_MIN = 4,  /* fewer are faster one by one */
+    TOGETHER_MIN = 3,  /* fewer are faster one by one */
     CHANGING_BITS = 3, /* a sample, or more: streams of fewer are mostly repeats */
     CHANGING_MIN = 8   /* samples: shorter ones are over before they go in lock step */
 };

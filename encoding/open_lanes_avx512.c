@@ -141,13 +141,15 @@ static AVX512 ALWAYS_INLINE void widen_signed(__m512i v, __m512i out[HALVES])
     out[1] = _mm512_srai_epi64(v, 32);
 }
 
-static AVX512 ALWAYS_INLINE __m512i low_words(const __m512i v[HALVES])
+static AVX512 ALWAYS_INLINE __m512i low_words(const __m512i v[HALVES], uint32_t halves)
 {
+    if (halves == 1) return v[0];
     return _mm512_mask_mov_epi32(v[0], 0xAAAA, _mm512_slli_epi64(v[1], 32));
 }
 
-static AVX512 ALWAYS_INLINE __m512i high_words(const __m512i v[HALVES])
+static AVX512 ALWAYS_INLINE __m512i high_words(const __m512i v[HALVES], uint32_t halves)
 {
+    if (halves == 1) return _mm512_srli_epi64(v[0], 32);
     return _mm512_mask_mov_epi32(_mm512_srli_epi64(v[0], 32), 0xAAAA, v[1]);
 }
 
@@ -155,7 +157,7 @@ static AVX512 ALWAYS_INLINE __m512i high_words(const __m512i v[HALVES])
 
 /* As window_fill. Where the next bits are is known since the lanes were filled last, so that nobody
  * waits for them. */
-static AVX512 ALWAYS_INLINE void fill(struct lanes *s, const struct fixed *c)
+static AVX512 ALWAYS_INLINE void fill(struct lanes *s, const struct fixed *c, uint32_t halves)
 {
     const __m512i swap =
         _mm512_broadcast_i32x4(_mm_set_epi8(8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
@@ -163,7 +165,7 @@ static AVX512 ALWAYS_INLINE void fill(struct lanes *s, const struct fixed *c)
     __m512i bytes[HALVES];
     widen(s->valid, valid);
     widen(_mm512_srli_epi32(_mm512_sub_epi32(each(63), s->valid), 3), bytes);
-    for (uint32_t h = 0; h < HALVES; h++) {
+    for (uint32_t h = 0; h < halves; h++) {
         __mmask8 inside = _mm512_cmple_epu64_mask(s->at[h], c->last[h]);
         __m512i more = _mm512_mask_i64gather_epi64(_mm512_setzero_si512(), inside, s->at[h],
                                                    (const void *)0, 1);
@@ -176,13 +178,14 @@ static AVX512 ALWAYS_INLINE void fill(struct lanes *s, const struct fixed *c)
 
 /* As open_learn, in the lanes of the mask. */
 static AVX512 ALWAYS_INLINE void learn(struct lanes *s, __mmask16 k,
-                                       const __m512i difference[HALVES], __m512i zeros)
+                                       const __m512i difference[HALVES], __m512i zeros,
+                                       uint32_t halves)
 {
     __m512i near64[HALVES];
-    for (uint32_t h = 0; h < HALVES; h++)
+    for (uint32_t h = 0; h < halves; h++)
         near64[h] = _mm512_max_epi64(_mm512_min_epi64(difference[h], each64((1 << 27) - 1)),
                                      each64(1 - (1 << 27)));
-    __m512i near = low_words(near64);
+    __m512i near = low_words(near64, halves);
 
     /* zigzag(difference - sloping) < zigzag(difference) as one comparison: by the sign of the slope
      * it is whether twice the difference is below it. Without a slope they are the same. */
@@ -207,7 +210,7 @@ static AVX512 ALWAYS_INLINE void learn(struct lanes *s, __mmask16 k,
     s->length = _mm512_mask_sub_epi32(s->length, k, most, zeros);
 
     __mmask16 page =
-        _mm512_testn_epi32_mask(low_words(difference), each((1 << OPEN_PAGE_SHIFT) - 1));
+        _mm512_testn_epi32_mask(low_words(difference, halves), each((1 << OPEN_PAGE_SHIFT) - 1));
     __m512i pages = _mm512_maskz_add_epi32(page, s->pages, each(1));
     s->pages = _mm512_mask_mov_epi32(s->pages, k, pages);
 }
@@ -223,11 +226,12 @@ static AVX512 ALWAYS_INLINE __m512i value_of(const struct fixed *c, uint32_t h, 
 }
 
 /* Values that are none of their mantissas stay, until they change. */
-static AVX512 ALWAYS_INLINE void keep_strays(const struct lanes *s, __m512i v_bits[HALVES])
+static AVX512 ALWAYS_INLINE void keep_strays(const struct lanes *s, __m512i v_bits[HALVES],
+                                             uint32_t halves)
 {
     __m512i stays[HALVES];
     widen_signed(_mm512_movm_epi32(s->strays), stays);
-    for (uint32_t h = 0; h < HALVES; h++)
+    for (uint32_t h = 0; h < halves; h++)
         v_bits[h] = _mm512_mask_mov_epi64(v_bits[h], _mm512_movepi64_mask(stays[h]), s->v_bits[h]);
 }
 
@@ -256,7 +260,8 @@ static AVX512 ALWAYS_INLINE struct head read_head(__m512i top, __mmask16 first, 
 /* One sample of each active lane that has a usual one; returns the lanes that have not. Those of
  * `all` stay as they are then; others may do anything. */
 static AVX512 ALWAYS_INLINE __mmask16 take(struct lanes *s, const struct fixed *c, __mmask16 all,
-                                           __mmask16 active, const struct head *head, bool on_grid)
+                                           __mmask16 active, const struct head *head, bool on_grid,
+                                           uint32_t halves)
 {
     __m512i ahead[HALVES];
     __m512i ones64[HALVES];
@@ -267,12 +272,12 @@ static AVX512 ALWAYS_INLINE __mmask16 take(struct lanes *s, const struct fixed *
         k = _mm512_mask_cmpgt_epi32_mask(k & head->known, step_ms, _mm512_setzero_si512());
         widen(head->bits, ahead);
     }
-    for (uint32_t h = 0; h < HALVES; h++) {
+    for (uint32_t h = 0; h < halves; h++) {
         ahead[h] = on_grid ? _mm512_slli_epi64(s->word[h], HEAD_CHANGED)
                            : _mm512_sllv_epi64(s->word[h], ahead[h]);
         ones64[h] = _mm512_lzcnt_epi64(_mm512_xor_si512(ahead[h], each64(-1)));
     }
-    const __m512i ones = low_words(ones64);
+    const __m512i ones = low_words(ones64, halves);
     __m512i low = _mm512_subs_epu16(_mm512_srli_epi32(s->length, 2), each(1));
     __m512i bits = _mm512_add_epi32(ones, low);
     bits = on_grid ? _mm512_mask_add_epi32(each(1), head->changed, bits, each(3))
@@ -313,7 +318,7 @@ static AVX512 ALWAYS_INLINE __mmask16 take(struct lanes *s, const struct fixed *
     widen(page_shift, page64);
     widen(bits, bits64);
     widen(step_ms, step64);
-    for (uint32_t h = 0; h < HALVES; h++) {
+    for (uint32_t h = 0; h < halves; h++) {
         s->word[h] = _mm512_sllv_epi64(s->word[h], bits64[h]);
         s->t_ms[h] = _mm512_add_epi64(s->t_ms[h], step64[h]);
         /* The bit between the ones and the low ones is zero. */
@@ -326,13 +331,13 @@ static AVX512 ALWAYS_INLINE __mmask16 take(struct lanes *s, const struct fixed *
         difference[h] = _mm512_add_epi64(_mm512_sllv_epi64(off, page64[h]), expected64[h]);
         s->shifted[h] = _mm512_add_epi64(s->shifted[h], difference[h]);
     }
-    learn(s, changed, difference, low_words(zeros));
-    for (uint32_t h = 0; h < HALVES; h++)
+    learn(s, changed, difference, low_words(zeros, halves), halves);
+    for (uint32_t h = 0; h < halves; h++)
         v_bits[h] = value_of(c, h, s->shifted[h]);
     s->strays &= (__mmask16)~changed;
-    if (UNLIKELY(s->strays)) keep_strays(s, v_bits);
-    s->v_bits[0] = v_bits[0];
-    s->v_bits[1] = v_bits[1];
+    if (UNLIKELY(s->strays)) keep_strays(s, v_bits, halves);
+    for (uint32_t h = 0; h < halves; h++)
+        s->v_bits[h] = v_bits[h];
     if (!on_grid) {
         __mmask16 moves = _mm512_cmpneq_epi32_mask(head->lateness, s->late_ms);
         __m512i late_ms = _mm512_maskz_mov_epi32(moves, head->lateness);
@@ -343,17 +348,17 @@ static AVX512 ALWAYS_INLINE __mmask16 take(struct lanes *s, const struct fixed *
 }
 
 static AVX512 ALWAYS_INLINE __mmask16 take_usual(struct lanes *s, const struct fixed *c,
-                                                 __mmask16 all, __mmask16 active)
+                                                 __mmask16 all, __mmask16 active, uint32_t halves)
 {
-    __m512i top = high_words(s->word);
+    __m512i top = high_words(s->word, halves);
     __mmask16 first = _mm512_movepi32_mask(top);
     __mmask16 second = _mm512_mask_test_epi32_mask(first, top, each(1 << 30));
     struct head head = {.changed = first};
     if ((active & second) | s->off_grid) {
         head = read_head(top, first, second);
-        return take(s, c, all, active, &head, false);
+        return take(s, c, all, active, &head, false, halves);
     }
-    return take(s, c, all, active, &head, true);
+    return take(s, c, all, active, &head, true, halves);
 }
 
 /* ---- Lane by lane ---- */
@@ -367,7 +372,7 @@ struct group {
         struct fixed fixed;
         struct fixed_words fixed_words;
     };
-    struct open_lane *const *streams;
+    struct open_lane *streams[OPEN_LANES];
     uint32_t scale[OPEN_LANES];
     uint32_t end[OPEN_LANES]; /* up to here samples are decoded in lock step */
     __mmask16 active;         /* the lanes that are not there yet */
@@ -485,8 +490,8 @@ static void scales_load(struct group *g)
 static void take_alone(struct group *g, __mmask16 lanes, uint32_t done)
 {
     bool moved = false;
-    for (uint32_t i = 0; i < OPEN_LANES; i++) {
-        if (!(lanes >> i & 1)) continue;
+    for (uint32_t left = lanes; left; left &= left - 1) {
+        uint32_t i = (uint32_t)__builtin_ctz(left);
         const struct bit_reader before = lane_reader(g->streams[i], lane_position(g, i));
         const struct open_state old = lane_state(g, i);
         struct bit_reader r = before;
@@ -504,11 +509,11 @@ static void take_alone(struct group *g, __mmask16 lanes, uint32_t done)
 /* The same, or only bits were missing. */
 static AVX512 NO_INLINE void take_rare(struct group *g, __mmask16 active, uint32_t done)
 {
-    struct lanes lanes;
-    lanes_copy(&lanes, &g->lanes);
-    if (_mm512_mask_cmplt_epu32_mask(active, lanes.valid, each(FEW_BITS))) {
-        fill(&lanes, &g->fixed);
-        active = take_usual(&lanes, &g->fixed, g->active, active);
+    if (_mm512_mask_cmplt_epu32_mask(active, g->lanes.valid, each(FEW_BITS))) {
+        struct lanes lanes;
+        lanes_copy(&lanes, &g->lanes);
+        fill(&lanes, &g->fixed, HALVES);
+        active = take_usual(&lanes, &g->fixed, g->active, active, HALVES);
         lanes_copy(&g->lanes, &lanes);
     }
     if (active) take_alone(g, active, done);
@@ -594,7 +599,7 @@ static AVX512 void end_lanes(struct group *g, uint32_t done)
 }
 
 /* Eight samples of each lane. */
-static AVX512 void take_block(struct group *g, uint32_t done)
+static AVX512 ALWAYS_INLINE void take_block(struct group *g, uint32_t done, uint32_t halves)
 {
     __m512i t_ms[BLOCK_SAMPLES][HALVES];
     __m512i v[BLOCK_SAMPLES][HALVES];
@@ -605,38 +610,55 @@ static AVX512 void take_block(struct group *g, uint32_t done)
     __m512i ends = _mm512_loadu_si512(g->end);
     for (uint32_t n = 0; n < BLOCK_SAMPLES; n++) {
         __mmask16 active = g->active & _mm512_cmpgt_epu32_mask(ends, each((int32_t)(done + n)));
-        if ((n & skipping) == 0) fill(&lanes, &g->fixed);
-        __mmask16 rare = take_usual(&lanes, &g->fixed, g->active, active);
+        if ((n & skipping) == 0) fill(&lanes, &g->fixed, halves);
+        __mmask16 rare = take_usual(&lanes, &g->fixed, g->active, active, halves);
         if (UNLIKELY(rare)) {
             lanes_copy(&g->lanes, &lanes);
             take_rare(g, rare, done + n);
             lanes_copy(&lanes, &g->lanes);
         }
-        for (uint32_t h = 0; h < HALVES; h++) {
+        for (uint32_t h = 0; h < halves; h++) {
             t_ms[n][h] = lanes.t_ms[h];
             v[n][h] = lanes.v_bits[h];
         }
     }
     lanes_copy(&g->lanes, &lanes);
-    for (uint32_t h = 0; h < HALVES; h++) {
+    for (uint32_t h = 0; h < halves; h++) {
         put_half(g, h, t_ms, done, true);
         put_half(g, h, v, done, false);
     }
 }
 
+static AVX512 void decode_half(struct group *g, uint32_t most)
+{
+    for (uint32_t done = FIRST_SAMPLES; done < most && g->active; done += BLOCK_SAMPLES)
+        take_block(g, done, 1);
+}
+
+static AVX512 void decode_all(struct group *g, uint32_t most)
+{
+    for (uint32_t done = FIRST_SAMPLES; done < most && g->active; done += BLOCK_SAMPLES)
+        take_block(g, done, HALVES);
+}
+
 static AVX512 void decode(struct open_lane *const *streams, size_t count)
 {
-    struct group g = {.streams = streams};
+    struct group g = {.active = 0};
+    const uint32_t halves = count > HALF_LANES ? HALVES : 1;
     uint32_t most = 0;
     for (uint32_t i = 0; i < OPEN_LANES; i++)
         g.words.at[slot(i)] = (const uint8_t *)1; /* behind `last`: idle lanes read nothing */
     for (uint32_t i = 0; i < count; i++) {
-        lane_begin(&g, i);
-        if (g.end[i] > most) most = g.end[i];
+        uint32_t lane = i * HALVES / halves; /* of few, every second: that is a half */
+        g.streams[lane] = streams[i];
+        lane_begin(&g, lane);
+        if (g.end[lane] > most) most = g.end[lane];
     }
     scales_load(&g);
-    for (uint32_t done = FIRST_SAMPLES; done < most && g.active; done += BLOCK_SAMPLES)
-        take_block(&g, done);
+    if (halves == 1)
+        decode_half(&g, most);
+    else
+        decode_all(&g, most);
     end_lanes(&g, most);
 }
 
