@@ -168,6 +168,13 @@ static const char *const hungry[] = {
     "max_over_time(abs(m_total)[20s:5s] @ end())",
     "sort(quantile_over_time(2, m_total[5s]))",
     "absent(m_total) or absent_over_time(m_total[1s])",
+    "bottomk by (i) (2, m_total) or count_values without (i) (\"w\", m_total)",
+    "time() + vector(1) * scalar(m_total{i=\"1\"}) - day_of_week()",
+    "stddev by (i) (m_total) + stdvar(m_total) + avg(m_total) + group(m_total)",
+    "increase(m_total[10s] offset 2s) + resets(m_total[10s]) + idelta(m_total[10s])",
+    "sum by (i) (m_total) * on (i) group_right (j) m_total",
+    "histogram_fraction(0, 1, label_replace(m_total, \"le\", \"$1\", \"i\", \"(.*)\"))",
+    "rate({__name__=~\"m.*\"}[1m:5s]) + avg_over_time(sum by (i) (m_total)[20s:5s])",
 };
 
 START_TEST(every_allocation_may_fail)
