@@ -173,7 +173,7 @@ size_t chunk_append_run(struct chunk *c, const struct sample *samples, size_t co
     uint32_t bits = c->state.bits;
     uint32_t last_cell = c->last_cell;
     size_t n = 0;
-    if (!chunk_is_plain(c)) return 0;
+    if (UNLIKELY(!chunk_is_plain(c)) && extent_load(c).count == 0) return 0; /* over a base */
     for (; n < count; n++) {
         int64_t t_ms = samples[n].t_ms;
         if (t_ms <= c->state.t_ms || t_ms >= end_ms) break;

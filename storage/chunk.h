@@ -98,6 +98,9 @@ static inline bool chunk_is_discarded(const struct chunk *c)
 /* Writer only. t_ms belongs to the chunk's window (the caller has checked). */
 MUST_USE enum chunk_outcome chunk_add(struct chunk *c, int64_t t_ms, double v);
 
+/* The same for a time that is not in the stream, and before the end of it: nothing is decoded. */
+MUST_USE enum chunk_outcome chunk_add_absent(struct chunk *c, int64_t t_ms, double v);
+
 /* The same for a sample that may be the next one, on time, with the value of the last one: false
  * when it is not; nothing has happened then. */
 static ALWAYS_INLINE bool chunk_repeat(struct chunk *c, int64_t t_ms, double v)
@@ -116,7 +119,7 @@ struct chunk_growth {
 };
 /* The same for samples that go to the end of the stream, one after the other: how many of them did,
  * until one that is not later than the one before it, or not earlier than end_ms, or for which
- * there is no memory; none when the chunk has a base or a late run. Growth is added to. */
+ * there is no memory; none when the chunk has a base. Growth is added to. */
 MUST_USE size_t chunk_append_run(struct chunk *c, const struct sample *samples, size_t count,
                                  int64_t end_ms, struct chunk_growth *growth);
 

@@ -105,6 +105,13 @@ static bool late_find(const struct chunk *c, int64_t t_ms, double *v)
     return false;
 }
 
+enum chunk_outcome chunk_add_absent(struct chunk *c, int64_t t_ms, double v)
+{
+    double present;
+    if (late_find(c, t_ms, &present)) return same_or_conflict(present, v);
+    return append_late(c, t_ms, v);
+}
+
 enum chunk_outcome chunk_add_late(struct chunk *c, int64_t t_ms, double v)
 {
     double present;

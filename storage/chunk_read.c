@@ -40,7 +40,7 @@ static int64_t first_ms(const struct chunk *c)
 
 bool chunk_may_have(const struct chunk *c, int64_t t_ms)
 {
-    return chunk_is_plain(c) && t_ms < c->state.t_ms && t_ms >= first_ms(c);
+    return extent_load(c).count > 0 && t_ms < c->state.t_ms && t_ms >= first_ms(c);
 }
 
 /* All of a stream, for a moment. */

@@ -21,7 +21,7 @@ static uint32_t word_at_end(struct chunk *c, uint32_t bits)
 static void begin(const struct chunk_run *item, struct extent extent, struct open_run *run)
 {
     struct chunk *c = item->chunk;
-    bool fits = chunk_is_plain(c) && extent.count > 0 && has_room(extent.bits);
+    bool fits = extent.count > 0 && has_room(extent.bits);
     run->samples = item->samples;
     run->count = fits ? (uint32_t)item->count : 0;
     run->done = 0;

@@ -27,10 +27,11 @@ enum {
 enum { HOLD_NS = 50000, HOLD_SERIES = 128 };
 
 /* Staged samples that may be in memory already. */
+_Static_assert((int)STAGED_SAMPLES_MAX <= (int)RESENT_SAMPLES_MAX, "a bit for each");
 struct doubt {
     struct staged *staged;
-    uint32_t done;       /* of its samples, the first ones that are in */
-    uint32_t duplicates; /* of those behind them */
+    uint32_t done;             /* of its samples, the first ones that are in */
+    struct resent_known known; /* of all of them; of the first ones nothing */
 };
 struct doubt_vec VEC_OF(struct doubt);
 
@@ -190,10 +191,24 @@ static NO_INLINE void tell_views(struct commit *c, const struct shard *sh, const
     }
 }
 
+/* Add a sample of a series, or know what would become of it. */
+static int add_sample(struct commit *c, struct shard *sh, const struct staged *staged, size_t at,
+                      const struct resent_known *known)
+{
+    const struct sample *sample = &staged->samples[at];
+    uint32_t bit = UINT32_C(1) << at;
+    bool any = (known->same | known->other | known->absent) & bit;
+    bool holds = any && shard_run_holds(&c->run, staged->chunk, sample->t_ms);
+    if (holds && known->same & bit) return CHUNK_DUPLICATE;
+    if (holds && known->other & bit) return CHUNK_CONFLICT;
+    return shard_run_add(sh, &c->run, staged->series, sample, holds);
+}
+
 /* The samples of one staged series behind those that are in the list already; what was accepted
  * goes to the list. */
 static enum status apply_samples(struct commit *c, struct shard *sh, struct staged *staged,
-                                 struct accepted *list, struct error *err)
+                                 const struct resent_known *known, struct accepted *list,
+                                 struct error *err)
 {
     enum sample_refusal why = REFUSED_REASON_COUNT; /* why there is no series */
     enum status st = OK;
@@ -211,7 +226,7 @@ static enum status apply_samples(struct commit *c, struct shard *sh, struct stag
         struct series *s = staged->series;
         if (!s)
             refuse(c, staged, sample, why);
-        else if (settle(c, staged, sample, shard_run_add(sh, &c->run, s, sample)))
+        else if (settle(c, staged, sample, add_sample(c, sh, staged, i, known)))
             st = accept(list, sample, i, staged, c->app->arena, err);
     }
     return st;
@@ -233,12 +248,13 @@ static ALWAYS_INLINE void add_entry(struct commit *c, struct series *s, uint32_t
 
 /* Apply one staged series; the samples that are in the list already are in memory. */
 static NO_INLINE enum status apply_carefully(struct commit *c, struct shard *sh,
-                                             struct staged *staged, struct accepted list,
+                                             struct staged *staged,
+                                             const struct resent_known *known, struct accepted list,
                                              struct error *err)
 {
     enum status st = OK;
     if (staged->series && staged->series->forgotten) st = resurrect(c->app, staged, err);
-    if (!st) st = apply_samples(c, sh, staged, &list, err);
+    if (!st) st = apply_samples(c, sh, staged, known, &list, err);
     struct series *s = staged->series;
     if (s && list.count > 0) {
         add_entry(c, s, s->id, list.copy ? list.copy : list.given, list.count);
@@ -263,8 +279,10 @@ static NO_INLINE enum status put_aside(struct commit *c, struct staged *staged, 
 
 static bool is_doubtful(const struct commit *c, const struct staged *staged, size_t done)
 {
-    int64_t t_ms = staged->samples[done].t_ms;
-    return shard_run_holds(&c->run, staged->chunk, t_ms) && chunk_may_have(staged->chunk, t_ms);
+    if (!shard_run_holds(&c->run, staged->chunk, staged->samples[done].t_ms)) return false;
+    for (; done < staged->count; done++)
+        if (chunk_may_have(staged->chunk, staged->samples[done].t_ms)) return true;
+    return false;
 }
 
 /* What is left of a staged series when the first `done` samples are in memory, but not all. */
@@ -272,8 +290,9 @@ static NO_INLINE enum status apply_rest(struct commit *c, struct shard *sh, stru
                                         size_t done, struct error *err)
 {
     if (staged->chunk && is_doubtful(c, staged, done)) return put_aside(c, staged, done, err);
+    const struct resent_known nothing = {.same = 0};
     struct accepted list = {.given = staged->samples, .count = done};
-    return apply_carefully(c, sh, staged, list, err);
+    return apply_carefully(c, sh, staged, &nothing, list, err);
 }
 
 /* Its samples, as many as are for the end of the chunk that the series had. */
@@ -494,8 +513,12 @@ static void look_up(struct commit *c)
                                    .count = doubt->staged->count - doubt->done};
     }
     resent_find(items, c->doubts.count, a);
-    for (size_t i = 0; i < c->doubts.count; i++)
-        c->doubts.items[i].duplicates = items[i].duplicates;
+    for (size_t i = 0; i < c->doubts.count; i++) {
+        struct doubt *doubt = &c->doubts.items[i];
+        doubt->known = (struct resent_known){.same = items[i].known.same << doubt->done,
+                                             .other = items[i].known.other << doubt->done,
+                                             .absent = items[i].known.absent << doubt->done};
+    }
     arena_rewind(a, mark);
 }
 
@@ -504,13 +527,14 @@ static enum status settle_doubt(struct commit *c, struct shard *sh, const struct
 {
     struct staged *staged = doubt->staged;
     size_t done = doubt->done;
-    if (shard_run_holds(&c->run, staged->chunk, staged->samples[done].t_ms)) {
-        c->duplicates += doubt->duplicates;
-        done += doubt->duplicates;
+    while (done < staged->count && doubt->known.same >> done & 1 &&
+           shard_run_holds(&c->run, staged->chunk, staged->samples[done].t_ms)) {
+        c->duplicates++;
+        done++;
     }
     if (done < staged->count) {
         struct accepted list = {.given = staged->samples, .count = done};
-        return apply_carefully(c, sh, staged, list, err);
+        return apply_carefully(c, sh, staged, &doubt->known, list, err);
     }
     add_entry(c, staged->series, staged->id, staged->samples, done);
     return OK;

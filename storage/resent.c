@@ -4,17 +4,25 @@
 #include "base/bits.h"
 #include "storage/chunk_batch.h"
 
-/* In order of time, which is the order of those that come again. */
-static uint32_t count_duplicates(const struct columns *columns, const struct resent *item)
+/* Mostly in order of time: then each is looked for from the one before on. */
+static void judge(const struct columns *columns, struct resent *item)
 {
-    uint32_t n = 0;
-    for (size_t at = 0; n < item->count; n++, at++) {
+    struct resent_known *known = &item->known;
+    int64_t before_ms = INT64_MIN;
+    size_t at = 0;
+    for (uint32_t n = 0; n < item->count; n++) {
         const struct sample *sample = &item->samples[n];
-        at = columns_lower_bound(columns->t_ms, at, columns->count, sample->t_ms);
-        if (at == columns->count || columns->t_ms[at] != sample->t_ms) break;
-        if (bits_from_double(columns->v[at]) != bits_from_double(sample->v)) break;
+        size_t from = sample->t_ms < before_ms ? 0 : at;
+        before_ms = sample->t_ms;
+        at = columns_lower_bound(columns->t_ms, from, columns->count, sample->t_ms);
+        if (at == columns->count) continue;
+        if (columns->t_ms[at] != sample->t_ms)
+            known->absent |= 1u << n;
+        else if (bits_from_double(columns->v[at]) == bits_from_double(sample->v))
+            known->same |= 1u << n;
+        else
+            known->other |= 1u << n;
     }
-    return n;
 }
 
 static void find_in_batch(struct resent *items, size_t count, struct arena *scratch)
@@ -27,11 +35,11 @@ static void find_in_batch(struct resent *items, size_t count, struct arena *scra
         batch[i] = (struct chunk_batch_item){.chunk = items[i].chunk,
                                              .extent = chunk_extent_now(items[i].chunk),
                                              .columns = &columns[i]};
-        items[i].duplicates = 0;
+        items[i].known = (struct resent_known){.same = 0};
     }
     if (chunk_batch_read(batch, count, INT64_MIN, INT64_MAX, scratch, &failed, NULL)) return;
     for (size_t i = 0; i < count; i++)
-        items[i].duplicates = count_duplicates(&columns[i], &items[i]);
+        judge(&columns[i], &items[i]);
 }
 
 void resent_find(struct resent *items, size_t count, struct arena *scratch)

@@ -1,9 +1,10 @@
 /*
- * resent - samples that come again, which their chunks may have already.
+ * resent - samples older than the end of their chunk, which may have them already.
  *
- * A sender that is not sure of an answer sends the same once more, sometimes hours of it. To know
- * an old sample its chunk has to be decoded, so that is done for several chunks at once
- * (storage/chunk_batch.h), and before their shard is locked: what is in a stream stays in it.
+ * A sender that is not sure of an answer sends the same once more, sometimes hours of it, and some
+ * send what is late. To know an old sample its chunk has to be decoded, so that is done once for
+ * all samples of a chunk and for several chunks at once (storage/chunk_batch.h), and before their
+ * shard is locked: what is in a stream stays in it.
  *
  * Threads: any, inside the epoch the chunks were found in.
  */
@@ -12,15 +13,26 @@
 
 #include "storage/chunk.h"
 
-struct resent {
-    const struct chunk *chunk;
-    const struct sample *samples; /* [count], in any order */
-    uint32_t count;
-    uint32_t duplicates; /* set: how many from the first on are in the stream with these bits */
+enum { RESENT_SAMPLES_MAX = 32 };
+
+/* What a stream says of samples, a bit of each: their times are in it, with the same or with other
+ * bits, or they are not and never will be, since it goes on at its end. A sample that is later than
+ * that has none. */
+struct resent_known {
+    uint32_t same;
+    uint32_t other;
+    uint32_t absent;
 };
 
-/* Count them. Scratch comes from the arena, rewound before return; where it refuses, nothing is
- * found. */
+struct resent {
+    const struct chunk *chunk;    /* with a stream */
+    const struct sample *samples; /* [count], in any order */
+    uint32_t count;               /* at most RESENT_SAMPLES_MAX */
+    struct resent_known known;    /* set */
+};
+
+/* Look for them. Scratch comes from the arena, rewound before return; where it refuses, nothing is
+ * known. */
 void resent_find(struct resent *items, size_t count, struct arena *scratch);
 
 #endif

@@ -323,13 +323,18 @@ static enum chunk_outcome start_chunk(struct shard *sh, struct series *s, uint32
     return outcome;
 }
 
+static enum chunk_outcome add_to_chunk(struct chunk *c, const struct sample *sample, bool absent)
+{
+    return (absent ? chunk_add_absent : chunk_add)(c, sample->t_ms, sample->v);
+}
+
 static enum chunk_outcome add_to_open(struct shard *sh, uint32_t slot, struct chunk *c,
-                                      const struct sample *sample)
+                                      const struct sample *sample, bool absent)
 {
     struct held held = {.open = c};
     int64_t bytes = (int64_t)chunk_bytes(c);
     count_size(sh, size_of(&held), -1);
-    enum chunk_outcome outcome = chunk_add(c, sample->t_ms, sample->v);
+    enum chunk_outcome outcome = add_to_chunk(c, sample, absent);
     count_size(sh, size_of(&held), 1);
     bytes = (int64_t)chunk_bytes(c) - bytes;
     if (bytes) add_open_bytes(&sh->windows[slot], bytes);
@@ -365,7 +370,7 @@ void shard_merge_late(struct shard *sh, struct series *s, uint32_t slot, struct 
     chunk_destroy(merged);
 }
 
-int shard_add_sample(struct shard *sh, struct series *s, const struct sample *sample)
+static int add_sample(struct shard *sh, struct series *s, const struct sample *sample, bool absent)
 {
     int64_t window = window_of(sh->common->grid, sample->t_ms);
     uint32_t slot = window_slot(sh->common->grid, window);
@@ -377,10 +382,15 @@ int shard_add_sample(struct shard *sh, struct series *s, const struct sample *sa
     else if (held.sealed)
         outcome = start_chunk(sh, s, slot, window, held.word, sample);
     else
-        outcome = add_to_open(sh, slot, held.open, sample);
+        outcome = add_to_open(sh, slot, held.open, sample, absent);
     if (outcome == CHUNK_APPENDED || outcome == CHUNK_LATE)
         shard_touch_window(sh, slot, sample->t_ms, sample->t_ms);
     return outcome;
+}
+
+int shard_add_sample(struct shard *sh, struct series *s, const struct sample *sample)
+{
+    return add_sample(sh, s, sample, false);
 }
 
 void shard_run_end(struct shard *sh, struct shard_run *run)
@@ -444,11 +454,11 @@ static void run_count(struct shard_run *run, const struct sample *samples, size_
 }
 
 static enum chunk_outcome run_add_to(struct shard_run *run, struct chunk *c,
-                                     const struct sample *sample)
+                                     const struct sample *sample, bool absent)
 {
     int64_t bytes = (int64_t)chunk_bytes(c);
     int64_t used_bytes = bytes - (int64_t)chunk_spare_bytes(c);
-    enum chunk_outcome outcome = chunk_add(c, sample->t_ms, sample->v);
+    enum chunk_outcome outcome = add_to_chunk(c, sample, absent);
     int64_t now_bytes = (int64_t)chunk_bytes(c);
     run->growth.bytes += now_bytes - bytes;
     run->growth.used_bytes += now_bytes - (int64_t)chunk_spare_bytes(c) - used_bytes;
@@ -486,18 +496,18 @@ static struct chunk *run_chunk(const struct shard_run *run, const struct series 
 }
 
 int shard_run_add(struct shard *sh, struct shard_run *run, struct series *s,
-                  const struct sample *sample)
+                  const struct sample *sample, bool absent)
 {
     int64_t t_ms = sample->t_ms;
     struct chunk *c = t_ms >= run->start_ms && t_ms < run->end_ms ? run_chunk(run, s) : NULL;
     if (c && c->window == run->window && chunk_is_plain(c)) {
-        enum chunk_outcome outcome = run_add_to(run, c, sample);
+        enum chunk_outcome outcome = run_add_to(run, c, sample, absent);
         if (outcome == CHUNK_APPENDED || outcome == CHUNK_LATE) run_count(run, sample, 1);
         run->waiting += outcome == CHUNK_LATE;
         return (int)outcome;
     }
     shard_run_end(sh, run);
-    int outcome = shard_add_sample(sh, s, sample);
+    int outcome = add_sample(sh, s, sample, absent);
     if (outcome != SHARD_EXPIRED) run_enter(sh, run, t_ms);
     if (outcome == CHUNK_LATE) {
         struct held held = shard_hold(sh, s, run->slot);

@@ -137,9 +137,9 @@ struct shard_run {
 void shard_run_begin(struct shard *sh, struct shard_run *run, struct storage_bounds bounds);
 /* Go on in the window of this time; false when the shard is not in it, or it is out of bounds. */
 bool shard_run_move(struct shard *sh, struct shard_run *run, int64_t t_ms);
-/* shard_add_sample, as a part of the run. */
+/* shard_add_sample, as a part of the run. absent: as chunk_add_absent, of the chunk it goes to. */
 int shard_run_add(struct shard *sh, struct shard_run *run, struct series *s,
-                  const struct sample *sample);
+                  const struct sample *sample, bool absent);
 /* The same for samples that go to the end of a chunk of the shard, one after the other: how many of
  * them did, until one that is for shard_run_add. None when the chunk has been taken out of its
  * series; it was there in the epoch the caller is in. */

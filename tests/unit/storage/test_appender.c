@@ -2,6 +2,7 @@
 #include "storage/appender.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "storage/staged.h"
 #include "tests/unit/storage/store.h"
@@ -262,6 +263,91 @@ START_TEST(old_samples_of_many_series_are_told_apart)
 }
 END_TEST
 
+/* What came in any order, beside an array of what should be there. */
+enum { MODEL_SERIES = 12, MODEL_TIMES = 600, MODEL_BATCH = 70 };
+struct model {
+    struct labels labels[MODEL_SERIES];
+    bool present[MODEL_SERIES][MODEL_TIMES];
+    uint64_t stored;
+    uint64_t duplicates;
+    uint64_t conflicts;
+};
+
+/* A sample for the series; of another value only where there was one before this batch. */
+static struct sample model_sample(struct model *m, int i, const bool before[MODEL_TIMES], int at)
+{
+    struct sample sample = {STORE_NOW_MS - HOUR_MS + at * 1000, at % 5 ? at : at / 5};
+    if (before[at] && random() % 10 == 0) {
+        sample.v = -1;
+        m->conflicts++;
+    } else if (m->present[i][at]) {
+        m->duplicates++;
+    } else {
+        m->present[i][at] = true;
+        m->stored++;
+    }
+    return sample;
+}
+
+/* One batch: of each series a piece of time, in order, backwards or at random. */
+static void model_batch(struct store *s, struct model *m)
+{
+    struct sample samples[MODEL_SERIES][MODEL_BATCH];
+    struct append_result result;
+    struct appender *app;
+    m->stored = m->duplicates = m->conflicts = 0;
+    ck_assert_int_eq(appender_begin(s->db, &s->arena, &app, NULL), OK);
+    for (int i = 0; i < MODEL_SERIES; i++) {
+        bool before[MODEL_TIMES];
+        int count = 1 + (int)(random() % MODEL_BATCH);
+        int first = (int)(random() % (MODEL_TIMES - MODEL_BATCH));
+        int order = (int)(random() % 3);
+        memcpy(before, m->present[i], sizeof(before));
+        for (int n = 0; n < count; n++) {
+            int at = order == 0 ? n : order == 1 ? count - 1 - n : (int)(random() % MODEL_BATCH);
+            samples[i][n] = model_sample(m, i, before, first + at);
+        }
+        struct series *known = appender_find(app, m->labels[i]);
+        ck_assert_int_eq(known ? appender_add_to(app, known, samples[i], (size_t)count, NULL)
+                               : appender_add(app, m->labels[i], samples[i], (size_t)count, NULL),
+                         OK);
+    }
+    ck_assert_int_eq(appender_commit(app, &result, NULL), OK);
+    ck_assert_uint_eq(result.stored, m->stored);
+    ck_assert_uint_eq(result.duplicates, m->duplicates);
+    ck_assert_uint_eq(result.refused[REFUSED_CONFLICT], m->conflicts);
+}
+
+START_TEST(samples_in_any_order_become_what_they_should)
+{
+    struct store s;
+    struct model *m = calloc(1, sizeof(*m));
+    unsigned seed = (unsigned)clock_mono_ns();
+    struct arena keep;
+    printf("seed %u\n", seed);
+    srandom(seed);
+    store_open(&s);
+    arena_init(&keep, HEAP_PROCESS, 1 << 20);
+    for (int i = 0; i < MODEL_SERIES; i++)
+        m->labels[i] =
+            store_labels(&keep, "__name__", "m", "i", arena_printf(&keep, "%d", i).data, NULL);
+    for (int batch = 0; batch < 300; batch++) {
+        model_batch(&s, m);
+        arena_reset(&s.arena);
+    }
+    size_t held = 0;
+    size_t count;
+    for (int i = 0; i < MODEL_SERIES; i++)
+        for (int at = 0; at < MODEL_TIMES; at++)
+            held += m->present[i][at];
+    ck_assert_uint_eq(store_count(&s, &count), MODEL_SERIES);
+    ck_assert_uint_eq(count, held);
+    arena_release(&keep);
+    store_close(&s);
+    free(m);
+}
+END_TEST
+
 START_TEST(what_the_journal_refuses_is_not_acknowledged_and_can_be_sent_again)
 {
     struct store s;
@@ -464,7 +550,7 @@ SUITE(appender, an_acknowledged_sample_is_read_back,
       who_wants_no_new_series_gets_none_and_known_ones_go_on,
       the_journal_is_told_accepted_and_duplicate_samples_and_no_others,
       what_is_sent_again_with_more_behind_it_is_counted_and_logged,
-      old_samples_of_many_series_are_told_apart,
+      old_samples_of_many_series_are_told_apart, samples_in_any_order_become_what_they_should,
       what_the_journal_refuses_is_not_acknowledged_and_can_be_sent_again,
       one_batch_may_name_a_series_twice_and_many_series, aborting_leaves_nothing,
       what_no_series_was_made_of_leaves_no_symbols, known_series_are_found_behind_a_run_of_new_ones,

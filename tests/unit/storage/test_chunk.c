@@ -376,7 +376,8 @@ START_TEST(a_run_ends_before_what_is_not_for_the_end_of_the_stream)
     ck_assert_uint_eq(chunk_append_run(c, beyond + 1, 1, 500, &growth), 0);
     ck_assert_uint_eq(chunk_sample_count(c), 4);
     ck_assert_int_eq(chunk_add(c, 250, 1), CHUNK_LATE);
-    ck_assert_uint_eq(chunk_append_run(c, beyond + 1, 1, 1000, &growth), 0);
+    ck_assert_uint_eq(chunk_append_run(c, beyond + 1, 1, 1000, &growth), 1);
+    ck_assert_uint_eq(chunk_sample_count(c), 6);
     teardown(c);
 }
 END_TEST

@@ -42,6 +42,10 @@ static void next_run(struct twins *twins)
         int64_t late_ms = random() % 10 ? 0 : random() % 80;
         twins->samples[i] = (struct sample){.t_ms = twins->t_ms + late_ms, .v = next_value(twins)};
     }
+    if (random() % 10 == 0) { /* there is, or will be, a late run */
+        enum chunk_outcome outcome = chunk_add(twins->alone, twins->t_ms / 2, 1);
+        ck_assert_int_eq(chunk_add(twins->together, twins->t_ms / 2, 1), outcome);
+    }
     if (random() % 20 == 0) twins->samples[random() % (long)twins->count].t_ms -= 2 * STEP_MS;
 }
 
@@ -134,20 +138,5 @@ START_TEST(a_chunk_that_is_there_twice_takes_its_first_run)
 }
 END_TEST
 
-START_TEST(what_is_not_only_a_stream_takes_none)
-{
-    const struct sample sample = {30000, 1};
-    struct chunk_growth growth = {.bytes = 0};
-    struct chunk *c = chunk_create(0);
-    ck_assert_int_eq(chunk_add(c, 15000, 0), CHUNK_APPENDED);
-    ck_assert_int_eq(chunk_add(c, 10000, 0), CHUNK_LATE);
-    struct chunk_run run = {.chunk = c, .samples = &sample, .count = 1};
-    chunk_runs_append(&run, 1, INT64_MAX, &growth);
-    ck_assert_uint_eq(run.done, 0);
-    ck_assert_uint_eq(chunk_sample_count(c), 2);
-    chunk_destroy(c);
-}
-END_TEST
-
 SUITE(chunk_runs, runs_make_the_same_chunks_as_one_by_one, runs_end_where_memory_does,
-      a_chunk_that_is_there_twice_takes_its_first_run, what_is_not_only_a_stream_takes_none)
+      a_chunk_that_is_there_twice_takes_its_first_run)

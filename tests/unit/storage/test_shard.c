@@ -126,7 +126,7 @@ START_TEST(a_long_late_run_is_merged_outside_the_lock)
     for (int i = 1; i <= 2000; i++) {
         struct sample sample = {STORE_NOW_MS - i, i};
         struct shard_run run = {0};
-        ck_assert_int_eq(shard_run_add(sh, &run, series, &sample), CHUNK_LATE);
+        ck_assert_int_eq(shard_run_add(sh, &run, series, &sample, false), CHUNK_LATE);
         ck_assert_int_le(gauge_read(&sh->counters.samples_waiting), 512);
         shard_run_end(sh, &run);
         if (!run.merge) continue;
