@@ -17,6 +17,7 @@ void bits_fill(uint64_t *words, size_t steps)
 size_t bits_count(const uint64_t *words, size_t steps)
 {
     size_t total = 0;
+    if (steps == 1) return words[0] & 1;
     for (size_t i = 0; i < row_words(steps); i++)
         total += (size_t)__builtin_popcountll(words[i]);
     return total;

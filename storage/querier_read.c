@@ -159,6 +159,21 @@ struct series_reader {
     struct columns columns[BATCH_MAX]; /* of the batch */
 };
 
+/* One sample of each series, side by side: columns that are begun each with a page of their own
+ * would all want the same few places in the nearest cache. */
+static enum status make_room_for_newest(struct series_reader *r, struct error *err)
+{
+    int64_t *t_ms = arena_alloc_array(r->arena, BATCH_MAX, sizeof(*t_ms));
+    double *v = arena_alloc_array(r->arena, BATCH_MAX, sizeof(*v));
+    if (!t_ms || !v) return arena_error(r->arena, err);
+    for (size_t i = 0; i < BATCH_MAX; i++) {
+        r->columns[i].t_ms = t_ms + i;
+        r->columns[i].v = v + i;
+        r->columns[i].capacity = 1;
+    }
+    return OK;
+}
+
 enum status series_reader_create(struct querier *q, const struct series_reader_request *request,
                                  struct arena *a, struct series_reader **out, struct error *err)
 {
@@ -173,7 +188,7 @@ enum status series_reader_create(struct querier *q, const struct series_reader_r
     for (size_t i = 0; i < BATCH_MAX; i++)
         r->columns[i].arena = a;
     *out = r;
-    return OK;
+    return request->newest ? make_room_for_newest(r, err) : OK;
 }
 
 /* Series lie anywhere in memory, and so do their chunks and the cells of these. Each is asked for
@@ -308,8 +323,6 @@ static enum status read_newest(struct series_reader *r, struct error *err)
             st = series_read_newest(r->q, s, r->request.t_min_ms, r->request.t_max_ms, c, err);
             continue;
         }
-        c->count = 0;
-        if (!columns_reserve(c, 1)) return arena_error(r->arena, err);
         c->t_ms[0] = newest.t_ms;
         c->v[0] = newest.v;
         c->count = 1;
