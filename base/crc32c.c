@@ -47,7 +47,7 @@ TARGET static uint64_t crc_shift(uint64_t crc, uint32_t power)
 }
 
 /* An instruction takes three cycles, but begins in each: three stretches at once. */
-enum { STRETCH = 512 };
+#    define STRETCH ((size_t)512)
 static const uint32_t one_stretch = 0xDD7E3B0C; /* powers */
 static const uint32_t two_stretches = 0x170076FA;
 

@@ -41,7 +41,9 @@ struct lane_words {
     uint64_t word[OPEN_RUNS];
     uint64_t used[OPEN_RUNS];
     uint64_t done[OPEN_RUNS];
+    uint32_t filled[OPEN_RUNS]; /* whole words that were put out */
 };
+
 /* What stays as it is. */
 struct fixed {
     __m512i last_ms;
@@ -52,6 +54,7 @@ struct fixed {
     __m512d divide_again;
     __m512d multiply;
     bool divides_again; /* any lane */
+    uint32_t most;      /* samples of the longest run */
 };
 
 static AVX512 ALWAYS_INLINE __m512i set1(int64_t v)
@@ -274,18 +277,18 @@ static AVX512 ALWAYS_INLINE void load(const struct open_run *runs, size_t count,
 /* Up to eight samples of each lane; returns which lanes go on. */
 static AVX512 ALWAYS_INLINE __mmask8 put_block(struct lanes *s, const struct fixed *c,
                                                __mmask8 active, struct open_run *runs, size_t count,
-                                               uint32_t done, uint32_t most, struct lane_words *end,
-                                               uint32_t filled[OPEN_RUNS])
+                                               uint32_t done, struct lane_words *end)
 {
     __m512i full[BLOCK];
     uint64_t is_full = 0;
     for (uint32_t k = 0; k < BLOCK; k++)
         full[k] = _mm512_setzero_si512();
-    for (uint32_t half = 0; half < BLOCK && done + half < most; half += HALF) {
+    for (uint32_t half = 0; half < BLOCK && done + half < c->most; half += HALF) {
         __m512i rows[BLOCK];
         load(runs, count, done + half, rows);
-        for (uint32_t k = 0; k < HALF && done + half + k < most; k++) {
-            __mmask8 left = _mm512_mask_cmpgt_epu64_mask(active, c->count, set1(done + half + k));
+        for (size_t k = 0; k < HALF && done + half + k < c->most; k++) {
+            __mmask8 left =
+                _mm512_mask_cmpgt_epu64_mask(active, c->count, set1((int64_t)(done + half + k)));
             if (UNLIKELY(left != active)) finish(end, s, active & (__mmask8)~left);
             active = left;
             __mmask8 those =
@@ -297,8 +300,9 @@ static AVX512 ALWAYS_INLINE __mmask8 put_block(struct lanes *s, const struct fix
     is_full = transpose_bits(is_full);
     for (uint32_t i = 0; i < count; i++) {
         __mmask8 those = (__mmask8)(is_full >> (8 * i));
-        _mm512_storeu_si512(runs[i].words + filled[i], _mm512_maskz_compress_epi64(those, full[i]));
-        filled[i] += (uint32_t)__builtin_popcount(those);
+        _mm512_storeu_si512(runs[i].words + end->filled[i],
+                            _mm512_maskz_compress_epi64(those, full[i]));
+        end->filled[i] += (uint32_t)__builtin_popcount(those);
     }
     return active;
 }
@@ -312,6 +316,7 @@ static AVX512 __mmask8 begin(const struct open_run *runs, size_t count, struct l
     double scale[4][OPEN_RUNS];
     __mmask8 active = 0;
     c->divides_again = false;
+    c->most = 0;
     for (uint32_t i = 0; i < OPEN_RUNS; i++) {
         const struct open_run *run = &runs[i < count ? i : 0];
         const struct open_state *state = &run->state;
@@ -328,6 +333,8 @@ static AVX512 __mmask8 begin(const struct open_run *runs, size_t count, struct l
         w->word[i] = run->words[0];
         w->used[i] = run->bits;
         w->done[i] = 0;
+        w->filled[i] = 0;
+        if (i < count && run->count > c->most) c->most = run->count;
         step_ms[i] = state->step_ms;
         counts[i] = run->count;
         scale[0][i] = d->power;
@@ -378,20 +385,16 @@ static AVX512 void encode(struct open_run *runs, size_t count, int64_t last_ms)
 {
     struct lane_words end;
     struct fixed c = {.last_ms = set1(last_ms)};
-    uint32_t filled[OPEN_RUNS] = {0};
-    uint32_t most = 0;
-    for (uint32_t i = 0; i < count; i++)
-        most = runs[i].count > most ? runs[i].count : most;
     __mmask8 active = begin(runs, count, &end, &c);
     struct lanes lanes = lanes_load(&end);
-    for (uint32_t done = 0; done < most && active; done += BLOCK)
-        active = put_block(&lanes, &c, active, runs, count, done, most, &end, filled);
+    for (uint32_t done = 0; done < c.most && active; done += BLOCK)
+        active = put_block(&lanes, &c, active, runs, count, done, &end);
     finish(&end, &lanes, active);
     for (uint32_t i = 0; i < count; i++) {
         struct open_run *run = &runs[i];
         run->done = (uint32_t)end.done[i];
-        run->words[filled[i]] = end.word[i];
-        run->bits = filled[i] * 64 + (uint32_t)end.used[i];
+        run->words[end.filled[i]] = end.word[i];
+        run->bits = end.filled[i] * 64 + (uint32_t)end.used[i];
         /* Streams that are not for here have something else in their fields. */
         if (run->done > 0) state_store(&end, i, &run->state);
     }

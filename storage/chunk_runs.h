@@ -27,7 +27,7 @@ struct chunk_run {
 };
 
 /* chunk_append_run of each, of chunks that are there once. */
-void chunk_runs_append(struct chunk_run *runs, size_t count, int64_t end_ms,
+void chunk_runs_append(struct chunk_run *items, size_t count, int64_t end_ms,
                        struct chunk_growth *growth);
 
 #endif

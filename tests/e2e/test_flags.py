@@ -5,6 +5,7 @@ import pwd
 import resource
 import socket
 import subprocess
+import tempfile
 
 import pytest
 
@@ -108,15 +109,21 @@ def test_a_process_without_address_space_ends_with_1_and_says_so(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
-def test_a_data_folder_that_is_not_writable_ends_with_1_and_names_it(tmp_path):
-    data = tmp_path / "data"
+@pytest.fixture
+def open_folder():
+    """Where everybody may look: pytest takes that from its own folders when another one starts."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+def test_a_data_folder_that_is_not_writable_ends_with_1_and_names_it(open_folder):
+    data = open_folder / "data"
     data.mkdir(mode=0o755)
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder != pathlib.Path("/") and folder != pathlib.Path("/tmp"):
-            folder.chmod(0o755)
     nobody = pwd.getpwnam("nobody")
     # A copy, because the build folder may be out of nobody's reach.
-    program = tmp_path / "hearth"
+    program = open_folder / "hearth"
     program.write_bytes(pathlib.Path(BINARY).read_bytes())
     program.chmod(0o755)
     result = subprocess.run(
