@@ -4,7 +4,7 @@
 #include "base/parallel.h"
 
 enum {
-    BYTES_MAX = 512 << 10,       /* of slots that are in use; one record may be larger */
+    BYTES_MAX = 256 << 10,       /* of slots that are in use; one record may be larger */
     KEPT_BYTES_MAX = 128 << 10,  /* of a slot that is not: 2,000 series and samples need 100 KiB */
     BYTES_PER_THREAD = 256 << 10 /* of a segment: another thread for so many */
 };
