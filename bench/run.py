@@ -126,6 +126,8 @@ def start_until_newest(server, scale, end):
 
 
 def restart(args, server, scale, end, row):
+    time.sleep(args.quiet_seconds)  # what queries took has been given back, or is kept
+    row["RSS MB before the stop"] = server.rss_bytes() / 1e6
     row["stop s"] = server.stop()
     starts = []
     for again in range(RESTARTS):
@@ -133,7 +135,7 @@ def restart(args, server, scale, end, row):
             server.stop()
         starts.append(start_until_newest(server, scale, end))
     row["restart: s to the newest sample"], row["restart: CPU s"] = (statistics.median(of) for of in zip(*starts))
-    time.sleep(args.quiet_seconds)  # what the query above took has been given back, or is kept
+    time.sleep(args.quiet_seconds)
     row["RSS MB after restart"] = server.rss_bytes() / 1e6
     server.stop()
 
