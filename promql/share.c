@@ -14,11 +14,16 @@ static bool keeps(enum ast_aggregation op)
     return op == AGG_TOPK || op == AGG_BOTTOMK || op == AGG_QUANTILE;
 }
 
+/* Nodes of a scope that are looked at for each user of its first ones, which no query that anybody
+ * means has: else the time would grow with the square of them. */
+enum { LOOKS_MAX = 1000 };
+
 struct search {
     const struct ast *self;
     const struct ast *expr;  /* what it uses */
     bool expr_is_row_by_row; /* only such rows are kept for others */
     bool passed;             /* self: who comes now is evaluated later */
+    uint32_t looks;
     struct sharers *out;
 };
 
@@ -68,6 +73,8 @@ static void look_at_call(struct search *s, const struct ast *node)
 /* In order of evaluation. Subqueries, and what is evaluated once, have steps of their own. */
 static void look_at(struct search *s, const struct ast *node)
 {
+    if (s->looks == LOOKS_MAX || s->out->count == SHARE_MAX) return;
+    s->looks++;
     switch (node->kind) {
     case AST_CALL: look_at_call(s, node); return;
     case AST_AGGREGATE: look_at_aggregation(s, node); return;

@@ -252,6 +252,36 @@ START_TEST(aggregations_of_the_same_series_share_them)
 }
 END_TEST
 
+/* leaves times text, added up in pairs so that the tree is flat. */
+static char *sum_of_many(const char *text, int leaves, char *at)
+{
+    if (leaves == 1) return at + sprintf(at, "%s", text);
+    *at++ = '(';
+    at = sum_of_many(text, leaves / 2, at);
+    *at++ = '+';
+    at = sum_of_many(text, leaves - leaves / 2, at);
+    *at++ = ')';
+    *at = 0;
+    return at;
+}
+
+/* To look for all of them from each of them would take for ever. */
+START_TEST(a_long_query_is_not_searched_to_its_end)
+{
+    enum { LEAVES = 2048 };
+    static char text[LEAVES * 16];
+    struct asking k;
+    asking_open(&k);
+    asking_store_one(&k, "m", "i", "1", 3);
+    sum_of_many("sum(m)", LEAVES, text);
+    ck_assert_int_eq(ask_range(&k, text, 0, 2000, 1000), OK);
+    ck_assert(k.query.value.series[0].points[2].v == 3 * LEAVES);
+    ck_assert_uint_gt(k.query.stats.samples_read, LEAVES / 2); /* one is read, and most anew */
+    ck_assert_uint_lt(k.query.stats.samples_read, LEAVES);
+    asking_close(&k);
+}
+END_TEST
+
 /* A hundred series, of which the readers take 16 at a time. */
 START_TEST(nobody_reads_on_when_the_answer_is_known)
 {
@@ -286,4 +316,4 @@ END_TEST
 SUITE(aggregate, nobody_reads_on_when_the_answer_is_known, groups_hold_what_a_loop_finds,
       topk_takes_the_largest_of_each_group, sums_remember_what_rounding_takes,
       columns_of_sums_have_the_bits_of_sums, means_do_not_overflow,
-      aggregations_of_the_same_series_share_them)
+      aggregations_of_the_same_series_share_them, a_long_query_is_not_searched_to_its_end)
