@@ -54,6 +54,13 @@ bool ast_aggregation_has_param(enum ast_aggregation op)
     return op >= AGG_TOPK;
 }
 
+const struct ast *ast_unwrap_parens(const struct ast *node)
+{
+    while (node->kind == AST_PAREN)
+        node = node->inner;
+    return node;
+}
+
 /* Recursion: AST_DEPTH_MAX bounds it. */
 void ast_release(struct ast *root)
 {

@@ -197,6 +197,9 @@ struct ast {
     };
 };
 
+/* The node behind parentheses. */
+const struct ast *ast_unwrap_parens(const struct ast *node);
+
 /* Do two trees, whose durations are resolved, ask the same? Parentheses do not count. */
 bool ast_equal(const struct ast *a, const struct ast *b);
 

@@ -78,18 +78,11 @@ static bool same_binary(const struct ast *a, const struct ast *b)
            ast_equal(a->binary.lhs, b->binary.lhs) && ast_equal(a->binary.rhs, b->binary.rhs);
 }
 
-static const struct ast *unwrap(const struct ast *node)
-{
-    while (node->kind == AST_PAREN)
-        node = node->inner;
-    return node;
-}
-
 /* Recursion: AST_DEPTH_MAX bounds it. */
 bool ast_equal(const struct ast *a, const struct ast *b)
 {
-    a = unwrap(a);
-    b = unwrap(b);
+    a = ast_unwrap_parens(a);
+    b = ast_unwrap_parens(b);
     if (a->kind != b->kind) return false;
     switch (a->kind) {
     case AST_NUMBER: return same_number(a->number.value, b->number.value);

@@ -90,13 +90,6 @@ enum status eval_info(struct eval *ev, struct str text, const struct ast *node, 
     return annotation_add(&ev->notes, ANNOTATION_INFO, text, node->position, ev->arena, err);
 }
 
-const struct ast *eval_unwrap_parens(const struct ast *node)
-{
-    while (node->kind == AST_PAREN)
-        node = node->inner;
-    return node;
-}
-
 const struct ast *eval_unwrap(const struct ast *node)
 {
     while (node->kind == AST_PAREN || node->kind == AST_STEP_INVARIANT)

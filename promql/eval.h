@@ -99,8 +99,7 @@ MUST_USE enum status eval_scalar(struct eval *ev, const struct ast *node,
 /* The literal behind parentheses. */
 struct str eval_string(const struct ast *node);
 
-/* The node behind parentheses, and behind a step-invariant mark. */
-const struct ast *eval_unwrap_parens(const struct ast *node);
+/* The node behind parentheses and step-invariant marks. */
 const struct ast *eval_unwrap(const struct ast *node);
 
 MUST_USE enum status eval_warn(struct eval *ev, struct str text, const struct ast *node,

@@ -10,7 +10,7 @@
 static enum status absent_labels(struct eval *ev, const struct ast *arg, struct labels *out,
                                  struct error *err)
 {
-    const struct ast *node = eval_unwrap_parens(arg);
+    const struct ast *node = ast_unwrap_parens(arg);
     *out = (struct labels){0};
     if (node->kind == AST_MATRIX_SELECTOR) node = node->matrix.selector;
     if (node->kind != AST_VECTOR_SELECTOR) return OK;

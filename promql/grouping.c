@@ -102,26 +102,32 @@ static size_t look_up(const struct grouping *g, struct labels set, uint64_t hash
     return GROUP_NONE;
 }
 
-/* stays: the set outlives the grouping. */
-static enum status find(struct grouping *g, struct labels set, bool stays, struct arena *a,
-                        size_t *out, bool *is_new, struct error *err)
+/* What becomes of a set that is of no group. */
+enum newcomer {
+    NEWCOMER_LEFT,   /* nothing: GROUP_NONE */
+    NEWCOMER_COPIED, /* it begins one */
+    NEWCOMER_KEPT    /* the same, and it outlives the grouping */
+};
+
+static enum status find(struct grouping *g, struct labels set, enum newcomer newcomer,
+                        struct arena *a, size_t *out, bool *is_new, struct error *err)
 {
     uint64_t hash = hash_of(g, set);
     *out = look_up(g, set, hash);
-    *is_new = *out == GROUP_NONE;
+    *is_new = *out == GROUP_NONE && newcomer != NEWCOMER_LEFT;
     if (!*is_new) return OK;
     struct labels *slot = VEC_PUSH(&g->examples, a);
     if (!slot) return no_room(a, err);
     *slot = set;
     *out = g->examples.count - 1;
-    enum status st = stays ? OK : labels_pin(set, a, slot, err);
+    enum status st = newcomer == NEWCOMER_KEPT ? OK : labels_pin(set, a, slot, err);
     return st ? st : hash_index_add(&g->index, hash, *out, a, err);
 }
 
 enum status grouping_find(struct grouping *g, struct labels set, struct arena *a, size_t *out,
                           bool *is_new, struct error *err)
 {
-    return find(g, set, false, a, out, is_new, err);
+    return find(g, set, NEWCOMER_COPIED, a, out, is_new, err);
 }
 
 static enum status class_of(struct grouping *g, struct eval *ev, const struct row *row,
@@ -164,21 +170,18 @@ static bool all_are_alike(const struct grouping *g)
     return !g->without && g->name_count == 0;
 }
 
-enum status grouping_find_row(struct grouping *g, struct eval *ev, const struct row *row,
-                              size_t *out, bool *is_new, struct error *err)
+/* makes: a group, where there is none. */
+static enum status find_row(struct grouping *g, struct eval *ev, const struct row *row, bool makes,
+                            size_t *out, bool *is_new, struct error *err)
 {
+    const enum newcomer kept = makes ? NEWCOMER_KEPT : NEWCOMER_LEFT;
+    const enum newcomer copied = makes ? NEWCOMER_COPIED : NEWCOMER_LEFT;
     struct labels labels = {0};
     *out = 0;
     *is_new = false;
     if (all_are_alike(g))
-        return g->examples.count ? OK : find(g, labels, true, ev->arena, out, is_new, err);
-    if (!row->series) return grouping_find(g, row->labels, ev->arena, out, is_new, err);
-    if (g->by_class) {
-        uint32_t number = 0;
-        enum status st = class_of(g, ev, row, &number, is_new, err);
-        *out = number;
-        return st;
-    }
+        return g->examples.count ? OK : find(g, labels, kept, ev->arena, out, is_new, err);
+    if (!row->series) return find(g, row->labels, copied, ev->arena, out, is_new, err);
     size_t *known;
     enum status st = group_of_class(g, ev, row, &known, err);
     if (st) return st;
@@ -189,37 +192,26 @@ enum status grouping_find_row(struct grouping *g, struct eval *ev, const struct 
     /* Several classes are one group when they differ in labels that go. */
     struct arena_mark mark = arena_mark(ev->arena);
     st = row_labels(row, ev->arena, &labels, err);
-    if (!st) st = find(g, labels, true, ev->arena, out, is_new, err);
+    if (!st) st = find(g, labels, kept, ev->arena, out, is_new, err);
     if (!st && !*is_new) arena_rewind(ev->arena, mark);
     if (known) *known = *out;
+    return st;
+}
+
+enum status grouping_find_row(struct grouping *g, struct eval *ev, const struct row *row,
+                              size_t *out, bool *is_new, struct error *err)
+{
+    if (!g->by_class || !row->series || all_are_alike(g))
+        return find_row(g, ev, row, true, out, is_new, err);
+    uint32_t number = 0;
+    enum status st = class_of(g, ev, row, &number, is_new, err);
+    *out = number;
     return st;
 }
 
 enum status grouping_look_up_row(struct grouping *g, struct eval *ev, const struct row *row,
                                  size_t *out, struct error *err)
 {
-    struct labels labels;
-    *out = 0;
-    if (all_are_alike(g)) {
-        if (!g->examples.count) *out = GROUP_NONE;
-        return OK;
-    }
-    if (!row->series) {
-        *out = look_up(g, row->labels, hash_of(g, row->labels));
-        return OK;
-    }
-    size_t *known;
-    enum status st = group_of_class(g, ev, row, &known, err);
-    if (st) return st;
-    if (known && *known != GROUP_NONE) {
-        *out = *known;
-        return OK;
-    }
-    struct arena_mark mark = arena_mark(ev->arena);
-    st = row_labels(row, ev->arena, &labels, err);
-    if (st) return st;
-    *out = look_up(g, labels, hash_of(g, labels));
-    arena_rewind(ev->arena, mark);
-    if (known) *known = *out;
-    return OK;
+    bool is_new;
+    return find_row(g, ev, row, false, out, &is_new, err);
 }

@@ -103,7 +103,7 @@ static enum status prepare_children(const struct preparation *p, struct ast **sl
 static bool is_safe_timestamp(const struct ast *node)
 {
     return is_call_of(node, "timestamp") &&
-           eval_unwrap_parens(node->call.args[0])->kind == AST_VECTOR_SELECTOR;
+           ast_unwrap_parens(node->call.args[0])->kind == AST_VECTOR_SELECTOR;
 }
 
 static enum status prepare_call(const struct preparation *p, struct ast *node,

@@ -7,8 +7,8 @@
  * as one of them keeps rows, the rows.
  *
  * Shared are expressions with equal trees over the same steps: those of the query, or of one
- * subquery (the scope of the eval). A remark names the place of its expression, so where one was
- * made, each user evaluates for itself.
+ * subquery (the scope of the eval), of which the first thousand nodes are looked at. A remark names
+ * the place of its expression, so where one was made, each user evaluates for itself.
  *
  * Threads: one query, one thread.
  */

@@ -46,28 +46,17 @@ def python_with_tests():
     raise Skipped("no python3 with its test modules (Debian: libpython3.11-testsuite)")
 
 
-def outcomes(r, python, modules):
-    done = subprocess.run([python, "-m", "test", "-j2", "--timeout=300", *modules], cwd=r.folder,
+def python_modules(r):
+    """Which of the modules pass: some may not, whatever the heap, in a container for example."""
+    python = python_with_tests()
+    done = subprocess.run([python, "-m", "test", "-j2", "--timeout=300", *MODULES], cwd=r.folder,
                           env=r.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, check=False)
-    found = dict(OUTCOME.findall(done.stdout))
-    if not set(modules) <= {name.decode() for name in found}:
+    outcomes = dict(OUTCOME.findall(done.stdout))
+    if not set(MODULES) <= {name.decode() for name in outcomes}:
         raise AssertionError(f"not all modules ran:\n{done.stdout[-3000:].decode()}")
-    return found
-
-
-def python_modules(r):
-    """Which of the modules pass: some may not, whatever the heap, in a container for example.
-
-    One that failed is tried twice more: some hold the clock against what they do, and a loaded
-    machine may let them wait for longer than they allow. One that crashed is not."""
-    python = python_with_tests()
-    found = outcomes(r, python, MODULES)
-    for _ in range(2):
-        failed = sorted(name.decode() for name, outcome in found.items() if outcome == b"failed")
-        if failed:
-            found.update(outcomes(r, python, failed))
-    return b"\n".join(b"%s %s" % outcome for outcome in sorted(found.items()))
+    (r.folder / "output").write_bytes(done.stdout)
+    return b"\n".join(b"%s %s" % outcome for outcome in sorted(outcomes.items()))
 
 
 def python_forks(r):
