@@ -11,8 +11,7 @@
 #include "encoding/open_lanes.h"
 
 #if defined(__x86_64__)
-#    include <immintrin.h>
-
+#    include "encoding/avx512.h"
 #    include "encoding/decimal.h"
 
 #    define AVX512 __attribute__((target("avx512f,avx512cd,avx512dq,avx512bw")))
@@ -525,23 +524,10 @@ static AVX512 NO_INLINE void take_rare(struct group *g, __mmask16 active, uint32
 static AVX512 void put_half(const struct group *g, uint32_t half,
                             __m512i rows[BLOCK_SAMPLES][HALVES], uint32_t done, bool times)
 {
-    __m512i a[HALF_LANES];
-    __m512i b[HALF_LANES];
-    /* Two, four and eight rows are joined. */
-    for (uint32_t i = 0; i < HALF_LANES; i += 2) {
-        a[i] = _mm512_unpacklo_epi64(rows[i][half], rows[i + 1][half]);
-        a[i + 1] = _mm512_unpackhi_epi64(rows[i][half], rows[i + 1][half]);
-    }
-    for (uint32_t i = 0; i < HALF_LANES; i += 4) {
-        for (uint32_t k = 0; k < 2; k++) {
-            b[i + k] = _mm512_shuffle_i64x2(a[i + k], a[i + k + 2], 0x88);
-            b[i + k + 2] = _mm512_shuffle_i64x2(a[i + k], a[i + k + 2], 0xDD);
-        }
-    }
-    for (uint32_t k = 0; k < 4; k++) {
-        a[k] = _mm512_shuffle_i64x2(b[k], b[k + 4], 0x88);
-        a[k + 4] = _mm512_shuffle_i64x2(b[k], b[k + 4], 0xDD);
-    }
+    __m512i columns[HALF_LANES];
+    for (uint32_t i = 0; i < BLOCK_SAMPLES; i++)
+        columns[i] = rows[i][half];
+    avx512_transpose(columns);
     for (uint32_t i = 0; i < HALF_LANES; i++) {
         uint32_t lane = i * HALVES + half;
         if (g->end[lane] <= done) continue;
@@ -549,7 +535,7 @@ static AVX512 void put_half(const struct group *g, uint32_t half,
         uint32_t count = left < BLOCK_SAMPLES ? left : BLOCK_SAMPLES;
         struct open_lane *stream = g->streams[lane];
         void *to = times ? (void *)(stream->t_ms + done) : (void *)(stream->v + done);
-        _mm512_mask_storeu_epi64(to, (__mmask8)((1u << count) - 1), a[i]);
+        _mm512_mask_storeu_epi64(to, (__mmask8)((1u << count) - 1), columns[i]);
     }
 }
 

@@ -7,7 +7,7 @@
 #include "encoding/open_runs.h"
 
 #if defined(__x86_64__)
-#    include <immintrin.h>
+#    include "encoding/avx512.h"
 
 #    define AVX512 __attribute__((target("avx512f,avx512cd,avx512dq")))
 
@@ -224,29 +224,7 @@ static AVX512 ALWAYS_INLINE __mmask8 put_usual(struct lanes *s, const struct fix
     return is_full;
 }
 
-/* Rows become columns. */
-static AVX512 ALWAYS_INLINE void transpose(__m512i rows[BLOCK])
-{
-    __m512i a[BLOCK];
-    __m512i b[BLOCK];
-    /* Two, four and eight rows are joined. */
-    for (uint32_t i = 0; i < BLOCK; i += 2) {
-        a[i] = _mm512_unpacklo_epi64(rows[i], rows[i + 1]);
-        a[i + 1] = _mm512_unpackhi_epi64(rows[i], rows[i + 1]);
-    }
-    for (uint32_t i = 0; i < BLOCK; i += 4) {
-        for (uint32_t k = 0; k < 2; k++) {
-            b[i + k] = _mm512_shuffle_i64x2(a[i + k], a[i + k + 2], 0x88);
-            b[i + k + 2] = _mm512_shuffle_i64x2(a[i + k], a[i + k + 2], 0xDD);
-        }
-    }
-    for (uint32_t k = 0; k < 4; k++) {
-        rows[k] = _mm512_shuffle_i64x2(b[k], b[k + 4], 0x88);
-        rows[k + 4] = _mm512_shuffle_i64x2(b[k], b[k + 4], 0xDD);
-    }
-}
-
-/* The same for a matrix of bits, a byte a row. */
+/* Rows become columns in a matrix of bits, a byte a row. */
 static inline uint64_t transpose_bits(uint64_t x)
 {
     uint64_t swapped = (x ^ x >> 7) & UINT64_C(0x00AA00AA00AA00AA);
@@ -271,7 +249,7 @@ static AVX512 ALWAYS_INLINE void load(const struct open_run *runs, size_t count,
         __mmask8 part = (__mmask8)((1u << words) - 1);
         rows[i] = _mm512_maskz_loadu_epi64(part, runs[i].samples + done);
     }
-    transpose(rows);
+    avx512_transpose(rows);
 }
 
 /* Up to eight samples of each lane; returns which lanes go on. */
@@ -296,7 +274,7 @@ static AVX512 ALWAYS_INLINE __mmask8 put_block(struct lanes *s, const struct fix
             is_full |= (uint64_t)those << (8 * (half + k));
         }
     }
-    transpose(full);
+    avx512_transpose(full);
     is_full = transpose_bits(is_full);
     for (uint32_t i = 0; i < count; i++) {
         __mmask8 those = (__mmask8)(is_full >> (8 * i));
