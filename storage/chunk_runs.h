@@ -1,8 +1,8 @@
 /*
  * chunk_runs - samples for the ends of several chunks, encoded at once.
  *
- * What most samples are is encoded in lock step (encoding/open_runs.h), which takes a third of the
- * time; each chunk is then looked at once for all of its samples.
+ * What most samples are is encoded in lock step (encoding/open_runs.h), which takes half to two
+ * thirds of the time; each chunk is then looked at once for all of its samples.
  *
  * Threads: as the writer of each chunk.
  */

@@ -446,19 +446,28 @@ static bool is_run(const struct commit *c, const struct staged *staged)
 }
 
 /* The next staged series that are runs, each of another chunk than the one before it; how many. */
-static size_t collect_runs(struct commit *c, const struct shard *sh, struct staged *const *at,
+static size_t collect_runs(const struct commit *c, struct staged *const *at,
                            struct staged *const *end, struct chunk_run runs[CHUNK_RUNS_MAX])
 {
     size_t count = 0;
     for (; count < CHUNK_RUNS_MAX && at + count < end && is_run(c, at[count]); count++) {
         const struct staged *staged = at[count];
         if (count > 0 && runs[count - 1].chunk == staged->chunk) break;
-        if (c->audience.count > 0)
-            tell_views(c, sh, staged->series, staged->samples, staged->count);
         runs[count] = (struct chunk_run){
             .chunk = staged->chunk, .samples = staged->samples, .count = staged->count};
     }
     return count;
+}
+
+/* The samples of each, as many as are for the end of its chunk. */
+static void append_runs(struct commit *c, const struct shard *sh, struct staged *const *at,
+                        struct chunk_run *runs, size_t count)
+{
+    for (size_t i = 0; i < count && c->audience.count > 0; i++)
+        tell_views(c, sh, at[i]->series, at[i]->samples, at[i]->count);
+    shard_run_append_runs(&c->run, runs, count);
+    for (size_t i = 0; i < count; i++)
+        c->stored += runs[i].done;
 }
 
 /* The staged series of a shard, several at once where they are runs. */
@@ -469,13 +478,13 @@ static NO_INLINE enum status apply_runs(struct commit *c, struct shard *sh,
     enum status st = OK;
     while (at < end && !st) {
         struct chunk_run runs[CHUNK_RUNS_MAX];
-        size_t count = collect_runs(c, sh, at, end, runs);
-        if (count >= CHUNK_RUNS_MIN)
-            shard_run_append_runs(&c->run, runs, count);
-        else
-            count = 1, runs[0].done = 0;
-        for (size_t i = 0; i < count; i++)
-            c->stored += runs[i].done;
+        size_t count = collect_runs(c, at, end, runs);
+        if (count >= CHUNK_RUNS_MIN) {
+            append_runs(c, sh, at, runs, count);
+        } else {
+            count = 1;
+            runs[0].done = 0;
+        }
         for (size_t i = 0; i < count && !st; i++, at++) {
             fetch_ahead(c, sh, at, end, all_end);
             st = apply(c, sh, *at, runs[i].done, err);

@@ -48,7 +48,7 @@ struct sealing {
 
 /* Encode open chunks, and put what comes of them into the regions of their windows. Samples may be
  * added to the chunks meanwhile; they are not changed themselves, and what they stand on is still
- * there. Their streams are decoded together, which takes a third of the time.
+ * there. Their streams are decoded together, so the whole takes a fifth less.
  *
  * ERR_NO_MEMORY   the limit, or the region of the window has gone
  * ERR_TOO_LARGE, ERR_CORRUPT as seal_encode */

@@ -80,6 +80,7 @@ static void add_sealed(struct step *step, const struct sealing *sealing,
 static void seal_waiting(struct step *step)
 {
     struct storage *db = step->db;
+    if (step->waiting == 0) return;
     seal_chunks(&db->sealer, &db->regions, step->sealing, step->waiting);
     for (uint32_t i = 0; i < step->waiting; i++)
         add_sealed(step, &step->sealing[i], &step->unsealed[i]);
