@@ -156,6 +156,7 @@ struct newcomer *newcomer_create(struct appender *app, struct labels labels)
         if (newcomer->refers) symbols_drop(&app->db->symbols, symbols, labels.count);
         return NULL;
     }
+    newcomer->made = newcomer->refers ? series_create(&newcomer->set, app->db->grid.slots) : NULL;
     newcomer->next = app->newcomers;
     app->newcomers = newcomer;
     return newcomer;
@@ -165,7 +166,9 @@ void newcomers_release(struct appender *app)
 {
     for (struct newcomer *n = app->newcomers; n; n = n->next) {
         if (n->refers) symbols_drop(&app->db->symbols, n->set.symbols, n->set.labels.count);
+        if (n->made) series_destroy(n->made);
         n->refers = false;
+        n->made = NULL;
     }
     symbols_settle(&app->db->symbols, &app->credits);
 }

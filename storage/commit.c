@@ -113,15 +113,18 @@ static bool settle(struct commit *c, const struct staged *staged, const struct s
     }
 }
 
-/* A series of the newcomer's symbols, which are tried for once more if it has none. NULL at the
+/* The newcomer's series goes into the shard; what it lacks is tried for once more. NULL at the
  * memory limit. */
 static struct series *create_of(struct storage *db, struct shard *sh, struct newcomer *newcomer)
 {
     struct resolved *set = &newcomer->set;
     if (!newcomer->refers)
         newcomer->refers = symbols_acquire(&db->symbols, set->labels, set->symbols);
-    struct series *s = newcomer->refers ? shard_create_series(sh, set) : NULL;
-    if (s) newcomer->refers = false;
+    if (newcomer->refers && !newcomer->made) newcomer->made = series_create(set, db->grid.slots);
+    struct series *s = newcomer->made;
+    if (!s || !shard_add_series(sh, s)) return NULL;
+    newcomer->refers = false;
+    newcomer->made = NULL;
     return s;
 }
 

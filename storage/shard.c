@@ -77,16 +77,16 @@ struct series *shard_find(const struct shard *sh, const struct resolved *set)
     return NULL;
 }
 
-struct series *shard_create_series(struct shard *sh, const struct resolved *set)
+bool shard_add_series(struct shard *sh, struct series *s)
 {
     struct shard_common *common = sh->common;
-    if (!directory_reserve(&sh->directory) || !series_map_reserve(&sh->map)) return NULL;
-    struct series *s = series_create(set, common->grid->slots);
-    if (!s) return NULL;
+    if (!directory_reserve(&sh->directory) || !series_map_reserve(&sh->map)) return false;
     uint32_t local = directory_peek(&sh->directory);
-    if (!id_set_add(&sh->all, local)) goto drop_series;
-    if (!postings_add(&sh->postings, series_symbols(s), s->label_count, local)) goto drop_all;
-
+    if (!id_set_add(&sh->all, local)) return false;
+    if (!postings_add(&sh->postings, series_symbols(s), s->label_count, local)) {
+        id_set_remove(&sh->all, local);
+        return false;
+    }
     /* Born after its symbols: a query that has seen this number finds them listed. */
     s->birth = atomic_fetch_add(&common->births, 1) + 1;
     sh->newest_birth = s->birth;
@@ -95,11 +95,13 @@ struct series *shard_create_series(struct shard *sh, const struct resolved *set)
     directory_add(&sh->directory, s);
     gauge_bump(&sh->counters.series, 1);
     counter_add(&sh->counters.series_created, 1);
-    return s;
+    return true;
+}
 
-drop_all:
-    id_set_remove(&sh->all, local);
-drop_series:
+struct series *shard_create_series(struct shard *sh, const struct resolved *set)
+{
+    struct series *s = series_create(set, sh->common->grid->slots);
+    if (!s || shard_add_series(sh, s)) return s;
     series_destroy(s);
     return NULL;
 }

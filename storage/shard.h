@@ -95,9 +95,11 @@ static inline void shard_prefetch(const struct shard *sh, uint64_t hash)
 {
     series_map_prefetch(&sh->map, (uint32_t)hash);
 }
-/* A new series with an empty ring; the caller gives it a chunk or forgets it before it unlocks. The
- * references to the set's symbols become the series'.
- * NULL at the memory limit (or when ids ran out), nothing changed. */
+/* A series that series_create made becomes one of the shard, with its references to symbols; the
+ * caller gives it a chunk or forgets it before it unlocks.
+ * false at the memory limit (or when ids ran out), nothing changed. */
+MUST_USE bool shard_add_series(struct shard *sh, struct series *s);
+/* The same of one that is made here. NULL at the memory limit. */
 MUST_USE struct series *shard_create_series(struct shard *sh, const struct resolved *set);
 /* Out of every index, retired. Its ring is empty. */
 void shard_forget_series(struct shard *sh, struct series *s);

@@ -16,7 +16,10 @@
 struct newcomer {
     struct resolved set;
     struct newcomer *next; /* in the appender */
-    bool refers; /* to its symbols; a series that is made of it takes the references over */
+    bool refers;           /* to its symbols, until a series of it is in the store */
+    /* That series: made before its shard is locked, so that series lie in memory in the order they
+     * are sent in. NULL: it is not made yet, or in the store. */
+    struct series *made;
 };
 
 /* Samples of a series, or a piece of many. */
