@@ -8,8 +8,7 @@
 
 bool aggregate_may_stop(const struct ast *node, const struct grouping *g)
 {
-    bool one_group = !g->without && g->name_count == 0;
-    return one_group && eval_unwrap(node->aggregate.expr)->kind == AST_VECTOR_SELECTOR;
+    return grouping_is_one(g) && eval_unwrap(node->aggregate.expr)->kind == AST_VECTOR_SELECTOR;
 }
 
 /* The folds of one expression, from the rows of a part of its series. */

@@ -52,6 +52,7 @@ static enum status counted_next(struct rows *self, struct row **out, struct erro
                                 .held_bytes = ev->arena->held_bytes,
                                 .start_ns = clock_mono_ns()};
     c->child->bare = self->bare;
+    c->child->asked = self->asked == ROWS_ASKED_ALL ? ROWS_ASKED_ALL : ROWS_ASKED_PRESENCE;
     enum status st = c->child->next(c->child, out, err);
     add_cost(ev, &mark);
     struct explained *node = node_of(ev, c->node);

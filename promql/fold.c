@@ -104,8 +104,9 @@ static double nothing_yet(enum ast_aggregation op)
     }
 }
 
+/* others: as in a row. */
 static void group_add_steps(enum ast_aggregation op, struct group *group, const double *v,
-                            size_t from, size_t count)
+                            size_t others, size_t from, size_t count)
 {
     double *into = group->v + from;
     bool wide = cpu_is_wide();
@@ -114,7 +115,7 @@ static void group_add_steps(enum ast_aggregation op, struct group *group, const 
     case AGG_SUM: (wide ? add_sums_wide : add_sums)(into, group->lost + from, v, count); break;
     case AGG_COUNT:
         for (size_t i = 0; i < count; i++)
-            into[i] += 1;
+            into[i] += 1 + (double)others;
         break;
     case AGG_MIN:
         if (wide)
@@ -136,11 +137,11 @@ static void group_add_columns(const struct fold *f, struct group *group, const s
 {
     struct bit_runs run = bit_runs(row->present, f->steps);
     if (f->steps == 1) { /* no row is empty */
-        group_add_steps(f->op, group, row->v, 0, 1);
+        group_add_steps(f->op, group, row->v, row->others, 0, 1);
         return;
     }
     while (bit_runs_next(&run))
-        group_add_steps(f->op, group, row->v, run.from, run.to - run.from);
+        group_add_steps(f->op, group, row->v, row->others, run.from, run.to - run.from);
 }
 
 static enum status group_create(struct fold *f, const struct row *row, struct error *err)
@@ -226,7 +227,7 @@ static void group_join_columns(const struct fold *f, struct group *group, const 
             group->v[i] += part->v[i];
         return;
     }
-    group_add_steps(f->op, group, part->v, 0, f->steps);
+    group_add_steps(f->op, group, part->v, 0, 0, f->steps);
     for (size_t i = 0; i < f->steps && group->lost; i++)
         group->lost[i] += part->lost[i];
 }
@@ -300,9 +301,21 @@ static bool are_settled(const struct fold *folds, size_t count)
     return true;
 }
 
+/* What there is of rows that makes a difference to any of them. */
+static enum rows_asked asked_by(const struct fold *folds, size_t count)
+{
+    enum rows_asked asked = ROWS_ASKED_COUNT;
+    for (size_t i = 0; i < count; i++) {
+        if (folds[i].op != AGG_COUNT && folds[i].op != AGG_GROUP) return ROWS_ASKED_ALL;
+        if (!grouping_is_one(&folds[i].grouping)) asked = ROWS_ASKED_PRESENCE;
+    }
+    return asked;
+}
+
 enum status fold_rows(struct fold *folds, size_t count, struct rows *child, struct error *err)
 {
     child->bare = true;
+    child->asked = asked_by(folds, count);
     while (!are_settled(folds, count)) {
         struct row *row;
         enum status st = child->next(child, &row, err);

@@ -164,12 +164,6 @@ static enum status group_of_class(struct grouping *g, struct eval *ev, const str
     return OK;
 }
 
-/* No row is looked at for the group of a grouping by no label. */
-static bool all_are_alike(const struct grouping *g)
-{
-    return !g->without && g->name_count == 0;
-}
-
 /* makes: a group, where there is none. */
 static enum status find_row(struct grouping *g, struct eval *ev, const struct row *row, bool makes,
                             size_t *out, bool *is_new, struct error *err)
@@ -179,7 +173,7 @@ static enum status find_row(struct grouping *g, struct eval *ev, const struct ro
     struct labels labels = {0};
     *out = 0;
     *is_new = false;
-    if (all_are_alike(g))
+    if (grouping_is_one(g))
         return g->examples.count ? OK : find(g, labels, kept, ev->arena, out, is_new, err);
     if (!row->series) return find(g, row->labels, copied, ev->arena, out, is_new, err);
     size_t *known;
@@ -201,7 +195,7 @@ static enum status find_row(struct grouping *g, struct eval *ev, const struct ro
 enum status grouping_find_row(struct grouping *g, struct eval *ev, const struct row *row,
                               size_t *out, bool *is_new, struct error *err)
 {
-    if (!g->by_class || !row->series || all_are_alike(g))
+    if (!g->by_class || !row->series || grouping_is_one(g))
         return find_row(g, ev, row, true, out, is_new, err);
     uint32_t number = 0;
     enum status st = class_of(g, ev, row, &number, is_new, err);

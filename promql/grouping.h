@@ -50,6 +50,11 @@ MUST_USE enum status grouping_look_up_row(struct grouping *g, struct eval *ev,
 /* What its rows agree in; on the arena. */
 MUST_USE enum status grouping_labels(const struct grouping *g, size_t number, struct arena *a,
                                      struct labels *out, struct error *err);
+/* There is but one group: no row is looked at for it. */
+static inline bool grouping_is_one(const struct grouping *g)
+{
+    return !g->without && g->name_count == 0;
+}
 /* Results of different groups stay distinct without their names. */
 bool grouping_is_unnamed(const struct grouping *g);
 

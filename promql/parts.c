@@ -127,12 +127,15 @@ struct run {
 static enum status begin_part(struct run *r, struct part *part, size_t number,
                               struct window_keeper *keeper)
 {
-    size_t from = number * r->selected.selection.count / r->count;
-    size_t to = (number + 1) * r->selected.selection.count / r->count;
+    const struct selection *all = &r->selected.selection;
+    size_t from = number * all->count / r->count;
+    size_t to = (number + 1) * all->count / r->count;
     part->query = r->query;
     arena_init_beside(&part->arena, r->parts->ev->arena);
     part->selected = (struct selected){
-        .selection = {.series = r->selected.selection.series + from, .count = to - from},
+        .selection = {.series = all->series + from,
+                      .newest = all->newest ? all->newest + from : NULL,
+                      .count = to - from},
         .unnamed_unique = r->selected.unnamed_unique,
     };
     part->ev = r->ev;

@@ -34,9 +34,14 @@ struct row {
      * without the reserved ones. Only of sources that are bare. */
     const struct series *series;
     bool unnamed;
+    size_t others; /* so many more rows are as this one (ROWS_ASKED_COUNT) */
 };
 
 struct row_table VEC_OF(struct row);
+
+/* What a puller looks at: all there is; not at values, which may be any; or only at how many rows
+ * have one, and then a row may stand for several. */
+enum rows_asked { ROWS_ASKED_ALL, ROWS_ASKED_PRESENCE, ROWS_ASKED_COUNT };
 
 /* A source of rows: the first member of every operator's own struct. */
 struct rows {
@@ -51,6 +56,7 @@ struct rows {
     /* Set by a puller who wants no labels as long as a row can say whose they are (row.series): he
      * looks at the labels of a few series of very many. */
     bool bare;
+    enum rows_asked asked; /* set by the puller */
 };
 
 static inline size_t row_words(size_t steps)
@@ -73,9 +79,14 @@ static inline void bit_clear(uint64_t *words, size_t i)
     words[i / 64] &= ~(UINT64_C(1) << (i % 64));
 }
 
+/* A load of what memset has just written with a mask waits until it is in the cache; one word, as
+ * most rows have, is written as it will be read. */
 static inline void bits_zero(uint64_t *words, size_t steps)
 {
-    memset(words, 0, row_words(steps) * sizeof(words[0]));
+    if (row_words(steps) == 1)
+        words[0] = 0;
+    else
+        memset(words, 0, row_words(steps) * sizeof(words[0]));
 }
 
 /* All bits of the steps, and none behind them. */

@@ -65,11 +65,11 @@ static enum status read_labels(struct eval *ev, const struct series *series,
     return OK;
 }
 
-static enum status count_read(struct eval *ev, const struct columns *columns, struct error *err)
+static enum status count_read(struct eval *ev, size_t series, size_t samples, struct error *err)
 {
     enum { SERIES_WORK = 16 }; /* finding a series costs about as much as so many samples */
-    ev->query->stats.samples_read += columns->count;
-    return eval_tick(ev, columns->count + SERIES_WORK, err);
+    ev->query->stats.samples_read += samples;
+    return eval_tick(ev, samples + series * SERIES_WORK, err);
 }
 
 /* Where the steps of a shifted selector look: from the first to the last reference time. */
@@ -226,19 +226,41 @@ static enum status open_reader(struct eval *ev, int64_t t_min_ms, int64_t t_max_
                                             .count = ev->selected.selection.count,
                                             .t_min_ms = t_min_ms,
                                             .t_max_ms = t_max_ms,
-                                            .newest = newest};
+                                            .newest = newest,
+                                            .words = ev->selected.selection.newest};
     return series_reader_create(ev->querier, &request, ev->arena, out, err);
+}
+
+/* One row for all series that come next and are known to have a sample. */
+static enum status count_known(struct select_rows *s, struct row **out, struct error *err)
+{
+    struct eval *ev = s->base.ev;
+    size_t count = series_reader_pass_known(s->reader);
+    *out = NULL;
+    if (!count) return OK;
+    s->row.others = count - 1;
+    bits_fill(s->row.present, 1);
+    tally_rows(ev, &s->tally, s->row.present, 1, count);
+    *out = &s->row;
+    return count_read(ev, count, count, err);
 }
 
 static enum status select_next(struct rows *self, struct row **out, struct error *err)
 {
     struct select_rows *s = (struct select_rows *)self;
     *out = NULL;
+    if (self->asked != ROWS_ASKED_ALL || s->what != SELECT_VALUES)
+        series_reader_skip_values(s->reader);
+    if (self->asked == ROWS_ASKED_COUNT && self->steps == 1) {
+        enum status st = count_known(s, out, err);
+        if (st || *out) return st;
+        s->row.others = 0;
+    }
     for (;;) {
         const struct series *series;
         enum status st = series_reader_next(s->reader, &series, &s->columns, err);
         if (st || !series) return st;
-        st = count_read(self->ev, s->columns, err);
+        st = count_read(self->ev, 1, s->columns->count, err);
         if (st) return st;
         if (s->smoothed) drop_stale(s->columns);
         if (!s->columns->count) continue;
@@ -251,7 +273,7 @@ static enum status select_next(struct rows *self, struct row **out, struct error
             st = look_back(s, err);
         if (st) return st;
         if (!bits_any(s->row.present, self->steps)) continue;
-        tally_row(self->ev, &s->tally, s->row.present, self->steps);
+        tally_rows(self->ev, &s->tally, s->row.present, self->steps, 1);
         s->row.series = self->bare && s->what == SELECT_VALUES ? series : NULL;
         if (!s->row.series) st = read_labels(self->ev, series, &s->labels, &s->row.labels, err);
         if (!st && s->what == SELECT_TIMES) st = row_unname(self, &s->row, &s->scratch, err);
@@ -370,7 +392,7 @@ static enum status next_selected(struct windows *w, bool *more, struct error *er
     enum status st = series_reader_next(w->reader, &series, &w->columns, err);
     *more = !st && series;
     if (!*more) return st;
-    st = count_read(w->ev, w->columns, err);
+    st = count_read(w->ev, 1, w->columns->count, err);
     if (st) return st;
     w->ascends = w->asks_ascent && scan_ascends(w->columns->v, w->columns->count);
     if (!w->ascends) drop_stale(w->columns);

@@ -16,15 +16,16 @@ static void add_at(struct query_stats *stats, const struct tally *tally, size_t 
         by_step[i] += tally->users * samples;
 }
 
-void tally_row(struct eval *ev, const struct tally *tally, const uint64_t *present, size_t steps)
+void tally_rows(struct eval *ev, const struct tally *tally, const uint64_t *present, size_t steps,
+                uint64_t rows)
 {
     struct query_stats *stats = &ev->query->stats;
     struct bit_walk walk = bit_walk(present, steps);
     size_t i;
     if (tally->off) return;
-    stats->samples_queryable += tally->users * tally->repeats * bits_count(present, steps);
+    stats->samples_queryable += rows * tally->users * tally->repeats * bits_count(present, steps);
     while (stats->queryable_by_step && bit_walk_next(&walk, &i))
-        add_at(stats, tally, i, 1);
+        add_at(stats, tally, i, rows);
 }
 
 void tally_windows(struct eval *ev, const struct tally *tally, const struct window_table *windows,

@@ -26,8 +26,9 @@ struct tally {
     uint64_t repeats; /* its one step stands for so many of the query, which are all of them */
 };
 
-/* A selector's row, a range's windows. */
-void tally_row(struct eval *ev, const struct tally *tally, const uint64_t *present, size_t steps);
+/* So many rows of a selector that have values at the same steps; a range's windows. */
+void tally_rows(struct eval *ev, const struct tally *tally, const uint64_t *present, size_t steps,
+                uint64_t rows);
 void tally_windows(struct eval *ev, const struct tally *tally, const struct window_table *windows,
                    size_t steps);
 

@@ -194,7 +194,7 @@ static enum status union_series(struct request *req, struct lookup *l, struct se
     for (size_t i = 0; i < all.count; i++)
         if (kept == 0 || series_compare(all.items[kept - 1], all.items[i]) != 0)
             all.items[kept++] = all.items[i];
-    *out = (struct selection){all.items, kept};
+    *out = (struct selection){.series = all.items, .count = kept};
     return OK;
 }
 

@@ -299,10 +299,12 @@ static NO_INLINE enum status apply_rest(struct commit *c, struct shard *sh, stru
 }
 
 /* Its samples, as many as are for the end of the chunk that the series had. */
-static ALWAYS_INLINE size_t append(struct commit *c, const struct staged *staged)
+static ALWAYS_INLINE size_t append(struct commit *c, struct shard *sh, const struct staged *staged)
 {
     if (UNLIKELY(!staged->chunk)) return 0;
-    return shard_run_append(&c->run, staged->chunk, staged->samples, staged->count);
+    size_t done = shard_run_append(&c->run, staged->chunk, staged->samples, staged->count);
+    if (LIKELY(done > 0)) shard_run_saw(sh, &c->run, staged->id, &staged->samples[done - 1]);
+    return done;
 }
 
 /* Apply one staged series. Nearly always the chunk it had is still its chunk, and its samples come
@@ -313,7 +315,7 @@ static ALWAYS_INLINE enum status apply(struct commit *c, struct shard *sh, struc
     if (LIKELY(done == 0)) {
         if (UNLIKELY(c->audience.count > 0) && staged->series)
             tell_views(c, sh, staged->series, staged->samples, staged->count);
-        done = append(c, staged);
+        done = append(c, sh, staged);
         c->stored += done;
     }
     if (UNLIKELY(done == 0 || done < staged->count)) return apply_rest(c, sh, staged, done, err);
@@ -463,14 +465,17 @@ static size_t collect_runs(const struct commit *c, struct staged *const *at,
 }
 
 /* The samples of each, as many as are for the end of its chunk. */
-static void append_runs(struct commit *c, const struct shard *sh, struct staged *const *at,
+static void append_runs(struct commit *c, struct shard *sh, struct staged *const *at,
                         struct chunk_run *runs, size_t count)
 {
     for (size_t i = 0; i < count && c->audience.count > 0; i++)
         tell_views(c, sh, at[i]->series, at[i]->samples, at[i]->count);
     shard_run_append_runs(&c->run, runs, count);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (runs[i].done > 0)
+            shard_run_saw(sh, &c->run, at[i]->id, &runs[i].samples[runs[i].done - 1]);
         c->stored += runs[i].done;
+    }
 }
 
 /* The staged series of a shard, several at once where they are runs. */

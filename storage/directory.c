@@ -128,6 +128,13 @@ struct directory_place *directory_place(const struct directory *d, uint32_t loca
     return local < directory_high(d) ? place_of(d, local) : NULL;
 }
 
+struct directory_span directory_span(const struct directory *d, uint32_t local)
+{
+    uint32_t segment = segment_of(local);
+    struct directory_segment *s = segment_at(d, segment);
+    return (struct directory_span){s->places, segment_first(segment), s->count};
+}
+
 struct series *directory_get(const struct directory *d, uint32_t local)
 {
     const struct directory_place *place = directory_place(d, local);

@@ -18,7 +18,8 @@
  * alone (storage/shard.h says when a bit counts).
  *
  * In each place stands its follower, too: the id of the series that came next the last time (of
- * whichever shard; storage/expect.h). It is a guess, written and read by anyone at any time.
+ * whichever shard; storage/expect.h). It is a guess, written and read by anyone at any time. Beside
+ * it is when the newest sample of the series was (storage/newest.h).
  *
  * Threads: get, place and held_word from any thread inside the epoch; all else under the shard's
  * write lock.
@@ -32,6 +33,7 @@
 
 #include "base/compiler.h"
 #include "storage/epoch.h"
+#include "storage/newest.h"
 
 struct series;
 
@@ -40,6 +42,7 @@ enum { DIRECTORY_SEGMENTS = 26, DIRECTORY_FIRST_BITS = 6 };
 struct directory_place {
     _Atomic uintptr_t series;
     _Atomic uint32_t follower;
+    _Atomic uint32_t newest; /* of a series that holds anything */
 };
 
 /* On the heap, HEAP_INDEX; behind it as many places as ids, a bit for each that is free, and slots
@@ -81,6 +84,26 @@ struct directory_place *directory_place(const struct directory *d, uint32_t loca
 static inline struct series *directory_series(const struct directory_place *place)
 {
     return (struct series *)atomic_load_explicit(&place->series, memory_order_acquire);
+}
+
+/* The place of an id, and of those that lie beside it: [count], from the id `first` on. */
+struct directory_span {
+    struct directory_place *places;
+    uint32_t first;
+    uint32_t count;
+};
+struct directory_span directory_span(const struct directory *d, uint32_t local);
+
+/* The newest sample of the series is this one, ... */
+static inline void directory_set_newest(struct directory_place *place, uint32_t newest)
+{
+    atomic_store_explicit(&place->newest, newest, memory_order_release);
+}
+/* ... or a later one that was seen before. */
+static inline void directory_see(struct directory_place *place, uint32_t newest)
+{
+    if (newest_is_later(newest, atomic_load_explicit(&place->newest, memory_order_relaxed)))
+        directory_set_newest(place, newest);
 }
 
 /* NULL when the id has no series. */

@@ -252,6 +252,21 @@ static bool place_sealed(struct importer *im, struct incoming *in, struct shard 
     }
 }
 
+/* Its newest sample, if the series has no later one; of a chunk that is not open it is not known
+ * whether it is a stale marker. */
+static void see_newest(struct shard *sh, const struct series *s, const struct chunk_image *image,
+                       bool merged)
+{
+    struct held held = shard_hold(sh, s, window_slot(sh->common->grid, image->window));
+    struct sample last;
+    bool knows = held.open && chunk_last(held.open, &last);
+    uint32_t newest = knows ? newest_of(&last) : newest_word(image->t_last_ms, true);
+    if (merged)
+        directory_see(shard_place(sh, s), newest);
+    else
+        shard_saw_first(sh, s, image->window, newest);
+}
+
 /* Put the chunk into its series: sealed where nothing is expected any more, as ingestion would have
  * left it, else open. */
 static enum status place_chunk(struct importer *im, struct incoming *in, struct shard *sh,
@@ -277,6 +292,7 @@ static enum status place_chunk(struct importer *im, struct incoming *in, struct 
         if (!st) samples = held_sample_count(&now) - before;
     }
     if (st) return st;
+    see_newest(sh, s, image, held_any(&there));
     counter_add(&sh->counters.samples_appended, samples);
     shard_touch_window(sh, slot, image->t_first_ms, image->t_last_ms);
     return OK;

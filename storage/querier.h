@@ -29,6 +29,7 @@ struct series;
 
 struct selection {
     const struct series **series; /* sorted by labels when asked for, else in no order */
+    const uint32_t *newest;       /* for a reader of these series; NULL when they are sorted */
     size_t count;
 };
 
@@ -97,12 +98,19 @@ struct series_reader_request {
     size_t count;
     int64_t t_min_ms;
     int64_t t_max_ms;
-    bool newest; /* as series_read_newest, else as series_read */
+    bool newest;           /* as series_read_newest, else as series_read */
+    const uint32_t *words; /* [count], the selection's `newest`, or NULL */
 };
 MUST_USE enum status series_reader_create(struct querier *q,
                                           const struct series_reader_request *request,
                                           struct arena *a, struct series_reader **out,
                                           struct error *err);
+/* From now on values are not looked at: they may be any that are not stale markers where there is
+ * none. Whether a series has a sample now is mostly known without a look at it. */
+void series_reader_skip_values(struct series_reader *r);
+/* Pass over the series that come next as long as it is known, then, that they have one: how many.
+ */
+MUST_USE size_t series_reader_pass_known(struct series_reader *r);
 /* The next series and its samples, which are the caller's to change until the next call; who
  * changes times says so (columns_forget_chain). *series is NULL behind the last. Statuses as
  * series_read. */

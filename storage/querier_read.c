@@ -57,6 +57,13 @@ static inline bool find_note(const struct querier *q, const struct series *s, ui
     return UNLIKELY(view_was_told(q->view)) && view_find(q->view, &q->db->common, s, slot, note);
 }
 
+static NO_INLINE bool has_note_of(const struct querier *q, const struct series *s, int64_t t_ms)
+{
+    const struct window_grid *grid = &q->db->grid;
+    struct view_note note;
+    return view_find(q->view, &q->db->common, s, window_slot(grid, window_of(grid, t_ms)), &note);
+}
+
 /* How much of what the window holds is seen. True: it has changed since the view was opened, and
  * *held and *extent are what there was. All else that is looked at has been looked at before: only
  * then is it known that it is the view's. */
@@ -156,6 +163,7 @@ struct series_reader {
     size_t batch;          /* how many the next one is to have */
     size_t series_fetched; /* have been asked for, those before this one */
     size_t chunks_fetched;
+    bool skips_values;
     struct columns columns[BATCH_MAX]; /* of the batch */
 };
 
@@ -195,6 +203,18 @@ enum status series_reader_create(struct querier *q, const struct series_reader_r
  * when what leads to it has come: chunks of the newest window a batch ahead, those of others, and
  * cells, when they are read. */
 
+void series_reader_skip_values(struct series_reader *r)
+{
+    r->skips_values = r->request.newest && r->request.words;
+}
+
+/* The word beside its address says all that is asked of the series. */
+static inline bool is_known(const struct series_reader *r, size_t i, int64_t *t_ms)
+{
+    return r->skips_values &&
+           newest_within(r->request.words[i], r->range.t_min_ms, r->range.t_max_ms, t_ms);
+}
+
 static size_t ahead_of(const struct series_reader *r, size_t batches)
 {
     size_t end = r->end + batches * BATCH_MAX;
@@ -219,7 +239,9 @@ static void fetch_chunk(const struct chunk *c, bool newest)
 static void fetch_chunks(struct series_reader *r)
 {
     uint32_t slot = window_slot(&r->q->db->grid, r->range.last_window);
+    int64_t t_ms;
     for (size_t end = ahead_of(r, 1); r->chunks_fetched < end; r->chunks_fetched++) {
+        if (is_known(r, r->chunks_fetched, &t_ms)) continue;
         uint64_t word = series_word(r->request.series[r->chunks_fetched], slot);
         if (word && !ring_word_is_sealed(word))
             fetch_chunk(ring_word_chunk(word), r->request.newest);
@@ -310,6 +332,14 @@ static bool find_newest(const struct series_reader *r, const struct series *s, u
            !find_note(r->q, s, slot, &note);
 }
 
+/* The time alone. The word was looked at before the note is looked for. */
+static bool find_newest_time(const struct series_reader *r, size_t i, struct sample *out)
+{
+    *out = (struct sample){0};
+    return is_known(r, i, &out->t_ms) && !(UNLIKELY(view_was_told(r->q->view)) &&
+                                           has_note_of(r->q, r->request.series[i], out->t_ms));
+}
+
 /* The newest samples of the batch. */
 static enum status read_newest(struct series_reader *r, struct error *err)
 {
@@ -319,7 +349,7 @@ static enum status read_newest(struct series_reader *r, struct error *err)
         const struct series *s = r->request.series[r->first + i];
         struct columns *c = &r->columns[i];
         struct sample newest;
-        if (!find_newest(r, s, slot, &newest)) {
+        if (!find_newest_time(r, r->first + i, &newest) && !find_newest(r, s, slot, &newest)) {
             st = series_read_newest(r->q, s, r->request.t_min_ms, r->request.t_max_ms, c, err);
             continue;
         }
@@ -329,6 +359,19 @@ static enum status read_newest(struct series_reader *r, struct error *err)
     }
     if (2 * r->batch <= BATCH_MAX) r->batch *= 2;
     return st;
+}
+
+size_t series_reader_pass_known(struct series_reader *r)
+{
+    size_t from = r->at;
+    int64_t t_ms;
+    if (r->at < r->end || view_was_told(r->q->view)) return 0;
+    while (r->at < r->request.count && is_known(r, r->at, &t_ms))
+        r->at++;
+    r->end = r->at;
+    if (r->series_fetched < r->at) r->series_fetched = r->at;
+    if (r->chunks_fetched < r->at) r->chunks_fetched = r->at;
+    return r->at - from;
 }
 
 enum status series_reader_next(struct series_reader *r, const struct series **series,

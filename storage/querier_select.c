@@ -48,7 +48,9 @@ static void drop_rejected(const struct gather *g, struct series_list *list, size
             __builtin_prefetch(ahead + CACHE_LINE_BYTES);
             __builtin_prefetch(ahead + 2 * (size_t)CACHE_LINE_BYTES);
         }
-        if (gather_accepts(g, list->items[i])) list->items[kept++] = list->items[i];
+        if (!gather_accepts(g, list->items[i])) continue;
+        list->newest[kept] = list->newest[i];
+        list->items[kept++] = list->items[i];
     }
     list->count = kept;
 }
@@ -59,10 +61,11 @@ static bool series_list_reserve(struct series_list *list, struct arena *a, size_
     if (needed <= list->capacity) return true;
     size_t capacity = needed > list->capacity * 2 ? needed : list->capacity * 2;
     const struct series **items = arena_alloc_array(a, capacity, sizeof(const struct series *));
-    if (!items) return false;
+    uint32_t *newest = arena_alloc_array(a, capacity, sizeof(*newest));
+    if (!items || !newest) return false;
     if (list->count) memcpy(items, list->items, list->count * sizeof(*items));
-    list->items = items;
-    list->capacity = capacity;
+    if (list->count) memcpy(newest, list->newest, list->count * sizeof(*newest));
+    *list = (struct series_list){items, newest, list->count, capacity};
     return true;
 }
 
@@ -73,8 +76,11 @@ static enum status keep_series(const struct gather *g, const struct shard *sh,
     size_t first = out->count;
     if (!series_list_reserve(out, g->arena, list->count)) return arena_error(g->arena, err);
     for (size_t i = 0; i < list->count; i++) {
-        const struct series *s = directory_get(&sh->directory, list->items[i]);
-        if (s) out->items[out->count++] = s;
+        const struct directory_place *place = directory_place(&sh->directory, list->items[i]);
+        const struct series *s = place ? directory_series(place) : NULL;
+        if (!s) continue;
+        out->newest[out->count] = atomic_load_explicit(&place->newest, memory_order_acquire);
+        out->items[out->count++] = s;
     }
     if (!g->settled) drop_rejected(g, out, first);
     return OK;
@@ -147,6 +153,8 @@ enum status querier_select(struct querier *q, const struct select_request *reque
     if (request->sorted && list.count > 1)
         qsort(list.items, list.count, sizeof(*list.items), compare_series);
 
-    *out = (struct selection){.series = list.items, .count = list.count};
+    bool told_apart = !request->sorted && newest_serves(&q->db->grid);
+    *out = (struct selection){
+        .series = list.items, .newest = told_apart ? list.newest : NULL, .count = list.count};
     return OK;
 }

@@ -75,6 +75,7 @@ size_t refill_append(struct refill *r, const struct series *s, const struct samp
         return 0;
     struct chunk *c = chunk_of(r, s);
     size_t done = c ? shard_run_append(&r->run, c, samples, count) : 0;
+    if (LIKELY(done > 0)) shard_run_saw(sh, &r->run, s->id, &samples[done - 1]);
     r->appended += done;
     return done;
 }

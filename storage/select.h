@@ -37,7 +37,13 @@ struct select_range {
 };
 struct select_range select_clamp(const struct querier *q, int64_t t_min_ms, int64_t t_max_ms);
 
-struct series_list VEC_OF(const struct series *);
+/* Beside each series when its newest sample was (storage/newest.h), looked at when it was found. */
+struct series_list {
+    const struct series **items;
+    uint32_t *newest;
+    size_t count;
+    size_t capacity;
+};
 
 /* At most request->limit series, unless that is 0; in no order.
  * ERR_TOO_LARGE, ERR_NO_MEMORY from the arena. */

@@ -311,6 +311,15 @@ void shard_put(struct shard *sh, struct series *s, uint32_t slot, uint64_t word)
     }
 }
 
+void shard_saw_first(struct shard *sh, const struct series *s, int64_t window, uint32_t newest)
+{
+    for (uint32_t slot = 0; slot < s->slots; slot++) {
+        struct held held = present(sh, s, slot);
+        if (held_any(&held) && held.window > window) return;
+    }
+    directory_set_newest(shard_place(sh, s), newest);
+}
+
 /* Start a chunk with this sample: the first of its window, or over a sealed one. */
 static enum chunk_outcome start_chunk(struct shard *sh, struct series *s, uint32_t slot,
                                       int64_t window, uint64_t base, const struct sample *sample)
@@ -322,6 +331,7 @@ static enum chunk_outcome start_chunk(struct shard *sh, struct series *s, uint32
         shard_put(sh, s, slot, ring_word(c));
     else
         chunk_destroy(c);
+    if (outcome == CHUNK_APPENDED) shard_saw_first(sh, s, window, newest_of(sample));
     return outcome;
 }
 
@@ -385,8 +395,10 @@ static int add_sample(struct shard *sh, struct series *s, const struct sample *s
         outcome = start_chunk(sh, s, slot, window, held.word, sample);
     else
         outcome = add_to_open(sh, slot, held.open, sample, absent);
-    if (outcome == CHUNK_APPENDED || outcome == CHUNK_LATE)
+    if (outcome == CHUNK_APPENDED || outcome == CHUNK_LATE) {
+        directory_see(shard_place(sh, s), newest_of(sample));
         shard_touch_window(sh, slot, sample->t_ms, sample->t_ms);
+    }
     return outcome;
 }
 
@@ -416,6 +428,9 @@ static void run_enter(const struct shard *sh, struct shard_run *run, int64_t t_m
     const struct window_grid *grid = sh->common->grid;
     run->window = window_of(grid, t_ms);
     run->slot = window_slot(grid, run->window);
+    run->is_last = true;
+    for (uint32_t slot = 0; slot < grid->slots; slot++)
+        run->is_last = run->is_last && load_i64(&sh->windows[slot].window) <= run->window;
     int64_t last_ms = window_end_ms(grid, run->window);
     run->start_ms = window_start_ms(grid, run->window);
     if (run->start_ms < run->bounds.oldest_ms) run->start_ms = run->bounds.oldest_ms;
@@ -504,6 +519,7 @@ int shard_run_add(struct shard *sh, struct shard_run *run, struct series *s,
     struct chunk *c = t_ms >= run->start_ms && t_ms < run->end_ms ? run_chunk(run, s) : NULL;
     if (c && c->window == run->window && chunk_is_plain(c)) {
         enum chunk_outcome outcome = run_add_to(run, c, sample, absent);
+        if (outcome == CHUNK_APPENDED) shard_run_saw(sh, run, s->id, sample);
         if (outcome == CHUNK_APPENDED || outcome == CHUNK_LATE) run_count(run, sample, 1);
         run->waiting += outcome == CHUNK_LATE;
         return (int)outcome;
@@ -525,6 +541,21 @@ struct chunk_sums {
     int64_t chunks;
     struct chunk_size size;
 };
+
+/* Where it can be told without decoding. What has expired and is still there may be too far away
+ * for a comparison. */
+static void check_newest(const struct shard *sh, const struct series *s)
+{
+    uint32_t word = atomic_load_explicit(&shard_place(sh, s)->newest, memory_order_relaxed);
+    struct held newest = {0};
+    struct sample last;
+    for (uint32_t slot = 0; slot < s->slots; slot++) {
+        struct held held = present(sh, s, slot);
+        if (held_any(&held) && (!held_any(&newest) || held.window > newest.window)) newest = held;
+    }
+    if (newest.open && chunk_last(newest.open, &last))
+        ASSERT(word == newest_of(&last) || word == newest_word(last.t_ms, true));
+}
 
 static void check_series(const struct shard *sh, const struct series *s, struct chunk_sums *sums)
 {
@@ -556,6 +587,7 @@ static void check_series(const struct shard *sh, const struct series *s, struct 
         sums->size.samples += size.samples;
         sums->size.waiting += size.waiting;
     }
+    check_newest(sh, s);
 }
 
 void shard_check(struct shard *sh)

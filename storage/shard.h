@@ -21,6 +21,7 @@
 #include "storage/chunk_runs.h"
 #include "storage/directory.h"
 #include "storage/epoch.h"
+#include "storage/newest.h"
 #include "storage/postings.h"
 #include "storage/series.h"
 #include "storage/series_map.h"
@@ -126,7 +127,9 @@ struct shard_run {
     int64_t end_ms;               /* first behind it */
     int64_t window;
     uint32_t slot;
-    int64_t appended; /* samples; of those: */
+    bool is_last;               /* no series of the shard has anything in a later window */
+    struct directory_span span; /* of the series that was at work last */
+    int64_t appended;           /* samples; of those: */
     int64_t waiting;
     int64_t t_min_ms;
     int64_t t_max_ms;
@@ -142,13 +145,31 @@ bool shard_run_move(struct shard *sh, struct shard_run *run, int64_t t_ms);
 /* shard_add_sample, as a part of the run. absent: as chunk_add_absent, of the chunk it goes to. */
 int shard_run_add(struct shard *sh, struct shard_run *run, struct series *s,
                   const struct sample *sample, bool absent);
-/* The same for samples that go to the end of a chunk of the shard, one after the other: how many of
- * them did, until one that is for shard_run_add. None when the chunk has been taken out of its
- * series; it was there in the epoch the caller is in. */
+/* The same for samples that go to the end of a chunk, one after the other: how many of them did,
+ * until one that is for shard_run_add. None when the chunk has been taken out of its series; it was
+ * there in the epoch the caller is in. Which then says what was seen. */
 size_t shard_run_append(struct shard_run *run, struct chunk *c, const struct sample *samples,
                         size_t count);
 /* The same of several chunks, each of which holds the first of its samples. */
 void shard_run_append_runs(struct shard_run *run, struct chunk_run *runs, size_t count);
+/* The last sample that went to the end of a chunk of the series. */
+static ALWAYS_INLINE void shard_run_saw(const struct shard *sh, struct shard_run *run, uint32_t id,
+                                        const struct sample *last)
+{
+    uint32_t local = id >> sh->common->shard_bits;
+    if (UNLIKELY(local - run->span.first >= run->span.count))
+        run->span = directory_span(&sh->directory, local);
+    struct directory_place *place = &run->span.places[local - run->span.first];
+    if (LIKELY(run->is_last))
+        directory_set_newest(place, newest_of(last));
+    else
+        directory_see(place, newest_of(last));
+}
+/* Where the directory has the series. */
+static inline struct directory_place *shard_place(const struct shard *sh, const struct series *s)
+{
+    return directory_place(&sh->directory, s->id >> sh->common->shard_bits);
+}
 /* Whether samples of this time are the chunk's: it has not been taken out of its series, and the
  * run is in its window. */
 bool shard_run_holds(const struct shard_run *run, const struct chunk *c, int64_t t_ms);
@@ -163,6 +184,9 @@ static inline struct held shard_hold(const struct shard *sh, const struct series
 /* Put the word of a chunk of the slot's window into the slot, in place of what is there, which is
  * retired or counted as dead; 0 empties the slot, as does a word whose region has gone. */
 void shard_put(struct shard *sh, struct series *s, uint32_t slot, uint64_t word);
+/* Into the window, in which it had nothing, the series has got samples of which this is the newest.
+ */
+void shard_saw_first(struct shard *sh, const struct series *s, int64_t window, uint32_t newest);
 /* The slots that hold windows of [first, last] now, newest first. */
 struct shard_slots {
     uint32_t count;
