@@ -38,6 +38,8 @@ static enum status absent_of(struct eval *ev, const struct ast *call, struct row
     if (!result) return no_room(ev->arena, err);
     enum ast_kind kind = eval_unwrap(call->call.args[0])->kind;
     bool plain = kind == AST_VECTOR_SELECTOR || kind == AST_MATRIX_SELECTOR; /* no remarks */
+    child->bare = true;
+    child->asked = ROWS_ASKED_PRESENCE;
     enum status st = row_alloc(result, steps, ev->arena, err);
     while (!st && !(plain && bits_count(result->present, steps) == steps)) {
         struct row *row;
