@@ -55,9 +55,13 @@ static double range_seconds(const struct slide *s)
     return (double)s->range_ms / 1000;
 }
 
-/* What an increase is multiplied by when zero is not in the way. A step needs two samples. */
+/* By step: what an increase is multiplied by when zero is not in the way, and behind all of these
+ * how much of it a first sample must be at least for that to be sure. (What rounding may do to the
+ * comparison that counts, in from_zero, is far less than REACH_SLACK.) A step needs two samples. */
 static void find_factors(const struct slide *s, double per_second)
 {
+    const double REACH_SLACK = 1 + 1e-12;
+    double *reach = s->by_step + s->steps;
     struct bit_walk walk = bit_walk(s->present, s->steps);
     size_t i;
     while (bit_walk_next(&walk, &i)) {
@@ -67,6 +71,7 @@ static void find_factors(const struct slide *s, double per_second)
         }
         struct rate_times times = times_at_step(s, i);
         s->by_step[i] = rate_factor(&times, times.to_start, per_second);
+        reach[i] = times.to_start / times.sampled * REACH_SLACK;
     }
 }
 
@@ -102,26 +107,29 @@ static double after_falls(const struct slide *s, size_t i, double increase, size
 
 enum { STEPS_AT_ONCE = 64 };
 
+static inline bool is_near_zero(double first, double increase, double reach)
+{
+    return (increase > 0) & (first >= 0) & (first <= increase * reach);
+}
+
 /* The increase times its factor; true when a counter may be so near to zero that a look at the
- * times is due: the gap to the start is less than 1.1 of what is sampled. */
+ * times is due. */
 WIDE_BODY bool extrapolate(const double *restrict first, const double *restrict increase,
-                           const double *restrict factor, double *restrict out, size_t count)
+                           const double *restrict factor, const double *restrict reach,
+                           double *restrict out, size_t count)
 {
     uint64_t near = 0;
     for (size_t i = 0; i < count; i++) {
-        uint64_t grows = increase[i] > 0 ? 1 : 0;
-        uint64_t above = first[i] >= 0 ? 1 : 0;
-        uint64_t close = first[i] < 2 * increase[i] ? 1 : 0;
-        near |= grows & above & close;
+        near |= is_near_zero(first[i], increase[i], reach[i]) ? 1 : 0;
         out[i] = increase[i] * factor[i];
     }
     return near != 0;
 }
 
 static WIDE bool extrapolate_wide(const double *first, const double *increase, const double *factor,
-                                  double *out, size_t count)
+                                  const double *reach, double *out, size_t count)
 {
-    return extrapolate(first, increase, factor, out, count);
+    return extrapolate(first, increase, factor, reach, out, count);
 }
 
 /* rate and increase. Most steps see no fall, and are far from zero. */
@@ -131,6 +139,7 @@ static void counter_steps(const struct slide *s, size_t from, size_t count, doub
     double first[STEPS_AT_ONCE];
     double increase[STEPS_AT_ONCE];
     const double *factor = s->by_step + from;
+    const double *reach = factor + s->steps;
     double *out = s->out + from;
     for (size_t i = 0; i < count; i++) {
         first[i] = s->v[s->low[from + i]];
@@ -138,10 +147,10 @@ static void counter_steps(const struct slide *s, size_t from, size_t count, doub
     }
     for (size_t i = 0; i < count && s->fall_count; i++)
         increase[i] = after_falls(s, from + i, increase[i], fall);
-    bool near = cpu_is_wide() ? extrapolate_wide(first, increase, factor, out, count)
-                              : extrapolate(first, increase, factor, out, count);
+    bool near = cpu_is_wide() ? extrapolate_wide(first, increase, factor, reach, out, count)
+                              : extrapolate(first, increase, factor, reach, out, count);
     for (size_t i = 0; i < count && near; i++)
-        if (increase[i] > 0 && first[i] >= 0 && first[i] < 2 * increase[i])
+        if (is_near_zero(first[i], increase[i], reach[i]))
             out[i] = from_zero(s, from + i, first[i], increase[i], per_second);
 }
 

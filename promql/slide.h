@@ -39,7 +39,7 @@ struct slide {
     const uint32_t *falls; /* wants_falls: see struct range_call */
     size_t fall_count;
     struct kahan *suffixes; /* scratch: one per sample */
-    double *by_step;        /* made by a slide_times_function */
+    double *by_step;        /* [2 * steps], made by a slide_times_function */
     double *out;            /* by step; left alone where there is no value */
     uint64_t *present;      /* the steps whose window is not empty; the function may clear some */
 };

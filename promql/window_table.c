@@ -58,7 +58,7 @@ static enum status table_create(struct arena *a, size_t steps, struct window_tab
     table->low = arena_alloc_array(a, steps, sizeof(table->low[0]));
     table->high = arena_alloc_array(a, steps, sizeof(table->high[0]));
     table->present = arena_alloc_array(a, row_words(steps), sizeof(table->present[0]));
-    table->by_step = arena_alloc_array(a, steps, sizeof(table->by_step[0]));
+    table->by_step = arena_alloc_array(a, 2 * steps, sizeof(table->by_step[0]));
     if (!table->low || !table->high || !table->present || !table->by_step) return no_room(a, err);
     *out = table;
     return OK;
@@ -68,7 +68,7 @@ static enum status table_create(struct arena *a, size_t steps, struct window_tab
 static size_t tables_max(size_t steps, size_t count, size_t series)
 {
     enum { TABLES_BYTES = 4 << 20 };
-    size_t bytes = steps * (2 * sizeof(uint32_t) + sizeof(double)) + count * sizeof(int64_t);
+    size_t bytes = steps * (2 * sizeof(uint32_t) + 2 * sizeof(double)) + count * sizeof(int64_t);
     size_t most = WINDOW_TABLES_MAX;
     while (most > 1 && (most * bytes > TABLES_BYTES || most / 2 >= series))
         most /= 2;

@@ -35,7 +35,7 @@ struct window_table {
     uint32_t *low; /* of step i: [low[i], high[i]); both never fall */
     uint32_t *high;
     uint64_t *present; /* steps whose window is not empty */
-    double *by_step;   /* for its user to fill, when it is fresh; see func_impl.h */
+    double *by_step;   /* [2 * steps], for its user to fill, when it is fresh; see slide.h */
     bool fresh;        /* made just now */
     size_t samples;    /* in all windows together */
     size_t count;

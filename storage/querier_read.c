@@ -230,6 +230,14 @@ static void fetch_series(struct series_reader *r)
                                line * CACHE_LINE_BYTES);
 }
 
+/* It has gone to a farther cache while the batch was decoded, and who groups by labels is next. */
+static void fetch_labels(const struct series_reader *r, const struct series *s)
+{
+    const char *symbols = (const char *)&s->ring[r->q->db->grid.slots];
+    __builtin_prefetch(symbols);
+    __builtin_prefetch(symbols + CACHE_LINE_BYTES);
+}
+
 static void fetch_chunk(const struct chunk *c, bool newest)
 {
     __builtin_prefetch(c);
@@ -394,5 +402,6 @@ enum status series_reader_next(struct series_reader *r, const struct series **se
     if (st) return st;
     *series = r->request.series[r->at];
     *columns = &r->columns[r->at++ - r->first];
+    if (r->at < r->end) fetch_labels(r, r->request.series[r->at]);
     return OK;
 }
