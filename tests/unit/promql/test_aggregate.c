@@ -313,7 +313,58 @@ START_TEST(nobody_reads_on_when_the_answer_is_known)
 }
 END_TEST
 
-SUITE(aggregate, nobody_reads_on_when_the_answer_is_known, groups_hold_what_a_loop_finds,
-      topk_takes_the_largest_of_each_group, sums_remember_what_rounding_takes,
-      columns_of_sums_have_the_bits_of_sums, means_do_not_overflow,
-      aggregations_of_the_same_series_share_them, a_long_query_is_not_searched_to_its_end)
+/* Series whose newest sample is known without a look at them, and others: one that has ended, one
+ * that came late, one in an older window. Who adds 0 looks at all of them. */
+START_TEST(counting_without_a_look_is_counting)
+{
+    static const char *const pairs[][2] = {
+        {"count(m)", "count(m + 0)"},
+        {"count by (i) (m)", "count by (i) (m + 0)"},
+        {"group(m)", "group(m + 0)"},
+        {"count({__name__=~\".+\"})", "count({__name__=~\".+\"} * 1)"},
+        {"count(m) + sum(m)", "count(m + 0) + sum(m + 0)"},
+        {"count(m @ 1700006500)", "count(m @ 1700006500 + 0)"},
+        {"count(m offset 2m)", "count(m offset 2m + 0)"},
+        {"sum(timestamp(m))", "sum(timestamp(m) + 0)"},
+        {"absent(m)", "absent(m + 0)"},
+    };
+    uint64_t state = random_seed();
+    struct asking k;
+    asking_open(&k);
+    for (int i = 0; i < 300; i++) {
+        struct sample samples[3];
+        char value[16];
+        int64_t t_ms = START_MS + (int64_t)(next_random(&state) % 1200000);
+        snprintf(value, sizeof(value), "%d", i);
+        for (int n = 0; n < 3; n++, t_ms += 1 + (int64_t)(next_random(&state) % 400000)) {
+            bool ends = next_random(&state) % 8 == 0;
+            samples[n] = (struct sample){t_ms, ends ? bits_to_double(STALE_NAN_BITS) : i};
+        }
+        if (i % 7 == 0) samples[2].t_ms = samples[0].t_ms - 1;
+        asking_store(&k, "m", "i", value, samples, 3);
+    }
+    for (size_t part_series = 64; part_series <= 4096; part_series *= 8) {
+        k.engine.options.part_series = part_series;
+        for (size_t i = 0; i < 40 * ARRAY_COUNT(pairs); i++) {
+            const char *const *pair = pairs[i % ARRAY_COUNT(pairs)];
+            int64_t at_ms = (int64_t)(next_random(&state) % 2400000);
+            ck_assert_int_eq(ask(&k, pair[1], at_ms), OK);
+            size_t series = k.query.value.series_count;
+            double v = series ? k.query.value.series[0].points[0].v : 0;
+            uint64_t queryable = k.query.stats.samples_queryable;
+            ck_assert_int_eq(ask(&k, pair[0], at_ms), OK);
+            ck_assert_uint_eq(k.query.value.series_count, series);
+            if (series) ck_assert_double_eq(k.query.value.series[0].points[0].v, v);
+            if (pair[0][0] != 'g' && pair[0][0] != 'a') /* those stop when they know */
+                ck_assert_uint_eq(k.query.stats.samples_queryable, queryable);
+        }
+    }
+    asking_close(&k);
+}
+END_TEST
+
+SUITE(aggregate, counting_without_a_look_is_counting, nobody_reads_on_when_the_answer_is_known,
+      groups_hold_what_a_loop_finds, topk_takes_the_largest_of_each_group,
+      sums_remember_what_rounding_takes, columns_of_sums_have_the_bits_of_sums,
+      means_do_not_overflow, aggregations_of_the_same_series_share_them,
+      a_long_query_is_not_searched_to_its_end)
