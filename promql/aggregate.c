@@ -1,6 +1,7 @@
 /* aggregate - which aggregation is opened how, and folding in parts. */
 #include "promql/aggregate.h"
 
+#include "base/assert.h"
 #include "promql/collect.h"
 #include "promql/fold.h"
 #include "promql/parts.h"
@@ -90,6 +91,7 @@ static enum status fold_for(struct eval *ev, const struct sharers *sharers,
     size_t count = sharers->count;
     size_t remarks = ev->notes.list.count;
     enum status st = OK;
+    ASSERT(count > 0);
     for (size_t i = 0; i < count && !st; i++)
         st = fold_init(&folds[i], ev, sharers->users[i], range->steps, err);
     ev->tally.users *= count;

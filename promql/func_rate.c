@@ -57,10 +57,10 @@ static double range_seconds(const struct slide *s)
 
 /* By step: what an increase is multiplied by when zero is not in the way, and behind all of these
  * how much of it a first sample must be at least for that to be sure. (What rounding may do to the
- * comparison that counts, in from_zero, is far less than REACH_SLACK.) A step needs two samples. */
+ * comparison that counts, in from_zero, is far less than slack.) A step needs two samples. */
 static void find_factors(const struct slide *s, double per_second)
 {
-    const double REACH_SLACK = 1 + 1e-12;
+    const double slack = 1 + 1e-12;
     double *reach = s->by_step + s->steps;
     struct bit_walk walk = bit_walk(s->present, s->steps);
     size_t i;
@@ -71,7 +71,7 @@ static void find_factors(const struct slide *s, double per_second)
         }
         struct rate_times times = times_at_step(s, i);
         s->by_step[i] = rate_factor(&times, times.to_start, per_second);
-        reach[i] = times.to_start / times.sampled * REACH_SLACK;
+        reach[i] = times.to_start / times.sampled * slack;
     }
 }
 

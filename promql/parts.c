@@ -75,8 +75,8 @@ static size_t part_count(const struct eval *ev)
     size_t most = ev->engine->options.part_series;
     size_t least = most / 4 ? most / 4 : 1;
     size_t size = PART_SAMPLES / ((uint64_t)ev->selected.span_ms / SAMPLE_MS + 1);
-    if (size < least) size = least;
     if (size > most) size = most;
+    if (size < least) size = least;
     size_t count = (ev->selected.selection.count + size - 1) / size;
     return count > 1 ? count + count % 2 : count;
 }
