@@ -174,6 +174,13 @@ static bool make_room(struct cache *cache, uint64_t bytes)
     return cache->room_bytes + bytes <= CACHE_BYTES_MAX;
 }
 
+/* So many objects would find somebody: they are used here, too, or are few. */
+static bool is_wanted(const struct cache *cache, unsigned size_class, uint32_t room)
+{
+    return cache->emptied[size_class] ||
+           (uint64_t)room * size_classes[size_class].bytes <= CACHE_ONE_WAY_BYTES;
+}
+
 /* A trip to the central list: the next one shall be later. False when the stack stays as it is. */
 static bool widen(struct cache *cache, unsigned size_class)
 {
@@ -183,7 +190,7 @@ static bool widen(struct cache *cache, unsigned size_class)
     uint32_t after = 2 * before < most ? 2 * before : most;
     uint64_t object_bytes = size_classes[size_class].bytes;
     cache->last_trips[size_class] = ++cache->trips;
-    if (after <= before) return false;
+    if (after <= before || !is_wanted(cache, size_class, after)) return false;
     uint64_t counted = is_long(cache, size_class) ? before : 0;
     if (!make_room(cache, (after - counted) * object_bytes)) return false;
     void **stack = meta_alloc(after * sizeof(void *), META_CACHE);
@@ -206,6 +213,7 @@ bool cache_refill(struct cache *cache, unsigned size_class)
     uint32_t got = transfer_take(size_class, bin->bottom, wanted);
     if (!got) return false;
     bin->top = bin->bottom + got;
+    cache->emptied[size_class] = true;
     widen(cache, size_class);
     return true;
 }
@@ -214,7 +222,9 @@ void cache_spill(struct cache *cache, unsigned size_class)
 {
     struct cache_bin *bin = &cache->bins[size_class];
     uint32_t count = (uint32_t)(bin->top - bin->bottom);
-    if (widen(cache, size_class)) return;
+    bool wider = widen(cache, size_class);
+    cache->emptied[size_class] = false;
+    if (wider) return;
     /* The oldest go: they are the coldest. */
     uint32_t gone = less(count / 2, TRIP_OBJECTS_MAX);
     transfer_give(size_class, bin->bottom, gone);

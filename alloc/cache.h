@@ -7,8 +7,10 @@
  * An empty stack is refilled from alloc/central, a full one gives a part of itself back. A stack
  * starts small and doubles at every trip, up to its class's maximum and as long as all stacks of
  * the thread together have room for CACHE_BYTES_MAX at most; beyond that the stacks that made none
- * of the last trips shrink to their start, and if there is none, all stay as they are. So a thread
- * keeps much only of what it uses much, and never more than that. The cache counts as it goes
+ * of the last trips shrink to their start, and if there is none, all stay as they are. A stack that
+ * is full again and was never empty meanwhile is of objects that come from other threads: it grows
+ * to CACHE_ONE_WAY_BYTES only, since what is in it would wait for nobody. So a thread keeps much
+ * only of what it uses much, and never more than that. The cache counts as it goes
  * (alloc/tally.h). Spans of large objects are kept in alloc/large_cache.
  *
  * A cache belongs to one thread at a time. When its thread ends, whoever started it, the objects go
@@ -40,7 +42,12 @@
 #include "base/compiler.h"
 
 /* CACHE_START_OBJECTS fit in the cache itself; longer stacks are records of their own. */
-enum { CACHE_START_OBJECTS = 8, CACHE_START_BYTES = 16 << 10, CACHE_BYTES_MAX = 2 << 20 };
+enum {
+    CACHE_START_OBJECTS = 8,
+    CACHE_START_BYTES = 16 << 10,
+    CACHE_ONE_WAY_BYTES = 64 << 10,
+    CACHE_BYTES_MAX = 2 << 20
+};
 
 struct cache_bin {
     void **top; /* one past the newest object */
@@ -64,6 +71,7 @@ struct cache {
     uint32_t trips;                        /* of all stacks, modulo 2^32 */
     unsigned hand;                         /* where the search for room goes on */
     uint32_t last_trips[SIZE_CLASS_COUNT]; /* trips as it was at each stack's last one */
+    bool emptied[SIZE_CLASS_COUNT];        /* the stack was, since it was full */
     struct cache *next;                    /* of all caches, constant once published */
     struct cache *next_free;               /* of those without a thread */
     struct cache_seat *seat;               /* of its thread; NULL: nobody may take it */

@@ -55,6 +55,42 @@ START_TEST(a_stack_widens_with_every_trip_up_to_its_maximum)
 }
 END_TEST
 
+enum { HANDED = 4096, HANDED_BYTES = 1152 };
+static void *handed[HANDED];
+
+static void free_handed(void *arg)
+{
+    uint64_t *kept_bytes = arg;
+    unsigned size_class = size_class_of(HANDED_BYTES);
+    for (int i = 0; i < HANDED; i++)
+        heap_free(handed[i], HANDED_BYTES, HEAP_HTTP);
+    *kept_bytes = (uint64_t)held(cache_seat.owned, size_class) * HANDED_BYTES;
+    cache_check(cache_seat.owned);
+}
+
+/* One thread allocates and another frees: what the second one kept, nobody would come for. */
+START_TEST(what_a_thread_only_frees_goes_on_to_the_others)
+{
+    enum { ROUNDS = 8 };
+    struct cache *cache = start();
+    uint64_t most = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        uint64_t kept_bytes = 0;
+        struct thread t;
+        for (int i = 0; i < HANDED; i++) {
+            handed[i] = heap_alloc(HANDED_BYTES, HEAP_HTTP);
+            ck_assert_ptr_nonnull(handed[i]);
+        }
+        ck_assert_int_eq(thread_start(&t, "freeing", free_handed, &kept_bytes, NULL), OK);
+        thread_join(&t);
+        if (kept_bytes > most) most = kept_bytes;
+    }
+    ck_assert_uint_gt(most, 0);
+    ck_assert_uint_le(most, CACHE_ONE_WAY_BYTES);
+    cache_check(cache);
+}
+END_TEST
+
 START_TEST(the_object_freed_last_is_given_first)
 {
     start();
@@ -139,5 +175,6 @@ START_TEST(at_the_limit_there_is_no_refill)
 END_TEST
 
 SUITE(cache, a_stack_widens_with_every_trip_up_to_its_maximum,
+      what_a_thread_only_frees_goes_on_to_the_others,
       all_stacks_together_keep_no_more_than_the_maximum, the_object_freed_last_is_given_first,
       the_cache_of_a_thread_that_ended_serves_the_next_one, at_the_limit_there_is_no_refill)
