@@ -2,6 +2,7 @@
 acknowledged sample is there, exactly once, with its bits; a request that was under way is there
 whole or not at all; nothing is there that was never sent; what was shown once stays."""
 import os
+import signal
 import time
 
 import pytest
@@ -32,6 +33,7 @@ CASES = [
     ("never", "turned", 2),
     ("interval", "still", 4),
 ]
+STILL_SECONDS = 2
 # A round has 1.7 kills.
 FACTOR = max(1, int(os.environ.get("HEARTH_ROUNDS", 600 if LONG else 20)) // 20)
 if INSTRUMENTED:  # the clock's library knows no sanitizer
@@ -55,6 +57,23 @@ def test_acknowledged_samples_survive_kill_9(make, programs, tmp_path, sync, clo
     assert server.stop() == 0
     restart(server)
     traffic.check()
+
+
+def test_a_process_that_stands_still_for_seconds_goes_on(make, programs, tmp_path):
+    """As when its machine has no time for it: nobody is answered, and then everybody."""
+    server, traffic = begin_traffic(make, programs, tmp_path, "interval", "still", dice())
+    for _ in range(10 if LONG else 2):
+        traffic.go()
+        time.sleep(0.3)
+        server.process.send_signal(signal.SIGSTOP)
+        time.sleep(STILL_SECONDS)
+        server.process.send_signal(signal.SIGCONT)
+        time.sleep(0.3)
+        before = traffic.check()
+    assert before["refused"] == 0
+    server.kill()
+    restart(server)
+    assert traffic.check()["requests"] == before["requests"] > 0
 
 
 def test_the_judge_sees_what_is_missing(make, programs, tmp_path):

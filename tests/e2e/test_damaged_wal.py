@@ -1,9 +1,13 @@
 """Damage to the write-ahead log: cut or skipped, logged, and the start goes on with the rest."""
 import pytest
 
-from hearth import now_ms, series
+from crash import INSTRUMENTED
+from hearth import LONG, now_ms, series
 
 BATCHES = 200
+HEAD_BYTES = 64
+SEGMENTS = 100_000 if LONG else 10_000
+START_BYTES_MAX = 64 << 20
 
 
 @pytest.fixture
@@ -122,3 +126,17 @@ def test_a_snapshot_left_half_written_is_ignored(killed):
         (killed.data / folder / "00000001.tmp").write_bytes(b"hear")
     numbers, _ = restart(killed)
     assert numbers == list(range(BATCHES))
+
+
+@pytest.mark.skipif(INSTRUMENTED, reason="of memory")
+def test_any_number_of_segments_is_replayed_in_bounded_memory(killed):
+    path = newest_segment(killed)
+    head = path.read_bytes()[:HEAD_BYTES]
+    for number in range(int(path.name) + 1, int(path.name) + 1 + SEGMENTS):
+        path.with_name(f"{number:08d}").write_bytes(head)
+    numbers, _ = restart(killed)
+    assert numbers == list(range(BATCHES))
+    with open(f"/proc/{killed.process.pid}/status") as status:
+        peak = next(int(line.split()[1]) << 10 for line in status if line.startswith("VmHWM"))
+    print(f"{peak / 1e6:.1f} MB at most")
+    assert peak <= START_BYTES_MAX
