@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "alloc/arena_share.h"
+#include "alloc/door.h"
 #include "alloc/memstats.h"
 #include "alloc/poison.h"
 #include "base/assert.h"
@@ -119,6 +120,12 @@ static void *refuse(struct arena *a, enum status why)
     return NULL;
 }
 
+/* heap_fail_after: blocks are large, and seldom would anyone meet a failure of theirs. */
+static bool is_to_fail(void)
+{
+    return HEARTH_DEBUG && door_refuses();
+}
+
 /* The size of a new block with room for `size` bytes: twice the last one while the ceiling permits,
  * just enough otherwise; 0 when even that is too much. */
 static size_t block_size(const struct arena *a, size_t size)
@@ -182,6 +189,7 @@ void *arena_alloc(struct arena *a, size_t size)
     static _Alignas(HEAP_ALIGNMENT) uint8_t nothing[1];
     if (size == 0) return nothing;
     if (size > SIZE_MAX - (size_t)2 * HEAP_ALIGNMENT) return refuse(a, ERR_TOO_LARGE);
+    if (is_to_fail()) return refuse(a, ERR_NO_MEMORY);
     size_t rounded = room_for(size);
     if (rounded > (size_t)(a->end - a->at) && !add_block(a, rounded)) return NULL;
     void *p = a->at;
@@ -220,6 +228,7 @@ static bool resize_last(struct arena *a, uint8_t *p, size_t old_size, size_t new
 void *arena_resize(struct arena *a, void *p, size_t old_size, size_t new_size)
 {
     if (!p) return arena_alloc(a, new_size);
+    if (new_size > old_size && is_to_fail()) return refuse(a, ERR_NO_MEMORY);
     if (resize_last(a, p, old_size, new_size)) return p;
     if (new_size <= old_size) return p;
     void *moved = arena_alloc(a, new_size);

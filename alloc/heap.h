@@ -131,8 +131,9 @@ void heap_flush_large(void);
 void heap_flush_all(void);
 
 /* For tests: let the next `count` allocations of this process succeed and fail every one after, or
- * only the next; UINT64_MAX (the start) switches it off. Counts calls of heap_alloc and its kin, in
- * any thread. Returns what was left of the count before: unless 0, none has failed. */
+ * only the next; UINT64_MAX (the start) switches it off. Counts calls of heap_alloc and its kin,
+ * and in debug builds those of arenas, in any thread. Returns what was left of the count before:
+ * unless 0, none has failed. */
 uint64_t heap_fail_after(uint64_t count);
 uint64_t heap_fail_once(uint64_t count);
 

@@ -12,7 +12,7 @@ START_TEST(a_logged_batch)
 {
     bool whole = false;
     uint64_t n = 0;
-    for (; !whole; n++) {
+    for (; !whole; n = level_next(n)) {
         struct level before = level_read();
         struct world w;
         struct error err = {0};
@@ -65,16 +65,16 @@ START_TEST(a_snapshot)
     world_init(&w);
     world_open(&w);
     uint64_t n = 0;
-    for (; !whole; n++) {
+    for (uint64_t batch = 0; !whole; n = level_next(n), batch++) {
         ck_assert_uint_lt(n, N_MAX);
-        world_write_all(&w, n % BATCHES, n % BATCHES + 1); /* something to write */
+        world_write_all(&w, batch % BATCHES, batch % BATCHES + 1); /* something to write */
         level_inject(n, _i);
         enum status st = durability_snapshot(w.d, w.db, &err);
         whole = level_injection_ended();
         ck_assert_msg(st == OK || (st == ERR_NO_MEMORY && !whole), "%s: %s", status_name(st),
                       err.text);
         storage_check(w.db);
-        ck_assert_uint_eq(world_check(&w, 0), n < BATCHES ? n + 1 : BATCHES);
+        ck_assert_uint_eq(world_check(&w, 0), batch < BATCHES ? batch + 1 : BATCHES);
         world_snapshot(&w);
         world_close(&w);
         level_expect(&before);
@@ -113,7 +113,7 @@ START_TEST(a_backup)
     world_write_all(&w, 0, 3);
     uint64_t n = 0;
     size_t made = 0;
-    for (; !whole; n++) {
+    for (; !whole; n = level_next(n)) {
         ck_assert_uint_lt(n, N_MAX);
         level_inject(n, _i);
         enum status st = durability_backup(w.d, w.db, false, name, &err);
@@ -157,7 +157,7 @@ START_TEST(a_recovery)
     world_close(&w);
     struct level before = level_read();
     uint64_t n = 0;
-    for (; !whole; n++) {
+    for (; !whole; n = level_next(n)) {
         struct storage_options options = storage_options_default();
         struct error err = {0};
         ck_assert_uint_lt(n, N_MAX);

@@ -40,7 +40,7 @@ START_TEST(an_append)
     struct level before = level_read();
     bool whole = false;
     uint64_t n = 0;
-    for (; !whole; n++) {
+    for (; !whole; n = level_next(n)) {
         struct store s;
         struct arena a;
         struct append_result result = {0};
@@ -85,7 +85,7 @@ START_TEST(the_closing_of_a_window)
     struct level before = level_read();
     bool whole = false;
     uint64_t n = 0;
-    for (; !whole; n++) {
+    for (; !whole; n = level_next(n)) {
         struct store s;
         size_t samples;
         ck_assert_uint_lt(n, N_MAX);
@@ -115,7 +115,8 @@ enum { SEALED_SERIES = 4 };
 
 /* The samples of a sealed window that an append finds, two of a series: one that is there already,
  * and one that is new. */
-static enum status append_to_sealed(struct store *s, struct append_result *result)
+static enum status append_to_sealed(struct store *s, const struct labels *labels,
+                                    struct append_result *result)
 {
     static struct sample samples[2];
     struct appender *app;
@@ -127,7 +128,7 @@ static enum status append_to_sealed(struct store *s, struct append_result *resul
     arena_init(&a, HEAP_HTTP, 1 << 20);
     enum status st = appender_begin(s->db, &a, &app, &err);
     for (int i = 0; i < SEALED_SERIES && !st; i++) {
-        st = appender_add(app, numbered(s, i), samples, 2, &err);
+        st = appender_add(app, labels[i], samples, 2, &err);
         if (st) appender_abort(app);
     }
     if (!st) st = appender_commit(app, result, &err);
@@ -140,18 +141,24 @@ START_TEST(an_append_to_a_sealed_window)
     struct level before = level_read();
     bool whole = false;
     uint64_t n = 0;
-    for (; !whole; n++) {
+    for (; !whole; n = level_next(n)) {
         struct store s;
         struct append_result result;
         size_t samples;
         ck_assert_uint_lt(n, N_MAX);
         store_open(&s);
-        for (int i = 0; i < SEALED_SERIES; i++)
-            store_append(&s, numbered(&s, i), STORE_NOW_MS, 1);
+        struct labels labels[SEALED_SERIES];
+        struct arena names;
+        arena_init(&names, HEAP_HTTP, 1 << 20);
+        for (int i = 0; i < SEALED_SERIES; i++) {
+            labels[i] = store_labels(&names, "__name__", "m", "i",
+                                     arena_printf(&names, "%d", i).data, NULL);
+            store_append(&s, labels[i], STORE_NOW_MS, 1);
+        }
         clock_advance(4 * HOUR_MS);
         store_settle(&s);
         level_inject(n, _i);
-        enum status st = append_to_sealed(&s, &result);
+        enum status st = append_to_sealed(&s, labels, &result);
         whole = level_injection_ended();
         ck_assert(st == OK || (st == ERR_NO_MEMORY && !whole));
         uint64_t refused = result.refused[REFUSED_NO_MEMORY];
@@ -161,9 +168,10 @@ START_TEST(an_append_to_a_sealed_window)
         storage_check(s.db);
         ck_assert_uint_eq(store_count(&s, &samples), SEALED_SERIES);
         ck_assert_uint_eq(samples, SEALED_SERIES + result.stored);
-        ck_assert_int_eq(append_to_sealed(&s, &result), OK);
+        ck_assert_int_eq(append_to_sealed(&s, labels, &result), OK);
         ck_assert_uint_eq(store_count(&s, &samples), SEALED_SERIES);
         ck_assert_uint_eq(samples, 2 * SEALED_SERIES);
+        arena_release(&names);
         store_close(&s);
         level_expect(&before);
     }
@@ -176,7 +184,7 @@ START_TEST(the_expiry_of_a_window)
     struct level before = level_read();
     bool whole = false;
     uint64_t n = 0;
-    for (; !whole; n++) {
+    for (; !whole; n = level_next(n)) {
         struct store s;
         size_t samples;
         ck_assert_uint_lt(n, N_MAX);
@@ -241,7 +249,7 @@ START_TEST(the_emptying_of_a_region)
     struct level before = level_read();
     bool whole = false;
     uint64_t n = 0;
-    for (; !whole; n++) {
+    for (; !whole; n = level_next(n)) {
         struct store s;
         size_t samples;
         ck_assert_uint_lt(n, N_MAX);
@@ -317,7 +325,7 @@ START_TEST(a_query)
     ck_assert_int_eq(query(s.db, &a, &samples), OK);
     arena_reset(&a);
     struct level before = level_read();
-    for (; !whole; n++) {
+    for (; !whole; n = level_next(n)) {
         ck_assert_uint_lt(n, N_MAX);
         level_inject(n, _i);
         enum status st = query(s.db, &a, &samples);

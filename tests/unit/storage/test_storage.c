@@ -2,6 +2,7 @@
 #include "storage/storage.h"
 
 #include "alloc/memstats.h"
+#include "tests/unit/level.h"
 #include "tests/unit/storage/store.h"
 #include "tests/unit/suite.h"
 
@@ -138,7 +139,7 @@ static enum status append_batch(struct storage *db, struct arena *a, const struc
 START_TEST(an_append_survives_the_failure_of_any_allocation)
 {
     bool complete = false;
-    for (uint64_t n = 0; !complete; n++) {
+    for (uint64_t n = 0; !complete; n = level_next(n)) {
         struct store s;
         struct append_result result = {0};
         struct storage_stats stats;
