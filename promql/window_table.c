@@ -105,9 +105,12 @@ static enum status keep_times(struct window_table *table, const struct columns *
                               struct error *err)
 {
     if (c->count > table->capacity) {
-        table->capacity = c->count + c->count / 4;
-        table->t_ms = arena_alloc_array(a, table->capacity, sizeof(table->t_ms[0]));
-        if (!table->t_ms) return no_room(a, err);
+        size_t capacity = c->count + c->count / 4;
+        int64_t *t_ms = arena_alloc_array(a, capacity, sizeof(t_ms[0]));
+        table->count = 0; /* its ends are not those of the times before */
+        if (!t_ms) return no_room(a, err);
+        table->t_ms = t_ms;
+        table->capacity = capacity;
     }
     memcpy(table->t_ms, c->t_ms, c->count * sizeof(c->t_ms[0]));
     table->count = c->count;
@@ -121,9 +124,10 @@ enum status window_tables_find(struct window_tables *tables, const struct window
 {
     struct arena *a = tables->arena;
     if (!tables->max) {
-        tables->max = tables_max(steps->count, c->count, series);
-        tables->slots = arena_calloc(a, tables->max, sizeof(*tables->slots));
+        size_t max = tables_max(steps->count, c->count, series);
+        tables->slots = arena_calloc(a, max, sizeof(*tables->slots));
         if (!tables->slots) return no_room(a, err);
+        tables->max = max; /* other parts come here after one that had no memory */
     }
     bool found;
     struct window_table **place = table_place(tables, c, &found);

@@ -1,7 +1,7 @@
 /*
  * promqltest - runs scripts of Prometheus' test language against the real storage and engine.
  *
- *     promqltest [--optional] [-v] [--filter TEXT] [--features LIST] [--parts N] PATH...
+ *     promqltest [--optional] [-v] [--filter TEXT] [--features LIST] [--parts N] [--starve] PATH...
  *
  * A PATH is a script, or a folder whose *.test files are run. Every feature of the language is on,
  * unless LIST names others, as --enable-feature of the server does.
@@ -12,6 +12,10 @@
  *
  * --parts evaluates aggregations over more than N series in parts of N, with a crew of threads
  * (promql/parts.h).
+ *
+ * --starve asks each query also with its n-th allocation refused, that one alone, for every n:
+ * it answers as it should or says that the memory limit is reached. A debug build refuses those of
+ * arenas, too.
  *
  * As Prometheus' own runner does, an instant query is also asked with @ on its selectors, at other
  * times, and each of those again as the middle step of a range query.
@@ -49,12 +53,14 @@ struct runner {
     const char *features;
     size_t parts;
     bool verbose;
+    bool starves;
     struct engine engine;
     struct arena script; /* lines, cases: as long as the file */
     struct arena loaded; /* what is in the storage: until clear */
     struct label_sets histograms;
     struct label_sets start_timestamps;
     unsigned passed, failed;
+    unsigned starved; /* queries that met a refusal */
     unsigned skipped[SKIP_TAG_COUNT];
 };
 
@@ -248,6 +254,25 @@ static void explain(const struct attempt *t, const char *form, const struct quer
         printf("      %s\n", q->annotations.infos[i].data);
 }
 
+static void judge(struct attempt *t, enum status st, const struct error *err, const struct query *q,
+                  struct arena *a)
+{
+    if (t->c->fail.count) {
+        if (st)
+            compare_error(t->c, without_prefix(err->text), &t->verdict);
+        else
+            verdict_fail(&t->verdict, "expected an error");
+    } else if (st) {
+        verdict_fail(&t->verdict, "%s: %s", status_name(st), err->text);
+    } else {
+        /* Remarks name places of the query as it was written or printed. */
+        compare_remarks(t->c, &q->annotations, &t->verdict);
+        struct test_case at_this_time = *t->c;
+        at_this_time.at_ms = q->value.t_ms;
+        compare_value(&at_this_time, &q->value, a, &t->verdict);
+    }
+}
+
 /* *type: what kind of value came; VALUE_NONE after an error that was expected. */
 static void ask(struct attempt *t, const char *form, struct arena *a, enum value_type *type)
 {
@@ -255,20 +280,7 @@ static void ask(struct attempt *t, const char *form, struct arena *a, enum value
     struct query q = query_of(t, a);
     enum status st = query_run(&t->r->engine, &q, &err);
     *type = st ? VALUE_NONE : q.value.type;
-    if (t->c->fail.count) {
-        if (st)
-            compare_error(t->c, without_prefix(err.text), &t->verdict);
-        else
-            verdict_fail(&t->verdict, "expected an error");
-    } else if (st) {
-        verdict_fail(&t->verdict, "%s: %s", status_name(st), err.text);
-    } else {
-        /* Remarks name places of the query as it was written or printed. */
-        compare_remarks(t->c, &q.annotations, &t->verdict);
-        struct test_case at_this_time = *t->c;
-        at_this_time.at_ms = q.value.t_ms;
-        compare_value(&at_this_time, &q.value, a, &t->verdict);
-    }
+    judge(t, st, &err, &q, a);
     if (t->verdict.failed) explain(t, form, &q);
     query_finish(&q);
     arena_reset(a);
@@ -292,6 +304,28 @@ static void ask_middle(struct attempt *t, const char *form, bool was_scalar, str
     if (t->verdict.failed) explain(t, form, &q);
     query_finish(&q);
     arena_reset(a);
+}
+
+/* The memory goes each time, so that arenas ask for it again. */
+static bool ask_starved(struct attempt *t, struct arena *a, unsigned *starved)
+{
+    bool whole = false;
+    for (uint64_t n = 0; !whole && !t->verdict.failed; n++) {
+        struct error err = {0};
+        struct query q = query_of(t, a);
+        (void)heap_fail_once(n);
+        enum status st = query_run(&t->r->engine, &q, &err);
+        whole = heap_fail_after(UINT64_MAX) > 0;
+        *starved += !whole;
+        if (whole || st != ERR_NO_MEMORY) judge(t, st, &err, &q, a);
+        if (t->verdict.failed) {
+            printf("allocation %llu refused: ", (unsigned long long)n);
+            explain(t, "starved", &q);
+        }
+        query_finish(&q);
+        arena_release(a);
+    }
+    return !t->verdict.failed;
 }
 
 static bool contains(struct str text, const char *part)
@@ -384,17 +418,18 @@ static bool ask_pinned(const struct runner *r, const struct test_case *c, struct
     return passed;
 }
 
-static bool run_attempts(const struct runner *r, const struct test_case *c, struct arena *a)
+static bool run_attempts(struct runner *r, const struct test_case *c, struct arena *a)
 {
     enum value_type type;
-    if (!c->is_range)
-        return ask_instant(r, c, c->expr, c->at_ms, "as it is", a) && ask_pinned(r, c, a);
     struct attempt t = {.r = r,
                         .c = c,
                         .text = c->expr,
-                        .start_ms = c->start_ms,
-                        .end_ms = c->end_ms,
-                        .step_ms = c->step_ms};
+                        .start_ms = c->is_range ? c->start_ms : c->at_ms,
+                        .end_ms = c->is_range ? c->end_ms : c->at_ms,
+                        .step_ms = c->is_range ? c->step_ms : 0};
+    if (r->starves) return ask_starved(&t, a, &r->starved);
+    if (!c->is_range)
+        return ask_instant(r, c, c->expr, c->at_ms, "as it is", a) && ask_pinned(r, c, a);
     ask(&t, "as it is", a, &type);
     return !t.verdict.failed;
 }
@@ -457,6 +492,7 @@ static void print_summary(const struct runner *r)
     printf("%s: %u passed, %u failed, %u skipped", r->path, r->passed, r->failed, skipped);
     for (size_t i = 1; i < SKIP_TAG_COUNT; i++)
         if (r->skipped[i]) printf(" (%s: %u)", tag_words[i], r->skipped[i]);
+    if (r->starves) printf(", %u starved", r->starved);
     printf("\n");
 }
 
@@ -474,7 +510,8 @@ struct totals {
     size_t parts;
     struct crew *crew;
     bool verbose;
-    unsigned files, passed, failed;
+    bool starves;
+    unsigned files, passed, failed, starved;
     unsigned skipped[SKIP_TAG_COUNT];
 };
 
@@ -486,7 +523,8 @@ static bool run_file(const char *path, struct totals *totals)
                        .features = totals->features,
                        .parts = totals->parts,
                        .engine = {.crew = totals->crew},
-                       .verbose = totals->verbose};
+                       .verbose = totals->verbose,
+                       .starves = totals->starves};
     FILE *file = fopen(path, "rb");
     if (!file) return false;
     arena_init(&r.script, HEAP_QUERY, UINT64_MAX);
@@ -497,6 +535,7 @@ static bool run_file(const char *path, struct totals *totals)
     totals->files++;
     totals->passed += r.passed;
     totals->failed += r.failed;
+    totals->starved += r.starved;
     for (size_t i = 0; i < SKIP_TAG_COUNT; i++)
         totals->skipped[i] += r.skipped[i];
     storage_close(r.engine.db);
@@ -535,6 +574,8 @@ int main(int argc, char **argv)
             optional = true;
         } else if (strcmp(argv[i], "-v") == 0) {
             totals.verbose = true;
+        } else if (strcmp(argv[i], "--starve") == 0) {
+            totals.starves = true;
         } else if (strcmp(argv[i], "--filter") == 0 && i + 1 < argc) {
             totals.filter = argv[++i];
         } else if (strcmp(argv[i], "--features") == 0 && i + 1 < argc) {
@@ -553,5 +594,6 @@ int main(int argc, char **argv)
         printf(", %u skipped (%s)", totals.skipped[i], tag_words[i]);
     printf("\n");
     if (totals.failed || (missing && !optional)) return EXIT_FAILURE;
+    if (totals.starves && totals.starved < totals.passed) return EXIT_FAILURE; /* nothing refused */
     return totals.files ? EXIT_SUCCESS : EXIT_SKIPPED;
 }
