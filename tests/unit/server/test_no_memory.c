@@ -1,6 +1,7 @@
 /*
- * no_memory: whichever allocation of the server fails, alone or with all behind it, while a request
- * is answered, the answer says so, the store is whole, and the same request succeeds afterwards.
+ * no_memory: whichever allocation of the server fails, in debug builds those of a request's arena
+ * among them, alone or with all behind it, while a request is answered, the answer says so, the
+ * store is whole, and the same request succeeds afterwards.
  *
  * Background threads allocate too, so that the n-th allocation is not the same in every run; all
  * of them come up.
@@ -86,7 +87,15 @@ static const char *const questions[] = {
     "/api/v1/series?match[]=m",
     "/api/v1/labels",
     "/api/v1/label/job/values",
+    "/api/v1/query?query=m&stats=all",
+    "/api/v1/labels?match[]=m",
+    "/api/v1/label/job/values?match[]=m",
+    "/api/v1/targets",
+    "/api/v1/metadata",
     "/api/v1/status/tsdb",
+    "/api/v1/status/config",
+    "/api/v1/status/runtimeinfo",
+    "/api/v1/status/active_queries",
     "/api/v1/status/flags",
     "/metrics",
     "/debug/heap",
@@ -111,7 +120,7 @@ START_TEST(a_question)
         }
         ck_assert_int_eq(served_get(&s, questions[q]).code, 200);
     }
-    ck_assert_uint_gt(failures, ARRAY_COUNT(questions));
+    ck_assert_uint_gt(failures, (HEARTH_DEBUG ? 10 : 1) * ARRAY_COUNT(questions));
     storage_check(s.app->storage);
     served_close(&s);
 }
