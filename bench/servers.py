@@ -36,12 +36,12 @@ class Server:
     def command(self, data, port):
         raise NotImplementedError
 
-    def start(self):
+    def start(self, seconds_max=120):
         """Start and wait until a query is answered."""
         self.port = free_port()
         self.process = subprocess.Popen(self.command(self.folder / "data", self.port),
                                         stdout=self.log, stderr=self.log, env=self.environment)
-        self.wait_for(lambda: self.query("query", query="1")["status"] == "success", 120)
+        self.wait_for(lambda: self.query("query", query="1")["status"] == "success", seconds_max)
 
     def wait_for(self, condition, seconds):
         deadline = time.monotonic() + seconds

@@ -36,7 +36,7 @@ import servers  # noqa: E402
 HOUR_MS = 3600_000
 WINDOW_MS = 4 * HOUR_MS
 WINDOWS_CHECKED = 7  # retained whole, whatever the time
-STOP_SECONDS_MAX = 3600  # windows of a million chunks are written, on a machine that others use
+SECONDS_MAX = 3600  # windows of a million chunks are written and read, on a machine that others use
 QUERIES = [
     'count({__name__=~".+"})',
     "sum by(mode)(rate(node_cpu_seconds_total[5m]))",
@@ -163,18 +163,20 @@ def run(args, folder):
     asker.ending.set()
     asker.join()
     end = {"sender_exit": sender.wait(), "checks": 2 * len(checks), "wrong": check(server, checks)}
+    if args.results:
+        save(args, rows, asker, end)
     if not args.restart:
         server.process.kill()
         return rows, asker, end
-    end["stop_s"] = server.stop(seconds_max=STOP_SECONDS_MAX)
+    end["stop_s"] = server.stop(seconds_max=SECONDS_MAX)
     begin = time.monotonic()
-    server.start()
+    server.start(SECONDS_MAX)
     end["restart_s"] = time.monotonic() - begin
     end["wrong_after_restart"] = check(server, checks)
     time.sleep(5)
     end["rss_after_restart"] = server.rss_bytes()
     end["after_restart"] = {key: server.metrics().get(name) for key, name in METRICS.items()}
-    server.stop(seconds_max=STOP_SECONDS_MAX)
+    server.stop(seconds_max=SECONDS_MAX)
     return rows, asker, end
 
 
