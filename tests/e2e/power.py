@@ -7,7 +7,7 @@ What was there when the process began counts as synced. Names that were removed 
 has kept the bytes (tests/sim has, and lets them come back).
 """
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 PAGE = 4096
 
@@ -15,6 +15,7 @@ PAGE = 4096
 @dataclass
 class File:
     synced: int = 0  # bytes
+    writes: list = field(default_factory=list)  # the good ones since, as events
 
 
 @dataclass
@@ -33,6 +34,14 @@ def sizes_of(folder):
     return {path: os.stat(path).st_size for path in paths}
 
 
+def note_sync(file, sync):
+    """It makes stable what the file held and each write that ended before: the log has a sync's
+    beginning after its size was taken, and a write may fit between."""
+    ends = [w.offset + w.result for w in file.writes if w.ended <= sync.began]
+    file.synced = max(file.synced, sync.size, *ends)
+    file.writes = [w for w in file.writes if w.ended > sync.began]
+
+
 def what_is_stable(sizes, events):
     """({path: File}, [Naming]) after the events of a process that began with these sizes."""
     files = {path: File(size) for path, size in sizes.items()}
@@ -41,7 +50,7 @@ def what_is_stable(sizes, events):
         good = e.ended is not None and e.done and e.result >= 0
         if e.op in ("fsync", "fdatasync"):
             if good and e.path in files:
-                files[e.path].synced = max(files[e.path].synced, e.size)
+                note_sync(files[e.path], e)
             elif good:  # a folder
                 namings = [
                     n for n in namings
@@ -49,8 +58,10 @@ def what_is_stable(sizes, events):
                 ]
         elif e.ended is not None and not good:
             continue
+        elif e.op == "write" and good and e.path in files:
+            files[e.path].writes.append(e)
         elif e.op == "truncate" and e.path in files:
-            files[e.path].synced = min(files[e.path].synced, e.size)
+            files[e.path] = File(min(files[e.path].synced, e.size))
         elif e.op == "create":
             files[e.path] = File()
             namings.append(Naming(e.op, e.path, None, e.ended or 1 << 60))
@@ -64,22 +75,18 @@ def what_is_stable(sizes, events):
 
 def first_loose_ms(events):
     """Since when there are records in the log that a power cut may take: of the first that began to
-    be written and was not synced since, or whose segment's name was not. None: there are none. What
-    a segment held that is gone is in a snapshot."""
-    logs, unnamed = {}, {}
+    be written and was not synced since. None: there are none. A segment's name is synced before its
+    records, and what a segment held that is gone is in a snapshot."""
+    logs = {}
     for e in events:
         good = e.ended is not None and e.done and e.result >= 0
-        if e.op == "create" and "/wal/" in e.path:
-            unnamed[e.path] = e.ended or 1 << 60
-        elif e.op == "write" and "/wal/" in e.path and e.offset > 0:  # else the head of a segment
+        if e.op == "write" and "/wal/" in e.path and e.offset > 0:  # else the head of a segment
             logs.setdefault(e.path, []).append(e)
-        elif e.op in ("fsync", "fdatasync") and good and e.path.endswith("/wal"):
-            unnamed = {path: ended for path, ended in unnamed.items() if ended > e.began}
         elif e.op in ("fsync", "fdatasync") and good and e.path in logs:
             logs[e.path] = [w for w in logs[e.path] if w.ended is None or w.ended > e.began]
         elif e.op == "unlink" and good:
             logs.pop(e.path, None)
-    loose = [w.ns for path, writes in logs.items() for w in writes]
+    loose = [w.ns for writes in logs.values() for w in writes]
     return min(loose) // 1_000_000 if loose else None
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import power
 from crash import begin_traffic, dice, restart
-from faults import Faults
+from faults import Event, Faults
 from hearth import LONG
 
 INTERVAL_MS = 200
@@ -27,6 +27,19 @@ def stable_until(sync, events):
     what really was synced, with `always` all of it."""
     loose_ms = None if sync == "always" else power.first_loose_ms(events)
     return EVERYTHING if loose_ms is None else loose_ms - 1
+
+
+def test_a_sync_counts_what_was_written_before_it():
+    path = "/data/wal/1"
+    first = Event(1, "write", 1_000_000, 0, 64, path, None, began=0, ended=1, result=64)
+    # Its size was taken, then came a write, then it was noted and done; another came too late.
+    second = Event(2, "write", 2_000_000, 64, 100, path, None, began=2, ended=3, result=100)
+    sync = Event(3, "fdatasync", 3_000_000, 0, 64, path, None, began=4, ended=6, result=0)
+    third = Event(4, "write", 4_000_000, 164, 100, path, None, began=5, ended=7, result=100)
+    events = [first, second, sync, third]
+    assert power.first_loose_ms(events) == 4
+    files, _ = power.what_is_stable({path: 0}, events)
+    assert files[path].synced == 164
 
 
 @pytest.mark.parametrize("sync", ["always", "interval", "never"])
