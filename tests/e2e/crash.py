@@ -85,10 +85,12 @@ def dice():
     return random.Random(seed)
 
 
-def begin_traffic(make, programs, folder, sync, clock, rng, more_flags=(), **options):
+def begin_traffic(make, programs, folder, sync, clock, rng, more_flags=(), snapshot="1s",
+                  **options):
     """A running server and its traffic, not yet begun. clock: "turned" lets windows be sealed,
     snapshot and expire all the time; with "still" samples go into windows of hours ago."""
-    flags = [f"--wal.sync={sync}", "--wal.segment-size=256KiB", "--snapshot.interval=1s"]
+    flags = [f"--wal.sync={sync}", "--wal.segment-size=256KiB",
+             f"--snapshot.interval={snapshot}"]  # fmt: skip
     flags += more_flags
     start_ms = now_ms() // TURNED_WINDOW_MS * TURNED_WINDOW_MS
     if clock == "turned":

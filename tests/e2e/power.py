@@ -90,6 +90,20 @@ def first_loose_ms(events):
     return min(loose) // 1_000_000 if loose else None
 
 
+def syncing_ms(events, since_ms):
+    """For how long since then syncs of the log were under way, one behind the other; it is not the
+    server's fault that a disk takes its time."""
+    last_ns = since_ns = since_ms * 1_000_000
+    total_ns = 0
+    now_ns = max((e.ended_ns or e.ns for e in events), default=since_ns)
+    for e in events:
+        if e.op in ("fsync", "fdatasync") and "/wal" in e.path:
+            end_ns = now_ns if e.ended is None else e.ended_ns
+            total_ns += max(0, end_ns - max(e.ns, last_ns))
+            last_ns = max(last_ns, end_ns)
+    return total_ns // 1_000_000
+
+
 def cut_file(path, synced, rng):
     now = os.stat(path).st_size
     if now <= synced:

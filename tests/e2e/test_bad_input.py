@@ -5,7 +5,9 @@ import struct
 import pytest
 import snappy
 
-from hearth import by_labels, field, label, now_ms, sample, series, varint, write_body
+from hearth import (
+    PATIENCE_SECONDS, by_labels, field, label, now_ms, sample, series, varint, write_body,
+)  # fmt: skip
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -70,7 +72,7 @@ def test_a_body_over_32_mib_is_413(alive, size):
         "POST /api/v1/write HTTP/1.1\r\nHost: x\r\nContent-Encoding: snappy\r\n"
         f"Content-Type: application/x-protobuf\r\nContent-Length: {size}\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", alive.port), timeout=20) as s:
+    with socket.create_connection(("127.0.0.1", alive.port), timeout=PATIENCE_SECONDS) as s:
         try:
             s.sendall(head.encode() + b"\x00" * size)
         except OSError:
@@ -83,7 +85,7 @@ def test_an_announced_length_over_the_limit_is_refused_before_the_body(alive):
         "POST /api/v1/write HTTP/1.1\r\nHost: x\r\nContent-Encoding: snappy\r\n"
         "Content-Type: application/x-protobuf\r\nContent-Length: 4294967296\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", alive.port), timeout=20) as s:
+    with socket.create_connection(("127.0.0.1", alive.port), timeout=PATIENCE_SECONDS) as s:
         s.sendall(head.encode())
         assert b" 413 " in s.recv(4096).split(b"\r\n")[0]
 
@@ -425,7 +427,7 @@ def test_series_needs_a_matcher(alive):
     ids=["blank", "rubbish", "length", "two lengths", "chunk", "long path", "long header", "tls"],
 )
 def test_bytes_that_are_no_http_do_no_harm(alive, raw):
-    with socket.create_connection(("127.0.0.1", alive.port), timeout=20) as s:
+    with socket.create_connection(("127.0.0.1", alive.port), timeout=PATIENCE_SECONDS) as s:
         try:
             s.sendall(raw)
             s.shutdown(socket.SHUT_WR)
@@ -438,7 +440,7 @@ def test_bytes_that_are_no_http_do_no_harm(alive, raw):
 def test_a_connection_that_breaks_off_stores_nothing(alive):
     body = write_body([good("half")])
     head = f"POST /api/v1/write HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", alive.port), timeout=20) as s:
+    with socket.create_connection(("127.0.0.1", alive.port), timeout=PATIENCE_SECONDS) as s:
         s.sendall(head.encode() + body[:-5])
     assert names(alive) == []
 

@@ -9,7 +9,7 @@ import pytest
 
 from crash import begin_traffic, dice, restart
 from faults import Faults
-from hearth import BINARY, LONG, now_ms, series, wait_until
+from hearth import BINARY, LONG, lived, now_ms, series, wait_until
 
 RESUME_SECONDS = 5
 FULL_SECONDS = 30 if LONG else 3
@@ -32,10 +32,8 @@ class Ledger:
         return reply
 
     def resumes(self):
-        """Seconds until a write is taken again."""
-        began = time.monotonic()
+        """A write is taken again, soon enough."""
         wait_until(lambda: self.write().code == 204, RESUME_SECONDS, 0.1, "writes resume")
-        return time.monotonic() - began
 
     def check(self):
         found = self.server.points("m", 2 * 3600, now_ms() / 1000 + 60)
@@ -92,7 +90,7 @@ def test_a_full_disk(make, mount):
     server.start()  # also on a full disk
     ledger.check()
     ballast.unlink()
-    assert ledger.resumes() <= RESUME_SECONDS
+    ledger.resumes()
     ledger.check_killed()
 
 
@@ -131,9 +129,9 @@ def test_a_full_disk_under_load_and_kills(make, programs, tmp_path, mount, sync)
             traffic.go()
         time.sleep(0.1)
     (disk / "ballast").unlink()
-    before, began = stored(), time.monotonic()
+    before, began = stored(), lived()
     wait_until(lambda: stored() > before, RESUME_SECONDS, 0.02, "writes resume")
-    resumed = time.monotonic() - began
+    resumed = lived() - began
     server.kill()
     restart(server)
     verdict = traffic.check()
@@ -162,7 +160,7 @@ def test_a_disk_that_is_read_only_or_refuses(faulty):
         assert refuses(ledger.write()) and refuses(ledger.write())
         ledger.check()
         server.faults.set("")
-        assert ledger.resumes() <= RESUME_SECONDS
+        ledger.resumes()
         now = server.metrics()["prometheus_tsdb_wal_writes_failed_total"]
         assert now >= failed + 2
         failed = now
@@ -195,7 +193,7 @@ def test_a_failed_sync_is_not_tried_again_on_that_file(faulty):
     segments = server.metrics()["prometheus_tsdb_wal_segment_current"]
     server.faults.set("op=fdatasync path=/wal/ err=EIO count=1")
     assert refuses(ledger.write())
-    assert ledger.resumes() <= RESUME_SECONDS
+    ledger.resumes()
     metrics = server.metrics()
     assert metrics["prometheus_tsdb_wal_segment_current"] > segments
     assert metrics["prometheus_tsdb_wal_writes_failed_total"] == 1
@@ -207,13 +205,13 @@ def test_a_failed_sync_of_what_was_acknowledged_stops_writes_until_a_snapshot_ha
     server = faulty("--wal.sync-interval=50ms", "--snapshot.interval=1h")
     ledger = Ledger(server)
     server.faults.set("op=fdatasync err=EIO")
-    wait_until(lambda: refuses(ledger.write()), 5, 0.01, "a sync failed")
+    wait_until(lambda: refuses(ledger.write()), 30, 0.01, "a sync failed")
     ledger.check()
     time.sleep(0.2)
     assert refuses(ledger.write()), "snapshots fail, too"
     server.faults.set("")
-    assert ledger.resumes() <= RESUME_SECONDS
-    assert 'msg="published"' in server.log
+    ledger.resumes()
+    wait_until(lambda: 'msg="published"' in server.log)  # told behind the fact
     ledger.check_killed()
 
 
@@ -225,8 +223,10 @@ def test_a_slow_disk_slows_writers_not_readers(faulty):
     began = time.monotonic()
     assert ledger.write().code == 204
     assert time.monotonic() - began > 0.5
-    began = time.monotonic()
+    took = []
     for _ in range(20):
+        began = time.monotonic()
         server.query("m", now_ms() / 1000)
-    assert time.monotonic() - began < 2
+        took.append(time.monotonic() - began)
+    assert sorted(took)[10] < 0.25, took
     ledger.check()

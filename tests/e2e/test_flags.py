@@ -9,11 +9,13 @@ import tempfile
 
 import pytest
 
-from hearth import BINARY, free_port
+from hearth import BINARY, PATIENCE_SECONDS, free_port
 
 
 def run(*flags, **more):
-    return subprocess.run([BINARY, *flags], capture_output=True, text=True, timeout=60, **more)
+    return subprocess.run(
+        [BINARY, *flags], capture_output=True, text=True, timeout=PATIENCE_SECONDS, **more
+    )
 
 
 def one_line(result, code):
@@ -128,7 +130,7 @@ def test_a_data_folder_that_is_not_writable_ends_with_1_and_names_it(open_folder
     program.chmod(0o755)
     result = subprocess.run(
         [program, f"--web.listen-address=127.0.0.1:{free_port()}", f"--storage.path={data}"],
-        capture_output=True, text=True, timeout=60, cwd="/", user=nobody.pw_uid,
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS, cwd="/", user=nobody.pw_uid,
         group=nobody.pw_gid, extra_groups=[],
     )  # fmt: skip
     assert str(data) in one_line(result, 1)

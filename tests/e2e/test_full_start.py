@@ -4,12 +4,11 @@ million series, the short one shows that the same is asked."""
 import collections
 import http.client
 import subprocess
-import time
 
 import pytest
 
 from crash import BUILD, turned_clock
-from hearth import LONG, series, wait_until
+from hearth import LONG, lived, series, wait_until
 
 RESTART = BUILD / "bench" / "snapshot" / "restart"
 SERIES, SECONDS_MAX = (1_000_000, 10.0) if LONG else (10_000, 5.0)
@@ -64,7 +63,7 @@ GOOD = {"ready": 200, "query": LOADS, "labels": True, "write": 204}
 def start(server):
     """Seconds until all of it is there, and how often each question was refused."""
     refused = collections.Counter()
-    began = time.monotonic()
+    began = lived()
     server.spawn()
     answers = None
     while answers != GOOD:
@@ -73,7 +72,7 @@ def start(server):
         for question, answer in (answers or {}).items():
             assert answer in (503, GOOD[question]), (question, answer)
             refused[question] += answer == 503
-    return time.monotonic() - began, refused
+    return lived() - began, refused
 
 
 def rest(server):

@@ -8,7 +8,7 @@ import pytest
 import power
 from crash import begin_traffic, dice, restart
 from faults import Event, Faults
-from hearth import LONG
+from hearth import LONG, lived
 
 INTERVAL_MS = 200
 ROUNDS = {"always": 3, "interval": 4, "never": 2}
@@ -42,6 +42,20 @@ def test_a_sync_counts_what_was_written_before_it():
     assert files[path].synced == 164
 
 
+def test_what_the_disk_took_is_not_counted():
+    def sync(number, began_ms, ended_ms):
+        ended = None if ended_ms is None else 2 * number
+        return Event(number, "fdatasync", began_ms * 1_000_000, 0, 64, "/data/wal/1", None,
+                     began=2 * number - 1, ended=ended, result=0,
+                     ended_ns=ended_ms and ended_ms * 1_000_000)  # fmt: skip
+
+    # Two that overlap, one that began before, and one that goes on at the end.
+    events = [sync(1, 50, 130), sync(2, 200, 300), sync(3, 250, 310), sync(4, 400, None)]
+    events.append(sync(5, 420, 450))
+    assert power.syncing_ms(events, 100) == 30 + 110 + 50
+    assert power.syncing_ms([], 100) == 0
+
+
 @pytest.mark.parametrize("sync", ["always", "interval", "never"])
 @pytest.mark.parametrize("clock", ["turned", "still"] if LONG else ["turned"])
 def test_a_power_cut_costs_what_was_not_synced(make, programs, tmp_path, sync, clock):
@@ -61,14 +75,16 @@ def test_a_power_cut_costs_what_was_not_synced(make, programs, tmp_path, sync, c
         pause = rng.uniform(0.02, WRITING_SECONDS) if rng.random() < 0.9 else 0.0
         if pause:  # else the power fails while it recovers
             traffic.go()
-        due_ms = now_ms() + pause * 1000
+        began_ms, began_lived = now_ms(), lived()
         time.sleep(pause)
         killed_ms = now_ms()
+        stood_still_ms = killed_ms - began_ms - 1000 * (lived() - began_lived)
         server.kill()
         events = faults.events()
         stable_ms = stable_until(sync, events)
-        if killed_ms - due_ms < INTERVAL_MS:  # else the machine stood still
-            ages.append(max(0, killed_ms - stable_ms))
+        if stood_still_ms < INTERVAL_MS:
+            age_ms = killed_ms - stable_ms - power.syncing_ms(events, stable_ms)
+            ages.append(max(0, age_ms))
         taken += power.cut(sizes, events, rng)
         restart(server)
         gone += traffic.check(stable_ms)["gone"]

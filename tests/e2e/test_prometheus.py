@@ -129,6 +129,16 @@ def gap_offset(prometheus):
     return round(middle, 3)
 
 
+def is_scraped(prometheus):
+    """Every target in each of the last seconds: a busy machine lets scrapes fail, and then there is
+    nothing to compare."""
+    for text in ("min(min_over_time(up[14s]))", "min(count_over_time(up[14s])) / 12"):
+        result = prometheus.ask("/api/v1/query", {"query": text})["result"]
+        if not result or float(result[0]["value"][1]) < 1:
+            return False
+    return True
+
+
 def newest_ms(server_ask):
     result = server_ask("/api/v1/query", {"query": "min(timestamp(up))"})["result"]
     return float(result[0]["value"][1]) if result else 0
@@ -136,10 +146,12 @@ def newest_ms(server_ask):
 
 def moment(hearth, prometheus):
     """A second between samples, up to which Hearth has everything that Prometheus has."""
+    wait_until(lambda: is_scraped(prometheus), 300, 0.5, "all is scraped")
     offset = gap_offset(prometheus)
     target = math.floor(time.time() - 1) + offset
     time.sleep(max(0, target + 2 - time.time()))
-    wait_until(lambda: newest_ms(hearth.ask) > target + 0.5, 60, what="Hearth has caught up")
+    wait_until(lambda: newest_ms(hearth.ask) > target + 0.5, 200,
+               what="Hearth has caught up")
     return round(target, 3)
 
 

@@ -3,13 +3,14 @@ import subprocess
 
 import pytest
 
-from hearth import needs, now_ms, series
+from hearth import PATIENCE_SECONDS, needs, now_ms, series
 
 
 def promtool(*words, **more):
     run = subprocess.run(
-        [needs("promtool"), *words], capture_output=True, text=True, timeout=60, **more
-    )
+        [needs("promtool"), *words],
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS, **more,
+    )  # fmt: skip
     assert run.returncode == 0, (words, run.stdout, run.stderr)
     return run.stdout
 

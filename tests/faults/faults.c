@@ -19,26 +19,34 @@
  * A rule is words; all conditions have to hold, and the first rule that fires decides:
  *
  *     op=NAME         see op_names; "write" are all forms of it, "sync" fsync and fdatasync,
- * "change" all that changes a disk (create, write, sync, truncate, rename, unlink, mkdir), "any"
- * everything that has to do with files. "memory" (anonymous mmap), "accept" and "thread"
- * (pthread_create) are only meant by their names path=TEXT       the path contains it after=N not
- * the first N times that op and path agree count=N         at most N times p=0.01          each
- * time with this probability what then happens, any of these together: delay=MS        it waits
- * first err=EIO         it is refused; err=0: it says yes, and nothing is done short=N         a
- * write or read does N bytes at most; with kill: N bytes, then the end flip=1          one bit of
- * what was read is turned kill=before     SIGKILL to ourselves instead of the operation;
- * kill=after: behind it
+ *                     "change" all that changes a disk (create, write, sync, truncate, rename,
+ *                     unlink, mkdir), "any" everything that has to do with files. "memory"
+ *                     (anonymous mmap), "accept" and "thread" (pthread_create) are only meant by
+ *                     their names
+ *     path=TEXT       the path contains it
+ *     after=N         not the first N times that op and path agree
+ *     count=N         at most N times
+ *     p=0.01          each time with this probability
+ *
+ * what then happens, any of these together:
+ *
+ *     delay=MS        it waits first
+ *     hold=1          it waits first, until there are other rules
+ *     err=EIO         it is refused; err=0: it says yes, and nothing is done
+ *     short=N         a write or read does N bytes at most; with kill: N bytes, then the end
+ *     flip=1          one bit of what was read is turned
+ *     kill=before     SIGKILL to ourselves instead of the operation; kill=after: behind it
  *
  * The log has two lines for each operation of "change", so that the order of lines is the order of
  * things (one write each, appended):
  *
  *     N begin OP NANOSECONDS OFFSET SIZE PATH [\t PATH]      N: the number of the operation
- *     N end RESULT                                           or -errno
+ *     N end RESULT NANOSECONDS                               or -errno
  *
  * write: where and how much; sync: size of the file before it, 0 for folders; truncate, also by
  * open: the new size. So a change is on stable storage when a sync of its file (of its folder, for
- * names) began behind its end and ended with 0. Behind the RESULT stands "not done" when a rule
- * took the operation's place; one that killed has no end.
+ * names) began behind its end and ended with 0. Behind that stands "not done" when a rule took the
+ * operation's place; one that killed has no end.
  *
  * Not seen: what libc does inside itself (stdio, opendir's open) and descriptors made by dup.
  *
@@ -114,7 +122,7 @@ struct rule {
     long delay_ms;
     int error; /* -1: none */
     size_t length_max;
-    bool flip;
+    bool flip, hold;
     enum kill kill;
 };
 
@@ -130,6 +138,7 @@ static struct {
     pthread_mutex_t lock;
     struct rule rules[RULES_MAX];
     size_t rule_count;
+    uint64_t rules_age; /* how often there were others */
     uint64_t random;
     struct stat file; /* FAULTS_FILE as it was read */
     bool file_read;
@@ -195,6 +204,8 @@ static void rule_word(struct rule *r, char *word)
         r->length_max = strtoull(value, NULL, 10);
     else if (strcmp(word, "flip") == 0)
         r->flip = strcmp(value, "0") != 0;
+    else if (strcmp(word, "hold") == 0)
+        r->hold = strcmp(value, "0") != 0;
     else if (strcmp(word, "kill") == 0)
         r->kill = strcmp(value, "after") == 0 ? KILL_AFTER : KILL_BEFORE;
     else
@@ -206,6 +217,7 @@ static void rules_set(char *text)
 {
     char *next_rule;
     g.rule_count = 0;
+    g.rules_age++;
     for (char *line = strtok_r(text, ";\n", &next_rule); line;
          line = strtok_r(NULL, ";\n", &next_rule)) {
         struct rule r = {.count = UINT64_MAX, .p = 1, .error = -1, .length_max = SIZE_MAX};
@@ -347,14 +359,26 @@ static struct rule *decide(enum op op, const char *path)
     return NULL;
 }
 
+static void wait_for_other_rules(uint64_t age)
+{
+    for (bool same = true; same; wait_ms(1)) {
+        pthread_mutex_lock(&g.lock);
+        rules_read_again();
+        same = g.rules_age == age;
+        pthread_mutex_unlock(&g.lock);
+    }
+}
+
 /* path: NULL for what is no file. */
 static struct call begin(enum op op, const char *path, const char *to, int64_t offset,
                          uint64_t size)
 {
     struct call c = {.op = op, .length_max = SIZE_MAX, .error = -1};
     long delay_ms = 0;
+    bool hold = false;
     pthread_mutex_lock(&g.lock);
     rules_read_again();
+    uint64_t age = g.rules_age;
     const struct rule *r = decide(op, path);
     if (r) {
         c.length_max = r->length_max;
@@ -362,6 +386,7 @@ static struct call begin(enum op op, const char *path, const char *to, int64_t o
         c.flip = r->flip;
         c.kill = r->kill;
         delay_ms = r->delay_ms;
+        hold = r->hold;
     }
     pthread_mutex_unlock(&g.lock);
     if (g.counts) {
@@ -374,6 +399,7 @@ static struct call begin(enum op op, const char *path, const char *to, int64_t o
                  op_names[op], now_ns(), offset, size, path, to ? "\t" : "", to ? to : "");
     }
     if (delay_ms > 0) wait_ms(delay_ms);
+    if (hold) wait_for_other_rules(age);
     if (c.kill == KILL_BEFORE && c.length_max == SIZE_MAX) end_of_us();
     return c;
 }
@@ -383,8 +409,8 @@ static long end(const struct call *c, long result, bool done)
 {
     int saved = errno;
     if (c->number)
-        log_line("%" PRIu64 " end %ld%s\n", c->number, result < 0 ? -(long)saved : result,
-                 done ? "" : " not done");
+        log_line("%" PRIu64 " end %ld %" PRId64 "%s\n", c->number,
+                 result < 0 ? -(long)saved : result, now_ns(), done ? "" : " not done");
     if (c->kill != KILL_NOT) end_of_us();
     errno = saved;
     return result;

@@ -21,7 +21,7 @@ OPERATIONS = (
     "memory accept thread"
 ).split()
 BEGIN = re.compile(r"(\d+) begin (\w+) (\d+) (-?\d+) (\d+) ([^\t]*)(?:\t(.*))?")
-END = re.compile(r"(\d+) end (-?\d+)( not done)?")
+END = re.compile(r"(\d+) end (-?\d+) (\d+)( not done)?")
 
 
 @dataclass
@@ -39,6 +39,7 @@ class Event:
     ended: int = None  # None: it was the last
     result: int = None  # or -errno
     done: bool = field(default=True)
+    ended_ns: int = None
 
 
 class Faults:
@@ -88,9 +89,10 @@ class Faults:
         self.counts_path.unlink(missing_ok=True)
 
     def events(self):
-        """The log of one process, in order of beginning."""
+        """The log of one process, in order of beginning. What is behind the last end of a line is
+        being written, or was when the process was killed."""
         open_ones, out = {}, []
-        for place, line in enumerate(self.log_path.read_text().splitlines()):
+        for place, line in enumerate(self.log_path.read_text().split("\n")[:-1]):
             if m := BEGIN.fullmatch(line):
                 n, op, ns, offset, size, path, to = m.groups()
                 event = Event(int(n), op, int(ns), int(offset), int(size), path, to, place)
@@ -98,9 +100,10 @@ class Faults:
                 out.append(event)
             elif m := END.fullmatch(line):
                 event = open_ones.pop(int(m[1]))
-                event.ended, event.result, event.done = place, int(m[2]), not m[3]
-            else:
-                assert place and not line.endswith("\n"), f"{self.log_path}: {line!r}"
+                event.ended, event.result, event.ended_ns = place, int(m[2]), int(m[3])
+                event.done = not m[4]
+            else:  # the kill came in the middle of a line, and another thread's is behind it
+                assert place, f"{self.log_path}: {line!r}"
         return out
 
 

@@ -93,6 +93,24 @@ def test_a_delay_is_waited(faults, folder):
     assert time.monotonic() - before > 0.2
 
 
+def test_what_is_held_waits_for_other_rules(faults, folder):
+    faults.set("op=fsync after=1 count=1 hold=1")
+    program = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(folder)], stdout=subprocess.PIPE, text=True,
+        env={**os.environ, **faults.environment()},
+    )  # fmt: skip
+    for _ in range(4):  # the second fsync is not told
+        program.stdout.readline()
+    time.sleep(0.1)
+    assert program.poll() is None and faults.counts()["fsync"] == 2
+    held = next(e for e in faults.events() if e.op == "fsync" and e.ended is None)
+    faults.set("")
+    assert program.stdout.read().splitlines() == FAIR[4:]
+    assert program.wait() == 0
+    ended = next(e for e in faults.events() if e.number == held.number)
+    assert ended.result == 0 and ended.ended_ns - ended.ns >= 100_000_000
+
+
 def test_every_change_can_be_the_last(faults, folder):
     faults.set("op=change after=1000000 kill=before")
     assert run(faults, folder) == FAIR

@@ -72,7 +72,7 @@ START_TEST(closing_answers_or_ends_what_runs)
     }
     int64_t start_ns = clock_mono_ns();
     served_close(&s);
-    ck_assert_int_lt((clock_mono_ns() - start_ns) / 1000000, 15000);
+    ck_assert_int_lt((clock_mono_ns() - start_ns) / 1000000, 60000);
     for (int i = 0; i < CLIENTS; i++)
         close(fds[i]);
 }

@@ -241,9 +241,10 @@ START_TEST(it_rests_when_nothing_happens_and_is_woken_by_who_takes_memory)
     int64_t start_ns = clock_mono_ns();
     maintenance_notice(m);
     ck_assert_uint_eq(atomic_load(&m->rested_bytes), 0);
-    while (idle_bytes() > SPIKE_BYTES / 8 && clock_mono_ns() - start_ns < 20000 * NS_PER_MS)
+    while (idle_bytes() > SPIKE_BYTES / 8) {
+        ck_assert_int_lt((clock_mono_ns() - start_ns) / NS_PER_MS, 60000);
         thread_sleep_ms(10);
-    ck_assert_int_lt((clock_mono_ns() - start_ns) / NS_PER_MS, 9000);
+    }
     served_close(&s);
 }
 END_TEST
