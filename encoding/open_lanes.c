@@ -24,6 +24,7 @@ static bool is_changing(const struct open_lane *lane)
 static void decode_group(struct open_lane *const *group, size_t count)
 {
     open_lanes_function *together = open_lanes_avx512();
+    if (!together) together = open_lanes_avx2();
     if (together && count >= TOGETHER_MIN) {
         together(group, count);
         return;

@@ -39,5 +39,6 @@ void open_lanes_decode(struct open_lane *lanes, size_t count);
 typedef void open_lanes_function(struct open_lane *const *lanes, size_t count);
 /* NULL: the CPU has none. */
 open_lanes_function *open_lanes_avx512(void);
+open_lanes_function *open_lanes_avx2(void);
 
 #endif

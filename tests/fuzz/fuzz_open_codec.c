@@ -60,11 +60,11 @@ static size_t encode_all(uint32_t count, struct open_state *state)
 }
 
 /* The stream, and less and less of it, from its start and from further on. */
-static void check_together(const uint8_t *bytes, size_t size, uint32_t count)
+static void check_together(open_lanes_function *together, const uint8_t *bytes, size_t size,
+                           uint32_t count)
 {
     struct open_lane lanes[OPEN_LANES];
     struct open_lane *group[OPEN_LANES];
-    open_lanes_function *together = open_lanes_avx512();
     const size_t lane_count = size % 2 ? OPEN_LANES : OPEN_LANES / 2; /* few go another way */
     if (!together || count < 2) return;
     for (size_t i = 0; i < lane_count; i++) {
@@ -101,7 +101,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < HEADER_BYTES) return 0;
     uint32_t count = get_le16(data);
     uint32_t checked = count;
-    check_together(data + HEADER_BYTES, size - HEADER_BYTES, count);
+    check_together(open_lanes_avx2(), data + HEADER_BYTES, size - HEADER_BYTES, count);
+    check_together(open_lanes_avx512(), data + HEADER_BYTES, size - HEADER_BYTES, count);
     enum status st =
         open_decode(data + HEADER_BYTES, size - HEADER_BYTES, &count, t_ms, v, &decoded);
     /* Without arrays another loop goes over the bits. */
