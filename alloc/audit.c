@@ -29,10 +29,8 @@ static struct walk take_walk(const struct memstats *books)
 {
     struct walk walk = {.large_bytes = books->heap_inuse - region_unused_bytes()};
     for (unsigned c = 1; c < SIZE_CLASS_COUNT; c++) {
-        uint64_t spans = central_spans(c);
-        walk.objects[c] =
-            spans * size_classes[c].slots - central_free_slots(c) - transfer_objects(c);
-        walk.large_bytes -= spans * size_classes[c].pages * HEAP_PAGE_BYTES;
+        walk.objects[c] = central_slots(c) - central_free_slots(c) - transfer_objects(c);
+        walk.large_bytes -= central_pages(c) * HEAP_PAGE_BYTES;
     }
     leave_out_cached(&walk);
     return walk;

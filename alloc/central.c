@@ -152,7 +152,7 @@ static struct span *create_span(unsigned size_class)
     const struct size_class *k = &size_classes[size_class];
     struct span *span = page_heap_alloc(k->pages, size_class);
     if (!span) return NULL;
-    span->free_slots = k->slots;
+    span->free_slots = (uint16_t)span_slots(span);
     live_fill(span);
     return span;
 }
@@ -178,7 +178,7 @@ uint32_t central_take(unsigned size_class, void **out, uint32_t wanted)
     mutex_lock(&c->lock);
     central_link(c, span, central_list_for(span));
     c->loose += central_loose(span);
-    central_add(&c->spans, 1);
+    central_count(c, span, 1);
     mutex_unlock(&c->lock);
     return got;
 }
@@ -207,8 +207,7 @@ static struct span *push(struct central *c, const void *object, unsigned size_cl
 /* As many of the emptiest spans as the others have free slots to spare for. */
 static void start_emptying(struct central *c, unsigned size_class)
 {
-    uint64_t slots = size_classes[size_class].slots;
-    uint64_t keep = slots + central_spans(size_class) * slots / LOOSE_PARTS;
+    uint64_t keep = size_classes[size_class].slots + central_slots(size_class) / LOOSE_PARTS;
     for (unsigned list = PARTIAL_LISTS; c->loose > keep && list-- > 0;) {
         struct span *span;
         while ((span = c->lists[list])) {
@@ -236,6 +235,16 @@ void central_give(unsigned size_class, void *const *objects, uint32_t count)
 uint64_t central_spans(unsigned size_class)
 {
     return atomic_load_explicit(&centrals[size_class].spans, memory_order_relaxed);
+}
+
+uint64_t central_slots(unsigned size_class)
+{
+    return atomic_load_explicit(&centrals[size_class].slots, memory_order_relaxed);
+}
+
+uint64_t central_pages(unsigned size_class)
+{
+    return atomic_load_explicit(&centrals[size_class].pages, memory_order_relaxed);
 }
 
 uint64_t central_bytes(enum central_bytes which)
@@ -276,7 +285,7 @@ static void check_bits(struct span *span)
     uint32_t words = span_words(span->size_class);
     uint32_t set = 0;
     if (!span->has_bits) {
-        ASSERT(span->free_slots == size_classes[span->size_class].slots - span->fresh);
+        ASSERT(span->free_slots == span_slots(span) - span->fresh);
         ASSERT(!span->gone);
         return;
     }
@@ -291,7 +300,7 @@ static void check_bits(struct span *span)
 
 /* What all spans of a list come to. */
 struct sums {
-    uint64_t spans, gone_bytes, loose;
+    uint64_t spans, slots, pages, gone_bytes, loose;
 };
 
 static void check_list(struct central *c, unsigned size_class, unsigned list, struct sums *sums)
@@ -301,7 +310,7 @@ static void check_list(struct central *c, unsigned size_class, unsigned list, st
         ASSERT(span->state == SPAN_SMALL && span->size_class == size_class);
         ASSERT(span->before == before && span->list == list);
         ASSERT(list == MOVING_LIST || central_list_for(span) == list);
-        ASSERT(list == MOVING_LIST || span->free_slots < size_classes[size_class].slots);
+        ASSERT(list == MOVING_LIST || span->free_slots < span_slots(span));
         check_bits(span);
         if (list != MOVING_LIST) live_check_span(span); /* its pages are on their way */
         for (uint32_t i = 0; i < span->pages; i++)
@@ -309,6 +318,8 @@ static void check_list(struct central *c, unsigned size_class, unsigned list, st
         sums->gone_bytes += central_gone_bytes(span->gone);
         sums->loose += central_loose(span);
         sums->spans++;
+        sums->slots += span_slots(span);
+        sums->pages += span->pages;
         before = span;
     }
 }
@@ -322,6 +333,8 @@ void central_check(void)
         for (unsigned list = 0; list < LIST_COUNT; list++)
             check_list(c, size_class, list, &sums);
         ASSERT(sums.spans == central_spans(size_class) && sums.loose == c->loose);
+        ASSERT(sums.slots == central_slots(size_class));
+        ASSERT(sums.pages == central_pages(size_class));
         ASSERT(sums.gone_bytes ==
                atomic_load_explicit(&c->bytes[CENTRAL_RELEASED], memory_order_relaxed));
         mutex_unlock(&c->lock);

@@ -39,8 +39,11 @@ MUST_USE uint32_t central_take(unsigned size_class, void **out, uint32_t wanted)
 /* Take count objects of a class back. Aborts when one of them already lies in its span. */
 void central_give(unsigned size_class, void *const *objects, uint32_t count);
 
-/* Spans of the class that are in use now: a relaxed read. */
+/* Spans of the class that are in use now, the slots they are cut into, their pages: each a relaxed
+ * read. */
 uint64_t central_spans(unsigned size_class);
+uint64_t central_slots(unsigned size_class);
+uint64_t central_pages(unsigned size_class);
 
 /* Slots that lie free in those spans: a walk over them. */
 uint64_t central_free_slots(unsigned size_class);

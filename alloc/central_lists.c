@@ -53,14 +53,14 @@ void central_relink(struct central *c, struct span *span)
 
 struct span *central_place(struct central *c, struct span *span, struct span *empty)
 {
-    if (span->free_slots < size_classes[span->size_class].slots) {
+    if (span->free_slots < span_slots(span)) {
         central_relink(c, span);
         return empty;
     }
     central_unlink(c, span);
     c->loose -= central_loose(span);
     span->emptying = false;
-    central_add(&c->spans, UINT64_MAX);
+    central_count(c, span, UINT64_MAX);
     central_add(&c->bytes[CENTRAL_RELEASED], -central_gone_bytes(span->gone));
     span->after = empty;
     return span;

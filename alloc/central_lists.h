@@ -34,8 +34,9 @@ struct central {
     struct span *lists[LIST_COUNT];  /* doubly linked, any order */
     struct span *hand;               /* next one to trim; moves on when that leaves its list */
     unsigned hand_list;              /* lists from here on are done; 0 and no hand: start anew */
-    uint64_t loose;         /* free slots of spans that are not emptying, on resident pages */
-    _Atomic uint64_t spans; /* in all lists; written under the lock, as the others */
+    uint64_t loose; /* free slots of spans that are not emptying, on resident pages */
+    /* In all lists; written under the lock, as the others. */
+    _Atomic uint64_t spans, slots, pages;
     _Atomic uint64_t bytes[CENTRAL_BYTES_COUNT];
 };
 
@@ -70,6 +71,14 @@ static inline uint64_t central_loose(const struct span *span)
 static inline void central_add(_Atomic uint64_t *sum, uint64_t n)
 {
     atomic_fetch_add_explicit(sum, n, memory_order_relaxed);
+}
+
+/* One span more, or one less: times is -1 then. */
+static inline void central_count(struct central *c, const struct span *span, uint64_t times)
+{
+    central_add(&c->spans, times);
+    central_add(&c->slots, times * span_slots(span));
+    central_add(&c->pages, times * span->pages);
 }
 
 static inline uint64_t central_gone_bytes(uint32_t pages)

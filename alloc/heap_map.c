@@ -45,7 +45,7 @@ static struct heap_map_run copy(const struct span *span)
         .page = span->page, .pages = span->pages, .state = state_of(span), .tag = -1};
     if (run.state == HEAP_MAP_SMALL) {
         run.object_bytes = size_classes[span->size_class].bytes;
-        run.slots = size_classes[span->size_class].slots;
+        run.slots = span_slots(span);
     }
     copy_unlocked(&run, span);
     return run;

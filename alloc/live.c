@@ -30,7 +30,7 @@ static atomic_note *notes_of(struct span *span)
 
 static uint32_t slots_of(const struct span *span)
 {
-    return span->size_class == SIZE_CLASS_LARGE ? 1 : size_classes[span->size_class].slots;
+    return span->size_class == SIZE_CLASS_LARGE ? 1 : span_slots(span);
 }
 
 static uint64_t slot_bytes(const struct span *span)

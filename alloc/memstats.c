@@ -143,7 +143,7 @@ static void fill_spans(struct memstats *out)
         uint64_t live = row->mallocs - row->frees;
         row->spans = central_spans(c);
         /* Read at another moment than the objects. */
-        uint64_t slots = row->spans * size_classes[c].slots;
+        uint64_t slots = central_slots(c);
         row->free_slots = slots > live ? slots - live : 0;
     }
     out->classes[SIZE_CLASS_LARGE].spans =
@@ -158,10 +158,10 @@ static void fill_external(struct memstats *out)
     uint64_t free_slots = 0;
     uint64_t tails = 0;
     for (unsigned c = 1; c < SIZE_CLASS_COUNT; c++) {
-        const struct size_class *k = &size_classes[c];
-        uint64_t span_bytes = (uint64_t)k->pages << PAGE_SHIFT;
-        free_slots += out->classes[c].free_slots * k->bytes;
-        tails += out->classes[c].spans * (span_bytes - (uint64_t)k->slots * k->bytes);
+        uint64_t slots = central_slots(c) * size_classes[c].bytes;
+        uint64_t pages = central_pages(c) << PAGE_SHIFT;
+        free_slots += out->classes[c].free_slots * size_classes[c].bytes;
+        tails += pages > slots ? pages - slots : 0;
     }
     out->free_slot_bytes = lesser(free_slots, left);
     left -= out->free_slot_bytes;

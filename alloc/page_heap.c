@@ -104,14 +104,30 @@ static bool wants_block(uint32_t pages)
     return !released || has_block(released);
 }
 
+/* The longest of the idle runs that are shorter than a span of the class, if a span can be made of
+ * it; in a big heap. */
+static struct span *take_scrap(uint32_t pages, unsigned size_class)
+{
+    if (page_runs.inuse_pages < page_runs.big_pages) return NULL;
+    for (uint32_t left = size_classes[size_class].shorter; left;) {
+        uint32_t length = 31 - (uint32_t)__builtin_clz(left);
+        const struct span *run = run_tree_best(&page_runs.idle, length);
+        if (run && run->pages < pages) return take(length, size_class, 1);
+        left ^= UINT32_C(1) << length;
+    }
+    return NULL;
+}
+
 struct span *page_heap_alloc(uint32_t pages, unsigned size_class)
 {
     if (hopeless(pages)) return NULL;
     for (int attempt = 0; attempt < ALLOC_ATTEMPTS_MAX; attempt++) {
         struct span *block = NULL;
         mutex_lock(&page_runs.lock);
-        if (size_class != SIZE_CLASS_LARGE && wants_block(pages)) block = take_fresh_block();
-        struct span *span = block ? NULL : take(pages, size_class, 1);
+        struct span *span = take_scrap(pages, size_class);
+        if (!span && size_class != SIZE_CLASS_LARGE && wants_block(pages))
+            block = take_fresh_block();
+        if (!span && !block) span = take(pages, size_class, 1);
         mutex_unlock(&page_runs.lock);
         if (span) return span;
         if (block) {

@@ -24,7 +24,9 @@
 #include "base/compiler.h"
 
 /* A span of `pages`: SPAN_LARGE for SIZE_CLASS_LARGE, else SPAN_SMALL without bits and
- * in no list; a chain of one. NULL at the limit or the end of the range. */
+ * in no list; a chain of one. NULL at the limit or the end of the range. A class gets a shorter
+ * span in a big heap (page_heap_big_from) where an idle run is too short for a whole one: nobody
+ * else uses those up, and they become more for as long as objects come and go. */
 MUST_USE struct span *page_heap_alloc(uint32_t pages, unsigned size_class);
 
 /* The same for SIZE_CLASS_LARGE and at most PAGE_HEAP_BLOCK_PAGES, for those who fill spans to the

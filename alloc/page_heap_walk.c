@@ -55,7 +55,8 @@ static void check_span(struct span *span, uint32_t page)
     if (span->state == SPAN_LARGE || span->state == SPAN_QUICK) live_check_span(span);
     if (span->state != SPAN_SMALL) return;
     ASSERT(size_class > 0 && size_class < SIZE_CLASS_COUNT);
-    ASSERT(span->pages == size_classes[size_class].pages);
+    ASSERT(span->pages == size_classes[size_class].pages ||
+           size_classes[size_class].shorter >> span->pages & 1);
     for (uint32_t i = 0; i < span->pages; i++)
         ASSERT(page_map_span(page + i) == span);
 }

@@ -36,12 +36,20 @@ enum {
 #define SPAN_PAGES(bytes) (FEWEST_PAGES(bytes, 8) ? FEWEST_PAGES(bytes, 8) : FEWEST_PAGES(bytes, 4))
 #define SPAN_SLOTS(bytes) (SPAN_PAGES(bytes) * HEAP_PAGE_BYTES / (bytes))
 
+/* Bit n: n pages make a span, of any number of objects. */
+#define LENGTH(b, n) (SUITS(b, n, 1) << (n))
+#define LENGTHS(b)                                                                                 \
+    (LENGTH(b, 1) | LENGTH(b, 2) | LENGTH(b, 3) | LENGTH(b, 4) | LENGTH(b, 5) | LENGTH(b, 6) |     \
+     LENGTH(b, 7) | LENGTH(b, 8) | LENGTH(b, 9) | LENGTH(b, 10) | LENGTH(b, 11) | LENGTH(b, 12) |  \
+     LENGTH(b, 13) | LENGTH(b, 14) | LENGTH(b, 15))
+
 #define CLAMP(v, low, high) ((v) < (low) ? (low) : (v) > (high) ? (high) : (v))
 
 #define ROW(size, before)                                                                          \
     {.bytes = (size),                                                                              \
      .slots = SPAN_SLOTS(size),                                                                    \
      .pages = SPAN_PAGES(size),                                                                    \
+     .shorter = LENGTHS(size) & ((1 << SPAN_PAGES(size)) - 1),                                     \
      .cached_max =                                                                                 \
          (uint16_t)CLAMP(CACHED_BYTES_MAX / (size), CACHED_OBJECTS_MIN, CACHED_OBJECTS_MAX),       \
      .reciprocal = (uint32_t)(((UINT64_C(1) << 32) + (uint32_t)(size)-1) / (uint32_t)(size))},
@@ -55,10 +63,9 @@ const struct size_class size_classes[SIZE_CLASS_COUNT] = {{0}, SIZE_CLASSES(ROW)
                    "every class has a span");                                                      \
     _Static_assert(SPAN_SLOTS(size) <= SIZE_CLASS_SLOTS_MAX, "slots are bounded");                 \
     _Static_assert((size) <= SIZE_CLASS_LINEAR_MAX ||                                              \
-                       (SPAN_PAGES(size) * HEAP_PAGE_BYTES - SPAN_SLOTS(size) * ((before) + 1)) *  \
-                               WASTE_PARTS <=                                                      \
-                           SPAN_PAGES(size) * HEAP_PAGE_BYTES,                                     \
-                   "the worst request wastes at most an eighth");
+                       (TAIL_PARTS - 1) * ((before) + 1) * WASTE_PARTS >=                          \
+                           TAIL_PARTS * (WASTE_PARTS - 1) * (size),                                \
+                   "the worst request wastes at most an eighth, of a span of any length");
 
 SIZE_CLASSES(PROVE)
 

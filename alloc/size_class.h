@@ -11,7 +11,8 @@
  * is a multiple of 16; objects are therefore 16-byte aligned, spans being aligned to pages.
  *
  * A span has between 4 and 16 pages: long enough that its record is noise (0.3 %), short enough to
- * become empty again.
+ * become empty again. Where free pages lie in shorter runs, a span may be shorter, down to one
+ * page, if its tail is as small a part of it (page_heap_alloc).
  *
  * Threads: constants.
  */
@@ -67,6 +68,7 @@ struct size_class {
     uint32_t bytes;      /* of an object */
     uint16_t slots;      /* objects in a span */
     uint8_t pages;       /* of a span */
+    uint16_t shorter;    /* bit n: n < pages make a span, too */
     uint16_t cached_max; /* objects a thread may keep */
     uint32_t reciprocal; /* ceil(2^32 / bytes): offset -> slot without a division */
 };

@@ -56,12 +56,13 @@ void span_start_bits(struct span *span)
 {
     uint64_t *bits = span_bits(span);
     uint32_t words = span_words(span->size_class);
-    uint32_t end = size_classes[span->size_class].slots % SPAN_WORD_BITS;
+    uint32_t slots = span_slots(span);
     uint32_t first = span->fresh / SPAN_WORD_BITS;
+    uint32_t end = slots / SPAN_WORD_BITS;
     for (uint32_t w = 0; w < words; w++)
-        bits[w] = w < first ? 0 : UINT64_MAX;
+        bits[w] = w < first || w > end ? 0 : UINT64_MAX;
     if (first < words) bits[first] <<= span->fresh % SPAN_WORD_BITS;
-    if (end) bits[words - 1] &= UINT64_MAX >> (SPAN_WORD_BITS - end);
+    if (end < words) bits[end] &= (UINT64_C(1) << slots % SPAN_WORD_BITS) - 1;
     span->first_word = (uint8_t)first;
     span->gone_slots = 0;
     span->has_bits = true;
@@ -80,7 +81,7 @@ static uint32_t first_slot(const struct span *span, uint32_t os_page)
 /* Past the last one, or the number of slots. */
 static uint32_t end_slot(const struct span *span, uint32_t os_page)
 {
-    uint32_t slots = size_classes[span->size_class].slots;
+    uint32_t slots = span_slots(span);
     uint32_t end = slot_at(span, (os_page + 1) * OS_PAGE_BYTES - 1) + 1;
     return end < slots ? end : slots;
 }
@@ -100,7 +101,7 @@ static bool all_free(struct span *span, uint32_t slot, uint32_t end)
 
 static uint32_t os_pages(const struct span *span)
 {
-    return size_classes[span->size_class].pages * (uint32_t)(HEAP_PAGE_BYTES / OS_PAGE_BYTES);
+    return span->pages * (uint32_t)(HEAP_PAGE_BYTES / OS_PAGE_BYTES);
 }
 
 uint32_t span_slot_pages(unsigned size_class, uint32_t slot)

@@ -88,6 +88,15 @@ struct span {
     uint64_t words[];    /* the bits, 1: the slot is in the span; or a reference to them */
 };
 
+/* Of a span of a class: fewer than the class says when it is shorter (alloc/size_class.h). Records
+ * and bits are as long in any case. */
+static inline uint32_t span_slots(const struct span *span)
+{
+    const struct size_class *k = &size_classes[span->size_class];
+    if (span->pages == k->pages) return k->slots;
+    return size_class_slot(span->size_class, span->pages * HEAP_PAGE_BYTES - k->bytes) + 1;
+}
+
 /* Words of bits for a class; 0 for SIZE_CLASS_LARGE. */
 static inline uint32_t span_words(unsigned size_class)
 {

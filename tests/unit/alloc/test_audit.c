@@ -6,6 +6,8 @@
 #include "alloc/cache.h"
 #include "alloc/central.h"
 #include "alloc/heap.h"
+#include "alloc/memstats.h"
+#include "alloc/page_heap.h"
 #include "alloc/region.h"
 #include "alloc/size_class.h"
 #include "alloc/tally.h"
@@ -46,6 +48,39 @@ START_TEST(the_books_are_what_a_walk_finds)
     heap_flush_thread();
     ck_assert(audit_books());
     free_every(1);
+    ck_assert(audit_books());
+}
+END_TEST
+
+/* Whether some class has shorter spans now. */
+static bool any_shorter(void)
+{
+    for (unsigned c = 1; c < SIZE_CLASS_COUNT; c++)
+        if (central_pages(c) < central_spans(c) * size_classes[c].pages) return true;
+    return false;
+}
+
+START_TEST(spans_of_several_lengths_are_in_the_books)
+{
+    static struct memstats s;
+    struct random r = random_start("audit");
+    bool any = false;
+    page_heap_big_from(0);
+    for (int i = 0; i < 20; i++) {
+        take_all(&r);
+        ck_assert(audit_books());
+        free_every(3);
+        free_every(2);
+        heap_flush_thread();
+        ck_assert(audit_books());
+        any |= any_shorter();
+        memstats_read(&s);
+        memstats_check(&s);
+        heap_check();
+        free_every(1);
+    }
+    ck_assert(any);
+    page_heap_big_from(PAGE_HEAP_BIG_BYTES);
     ck_assert(audit_books());
 }
 END_TEST
@@ -182,6 +217,7 @@ START_TEST(nothing_is_said_while_a_thread_is_inside)
 }
 END_TEST
 
-SUITE(audit, the_books_are_what_a_walk_finds, what_another_thread_did_and_left_is_counted,
-      a_difference_ends_the_process, a_wrong_owner_ends_the_process_too,
-      regions_are_no_ones_objects_in_the_walk, nothing_is_said_while_a_thread_is_inside)
+SUITE(audit, the_books_are_what_a_walk_finds, spans_of_several_lengths_are_in_the_books,
+      what_another_thread_did_and_left_is_counted, a_difference_ends_the_process,
+      a_wrong_owner_ends_the_process_too, regions_are_no_ones_objects_in_the_walk,
+      nothing_is_said_while_a_thread_is_inside)

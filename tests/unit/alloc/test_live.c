@@ -489,7 +489,7 @@ static void change_a_class(void)
 
 START_TEST(broken_records_are_found_by_the_walk)
 {
-    ck_assert(dies_saying(lose_a_slot, "slots - span->fresh"));
+    ck_assert(dies_saying(lose_a_slot, "span_slots(span) - span->fresh"));
     ck_assert(dies_saying(lose_a_bit, "set == span->free_slots"));
     ck_assert(dies(give_an_object_to_its_span_as_well));
     ck_assert(dies(forget_a_page));

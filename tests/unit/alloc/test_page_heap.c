@@ -7,6 +7,7 @@
 
 #include "alloc/heap.h"
 #include "alloc/page_map.h"
+#include "alloc/page_runs.h"
 #include "alloc/poison.h"
 #include "tests/unit/alloc/random.h"
 #include "tests/unit/suite.h"
@@ -264,6 +265,36 @@ START_TEST(classes_of_a_big_heap_get_whole_blocks)
 }
 END_TEST
 
+START_TEST(classes_of_a_big_heap_use_up_runs_that_are_too_short_for_them)
+{
+    enum { CLASS = 9, PAGES = 4, SCRAP = PAGES - 1 };
+    start();
+    ck_assert_uint_eq(size_classes[CLASS].pages, PAGES);
+    ck_assert_uint_eq(size_classes[CLASS].shorter, 1 << 3 | 1 << 2 | 1 << 1);
+    struct span *scrap = page_heap_alloc(SCRAP, SIZE_CLASS_LARGE);
+    struct span *wall = page_heap_alloc(1, SIZE_CLASS_LARGE);
+    uint32_t page = scrap->page;
+    page_heap_free(scrap);
+    struct span *whole = page_heap_alloc(PAGES, CLASS); /* a small heap leaves it to others */
+    ck_assert_uint_eq(whole->pages, PAGES);
+    page_heap_big_from(0);
+    (void)page_runs_join_quick();
+    struct span *shorter = page_heap_alloc(PAGES, CLASS);
+    ck_assert_uint_eq(shorter->page, page);
+    ck_assert_uint_eq(shorter->pages, SCRAP);
+    ck_assert_uint_eq(span_slots(shorter), SCRAP * HEAP_PAGE_BYTES / size_classes[CLASS].bytes);
+    struct span *next = page_heap_alloc(PAGES, CLASS);
+    ck_assert_uint_eq(next->pages, PAGES);
+    page_heap_check();
+    page_heap_big_from(PAGE_HEAP_BIG_BYTES);
+    page_heap_free(wall);
+    page_heap_free(whole);
+    page_heap_free(shorter);
+    page_heap_free(next);
+    page_heap_check();
+}
+END_TEST
+
 START_TEST(an_emptied_span_serves_the_next_class_of_its_length)
 {
     enum { CLASS = 9, OTHER = 10, PAGES = 4 };
@@ -333,16 +364,15 @@ START_TEST(whole_blocks_are_given_back_before_their_ragged_ends)
 }
 END_TEST
 
-static struct span *alloc_somehow(struct random *r, uint32_t *pages)
+static struct span *alloc_somehow(struct random *r, uint32_t pages)
 {
     if (random_below(r, 2)) {
         unsigned size_class = 1 + (unsigned)random_below(r, SIZE_CLASS_COUNT - 1);
-        *pages = size_classes[size_class].pages;
-        return page_heap_alloc(*pages, size_class);
+        return page_heap_alloc(size_classes[size_class].pages, size_class);
     }
-    if (*pages > PAGE_HEAP_BLOCK_PAGES) *pages = PAGE_HEAP_BLOCK_PAGES;
-    return *pages % 16 == 0 ? page_heap_alloc_resident(*pages, *pages)
-                            : page_heap_alloc(*pages, SIZE_CLASS_LARGE);
+    if (pages > PAGE_HEAP_BLOCK_PAGES) pages = PAGE_HEAP_BLOCK_PAGES;
+    return pages % 16 == 0 ? page_heap_alloc_resident(pages, pages)
+                           : page_heap_alloc(pages, SIZE_CLASS_LARGE);
 }
 
 START_TEST(any_history_leaves_consistent_runs)
@@ -356,9 +386,9 @@ START_TEST(any_history_leaves_consistent_runs)
         uint32_t i = (uint32_t)random_below(&r, SPANS);
         uint32_t pages = (uint32_t)random_size(&r, 300);
         if (!spans[i]) {
-            spans[i] = alloc_somehow(&r, &pages);
+            spans[i] = alloc_somehow(&r, pages);
             ck_assert_ptr_nonnull(spans[i]);
-            inuse += pages * (uint64_t)HEAP_PAGE_BYTES;
+            inuse += spans[i]->pages * (uint64_t)HEAP_PAGE_BYTES;
         } else if (spans[i]->state == SPAN_LARGE && random_below(&r, 3) == 0) {
             uint32_t before = spans[i]->pages;
             if (page_heap_resize(spans[i], pages))
@@ -421,6 +451,7 @@ SUITE(page_heap, neighbours_become_one_run_in_any_order_of_freeing,
       what_was_freed_lately_serves_its_own_length_without_a_split,
       a_block_comes_at_once_and_serves_those_who_fill_spans,
       a_shorter_run_that_is_resident_goes_before_a_block, classes_of_a_big_heap_get_whole_blocks,
+      classes_of_a_big_heap_use_up_runs_that_are_too_short_for_them,
       an_emptied_span_serves_the_next_class_of_its_length,
       at_the_limit_no_block_is_taken_for_a_part_of_it,
       whole_blocks_are_given_back_before_their_ragged_ends, a_long_released_run_needs_no_page_map,

@@ -35,6 +35,21 @@ START_TEST(cells_have_a_class_of_their_own)
 }
 END_TEST
 
+START_TEST(no_request_wastes_an_eighth_of_a_span_of_any_length)
+{
+    for (unsigned c = SIZE_CLASS_CELLS + 1; c < SIZE_CLASS_COUNT; c++) {
+        const struct size_class *k = &size_classes[c];
+        uint32_t worst = c == SIZE_CLASS_CELLS + 1 ? HEAP_CELL_BYTES + 1 : k[-1].bytes + 1;
+        uint32_t lengths = k->shorter | UINT32_C(1) << k->pages;
+        ck_assert_uint_lt(k->shorter, UINT32_C(1) << k->pages);
+        for (uint32_t pages = 1; pages <= k->pages; pages++) {
+            uint32_t bytes = pages * (uint32_t)HEAP_PAGE_BYTES;
+            if (lengths >> pages & 1) ck_assert_uint_ge(bytes / k->bytes * worst, bytes / 8 * 7);
+        }
+    }
+}
+END_TEST
+
 START_TEST(metadata_of_a_span_stays_small)
 {
     for (unsigned c = 1; c < SIZE_CLASS_COUNT; c++) {
@@ -48,4 +63,4 @@ END_TEST
 
 SUITE(size_class, every_size_gets_the_smallest_class_that_holds_it,
       every_offset_in_a_span_belongs_to_the_right_slot, cells_have_a_class_of_their_own,
-      metadata_of_a_span_stays_small)
+      no_request_wastes_an_eighth_of_a_span_of_any_length, metadata_of_a_span_stays_small)
