@@ -80,8 +80,34 @@ static AVX2 ALWAYS_INLINE void lanes_copy(struct lanes *to, const struct lanes *
     to->strays = from->strays;
 }
 
+/* The same in each lane. There are more of them than registers, and GCC would make each anew for
+ * every sample, with three instructions; from here it is an operand. */
+struct constants {
+    __m256i swap; /* the bytes of words of 64 bits */
+    __m256i one;
+    __m256i two;
+    __m256i three;
+    __m256i bits_31;
+    __m256i bits_63;
+    __m256i filled_bits;
+    __m256i ones_mask;
+    __m256i ones_exponent;
+    __m256i exponent; /* of a float of 1, less one */
+    __m256i low_max;
+    __m256i rounding; /* of a length */
+    __m256i pages_few;
+    __m256i page_shift;
+    __m256i page_mask;
+    __m256i near_max;
+    __m256i near_min;
+    __m256i trend_max;
+    __m256i trend_min;
+    __m256d magic;
+};
+
 /* What stays as it is over usual samples. */
 struct fixed {
+    struct constants k;
     const uint8_t *bytes[LANES];
     __m256i last; /* of a stream, the last byte that eight may be read from */
     __m256i step_ms;
@@ -110,6 +136,7 @@ struct lane_words {
     uint32_t strays;
 };
 struct fixed_words {
+    struct constants k;
     const uint8_t *bytes[LANES];
     uint32_t last[LANES];
     int32_t step_ms[LANES];
@@ -135,6 +162,33 @@ static AVX2 ALWAYS_INLINE __m256i each64(int64_t v)
     return _mm256_set1_epi64x(v);
 }
 
+static AVX2 void constants_init(struct constants *k)
+{
+    *k = (struct constants){
+        .swap = _mm256_broadcastsi128_si256(
+            _mm_set_epi8(8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7)),
+        .one = each(1),
+        .two = each(2),
+        .three = each(3),
+        .bits_31 = each(31),
+        .bits_63 = each(63),
+        .filled_bits = each(FILLED_BITS),
+        .ones_mask = each((1 << OPEN_ONES_MAX) - 1),
+        .ones_exponent = each(OPEN_ONES_MAX - 1 + FLOAT_BIAS),
+        .exponent = each(FLOAT_BIAS - 1),
+        .low_max = each(NARROW_LOW_MAX),
+        .rounding = each(3 + LENGTH_BIAS),
+        .pages_few = each(OPEN_PAGES_MIN - 1),
+        .page_shift = each(OPEN_PAGE_SHIFT),
+        .page_mask = each((1 << OPEN_PAGE_SHIFT) - 1),
+        .near_max = each((1 << 27) - 1),
+        .near_min = each(1 - (1 << 27)),
+        .trend_max = each(OPEN_TREND_MAX),
+        .trend_min = each(-OPEN_TREND_MAX),
+        .magic = _mm256_set1_pd(DECIMAL_MAGIC),
+    };
+}
+
 /* The lanes whose first bit is set. */
 static AVX2 ALWAYS_INLINE uint32_t lanes_of(__m256i v)
 {
@@ -158,7 +212,7 @@ static AVX2 ALWAYS_INLINE __m256i spread(__m256i v)
 
 static AVX2 ALWAYS_INLINE void widen(__m256i v, __m256i out[HALVES])
 {
-    out[0] = _mm256_and_si256(v, each64(UINT32_MAX));
+    out[0] = _mm256_blend_epi32(v, _mm256_setzero_si256(), 0xAA);
     out[1] = _mm256_srli_epi64(v, 32);
 }
 
@@ -185,8 +239,6 @@ static AVX2 ALWAYS_INLINE __m256i high_words(const __m256i v[HALVES])
  * waits for them. */
 static AVX2 ALWAYS_INLINE void fill(struct lanes *s, const struct fixed *c)
 {
-    const __m256i swap = _mm256_broadcastsi128_si256(
-        _mm_set_epi8(8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
     uint32_t at[LANES] __attribute__((aligned(32)));
     __m256i valid[HALVES];
     int64_t more[LANES];
@@ -196,11 +248,11 @@ static AVX2 ALWAYS_INLINE void fill(struct lanes *s, const struct fixed *c)
     widen(s->valid, valid);
     for (uint32_t h = 0; h < HALVES; h++) {
         __m256i next = _mm256_set_epi64x(more[6 + h], more[4 + h], more[2 + h], more[h]);
-        next = _mm256_srlv_epi64(_mm256_shuffle_epi8(next, swap), valid[h]);
+        next = _mm256_srlv_epi64(_mm256_shuffle_epi8(next, c->k.swap), valid[h]);
         s->word[h] = _mm256_or_si256(s->word[h], next);
     }
-    s->at = _mm256_add_epi32(s->at, _mm256_srli_epi32(_mm256_sub_epi32(each(63), s->valid), 3));
-    s->valid = _mm256_or_si256(s->valid, each(FILLED_BITS));
+    s->at = _mm256_add_epi32(s->at, _mm256_srli_epi32(_mm256_sub_epi32(c->k.bits_63, s->valid), 3));
+    s->valid = _mm256_or_si256(s->valid, c->k.filled_bits);
 }
 
 /* What a value says, in the lanes where there is one; elsewhere the difference is 0. */
@@ -220,21 +272,22 @@ struct expectation {
 };
 
 /* All residuals and differences have 32 bits. ahead: what is behind the head of the sample. */
-static AVX2 ALWAYS_INLINE struct change narrow_change(const struct expectation *e, __m256i ahead,
+static AVX2 ALWAYS_INLINE struct change narrow_change(const struct constants *k,
+                                                      const struct expectation *e, __m256i ahead,
                                                       __m256i changed)
 {
     struct change change;
     /* The bit between the ones and the low ones is zero. */
     __m256i residual =
-        _mm256_srlv_epi32(_mm256_sllv_epi32(ahead, e->ones), _mm256_sub_epi32(each(31), e->low));
+        _mm256_srlv_epi32(_mm256_sllv_epi32(ahead, e->ones), _mm256_sub_epi32(k->bits_31, e->low));
     residual = _mm256_or_si256(residual, _mm256_sllv_epi32(e->ones, e->low));
     residual = _mm256_and_si256(residual, changed);
-    __m256i odd = _mm256_and_si256(residual, each(1));
+    __m256i odd = _mm256_and_si256(residual, k->one);
     __m256i sign = _mm256_sub_epi32(_mm256_setzero_si256(), odd);
     __m256i off = _mm256_xor_si256(_mm256_srli_epi32(residual, 1), sign);
     __m256i bits = _mm256_castps_si256(_mm256_cvtepi32_ps(residual)); /* exact */
     bits = _mm256_srli_epi32(bits, FLOAT_BITS);
-    change.bits = _mm256_subs_epu16(bits, each(FLOAT_BIAS - 1));
+    change.bits = _mm256_subs_epu16(bits, k->exponent);
     change.low = _mm256_add_epi32(_mm256_sllv_epi32(off, e->page_shift), e->expected);
     change.near = change.low;
     widen_signed(change.low, change.difference);
@@ -280,32 +333,30 @@ static AVX2 ALWAYS_INLINE struct change wide_change(const struct expectation *e,
 }
 
 /* As open_learn, where something changed; sloping: the slope without its sixteenths. */
-static AVX2 ALWAYS_INLINE void learn(struct lanes *s, __m256i changed, __m256i sloping,
-                                     const struct change *change)
+static AVX2 ALWAYS_INLINE void learn(struct lanes *s, const struct constants *k, __m256i changed,
+                                     __m256i sloping, const struct change *change)
 {
-    const __m256i near =
-        _mm256_max_epi32(_mm256_min_epi32(change->near, each((1 << 27) - 1)), each(1 - (1 << 27)));
+    const __m256i near = _mm256_max_epi32(_mm256_min_epi32(change->near, k->near_max), k->near_min);
 
     /* zigzag(difference - sloping) < zigzag(difference) as one comparison: by the sign of the slope
      * it is whether twice the difference is below it. Without a slope they are the same. */
     __m256i above = _mm256_sub_epi32(_mm256_add_epi32(near, near), sloping);
-    __m256i gain = _mm256_sign_epi32(_mm256_or_si256(spread(above), each(1)), sloping);
+    __m256i gain = _mm256_sign_epi32(_mm256_or_si256(spread(above), k->one), sloping);
     __m256i trend = _mm256_add_epi32(s->trend, _mm256_and_si256(gain, changed));
-    s->trend =
-        _mm256_max_epi32(_mm256_min_epi32(trend, each(OPEN_TREND_MAX)), each(-OPEN_TREND_MAX));
+    s->trend = _mm256_max_epi32(_mm256_min_epi32(trend, k->trend_max), k->trend_min);
 
     /* slope + ((near * 16 - slope) >> 2), in 32 bits */
-    __m256i flatter = _mm256_srai_epi32(_mm256_add_epi32(s->slope, each(3)), 2);
+    __m256i flatter = _mm256_srai_epi32(_mm256_add_epi32(s->slope, k->three), 2);
     __m256i steeper = _mm256_sub_epi32(_mm256_slli_epi32(near, 2), flatter);
     s->slope = _mm256_add_epi32(s->slope, _mm256_and_si256(steeper, changed));
 
     /* length + ((bits * 4 - length + 3) >> 2) */
-    __m256i shorter = _mm256_srai_epi32(_mm256_sub_epi32(each(3 + LENGTH_BIAS), s->length), 2);
+    __m256i shorter = _mm256_srai_epi32(_mm256_sub_epi32(k->rounding, s->length), 2);
     __m256i longer = _mm256_add_epi32(shorter, change->bits);
     s->length = _mm256_add_epi32(s->length, _mm256_and_si256(longer, changed));
 
     /* What has not changed differs by nothing, but is not counted. */
-    __m256i in_page = _mm256_and_si256(change->low, each((1 << OPEN_PAGE_SHIFT) - 1));
+    __m256i in_page = _mm256_and_si256(change->low, k->page_mask);
     __m256i page = _mm256_cmpeq_epi32(in_page, _mm256_setzero_si256());
     s->pages = _mm256_and_si256(_mm256_sub_epi32(s->pages, changed), page);
 }
@@ -313,7 +364,7 @@ static AVX2 ALWAYS_INLINE void learn(struct lanes *s, __m256i changed, __m256i s
 /* As decimal_value. */
 static AVX2 ALWAYS_INLINE __m256i value_of(const struct fixed *c, uint32_t h, __m256i shifted)
 {
-    __m256d v = _mm256_sub_pd(_mm256_castsi256_pd(shifted), _mm256_set1_pd(DECIMAL_MAGIC));
+    __m256d v = _mm256_sub_pd(_mm256_castsi256_pd(shifted), c->k.magic);
     if (c->divides) v = _mm256_div_pd(v, c->divide[h]);
     if (c->divides_again) v = _mm256_div_pd(v, c->divide_again[h]);
     if (c->multiplies) v = _mm256_mul_pd(v, c->multiply[h]);
@@ -376,25 +427,25 @@ static AVX2 ALWAYS_INLINE uint32_t take(struct lanes *s, const struct fixed *c, 
         ahead32 = high_words(ahead);
     }
     /* Where there are twelve ones or more, it is as if there were many more. */
-    const __m256i zeros = _mm256_xor_si256(_mm256_srli_epi32(ahead32, 32 - OPEN_ONES_MAX),
-                                           each((1 << OPEN_ONES_MAX) - 1));
+    const __m256i zeros =
+        _mm256_xor_si256(_mm256_srli_epi32(ahead32, 32 - OPEN_ONES_MAX), c->k.ones_mask);
     const __m256i exponent =
         _mm256_srli_epi32(_mm256_castps_si256(_mm256_cvtepi32_ps(zeros)), FLOAT_BITS);
-    const __m256i ones = _mm256_sub_epi32(each(OPEN_ONES_MAX - 1 + FLOAT_BIAS), exponent);
-    const __m256i low = _mm256_subs_epu16(_mm256_srli_epi32(s->length, 2), each(1));
+    const __m256i ones = _mm256_sub_epi32(c->k.ones_exponent, exponent);
+    const __m256i low = _mm256_subs_epu16(_mm256_srli_epi32(s->length, 2), c->k.one);
     __m256i bits = _mm256_add_epi32(ones, low);
     if (on_grid) {
-        bits = _mm256_and_si256(_mm256_add_epi32(bits, each(HEAD_CHANGED)), changed);
-        bits = _mm256_add_epi32(bits, each(HEAD_REPEATS));
+        bits = _mm256_and_si256(_mm256_add_epi32(bits, c->k.two), changed);
+        bits = _mm256_add_epi32(bits, c->k.one);
     } else {
-        bits = _mm256_and_si256(_mm256_add_epi32(bits, each(1)), changed);
+        bits = _mm256_and_si256(_mm256_add_epi32(bits, c->k.one), changed);
         bits = _mm256_add_epi32(bits, head->bits);
     }
-    __m256i rare = _mm256_cmpgt_epi32(low, each(wide ? LOW_MAX : NARROW_LOW_MAX));
+    __m256i rare = _mm256_cmpgt_epi32(low, wide ? each(LOW_MAX) : c->k.low_max);
     rare = _mm256_or_si256(_mm256_and_si256(rare, changed), _mm256_cmpgt_epi32(bits, s->valid));
     if (!on_grid) {
         step_ms = _mm256_add_epi32(step_ms, _mm256_sub_epi32(head->lateness, s->late_ms));
-        rare = _mm256_or_si256(rare, _mm256_cmpgt_epi32(each(1), step_ms));
+        rare = _mm256_or_si256(rare, _mm256_cmpgt_epi32(c->k.one, step_ms));
         rare = _mm256_or_si256(rare, head->unknown);
     }
     uint32_t usual = active & ~lanes_of(rare);
@@ -407,23 +458,22 @@ static AVX2 ALWAYS_INLINE uint32_t take(struct lanes *s, const struct fixed *c, 
     s->valid = _mm256_sub_epi32(s->valid, bits);
 
     const __m256i follows = _mm256_cmpgt_epi32(s->trend, _mm256_setzero_si256());
-    const __m256i in_pages = _mm256_cmpgt_epi32(s->pages, each(OPEN_PAGES_MIN - 1));
+    const __m256i in_pages = _mm256_cmpgt_epi32(s->pages, c->k.pages_few);
     const __m256i sloping = _mm256_srai_epi32(s->slope, 4);
     const struct expectation e = {
         .expected = _mm256_and_si256(_mm256_and_si256(sloping, follows), changed),
-        .page_shift =
-            _mm256_andnot_si256(follows, _mm256_and_si256(in_pages, each(OPEN_PAGE_SHIFT))),
+        .page_shift = _mm256_andnot_si256(follows, _mm256_and_si256(in_pages, c->k.page_shift)),
         .ones = ones,
         .low = low,
     };
     const struct change change =
-        wide ? wide_change(&e, ahead, changed) : narrow_change(&e, ahead32, changed);
+        wide ? wide_change(&e, ahead, changed) : narrow_change(&c->k, &e, ahead32, changed);
     __m256i bits64[HALVES];
     __m256i step64[HALVES];
     __m256i v_bits[HALVES];
     widen(bits, bits64);
     widen(step_ms, step64);
-    learn(s, changed, sloping, &change);
+    learn(s, &c->k, changed, sloping, &change);
     for (uint32_t h = 0; h < HALVES; h++) {
         s->word[h] = _mm256_sllv_epi64(s->word[h], bits64[h]);
         s->t_ms[h] = _mm256_add_epi64(s->t_ms[h], step64[h]);
@@ -747,6 +797,7 @@ static AVX2 void decode_group(struct open_lane *const *streams, size_t count)
     static const uint8_t nothing[sizeof(uint64_t)];
     struct group g = {.active = 0};
     uint32_t most = 0;
+    constants_init(&g.fixed.k);
     for (uint32_t i = 0; i < LANES; i++)
         g.fixed_words.bytes[i] = nothing;
     for (uint32_t i = 0; i < count; i++) {
