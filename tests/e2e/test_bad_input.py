@@ -17,6 +17,10 @@ HOUR_MS = 60 * MINUTE_MS
 def alive(server):
     """The server, which must still take and give back a sample when the test is over."""
     yield server
+    goes_on(server)
+
+
+def goes_on(server):
     t = now_ms()
     server.must_write([series({"__name__": "still_alive"}, [(t, 1.0)])])
     assert server.query("still_alive")["result"][0]["value"][1] == "1"
@@ -426,8 +430,9 @@ def test_series_needs_a_matcher(alive):
     ],
     ids=["blank", "rubbish", "length", "two lengths", "chunk", "long path", "long header", "tls"],
 )
-def test_bytes_that_are_no_http_do_no_harm(alive, raw):
-    with socket.create_connection(("127.0.0.1", alive.port), timeout=PATIENCE_SECONDS) as s:
+def test_bytes_that_are_no_http_do_no_harm(make, raw):
+    server = make("--web.read-timeout=1s").start()  # what looks unfinished is waited for
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_SECONDS) as s:
         try:
             s.sendall(raw)
             s.shutdown(socket.SHUT_WR)
@@ -435,6 +440,7 @@ def test_bytes_that_are_no_http_do_no_harm(alive, raw):
         except OSError:
             answer = b""
     assert answer == b"" or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4"))
+    goes_on(server)
 
 
 def test_a_connection_that_breaks_off_stores_nothing(alive):

@@ -10,42 +10,39 @@ clang-analyzer's checks follow paths and take most of the time: they are left ou
 is in the environment, as ./dev lint and ./dev test-long have it.
 """
 import hashlib
-import json
 import os
 import pathlib
-import shlex
 import subprocess
 import sys
+
+import compilations
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHECKS = [] if os.environ.get("HEARTH_LONG") else ["--checks=-clang-analyzer-*"]
 
 
 def sources(build, folder):
-    """(file, compile command, folder); generated code lies in the build folder and is left out."""
-    for entry in json.loads((build / "compile_commands.json").read_text()):
+    """(file, its flags, folder) of each way the folder's files are compiled; generated code lies in the
+    build folder and is left out."""
+    for entry in compilations.read(build):
         path = pathlib.Path(entry["file"])
         ours = path.is_relative_to(ROOT / folder) and not path.is_relative_to(build)
         if ours and path.suffix == ".c":
-            yield path, shlex.split(entry["command"]), entry["directory"]
+            yield path, compilations.flags_of(entry), entry["directory"]
 
 
-def preprocessed(command, directory):
-    words = [word for word in command if word not in ("ccache", "-c")]
-    target = words.index("-o")
-    del words[target : target + 2]
-    run = subprocess.run(
-        [words[0], "-E", "-CC", *words[1:]], cwd=directory, capture_output=True, check=True
-    )
-    return run.stdout
+def preprocessed(path, flags, directory):
+    return subprocess.run(
+        ["cc", "-E", "-CC", *flags, path], cwd=directory, capture_output=True, check=True
+    ).stdout
 
 
-def stamp_of(path, command, directory, tool):
+def stamp_of(path, flags, directory, tool):
     digest = hashlib.sha256()
-    words = " ".join(command + CHECKS).encode()
+    words = " ".join(flags + CHECKS).encode()
     for part in (tool, (ROOT / ".clang-tidy").read_bytes(), words):
         digest.update(part + b"\0")
-    digest.update(preprocessed(command, directory))
+    digest.update(preprocessed(path, flags, directory))
     return digest.hexdigest()
 
 
@@ -55,14 +52,17 @@ def main():
     stamps.mkdir(exist_ok=True)
     tool = subprocess.run(["clang-tidy", "--version"], capture_output=True, check=True).stdout
     failed, looked_at, known = [], 0, 0
-    for path, command, directory in sources(build, folder):
-        stamp = stamps / stamp_of(path, command, directory, tool)
+    for path, flags, directory in sources(build, folder):
+        stamp = stamps / stamp_of(path, flags, directory, tool)
         if stamp.exists():
             known += 1
             continue
         looked_at += 1
         run = subprocess.run(
-            ["clang-tidy", "--quiet", *CHECKS, "-p", build, path], capture_output=True, text=True
+            ["clang-tidy", "--quiet", *CHECKS, path, "--", *flags],
+            cwd=directory,
+            capture_output=True,
+            text=True,
         )
         if run.returncode:
             failed.append(path.relative_to(ROOT).as_posix())
