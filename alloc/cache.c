@@ -14,7 +14,7 @@
 
 enum {
     IDLE_TRIPS = 4 * SIZE_CLASS_COUNT, /* of all stacks: who made none of them has too much room */
-    LOOKS_MAX = 8,
+    LOOKS_MAX = 2,
     TRIP_OBJECTS_MAX = 128 /* in central, each may be a cache miss or two: some 20 us */
 };
 
@@ -213,6 +213,7 @@ bool cache_refill(struct cache *cache, unsigned size_class)
     uint32_t got = transfer_take(size_class, bin->bottom, wanted);
     if (!got) return false;
     bin->top = bin->bottom + got;
+    __builtin_prefetch(bin->top[-1], 1); /* it is written to next */
     cache->emptied[size_class] = true;
     widen(cache, size_class);
     return true;

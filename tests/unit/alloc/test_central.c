@@ -107,6 +107,28 @@ static bool is_emptying(const void *p)
     return page_map_is_emptying(page_map_offset(p) >> PAGE_SHIFT);
 }
 
+/* Its record is fetched beside the other's, and it has more to give than another full one. */
+START_TEST(the_second_span_of_a_trip_is_of_the_next_list)
+{
+    enum { SPANS = 3 };
+    void *p[SPANS * SLOTS];
+    void *got[6];
+    start();
+    take_all(p, SPANS * SLOTS);
+    central_give(CELL_CLASS, p, 1);
+    central_give(CELL_CLASS, p + SLOTS, 1);
+    central_give(CELL_CLASS, p + 2 * SLOTS, 5);
+    ck_assert_uint_eq(central_take(CELL_CLASS, got, 6), 6);
+    ck_assert_ptr_eq(got[0], p[SLOTS]);
+    for (int i = 0; i < 5; i++)
+        ck_assert_ptr_eq(got[1 + i], p[2 * SLOTS + i]);
+    ck_assert_uint_eq(central_take(CELL_CLASS, got, 6), 1);
+    ck_assert_ptr_eq(got[0], p[0]);
+    central_give(CELL_CLASS, p, SPANS * SLOTS);
+    central_check();
+}
+END_TEST
+
 START_TEST(the_emptiest_spans_give_nothing_away_while_others_can)
 {
     enum { SPANS = 4 };
@@ -359,6 +381,7 @@ END_TEST
 
 SUITE(central, objects_of_a_new_span_come_in_the_order_of_addresses,
       the_fullest_span_is_served_first, one_trip_goes_to_few_spans,
+      the_second_span_of_a_trip_is_of_the_next_list,
       the_emptiest_spans_give_nothing_away_while_others_can,
       an_object_of_an_emptying_span_goes_home_when_it_is_freed,
       at_the_limit_there_is_nothing_but_what_comes_back,
