@@ -13,9 +13,9 @@
  * --parts evaluates aggregations over more than N series in parts of N, with a crew of threads
  * (promql/parts.h).
  *
- * --starve asks each query also with its n-th allocation refused, that one alone, for every n:
- * it answers as it should or says that the memory limit is reached. A debug build refuses those of
- * arenas, too.
+ * --starve asks each query with its n-th allocation refused, that one alone, and again with all
+ * from the n-th on, for every n: it answers as it should or says that the memory limit is reached.
+ * A debug build refuses those of arenas, too.
  *
  * As Prometheus' own runner does, an instant query is also asked with @ on its selectors, at other
  * times, and each of those again as the middle step of a range query.
@@ -307,25 +307,32 @@ static void ask_middle(struct attempt *t, const char *form, bool was_scalar, str
 }
 
 /* The memory goes each time, so that arenas ask for it again. */
-static bool ask_starved(struct attempt *t, struct arena *a, unsigned *starved)
+static bool ask_starved_one_way(struct attempt *t, uint64_t (*refuse)(uint64_t count),
+                                const char *which, struct arena *a, unsigned *starved)
 {
     bool whole = false;
     for (uint64_t n = 0; !whole && !t->verdict.failed; n++) {
         struct error err = {0};
         struct query q = query_of(t, a);
-        (void)heap_fail_once(n);
+        (void)refuse(n);
         enum status st = query_run(&t->r->engine, &q, &err);
         whole = heap_fail_after(UINT64_MAX) > 0;
         *starved += !whole;
         if (whole || st != ERR_NO_MEMORY) judge(t, st, &err, &q, a);
         if (t->verdict.failed) {
-            printf("allocation %llu refused: ", (unsigned long long)n);
+            printf("allocation %llu%s refused: ", (unsigned long long)n, which);
             explain(t, "starved", &q);
         }
         query_finish(&q);
         arena_release(a);
     }
     return !t->verdict.failed;
+}
+
+static bool ask_starved(struct attempt *t, struct arena *a, unsigned *starved)
+{
+    return ask_starved_one_way(t, heap_fail_once, " alone", a, starved) &&
+           ask_starved_one_way(t, heap_fail_after, " and all behind it", a, starved);
 }
 
 static bool contains(struct str text, const char *part)
