@@ -10,6 +10,7 @@ from typing import Callable
 PEERS = ("glibc", "jemalloc", "jemalloc, background thread", "mimalloc", "tcmalloc")
 REGIONS = "hearth with regions"
 RESTORES = ("random", "time", "random, by another thread", "time, by another thread")
+LARGE = ("never, 200,000 series", "random, 200,000 series")
 CYCLES = ("16 B to 1 MB, random frees", "16 B to 1 MB, oldest first", "chunk sizes, random frees",
           "chunk sizes, oldest first")
 
@@ -26,11 +27,13 @@ def over_restores(what, key, variants=RESTORES):
     return read
 
 
-def restart_fragmentation(results, allocator):
-    if allocator == "mimalloc":
-        return None  # has no such figures
-    both = [over_restores(what, "frag")(results, allocator) for what in ("boundary", "expiry")]
-    return highest(both)
+def restart_fragmentation(variants=RESTORES):
+    def read(results, allocator):
+        if allocator == "mimalloc":
+            return None  # has no such figures
+        return highest(over_restores(what, "frag", variants)(results, allocator)
+                       for what in ("boundary", "expiry"))
+    return read
 
 
 def restart_difference(results, allocator):
@@ -42,6 +45,12 @@ def restart_difference(results, allocator):
             again = [line["frag"] for line in results.lines("restart", variant, allocator, what)]
             worst += [abs(a - n) for a, n in zip(again, never)]
     return None if allocator == "mimalloc" else highest(worst)
+
+
+def beside_store(results, allocator):
+    """Resident memory besides pages in use, the worst before a boundary."""
+    return highest(100 * (line["rss_mb"] - line["inuse_mb"]) / line["inuse_mb"]
+                   for v in LARGE for line in results.lines("restart", v, allocator, "boundary"))
 
 
 def not_live(results, allocator):
@@ -105,12 +114,18 @@ class Goal:
 
 
 GOALS = [
-    Goal("restart: (inuse - alloc)/inuse at every reading for 48 h", restart_fragmentation, 1.2, "%",
-         REGIONS),
+    Goal("restart: (inuse - alloc)/inuse at every reading for 48 h", restart_fragmentation(), 1.2,
+         "%", REGIONS),
     Goal("restart: the same, away from a process that never restarted", restart_difference, 0.2,
          "points", REGIONS),
     Goal("restart: resident per payload byte before a boundary",
          over_restores("boundary", "rss_per_payload", ("never", *RESTORES)), 1.035, "", REGIONS),
+    Goal("restart, 200,000 series: (inuse - alloc)/inuse at every reading",
+         restart_fragmentation(LARGE), 0.5, "%", REGIONS),
+    Goal("restart, 200,000 series: resident per payload byte before a boundary",
+         over_restores("boundary", "rss_per_payload", LARGE), 1.025, "", REGIONS),
+    Goal("restart, 200,000 series: resident beside pages in use", beside_store, 0.15, "%", REGIONS,
+         peers=False),
     Goal("restart: not live just behind an expiry", not_live, 4, "% of RSS", REGIONS),
     Goal("expiry: CPU per chunk", cost("expiry_ns"), 2, "ns", REGIONS, ("mimalloc", 46)),
     Goal("expiry: longest time somebody is held up", cost("expiry_longest_us"), 50, "us", REGIONS),

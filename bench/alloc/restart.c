@@ -478,9 +478,10 @@ static void report(const char *what, int window)
     double records =
         books.inuse_bytes ? 100.0 * (double)books.record_bytes / (double)books.inuse_bytes : 0;
     printf("%s hours %d frag %.2f rss_per_payload %.3f inuse_mb %.1f payload_mb %.1f "
-           "records_percent %.3f\n",
+           "records_percent %.3f rss_mb %.1f\n",
            what, (window - RESTART_WINDOW) * 4 + 2, holes, rss / (double)payload,
-           (double)books.inuse_bytes / (1 << 20), (double)payload / (1 << 20), records);
+           (double)books.inuse_bytes / (1 << 20), (double)payload / (1 << 20), records,
+           rss / (1 << 20));
 }
 
 /* The end of a window in which one expires. */

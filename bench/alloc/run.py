@@ -65,6 +65,8 @@ VARIANTS = {
         "random, by another thread": "mode=1 thread=1",
         "time, by another thread": "mode=2 thread=1",
         "never, moved when closed": "mode=0 fit=1",
+        "never, 200,000 series": "mode=0 series=200000",
+        "random, 200,000 series": "mode=1 series=200000",
     },
     "spike": {"1 KB objects": "", "one block": "object=0"},
     "cycle": {
