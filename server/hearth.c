@@ -199,6 +199,7 @@ enum status hearth_recover(struct hearth *h, struct error *err)
     heap_set_limit(recovery_limit_bytes(h));
     enum status st = durability_recover(h->durability, h->storage, err);
     if (st) return st;
+    heap_flush_thread(); /* it took part, and has little to do from here on */
     (void)heap_scavenge(UINT64_MAX);
     heap_set_limit(h->memory_limit_bytes);
     storage_set_journal(h->storage, durability_journal(h->durability));

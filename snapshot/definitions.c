@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { FIRST_CAPACITY = 256 };
+enum { FIRST_CAPACITY = 64, PAGE_BYTES = DEFINITION_PAGE_IDS * sizeof(struct definition_slot) };
 
 void definitions_init(struct definitions *d)
 {
@@ -17,7 +17,7 @@ void definitions_init(struct definitions *d)
 void definitions_release(struct definitions *d)
 {
     for (size_t i = 0; i < d->capacity; i++)
-        heap_free(d->pages[i], sizeof(*d->pages[i]), HEAP_SNAPSHOT);
+        heap_free(d->pages[i].slots, PAGE_BYTES, HEAP_SNAPSHOT);
     heap_free(d->pages, d->capacity * sizeof(d->pages[0]), HEAP_SNAPSHOT);
     text_table_release(&d->texts);
     buf_release(&d->words);
@@ -29,24 +29,24 @@ void definitions_reset(struct definitions *d)
     text_table_reset(&d->texts);
     buf_reset(&d->words);
     for (size_t i = 0; i < d->capacity; i++)
-        if (d->pages[i]) memset(d->pages[i]->slots, 0, sizeof(d->pages[i]->slots));
+        if (d->pages[i].slots) memset(d->pages[i].slots, 0, PAGE_BYTES);
 }
 
 /* Where the page is, or would be: not by a hash, so that neighbours are found side by side. */
-static struct definition_page **find_page(struct definition_page **pages, size_t capacity,
-                                          uint32_t number)
+static struct definition_page *find_page(struct definition_page *pages, size_t capacity,
+                                         uint32_t number)
 {
     for (size_t i = number & (capacity - 1);; i = (i + 1) & (capacity - 1))
-        if (!pages[i] || pages[i]->number == number) return &pages[i];
+        if (!pages[i].slots || pages[i].number == number) return &pages[i];
 }
 
 static bool grow(struct definitions *d)
 {
     size_t capacity = d->capacity ? 2 * d->capacity : FIRST_CAPACITY;
-    struct definition_page **pages = heap_calloc(capacity, sizeof(pages[0]), HEAP_SNAPSHOT);
+    struct definition_page *pages = heap_calloc(capacity, sizeof(pages[0]), HEAP_SNAPSHOT);
     if (!pages) return false;
     for (size_t i = 0; i < d->capacity; i++)
-        if (d->pages[i]) *find_page(pages, capacity, d->pages[i]->number) = d->pages[i];
+        if (d->pages[i].slots) *find_page(pages, capacity, d->pages[i].number) = d->pages[i];
     heap_free(d->pages, d->capacity * sizeof(d->pages[0]), HEAP_SNAPSHOT);
     d->pages = pages;
     d->capacity = capacity;
@@ -61,7 +61,7 @@ static uint32_t word_at(const struct definitions *d, size_t index)
 }
 
 /* The second copy of labels in a segment is the rule, not the exception: it costs no memory. */
-static bool is_known(const struct definitions *d, uint32_t place, struct labels labels)
+static bool is_known(const struct definitions *d, size_t place, struct labels labels)
 {
     if (word_at(d, place) != labels.count) return false;
     for (size_t i = 0; i < labels.count; i++) {
@@ -77,14 +77,14 @@ struct definition_slot *definitions_claim(struct definitions *d, uint32_t id)
 {
     uint32_t number = id / DEFINITION_PAGE_IDS;
     if (2 * (d->count + 1) > d->capacity && !grow(d)) return NULL;
-    struct definition_page **page = find_page(d->pages, d->capacity, number);
-    if (!*page) {
-        *page = heap_calloc(1, sizeof(**page), HEAP_SNAPSHOT);
-        if (!*page) return NULL;
-        (*page)->number = number;
+    struct definition_page *page = find_page(d->pages, d->capacity, number);
+    if (!page->slots) {
+        struct definition_slot *slots = heap_calloc(1, PAGE_BYTES, HEAP_SNAPSHOT);
+        if (!slots) return NULL;
+        *page = (struct definition_page){.slots = slots, .number = number};
         d->count++;
     }
-    return &(*page)->slots[id % DEFINITION_PAGE_IDS];
+    return &page->slots[id % DEFINITION_PAGE_IDS];
 }
 
 enum status definitions_set(struct definitions *d, uint32_t id, struct labels labels,
@@ -92,8 +92,7 @@ enum status definitions_set(struct definitions *d, uint32_t id, struct labels la
 {
     struct definition_slot *slot = definitions_claim(d, id);
     if (!slot) return error_set(err, ERR_NO_MEMORY, "no memory for the labels of series %u", id);
-    if (slot->what >= DEFINITION_KEPT && is_known(d, slot->what - DEFINITION_KEPT, labels))
-        return OK;
+    if (slot->what == DEFINITION_KEPT && is_known(d, slot->at, labels)) return OK;
 
     size_t place = d->words.size / sizeof(uint32_t);
     uint32_t count = (uint32_t)labels.count;
@@ -107,39 +106,33 @@ enum status definitions_set(struct definitions *d, uint32_t id, struct labels la
     }
     enum status st = buf_status(&d->words, err);
     if (st) return st;
-    slot->what = (uint32_t)place + DEFINITION_KEPT;
+    slot->what = DEFINITION_KEPT;
+    slot->at = place & DEFINITION_AT_MAX; /* all of it: words has fewer */
     return OK;
-}
-
-static struct definition_slot *slot_of(const struct definitions *d, uint32_t id)
-{
-    if (d->capacity == 0) return NULL;
-    struct definition_page *page = *find_page(d->pages, d->capacity, id / DEFINITION_PAGE_IDS);
-    return page ? &page->slots[id % DEFINITION_PAGE_IDS] : NULL;
 }
 
 struct definition_slot *definitions_find(const struct definitions *d, uint32_t id)
 {
-    struct definition_slot *slot = slot_of(d, id);
-    return slot && slot->what ? slot : NULL;
+    if (d->capacity == 0) return NULL;
+    struct definition_page *page = find_page(d->pages, d->capacity, id / DEFINITION_PAGE_IDS);
+    struct definition_slot *slot = page->slots ? &page->slots[id % DEFINITION_PAGE_IDS] : NULL;
+    return slot && slot->what != DEFINITION_NONE ? slot : NULL;
 }
 
 void definitions_prefetch(const struct definitions *d, uint32_t id)
 {
     if (d->capacity == 0) return;
-    const struct definition_page *page = d->pages[id / DEFINITION_PAGE_IDS & (d->capacity - 1)];
-    if (!page) return;
-    __builtin_prefetch(&page->number);
-    __builtin_prefetch(&page->slots[id % DEFINITION_PAGE_IDS]);
+    const struct definition_page *page = &d->pages[id / DEFINITION_PAGE_IDS & (d->capacity - 1)];
+    if (page->slots) __builtin_prefetch(&page->slots[id % DEFINITION_PAGE_IDS]);
 }
 
 enum status definitions_get(const struct definitions *d, uint32_t id, struct arena *a,
                             struct labels *out, struct error *err)
 {
     const struct definition_slot *slot = definitions_find(d, id);
-    if (!slot || slot->what < DEFINITION_KEPT)
+    if (!slot || slot->what != DEFINITION_KEPT)
         return error_set(err, ERR_NOT_FOUND, "series %u has no labels", id);
-    size_t place = slot->what - DEFINITION_KEPT;
+    size_t place = slot->at;
     size_t count = word_at(d, place);
     struct label *items = arena_alloc_array(a, count, sizeof(items[0]));
     if (!items) return arena_error(a, err);

@@ -6,7 +6,8 @@
  *           place in `words`: | label count | name, value | name, value | ...   (text_table
  * numbers)
  *
- * So the labels of a series that is there are not held twice.
+ * So the labels of a series that is there are not held twice. An id is a word, since all of them
+ * are there when a start has the most memory: 1 million are 8 MB.
  *
  * Threads: one at a time.
  */
@@ -14,33 +15,56 @@
 #define HEARTH_SNAPSHOT_DEFINITIONS_H
 
 #include "alloc/buf.h"
+#include "base/assert.h"
 #include "model/labels.h"
 #include "snapshot/text_table.h"
 
-/* What a slot has; all numbers from DEFINITION_KEPT on are a place in words. */
-enum { DEFINITION_NONE, DEFINITION_SERIES, DEFINITION_LENT, DEFINITION_KEPT };
+enum definition { DEFINITION_NONE, DEFINITION_SERIES, DEFINITION_LENT, DEFINITION_KEPT };
 
+#define DEFINITION_AT_MAX ((UINT64_C(1) << 46) - 1)
 struct definition_slot {
-    uint32_t what;
-    uint32_t note; /* the caller's; 0 at first */
-    union {
-        struct series *series;       /* DEFINITION_SERIES */
-        const struct labels *labels; /* DEFINITION_LENT */
-    };
+    uint64_t what : 2;  /* enum definition */
+    uint64_t at : 46;   /* a place in words, or an address / 8: those have 48 bits */
+    uint64_t note : 16; /* the caller's; 0 at first */
 };
 
+struct series;
+
+static inline void definition_point(struct definition_slot *slot, enum definition what,
+                                    const void *to)
+{
+    DEBUG_ASSERT((uintptr_t)to % 8 == 0 && (uintptr_t)to / 8 <= DEFINITION_AT_MAX);
+    slot->what = what;
+    slot->at = (uintptr_t)to / 8 & DEFINITION_AT_MAX;
+}
+static inline void *definition_address(const struct definition_slot *slot)
+{
+    uint64_t at = slot->at;             /* of all its bits, before it is multiplied */
+    return (void *)(uintptr_t)(8 * at); // NOLINT(performance-no-int-to-ptr)
+}
+/* DEFINITION_SERIES */
+static inline struct series *definition_series(const struct definition_slot *slot)
+{
+    return definition_address(slot);
+}
+/* DEFINITION_LENT */
+static inline const struct labels *definition_labels(const struct definition_slot *slot)
+{
+    return definition_address(slot);
+}
+
 /* Ids are dense, but for what damage invents: slots of neighbours lie together. */
-enum { DEFINITION_PAGE_IDS = 16 };
+enum { DEFINITION_PAGE_IDS = 64 };
 struct definition_page {
-    uint32_t number; /* id / DEFINITION_PAGE_IDS */
-    struct definition_slot slots[DEFINITION_PAGE_IDS];
+    struct definition_slot *slots; /* [DEFINITION_PAGE_IDS], heap; NULL: no page is here */
+    uint32_t number;               /* id / DEFINITION_PAGE_IDS */
 };
 
 struct definitions {
     struct text_table texts;
-    struct buf words;               /* of uint32_t */
-    struct definition_page **pages; /* heap, as each of them; open addressing */
-    size_t capacity;                /* a power of two, or 0 */
+    struct buf words;              /* of uint32_t */
+    struct definition_page *pages; /* heap; open addressing */
+    size_t capacity;               /* a power of two, or 0 */
     size_t count;
 };
 

@@ -54,7 +54,8 @@ struct simple {
 
 /* One call of replay_part_apply. What goes to the appender is in when a turn ends: before more of
  * the same series does, since within one commit samples that have to be looked up come last.
- * slot->note is the turn in which something of the series went there. */
+ * slot->note is the turn in which something of the series went there; one that is the same by
+ * chance, after 65,536 turns, only ends a turn early. */
 enum { SIMPLE_MAX = 1024 };
 struct turn {
     struct replay_part *part;
@@ -94,8 +95,7 @@ static bool note_series(struct definition_slot *slot, struct appender *app, stru
 {
     struct series *s = appender_find(app, labels);
     if (!s) return false;
-    slot->what = DEFINITION_SERIES;
-    slot->series = s;
+    definition_point(slot, DEFINITION_SERIES, s);
     return true;
 }
 
@@ -142,7 +142,8 @@ static enum status settle(struct turn *t, const struct wal_batch *batch, struct 
         uint32_t id = wal_batch_entries(batch)[definition->entry].id;
         if (id % WAL_PARTS != t->part->number) continue;
         struct definition_slot *slot = definitions_find(d, id / WAL_PARTS);
-        if (slot->what != DEFINITION_LENT || slot->labels != &definition->labels) continue;
+        if (slot->what != DEFINITION_LENT || definition_labels(slot) != &definition->labels)
+            continue;
         if (!note_series(slot, t->app, definition->labels))
             st = definitions_set(d, id / WAL_PARTS, definition->labels, err);
     }
@@ -192,9 +193,11 @@ static void fetch_ahead(const struct turn *t, size_t at)
 {
     const struct simple *next = t->simple + at;
     size_t left = t->simple_count - at;
-    if (left > AHEAD_SERIES) refill_prefetch_series(t->refill, next[AHEAD_SERIES].slot->series);
-    if (left > AHEAD_CHUNK) refill_prefetch_chunk(t->refill, next[AHEAD_CHUNK].slot->series);
-    if (left > AHEAD_END) refill_prefetch_end(t->refill, next[AHEAD_END].slot->series);
+    if (left > AHEAD_SERIES)
+        refill_prefetch_series(t->refill, definition_series(next[AHEAD_SERIES].slot));
+    if (left > AHEAD_CHUNK)
+        refill_prefetch_chunk(t->refill, definition_series(next[AHEAD_CHUNK].slot));
+    if (left > AHEAD_END) refill_prefetch_end(t->refill, definition_series(next[AHEAD_END].slot));
 }
 
 /* Nothing of this series is with the appender, from here on. */
@@ -212,10 +215,11 @@ static enum status append_simple(struct turn *t, struct error *err)
         fetch_ahead(t, i);
         st = clear_way(t, s->slot, err);
         if (st) break;
-        size_t done = refill_append(t->refill, s->slot->series, s->samples, s->count);
+        struct series *series = definition_series(s->slot);
+        size_t done = refill_append(t->refill, series, s->samples, s->count);
         if (LIKELY(done == s->count)) continue;
         s->slot->note = t->part->turn;
-        st = appender_add_known(t->app, s->slot->series, s->samples + done, s->count - done, err);
+        st = appender_add_known(t->app, series, s->samples + done, s->count - done, err);
     }
     t->simple_count = 0;
     refill_pause(t->refill);
@@ -231,8 +235,7 @@ static enum status define(struct turn *t, uint32_t key, const struct labels *lab
     struct definition_slot *slot = definitions_claim(d, key);
     if (!slot) return error_set(err, ERR_NO_MEMORY, "no memory for the series of the log");
     if (note_series(slot, t->app, *labels)) return OK;
-    slot->what = DEFINITION_LENT;
-    slot->labels = labels;
+    definition_point(slot, DEFINITION_LENT, labels);
     return OK;
 }
 
@@ -258,7 +261,7 @@ static enum status stage(struct turn *t, struct definition_slot *slot, uint32_t 
     struct labels labels;
     enum status st = OK;
     if (slot->what == DEFINITION_LENT) {
-        labels = *slot->labels;
+        labels = *definition_labels(slot);
     } else {
         st = definitions_get(&t->part->definitions, key, t->arena, &labels, err);
         if (!st && t->part->alone) (void)note_series(slot, t->app, labels);

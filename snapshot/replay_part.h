@@ -40,8 +40,8 @@ void replay_totals_add(struct replay_totals *to, const struct replay_totals *mor
 struct replay_part {
     struct storage *db;
     uint32_t number;
-    bool alone; /* nobody else uses storage: a series that was found stays */
-    uint32_t turn;
+    bool alone;                     /* nobody else uses storage: a series that was found stays */
+    uint16_t turn;                  /* may begin again */
     struct definitions definitions; /* by id / WAL_PARTS: neighbours lie together */
 };
 void replay_part_init(struct replay_part *p, struct storage *db, uint32_t number, bool alone);

@@ -4,9 +4,10 @@
 #include "base/parallel.h"
 
 enum {
-    BYTES_MAX = 256 << 10,       /* of slots that are in use; one record may be larger */
-    KEPT_BYTES_MAX = 128 << 10,  /* of a slot that is not: 2,000 series and samples need 100 KiB */
-    BYTES_PER_THREAD = 256 << 10 /* of a segment: another thread for so many */
+    BYTES_MAX = 256 << 10,        /* of slots that are in use; one record may be larger */
+    KEPT_BYTES_MAX = 128 << 10,   /* of a slot that is not: 2,000 series and samples need 100 KiB */
+    BYTES_PER_THREAD = 256 << 10, /* of a segment: another thread for so many */
+    TIDY_BYTES = 512 << 10
 };
 
 /* ---- slots ---- */
@@ -123,6 +124,14 @@ static void end_reading(struct replay_ring *r, const struct replay_slot *s, enum
     }
 }
 
+static bool is_untidy(struct replay_ring *r, uint64_t bytes)
+{
+    r->untidied += bytes;
+    if (r->untidied < TIDY_BYTES) return false;
+    r->untidied = 0;
+    return true;
+}
+
 static void do_read(struct replay_ring *r)
 {
     struct error why;
@@ -140,8 +149,10 @@ static void do_read(struct replay_ring *r)
         return;
     }
     r->used[r->read++ % REPLAY_SLOTS] = s;
+    bool untidy = is_untidy(r, s->record.size);
     wake(r);
     mutex_unlock(&r->lock);
+    if (untidy) storage_tidy(r->db);
     if (s->record.type == RECORD_BATCH) slot_decode(s);
     mutex_lock(&r->lock);
     s->decoded = true;

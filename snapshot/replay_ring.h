@@ -66,6 +66,7 @@ struct replay_ring {
     uint64_t read;      /* records read, */
     uint64_t published; /* and those that may be applied */
     uint64_t bytes;     /* of slots that are in use */
+    uint64_t untidied;  /* bytes read since storage_tidy */
     struct replay_slot slots[REPLAY_SLOTS];
     struct replay_slot *used[REPLAY_SLOTS];   /* by number of the record, modulo REPLAY_SLOTS */
     struct replay_slot *unused[REPLAY_SLOTS]; /* the last one first, as its memory is warm */

@@ -248,6 +248,7 @@ static void piece_done(struct worker *w, enum status st, const struct error *why
 {
     struct pool *p = w->pool;
     struct source *s = w->source;
+    storage_tidy(p->loader->db);
     mutex_lock(&p->lock);
     if (w->totals.corruptions) s->load->whole = false;
     load_totals_add(&s->load->totals, &w->totals);

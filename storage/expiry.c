@@ -1,6 +1,7 @@
 /* expiry - when a sweep is due, its beginning and end, and storage_maintain. */
 #include "storage/expiry.h"
 
+#include "alloc/heap.h"
 #include "base/assert.h"
 #include "base/clock.h"
 #include "storage/seal.h"
@@ -125,6 +126,13 @@ void storage_hurry(struct storage *db, bool hurried)
 bool storage_has_garbage(struct storage *db)
 {
     return epoch_garbage(&db->epoch) > 0;
+}
+
+void storage_tidy(struct storage *db)
+{
+    (void)epoch_collect(&db->epoch, ROUND_COLLECT_MAX);
+    heap_flush_large();
+    (void)heap_scavenge_round(clock_mono_ns());
 }
 
 bool storage_maintain(struct storage *db)

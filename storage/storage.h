@@ -61,6 +61,11 @@ void storage_limit_series(struct storage *db, uint64_t max_series);
  * thread at a time. */
 bool storage_maintain(struct storage *db);
 
+/* For a start, in which nobody maintains while tables grow: free what no reader can see, and have
+ * free memory that nobody came for serve others. Some 10 us, once for each megabyte or so of what
+ * is read. Any thread that has no lock. */
+void storage_tidy(struct storage *db);
+
 /* Something that was taken out waits for readers that may still see it. Any thread. */
 bool storage_has_garbage(struct storage *db);
 

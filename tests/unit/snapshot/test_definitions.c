@@ -49,13 +49,12 @@ START_TEST(what_the_caller_has_found_stays_with_the_id)
     for (uintptr_t id = 0; id < COUNT; id++) {
         struct definition_slot *slot = definitions_claim(&d, (uint32_t)id * STRIDE);
         ck_assert_int_eq(slot->what, DEFINITION_NONE);
-        slot->what = DEFINITION_SERIES;
-        slot->series = (struct series *)(id * 16);
+        definition_point(slot, DEFINITION_SERIES, (const void *)(id * 16));
     }
     for (uint32_t id = 0; id < COUNT * STRIDE; id++) {
         const struct definition_slot *slot = definitions_find(&d, id);
         ck_assert(!slot == (id % STRIDE != 0));
-        if (slot) ck_assert_uint_eq((uintptr_t)slot->series, id / STRIDE * 16);
+        if (slot) ck_assert_uint_eq((uintptr_t)definition_series(slot), id / STRIDE * 16);
     }
     ck_assert_int_eq(definitions_get(&d, 0, &arena, &out, NULL), ERR_NOT_FOUND); /* not kept */
     definitions_reset(&d);

@@ -1,6 +1,8 @@
 /* storage - options, numbers, and every allocation failing in turn. */
 #include "storage/storage.h"
 
+#include <stdio.h>
+
 #include "alloc/memstats.h"
 #include "tests/unit/level.h"
 #include "tests/unit/storage/store.h"
@@ -111,6 +113,27 @@ START_TEST(the_numbers_add_up)
     ck_assert_int_eq(stats.max_time_ms, STORE_NOW_MS);
     ck_assert_uint_gt(stats.chunk_bytes, 0);
     ck_assert_str_eq(sample_refusal_name(REFUSED_MAX_SERIES), "max_series");
+    store_close(&s);
+}
+END_TEST
+
+START_TEST(what_growing_tables_leave_behind_goes_without_maintenance)
+{
+    enum { SERIES = 5000, ROUNDS = 4 };
+    struct store s;
+    size_t samples;
+    char text[32];
+    store_open(&s);
+    for (int i = 0; i < SERIES; i++) {
+        snprintf(text, sizeof(text), "pod-%d", i);
+        (void)store_append(&s, store_labels(&s.arena, "pod", text, NULL), STORE_NOW_MS, i);
+    }
+    ck_assert(storage_has_garbage(s.db));
+    for (int i = 0; i < ROUNDS; i++)
+        storage_tidy(s.db);
+    ck_assert(!storage_has_garbage(s.db));
+    storage_check(s.db);
+    ck_assert_uint_eq(store_count(&s, &samples), SERIES);
     store_close(&s);
 }
 END_TEST
@@ -260,6 +283,7 @@ END_TEST
 
 SUITE(storage, options_that_make_no_sense_are_named, opening_and_closing_leaves_no_memory_behind,
       an_open_that_finds_no_memory_leaves_nothing, the_numbers_add_up,
+      what_growing_tables_leave_behind_goes_without_maintenance,
       an_append_survives_the_failure_of_any_allocation,
       a_query_survives_the_failure_of_any_allocation,
       background_work_survives_the_failure_of_any_allocation)
