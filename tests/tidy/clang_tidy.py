@@ -22,8 +22,8 @@ CHECKS = [] if os.environ.get("HEARTH_LONG") else ["--checks=-clang-analyzer-*"]
 
 
 def sources(build, folder):
-    """(file, its flags, folder) of each way the folder's files are compiled; generated code lies in the
-    build folder and is left out."""
+    """(file, its flags, where) of each way that a file of the folder is compiled; generated code,
+    which lies in the build folder, is left out."""
     for entry in compilations.read(build):
         path = pathlib.Path(entry["file"])
         ours = path.is_relative_to(ROOT / folder) and not path.is_relative_to(build)

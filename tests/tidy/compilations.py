@@ -1,6 +1,6 @@
 """compilations - what the compiler is called with, from compile_commands.json.
 
-A file that several targets compile with the same flags is there once: looked at twice it says the same.
+A file that several targets compile with the same flags is there once: it would say the same again.
 """
 import json
 import shlex

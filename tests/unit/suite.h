@@ -41,6 +41,14 @@ static void suite_after_test(void)
 
 enum { SUITE_TIMEOUT_S = 100 };
 
+/* What is repeated or long is done so many times less where a sanitizer makes all of it as much
+ * slower; how threads meet does not depend on it. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+enum { SUITE_FEWER = 4 };
+#else
+enum { SUITE_FEWER = 1 };
+#endif
+
 /* Each test so many times, with _i from 0. */
 #define SUITE_TIMES(name, times, ...)                                                              \
     int main(void)                                                                                 \

@@ -208,7 +208,7 @@ START_TEST(any_number_of_threads_makes_the_same_store)
     ck_assert_uint_gt(one.storage.samples_late, 1000);
     ck_assert_uint_gt(one.storage.samples_duplicate, 1000);
     ck_assert_uint_gt(one.storage.refused[REFUSED_CONFLICT], 100);
-    for (uint32_t threads = 2; threads <= 5; threads++) {
+    for (uint32_t threads = 2; threads <= 5; threads += SUITE_FEWER > 1 ? 3 : 1) {
         struct outcome more = start_with(&w, threads, true);
         expect_same(&one, &more);
     }

@@ -10,7 +10,7 @@
 #include "tests/unit/suite.h"
 
 enum {
-    SERIES = 2000,
+    SERIES = 2000 / SUITE_FEWER,
     SAMPLES = 240, /* of a series in a window: a minute apart, or every second one of them */
     WINDOWS = 8,
     CHUNKS = SERIES * WINDOWS,

@@ -13,7 +13,14 @@
 #include "tests/unit/storage/store.h"
 #include "tests/unit/suite.h"
 
-enum { WRITERS = 2, READERS = 2, SERIES = 24, ROUNDS = 3000, TOGETHER = WRITERS, NAMES };
+enum {
+    WRITERS = 2,
+    READERS = 2,
+    SERIES = 24,
+    ROUNDS = 4000 / SUITE_FEWER,
+    TOGETHER = WRITERS,
+    NAMES
+};
 #define CHUNK_MS INT64_C(400)
 
 static const char *const names[NAMES] = {"first", "second", "together"};
