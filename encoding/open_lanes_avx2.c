@@ -9,17 +9,11 @@
 #include "encoding/open_lanes.h"
 
 #if defined(__x86_64__)
-#    include <immintrin.h>
-
 #    include "base/endian.h"
 #    include "encoding/decimal.h"
-
-#    define AVX2 __attribute__((target("avx2")))
+#    include "encoding/open_avx2.h"
 
 enum {
-    LANES = 8,
-    HALVES = 2,
-    HALF_LANES = LANES / HALVES,
     FIRST_SAMPLES = 2, /* decoded apart: the second one makes the grid */
     BLOCK_SAMPLES = 8,
     FEW_BITS = 40,       /* a lane that has less may have no whole sample */
@@ -27,14 +21,11 @@ enum {
     LOW_MAX = 44,        /* with more low bits differences of mantissas could overflow */
     NARROW_LOW_MAX = 15, /* so many, or fewer: a difference of pages has 32 bits */
     NARROW_LOW_BEGIN = NARROW_LOW_MAX - 2, /* it may grow over a block */
-    LENGTH_BIAS = 3,                       /* as open_low_bits rounds */
     HEAD_REPEATS = 1,
     HEAD_CHANGED = 2,
     HEAD_LATE = 3 + OPEN_LATE_BITS + 1,
     FLOAT_BITS = 23, /* below the exponent */
-    FLOAT_BIAS = 127,
-    DOUBLE_BITS = 52,
-    DOUBLE_BIAS = 1023
+    FLOAT_BIAS = 127
 };
 /* Times and places that cannot overflow, whatever comes. */
 static const uint32_t count_max = 1 << 24;
@@ -42,8 +33,7 @@ static const size_t size_max = 1 << 30;
 static const int64_t near_ms = INT64_C(1) << 62;
 static const int32_t step_ms_max = 1 << 30;
 
-/* What is known of each stream behind a sample. Lane i of 32 bits is lane i / 2 of half i % 2: so
- * a half is a shift away from the whole. */
+/* What is known of each stream behind a sample. */
 struct lanes {
     __m256i word[HALVES]; /* the next bits, most significant first */
     __m256i t_ms[HALVES];
@@ -52,10 +42,7 @@ struct lanes {
     __m256i at;    /* which byte of the stream is behind the word */
     __m256i valid; /* how many bits of the word count: 56 or more when filled */
     __m256i late_ms;
-    __m256i slope;
-    __m256i trend;
-    __m256i pages;     /* without end */
-    __m256i length;    /* and LENGTH_BIAS */
+    struct learned learned;
     uint32_t off_grid; /* the lanes whose late_ms is not zero */
     uint32_t strays;   /* whose last value is not that of the mantissa */
 };
@@ -72,21 +59,18 @@ static AVX2 ALWAYS_INLINE void lanes_copy(struct lanes *to, const struct lanes *
     to->at = from->at;
     to->valid = from->valid;
     to->late_ms = from->late_ms;
-    to->slope = from->slope;
-    to->trend = from->trend;
-    to->pages = from->pages;
-    to->length = from->length;
+    to->learned.slope = from->learned.slope;
+    to->learned.trend = from->learned.trend;
+    to->learned.pages = from->learned.pages;
+    to->learned.length = from->learned.length;
     to->off_grid = from->off_grid;
     to->strays = from->strays;
 }
 
-/* The same in each lane. There are more of them than registers, and GCC would make each anew for
- * every sample, with three instructions; from here it is an operand. */
-struct constants {
+/* Constants of bits, as struct constants. */
+struct bit_constants {
     __m256i swap; /* the bytes of words of 64 bits */
-    __m256i one;
     __m256i two;
-    __m256i three;
     __m256i bits_31;
     __m256i bits_63;
     __m256i filled_bits;
@@ -94,33 +78,20 @@ struct constants {
     __m256i ones_exponent;
     __m256i exponent; /* of a float of 1, less one */
     __m256i low_max;
-    __m256i rounding; /* of a length */
-    __m256i pages_few;
-    __m256i page_shift;
-    __m256i page_mask;
-    __m256i near_max;
-    __m256i near_min;
-    __m256i trend_max;
-    __m256i trend_min;
-    __m256d magic;
 };
 
 /* What stays as it is over usual samples. */
 struct fixed {
     struct constants k;
+    struct bit_constants bit;
     const uint8_t *bytes[LANES];
     __m256i last; /* of a stream, the last byte that eight may be read from */
     __m256i step_ms;
-    __m256d divide[HALVES];
-    __m256d divide_again[HALVES];
-    __m256d multiply[HALVES];
-    bool divides; /* any lane */
-    bool divides_again;
-    bool multiplies;
+    struct scales scales;
 };
 
 /* The same in memory, for what is done lane by lane. */
-struct lane_words {
+struct IN_MEMORY lane_words {
     uint64_t word[LANES];
     int64_t t_ms[LANES];
     uint64_t shifted[LANES];
@@ -135,41 +106,25 @@ struct lane_words {
     uint32_t off_grid;
     uint32_t strays;
 };
-struct fixed_words {
+struct IN_MEMORY fixed_words {
     struct constants k;
+    struct bit_constants bit;
     const uint8_t *bytes[LANES];
     uint32_t last[LANES];
     int32_t step_ms[LANES];
-    double divide[LANES];
-    double divide_again[LANES];
-    double multiply[LANES];
-    bool divides;
-    bool divides_again;
-    bool multiplies;
+    struct scale_words scales;
 };
 _Static_assert(offsetof(struct lane_words, strays) == offsetof(struct lanes, strays),
                "field by field");
-_Static_assert(offsetof(struct fixed_words, divides) == offsetof(struct fixed, divides),
+_Static_assert(offsetof(struct fixed_words, scales) == offsetof(struct fixed, scales),
                "field by field");
 
-static AVX2 ALWAYS_INLINE __m256i each(int32_t v)
+static AVX2 void bit_constants_init(struct bit_constants *bit)
 {
-    return _mm256_set1_epi32(v);
-}
-
-static AVX2 ALWAYS_INLINE __m256i each64(int64_t v)
-{
-    return _mm256_set1_epi64x(v);
-}
-
-static AVX2 void constants_init(struct constants *k)
-{
-    *k = (struct constants){
+    *bit = (struct bit_constants){
         .swap = _mm256_broadcastsi128_si256(
             _mm_set_epi8(8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7)),
-        .one = each(1),
         .two = each(2),
-        .three = each(3),
         .bits_31 = each(31),
         .bits_63 = each(63),
         .filled_bits = each(FILLED_BITS),
@@ -177,60 +132,7 @@ static AVX2 void constants_init(struct constants *k)
         .ones_exponent = each(OPEN_ONES_MAX - 1 + FLOAT_BIAS),
         .exponent = each(FLOAT_BIAS - 1),
         .low_max = each(NARROW_LOW_MAX),
-        .rounding = each(3 + LENGTH_BIAS),
-        .pages_few = each(OPEN_PAGES_MIN - 1),
-        .page_shift = each(OPEN_PAGE_SHIFT),
-        .page_mask = each((1 << OPEN_PAGE_SHIFT) - 1),
-        .near_max = each((1 << 27) - 1),
-        .near_min = each(1 - (1 << 27)),
-        .trend_max = each(OPEN_TREND_MAX),
-        .trend_min = each(-OPEN_TREND_MAX),
-        .magic = _mm256_set1_pd(DECIMAL_MAGIC),
     };
-}
-
-/* The lanes whose first bit is set. */
-static AVX2 ALWAYS_INLINE uint32_t lanes_of(__m256i v)
-{
-    return (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(v));
-}
-
-/* Ones in the lanes of a mask. */
-static AVX2 ALWAYS_INLINE __m256i ones_in(uint32_t lanes)
-{
-    const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
-    return _mm256_cmpeq_epi32(_mm256_and_si256(each((int32_t)lanes), bit), bit);
-}
-
-/* The first bit of each lane, in all of it. */
-static AVX2 ALWAYS_INLINE __m256i spread(__m256i v)
-{
-    return _mm256_srai_epi32(v, 31);
-}
-
-/* ---- Between 8 lanes of 32 bits and 2 times 4 of 64 ---- */
-
-static AVX2 ALWAYS_INLINE void widen(__m256i v, __m256i out[HALVES])
-{
-    out[0] = _mm256_blend_epi32(v, _mm256_setzero_si256(), 0xAA);
-    out[1] = _mm256_srli_epi64(v, 32);
-}
-
-static AVX2 ALWAYS_INLINE void widen_signed(__m256i v, __m256i out[HALVES])
-{
-    __m256i signs = spread(v);
-    out[0] = _mm256_blend_epi32(v, _mm256_slli_epi64(signs, 32), 0xAA);
-    out[1] = _mm256_blend_epi32(_mm256_srli_epi64(v, 32), signs, 0xAA);
-}
-
-static AVX2 ALWAYS_INLINE __m256i low_words(const __m256i v[HALVES])
-{
-    return _mm256_blend_epi32(v[0], _mm256_slli_epi64(v[1], 32), 0xAA);
-}
-
-static AVX2 ALWAYS_INLINE __m256i high_words(const __m256i v[HALVES])
-{
-    return _mm256_blend_epi32(_mm256_srli_epi64(v[0], 32), v[1], 0xAA);
 }
 
 /* ---- One sample of each ---- */
@@ -248,19 +150,18 @@ static AVX2 ALWAYS_INLINE void fill(struct lanes *s, const struct fixed *c)
     widen(s->valid, valid);
     for (uint32_t h = 0; h < HALVES; h++) {
         __m256i next = _mm256_set_epi64x(more[6 + h], more[4 + h], more[2 + h], more[h]);
-        next = _mm256_srlv_epi64(_mm256_shuffle_epi8(next, c->k.swap), valid[h]);
+        next = _mm256_srlv_epi64(_mm256_shuffle_epi8(next, c->bit.swap), valid[h]);
         s->word[h] = _mm256_or_si256(s->word[h], next);
     }
-    s->at = _mm256_add_epi32(s->at, _mm256_srli_epi32(_mm256_sub_epi32(c->k.bits_63, s->valid), 3));
-    s->valid = _mm256_or_si256(s->valid, c->k.filled_bits);
+    s->at =
+        _mm256_add_epi32(s->at, _mm256_srli_epi32(_mm256_sub_epi32(c->bit.bits_63, s->valid), 3));
+    s->valid = _mm256_or_si256(s->valid, c->bit.filled_bits);
 }
 
 /* What a value says, in the lanes where there is one; elsewhere the difference is 0. */
 struct change {
     __m256i difference[HALVES]; /* of mantissas */
-    __m256i low;                /* its low words */
-    __m256i near;               /* itself, or what has its sign and is as far as any slope */
-    __m256i bits;               /* of the residual */
+    struct lesson lesson;
 };
 
 /* What is expected of differences, and that where the bits of the residuals are. */
@@ -272,39 +173,37 @@ struct expectation {
 };
 
 /* All residuals and differences have 32 bits. ahead: what is behind the head of the sample. */
-static AVX2 ALWAYS_INLINE struct change narrow_change(const struct constants *k,
-                                                      const struct expectation *e, __m256i ahead,
-                                                      __m256i changed)
+static AVX2 ALWAYS_INLINE struct change
+narrow_change(const struct fixed *c, const struct expectation *e, __m256i ahead, __m256i changed)
 {
     struct change change;
     /* The bit between the ones and the low ones is zero. */
-    __m256i residual =
-        _mm256_srlv_epi32(_mm256_sllv_epi32(ahead, e->ones), _mm256_sub_epi32(k->bits_31, e->low));
+    __m256i residual = _mm256_srlv_epi32(_mm256_sllv_epi32(ahead, e->ones),
+                                         _mm256_sub_epi32(c->bit.bits_31, e->low));
     residual = _mm256_or_si256(residual, _mm256_sllv_epi32(e->ones, e->low));
     residual = _mm256_and_si256(residual, changed);
-    __m256i odd = _mm256_and_si256(residual, k->one);
+    __m256i odd = _mm256_and_si256(residual, c->k.one);
     __m256i sign = _mm256_sub_epi32(_mm256_setzero_si256(), odd);
     __m256i off = _mm256_xor_si256(_mm256_srli_epi32(residual, 1), sign);
     __m256i bits = _mm256_castps_si256(_mm256_cvtepi32_ps(residual)); /* exact */
     bits = _mm256_srli_epi32(bits, FLOAT_BITS);
-    change.bits = _mm256_subs_epu16(bits, k->exponent);
-    change.low = _mm256_add_epi32(_mm256_sllv_epi32(off, e->page_shift), e->expected);
-    change.near = change.low;
-    widen_signed(change.low, change.difference);
+    change.lesson.bits = _mm256_subs_epu16(bits, c->bit.exponent);
+    change.lesson.low = _mm256_add_epi32(_mm256_sllv_epi32(off, e->page_shift), e->expected);
+    change.lesson.near = change.lesson.low;
+    widen_signed(change.lesson.low, change.difference);
     return change;
 }
 
 static AVX2 ALWAYS_INLINE struct change wide_change(const struct expectation *e,
                                                     const __m256i ahead[HALVES], __m256i changed)
 {
-    const __m256i two_52 = _mm256_castpd_si256(_mm256_set1_pd(0x1p52));
     struct change change;
     __m256i ones[HALVES];
     __m256i low[HALVES];
     __m256i high[HALVES];
     __m256i expected[HALVES];
     __m256i page_shift[HALVES];
-    __m256i bits[HALVES];
+    __m256i residual[HALVES];
     /* What is not changed differs by nothing: its residual is shifted out. */
     __m256i low32 = _mm256_blendv_epi8(each(64), e->low, changed);
     widen(low32, low);
@@ -313,62 +212,17 @@ static AVX2 ALWAYS_INLINE struct change wide_change(const struct expectation *e,
     widen(e->page_shift, page_shift);
     widen_signed(e->expected, expected);
     for (uint32_t h = 0; h < HALVES; h++) {
-        __m256i residual = _mm256_srlv_epi64(_mm256_sllv_epi64(ahead[h], ones[h]), high[h]);
-        residual = _mm256_or_si256(residual, _mm256_sllv_epi64(ones[h], low[h]));
-        __m256i odd = _mm256_and_si256(residual, each64(1));
+        residual[h] = _mm256_srlv_epi64(_mm256_sllv_epi64(ahead[h], ones[h]), high[h]);
+        residual[h] = _mm256_or_si256(residual[h], _mm256_sllv_epi64(ones[h], low[h]));
+        __m256i odd = _mm256_and_si256(residual[h], each64(1));
         __m256i sign = _mm256_sub_epi64(_mm256_setzero_si256(), odd);
-        __m256i off = _mm256_xor_si256(_mm256_srli_epi64(residual, 1), sign);
-        __m256d number = _mm256_castsi256_pd(_mm256_or_si256(residual, two_52)); /* exact */
-        number = _mm256_sub_pd(number, _mm256_set1_pd(0x1p52));
-        bits[h] = _mm256_srli_epi64(_mm256_castpd_si256(number), DOUBLE_BITS);
+        __m256i off = _mm256_xor_si256(_mm256_srli_epi64(residual[h], 1), sign);
         change.difference[h] = _mm256_add_epi64(_mm256_sllv_epi64(off, page_shift[h]), expected[h]);
     }
-    change.bits = _mm256_subs_epu16(low_words(bits), each(DOUBLE_BIAS - 1));
-    change.low = low_words(change.difference);
-    __m256i above = high_words(change.difference);
-    __m256i farthest = _mm256_xor_si256(spread(above), each(INT32_MAX));
-    __m256i fits = _mm256_cmpeq_epi32(above, spread(change.low));
-    change.near = _mm256_blendv_epi8(farthest, change.low, fits);
+    change.lesson.bits = lengths(residual);
+    change.lesson.low = low_words(change.difference);
+    change.lesson.near = nearest(change.difference);
     return change;
-}
-
-/* As open_learn, where something changed; sloping: the slope without its sixteenths. */
-static AVX2 ALWAYS_INLINE void learn(struct lanes *s, const struct constants *k, __m256i changed,
-                                     __m256i sloping, const struct change *change)
-{
-    const __m256i near = _mm256_max_epi32(_mm256_min_epi32(change->near, k->near_max), k->near_min);
-
-    /* zigzag(difference - sloping) < zigzag(difference) as one comparison: by the sign of the slope
-     * it is whether twice the difference is below it. Without a slope they are the same. */
-    __m256i above = _mm256_sub_epi32(_mm256_add_epi32(near, near), sloping);
-    __m256i gain = _mm256_sign_epi32(_mm256_or_si256(spread(above), k->one), sloping);
-    __m256i trend = _mm256_add_epi32(s->trend, _mm256_and_si256(gain, changed));
-    s->trend = _mm256_max_epi32(_mm256_min_epi32(trend, k->trend_max), k->trend_min);
-
-    /* slope + ((near * 16 - slope) >> 2), in 32 bits */
-    __m256i flatter = _mm256_srai_epi32(_mm256_add_epi32(s->slope, k->three), 2);
-    __m256i steeper = _mm256_sub_epi32(_mm256_slli_epi32(near, 2), flatter);
-    s->slope = _mm256_add_epi32(s->slope, _mm256_and_si256(steeper, changed));
-
-    /* length + ((bits * 4 - length + 3) >> 2) */
-    __m256i shorter = _mm256_srai_epi32(_mm256_sub_epi32(k->rounding, s->length), 2);
-    __m256i longer = _mm256_add_epi32(shorter, change->bits);
-    s->length = _mm256_add_epi32(s->length, _mm256_and_si256(longer, changed));
-
-    /* What has not changed differs by nothing, but is not counted. */
-    __m256i in_page = _mm256_and_si256(change->low, k->page_mask);
-    __m256i page = _mm256_cmpeq_epi32(in_page, _mm256_setzero_si256());
-    s->pages = _mm256_and_si256(_mm256_sub_epi32(s->pages, changed), page);
-}
-
-/* As decimal_value. */
-static AVX2 ALWAYS_INLINE __m256i value_of(const struct fixed *c, uint32_t h, __m256i shifted)
-{
-    __m256d v = _mm256_sub_pd(_mm256_castsi256_pd(shifted), c->k.magic);
-    if (c->divides) v = _mm256_div_pd(v, c->divide[h]);
-    if (c->divides_again) v = _mm256_div_pd(v, c->divide_again[h]);
-    if (c->multiplies) v = _mm256_mul_pd(v, c->multiply[h]);
-    return _mm256_castpd_si256(v);
 }
 
 /* Values that are none of their mantissas stay, until they change. */
@@ -428,20 +282,20 @@ static AVX2 ALWAYS_INLINE uint32_t take(struct lanes *s, const struct fixed *c, 
     }
     /* Where there are twelve ones or more, it is as if there were many more. */
     const __m256i zeros =
-        _mm256_xor_si256(_mm256_srli_epi32(ahead32, 32 - OPEN_ONES_MAX), c->k.ones_mask);
+        _mm256_xor_si256(_mm256_srli_epi32(ahead32, 32 - OPEN_ONES_MAX), c->bit.ones_mask);
     const __m256i exponent =
         _mm256_srli_epi32(_mm256_castps_si256(_mm256_cvtepi32_ps(zeros)), FLOAT_BITS);
-    const __m256i ones = _mm256_sub_epi32(c->k.ones_exponent, exponent);
-    const __m256i low = _mm256_subs_epu16(_mm256_srli_epi32(s->length, 2), c->k.one);
+    const __m256i ones = _mm256_sub_epi32(c->bit.ones_exponent, exponent);
+    const __m256i low = low_bits_of(&s->learned, &c->k);
     __m256i bits = _mm256_add_epi32(ones, low);
     if (on_grid) {
-        bits = _mm256_and_si256(_mm256_add_epi32(bits, c->k.two), changed);
+        bits = _mm256_and_si256(_mm256_add_epi32(bits, c->bit.two), changed);
         bits = _mm256_add_epi32(bits, c->k.one);
     } else {
         bits = _mm256_and_si256(_mm256_add_epi32(bits, c->k.one), changed);
         bits = _mm256_add_epi32(bits, head->bits);
     }
-    __m256i rare = _mm256_cmpgt_epi32(low, wide ? each(LOW_MAX) : c->k.low_max);
+    __m256i rare = _mm256_cmpgt_epi32(low, wide ? each(LOW_MAX) : c->bit.low_max);
     rare = _mm256_or_si256(_mm256_and_si256(rare, changed), _mm256_cmpgt_epi32(bits, s->valid));
     if (!on_grid) {
         step_ms = _mm256_add_epi32(step_ms, _mm256_sub_epi32(head->lateness, s->late_ms));
@@ -457,28 +311,27 @@ static AVX2 ALWAYS_INLINE uint32_t take(struct lanes *s, const struct fixed *c, 
     }
     s->valid = _mm256_sub_epi32(s->valid, bits);
 
-    const __m256i follows = _mm256_cmpgt_epi32(s->trend, _mm256_setzero_si256());
-    const __m256i in_pages = _mm256_cmpgt_epi32(s->pages, c->k.pages_few);
-    const __m256i sloping = _mm256_srai_epi32(s->slope, 4);
+    const __m256i follows = follows_slope(&s->learned);
+    const __m256i sloping = sloping_of(&s->learned);
     const struct expectation e = {
         .expected = _mm256_and_si256(_mm256_and_si256(sloping, follows), changed),
-        .page_shift = _mm256_andnot_si256(follows, _mm256_and_si256(in_pages, c->k.page_shift)),
+        .page_shift = page_shift_of(&s->learned, &c->k, follows),
         .ones = ones,
         .low = low,
     };
     const struct change change =
-        wide ? wide_change(&e, ahead, changed) : narrow_change(&c->k, &e, ahead32, changed);
+        wide ? wide_change(&e, ahead, changed) : narrow_change(c, &e, ahead32, changed);
     __m256i bits64[HALVES];
     __m256i step64[HALVES];
     __m256i v_bits[HALVES];
     widen(bits, bits64);
     widen(step_ms, step64);
-    learn(s, &c->k, changed, sloping, &change);
+    learn(&s->learned, &c->k, changed, sloping, &change.lesson);
     for (uint32_t h = 0; h < HALVES; h++) {
         s->word[h] = _mm256_sllv_epi64(s->word[h], bits64[h]);
         s->t_ms[h] = _mm256_add_epi64(s->t_ms[h], step64[h]);
         s->shifted[h] = _mm256_add_epi64(s->shifted[h], change.difference[h]);
-        v_bits[h] = value_of(c, h, s->shifted[h]);
+        v_bits[h] = value_of(&c->scales, &c->k, h, s->shifted[h]);
     }
     s->strays &= ~lanes_of(changed);
     if (UNLIKELY(s->strays)) keep_strays(s, v_bits);
@@ -522,12 +375,6 @@ struct group {
     uint32_t end[LANES]; /* up to here samples are decoded in lock step */
     uint32_t active;     /* the lanes that are not there yet */
 };
-
-/* Where the lane is in an array of words of 64 bits. */
-static inline uint32_t slot(uint32_t lane)
-{
-    return lane % HALVES * HALF_LANES + lane / HALVES;
-}
 
 static struct open_state lane_state(const struct group *g, uint32_t i)
 {
@@ -617,17 +464,11 @@ static struct bit_reader lane_reader(const struct open_lane *stream, uint64_t po
 
 static void scales_load(struct group *g)
 {
-    struct fixed_words *c = &g->fixed_words;
-    c->divides = c->divides_again = c->multiplies = false;
+    struct scale_words *scales = &g->fixed_words.scales;
+    scales->divides = scales->divides_again = scales->multiplies = false;
     for (uint32_t i = 0; i < LANES; i++) {
         bool idle = !(g->active >> i & 1);
-        const struct decimal_scale *s = decimal_scale(idle ? 0 : g->scale[i]);
-        c->divide[slot(i)] = s->divide;
-        c->divide_again[slot(i)] = s->divide_again;
-        c->multiply[slot(i)] = s->multiply;
-        c->divides |= s->divide != 1;
-        c->divides_again |= s->divide_again != 1;
-        c->multiplies |= s->multiply != 1;
+        scale_set(scales, i, decimal_scale(idle ? 0 : g->scale[i]));
     }
 }
 
@@ -655,7 +496,7 @@ static void take_alone(struct group *g, uint32_t lanes, uint32_t done)
 static AVX2 ALWAYS_INLINE uint32_t longer(const struct group *g, int32_t low)
 {
     const __m256i length = each((low + 1) * 4 + LENGTH_BIAS);
-    return g->active & lanes_of(_mm256_cmpgt_epi32(g->lanes.length, length));
+    return g->active & lanes_of(_mm256_cmpgt_epi32(g->lanes.learned.length, length));
 }
 
 /* The same, or only bits were missing, or there were too many. */
@@ -798,6 +639,7 @@ static AVX2 void decode_group(struct open_lane *const *streams, size_t count)
     struct group g = {.active = 0};
     uint32_t most = 0;
     constants_init(&g.fixed.k);
+    bit_constants_init(&g.fixed.bit);
     for (uint32_t i = 0; i < LANES; i++)
         g.fixed_words.bytes[i] = nothing;
     for (uint32_t i = 0; i < count; i++) {

@@ -33,5 +33,6 @@ struct open_run {
 typedef void open_runs_function(struct open_run *runs, size_t count, int64_t last_ms);
 /* NULL: the CPU has none. */
 open_runs_function *open_runs_avx512(void);
+open_runs_function *open_runs_avx2(void);
 
 #endif

@@ -88,6 +88,7 @@ void chunk_runs_append(struct chunk_run *items, size_t count, int64_t end_ms,
                        struct chunk_growth *growth)
 {
     open_runs_function *encode = open_runs_avx512();
+    if (!encode) encode = open_runs_avx2();
     struct open_run runs[CHUNK_RUNS_MAX];
     struct extent extents[CHUNK_RUNS_MAX];
     DEBUG_ASSERT(count <= CHUNK_RUNS_MAX);

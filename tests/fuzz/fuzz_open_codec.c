@@ -2,7 +2,7 @@
 /*
  * A stream of samples from outside: 2 bytes of count, little-endian, then the stream. What decodes
  * is in order, and encodes to something that decodes to the same. Parts of it decoded together give
- * what each gives alone.
+ * what each gives alone, and so do runs of its samples encoded together.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "base/endian.h"
 #include "encoding/open_lanes.h"
+#include "encoding/open_runs.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -39,6 +40,59 @@ static void check_fast(const struct open_state *before, int64_t at_ms, double va
         return;
     }
     ASSERT(memcmp(&fast, after, sizeof(fast)) == 0);
+}
+
+/* What a run became is what open_encode makes of so many of its samples, up to one that is not
+ * usual. */
+static void check_run(const struct open_run *run, struct open_state state)
+{
+    uint64_t words[OPEN_RUN_SAMPLES_MAX + 1] = {0};
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < run->done; i++) {
+        struct sample_bits bits;
+        open_encode(&state, run->samples[i].t_ms, run->samples[i].v, &bits);
+        ASSERT(bits.count <= 64);
+        for (uint32_t bit = 0; bit < bits.count; bit++, at++)
+            words[at / 64] |= (bits.words[0] >> (63 - bit) & 1) << (63 - at % 64);
+    }
+    if (run->done < run->count) {
+        const struct sample *next = &run->samples[run->done];
+        struct open_few few;
+        ASSERT(!state.step_ms || state.scale == OPEN_XOR ||
+               !open_encode_few(&state, next->t_ms, next->v, &few));
+    }
+    state.bits = run->state.bits;
+    ASSERT(run->bits == at && memcmp(run->words, words, (at + 63) / 64 * sizeof(words[0])) == 0);
+    ASSERT(memcmp(&run->state, &state, sizeof(state)) == 0);
+}
+
+/* Samples of the stream, encoded alone up to somewhere and together from there on. */
+static void check_runs(open_runs_function *together, uint32_t count)
+{
+    struct open_run runs[OPEN_RUNS];
+    struct open_state states[OPEN_RUNS];
+    struct sample samples[OPEN_RUNS][OPEN_RUN_SAMPLES_MAX];
+    struct open_state state = {.bits = 0};
+    uint32_t encoded = 0;
+    if (!together) return;
+    for (uint32_t i = 0; i < OPEN_RUNS; i++) {
+        uint32_t first = count * i / OPEN_RUNS;
+        uint32_t left = count - first;
+        for (; encoded < first; encoded++) {
+            struct sample_bits bits;
+            open_encode(&state, t_ms[encoded], v[encoded], &bits);
+        }
+        states[i] = state;
+        runs[i] =
+            (struct open_run){.samples = samples[i],
+                              .count = left < OPEN_RUN_SAMPLES_MAX ? left : OPEN_RUN_SAMPLES_MAX,
+                              .state = state};
+        for (uint32_t n = 0; n < runs[i].count; n++)
+            samples[i][n] = (struct sample){.t_ms = t_ms[first + n], .v = v[first + n]};
+    }
+    together(runs, OPEN_RUNS, INT64_MAX);
+    for (uint32_t i = 0; i < OPEN_RUNS; i++)
+        check_run(&runs[i], states[i]);
 }
 
 static size_t encode_all(uint32_t count, struct open_state *state)
@@ -112,6 +166,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ASSERT(count <= get_le16(data));
     for (uint32_t i = 1; i < count; i++)
         ASSERT(t_ms[i - 1] < t_ms[i]);
+    check_runs(open_runs_avx2(), count);
+    check_runs(open_runs_avx512(), count);
     size_t bytes = encode_all(count, &encoded);
     ASSERT(open_decode(stream, bytes, &count, again_t_ms, again_v, &decoded) == OK);
     ASSERT(memcmp(again_t_ms, t_ms, count * sizeof(*t_ms)) == 0);

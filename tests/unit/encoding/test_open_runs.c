@@ -76,10 +76,9 @@ static void check_as_alone(const struct open_run *run, const struct open_run *be
     ck_assert_mem_eq(run->words, text.words, (run->bits + 63) / 64 * sizeof(uint64_t));
 }
 
-START_TEST(together_is_as_alone)
+static void check_together(open_runs_function *encode)
 {
     struct stream *streams = calloc(OPEN_RUNS, sizeof(*streams));
-    open_runs_function *encode = open_runs_avx512();
     samples_seed();
     for (int round = 0; encode && round < GROUPS; round++) {
         size_t count = 1 + (size_t)random() % OPEN_RUNS;
@@ -96,6 +95,17 @@ START_TEST(together_is_as_alone)
     }
     free(streams);
 }
+
+START_TEST(together_is_as_alone_with_avx512)
+{
+    check_together(open_runs_avx512());
+}
 END_TEST
 
-SUITE(open_runs, together_is_as_alone)
+START_TEST(together_is_as_alone_with_avx2)
+{
+    check_together(open_runs_avx2());
+}
+END_TEST
+
+SUITE(open_runs, together_is_as_alone_with_avx512, together_is_as_alone_with_avx2)
