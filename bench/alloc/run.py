@@ -23,6 +23,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 
+import goals
 import page
 from results import Results, parse
 
@@ -129,6 +130,8 @@ def main():
         describe(results, options)
     for experiment, variants in VARIANTS.items() if options.programs else ():
         for variant, arguments in variants.items():
+            if variant in goals.LARGE and options.scale != "full":
+                continue
             if f"{experiment}/{variant}".startswith(tuple(options.only)):
                 measure_variant(results, options, experiment, variant, arguments)
     if options.page:
