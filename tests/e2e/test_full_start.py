@@ -3,6 +3,7 @@ over soon, and no more memory is taken on the way than is needed to go on. The l
 million series, the short one shows that the same is asked."""
 import collections
 import http.client
+import os
 import subprocess
 
 import pytest
@@ -15,6 +16,7 @@ SERIES, SECONDS_MAX = (1_000_000, 10.0) if LONG else (10_000, 5.0)
 WINDOWS, SAMPLES, STEP_MS = 8, 110, 120_000
 ATTEMPTS = 3  # the machine may be busy
 OVER_MAX = 1.05
+READING_BYTES = os.cpu_count() << 20  # a block of a window file for each thread
 LOADS = SERIES // 250 * 24  # of 250 series of a host, 24 are called node_load
 
 
@@ -101,7 +103,7 @@ def expect_a_good_start(server, how):
     text = f"sum(count_over_time(node_load[{WINDOWS * 4}h]))"
     assert count(server.query(text, server.clock_ms / 1000)) == LOADS * SAMPLES * WINDOWS
     assert took[-1] <= SECONDS_MAX
-    assert peak <= OVER_MAX * after
+    assert peak <= OVER_MAX * after + READING_BYTES
     if LONG:  # it takes long enough to be asked meanwhile
         assert all(refused[question] for question in GOOD)
 
