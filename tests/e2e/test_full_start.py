@@ -1,6 +1,6 @@
 """A start with all windows full: until everything is there nothing is answered as if it were, it is
-over soon, and no more memory is taken on the way than is needed to go on. The long form has a
-million series, the short one shows that the same is asked."""
+over soon, and no more memory is taken on the way than is needed to go on, and to read. The long
+form has a million series, the short one shows that the same is asked."""
 import collections
 import http.client
 import os

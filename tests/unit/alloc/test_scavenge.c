@@ -63,7 +63,7 @@ END_TEST
  */
 START_TEST(a_spike_is_back_within_seven_seconds)
 {
-    enum { BYTES = 256 << 20, BLOCK = 1 << 20, SPIKES = 8 / SUITE_FEWER, FROM = 100 };
+    enum { BYTES = 256 << 20, BLOCK = 1 << 20, SPIKES = 12 / SUITE_FEWER, FROM = 100 };
     static uint8_t *blocks[BYTES / BLOCK];
     for (int time = 0; time < SPIKES; time++) {
         for (int i = 0; i < BYTES / BLOCK; i++) {
