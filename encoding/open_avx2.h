@@ -211,6 +211,73 @@ static AVX2 ALWAYS_INLINE __m256i low_bits_of(const struct learned *s, const str
     return _mm256_subs_epu16(_mm256_srli_epi32(s->length, 2), k->one);
 }
 
+/* The open_state of the streams, and the bits beside it: as a reader the next ones, as a writer
+ * those that do not fill a word yet; the first one most significant. */
+struct states {
+    __m256i word[HALVES];
+    __m256i t_ms[HALVES];
+    __m256i v_bits[HALVES];
+    __m256i shifted[HALVES]; /* mantissas, with the bits of DECIMAL_MAGIC added */
+    __m256i late_ms;
+    struct learned learned;
+};
+
+/* The same in memory. */
+struct IN_MEMORY state_words {
+    uint64_t word[LANES];
+    int64_t t_ms[LANES];
+    uint64_t v_bits[LANES];
+    uint64_t shifted[LANES];
+    int32_t late_ms[LANES];
+    int32_t slope[LANES];
+    int32_t trend[LANES];
+    uint32_t pages[LANES];
+    uint32_t length[LANES];
+};
+_Static_assert(sizeof(struct state_words) == sizeof(struct states), "field by field");
+
+/* An assignment would be a copy in memory. */
+static AVX2 ALWAYS_INLINE void states_copy(struct states *to, const struct states *from)
+{
+    for (uint32_t h = 0; h < HALVES; h++) {
+        to->word[h] = from->word[h];
+        to->t_ms[h] = from->t_ms[h];
+        to->v_bits[h] = from->v_bits[h];
+        to->shifted[h] = from->shifted[h];
+    }
+    to->late_ms = from->late_ms;
+    to->learned.slope = from->learned.slope;
+    to->learned.trend = from->learned.trend;
+    to->learned.pages = from->learned.pages;
+    to->learned.length = from->learned.length;
+}
+
+/* One lane of them; what is not there (scale, step_ms, bits) is not touched. */
+static inline void lane_from_state(struct state_words *w, uint32_t i,
+                                   const struct open_state *state)
+{
+    w->t_ms[slot(i)] = state->t_ms;
+    w->v_bits[slot(i)] = state->v_bits;
+    w->shifted[slot(i)] = (uint64_t)state->mantissa + bits_from_double(DECIMAL_MAGIC);
+    w->late_ms[i] = +state->late_ms;
+    w->slope[i] = state->slope;
+    w->trend[i] = +state->trend;
+    w->pages[i] = state->pages;
+    w->length[i] = state->length + LENGTH_BIAS;
+}
+
+static inline void lane_to_state(const struct state_words *w, uint32_t i, struct open_state *state)
+{
+    state->t_ms = w->t_ms[slot(i)];
+    state->v_bits = w->v_bits[slot(i)];
+    state->mantissa = (int64_t)(w->shifted[slot(i)] - bits_from_double(DECIMAL_MAGIC));
+    state->late_ms = (int8_t)w->late_ms[i];
+    state->slope = w->slope[i];
+    state->trend = (int8_t)w->trend[i];
+    state->pages = w->pages[i] > OPEN_PAGES_MIN ? OPEN_PAGES_MIN : w->pages[i] & 3;
+    state->length = (uint8_t)(w->length[i] - LENGTH_BIAS);
+}
+
 /* The scales of the streams. */
 struct scales {
     __m256d divide[HALVES];

@@ -35,34 +35,18 @@ static const int32_t step_ms_max = 1 << 30;
 
 /* What is known of each stream behind a sample. */
 struct lanes {
-    __m256i word[HALVES]; /* the next bits, most significant first */
-    __m256i t_ms[HALVES];
-    __m256i shifted[HALVES]; /* mantissas, with the bits of DECIMAL_MAGIC added */
-    __m256i v_bits[HALVES];
-    __m256i at;    /* which byte of the stream is behind the word */
-    __m256i valid; /* how many bits of the word count: 56 or more when filled */
-    __m256i late_ms;
-    struct learned learned;
+    struct states state;
+    __m256i at;        /* which byte of the stream is behind the word */
+    __m256i valid;     /* how many bits of the word count: 56 or more when filled */
     uint32_t off_grid; /* the lanes whose late_ms is not zero */
     uint32_t strays;   /* whose last value is not that of the mantissa */
 };
 
-/* An assignment would be a copy in memory. */
 static AVX2 ALWAYS_INLINE void lanes_copy(struct lanes *to, const struct lanes *from)
 {
-    for (uint32_t h = 0; h < HALVES; h++) {
-        to->word[h] = from->word[h];
-        to->t_ms[h] = from->t_ms[h];
-        to->shifted[h] = from->shifted[h];
-        to->v_bits[h] = from->v_bits[h];
-    }
+    states_copy(&to->state, &from->state);
     to->at = from->at;
     to->valid = from->valid;
-    to->late_ms = from->late_ms;
-    to->learned.slope = from->learned.slope;
-    to->learned.trend = from->learned.trend;
-    to->learned.pages = from->learned.pages;
-    to->learned.length = from->learned.length;
     to->off_grid = from->off_grid;
     to->strays = from->strays;
 }
@@ -92,17 +76,9 @@ struct fixed {
 
 /* The same in memory, for what is done lane by lane. */
 struct IN_MEMORY lane_words {
-    uint64_t word[LANES];
-    int64_t t_ms[LANES];
-    uint64_t shifted[LANES];
-    uint64_t v_bits[LANES];
+    struct state_words state;
     uint32_t at[LANES];
     uint32_t valid[LANES];
-    int32_t late_ms[LANES];
-    int32_t slope[LANES];
-    int32_t trend[LANES];
-    uint32_t pages[LANES];
-    uint32_t length[LANES];
     uint32_t off_grid;
     uint32_t strays;
 };
@@ -151,7 +127,7 @@ static AVX2 ALWAYS_INLINE void fill(struct lanes *s, const struct fixed *c)
     for (uint32_t h = 0; h < HALVES; h++) {
         __m256i next = _mm256_set_epi64x(more[6 + h], more[4 + h], more[2 + h], more[h]);
         next = _mm256_srlv_epi64(_mm256_shuffle_epi8(next, c->bit.swap), valid[h]);
-        s->word[h] = _mm256_or_si256(s->word[h], next);
+        s->state.word[h] = _mm256_or_si256(s->state.word[h], next);
     }
     s->at =
         _mm256_add_epi32(s->at, _mm256_srli_epi32(_mm256_sub_epi32(c->bit.bits_63, s->valid), 3));
@@ -231,7 +207,7 @@ static AVX2 ALWAYS_INLINE void keep_strays(const struct lanes *s, __m256i v_bits
     __m256i stays[HALVES];
     widen_signed(ones_in(s->strays), stays);
     for (uint32_t h = 0; h < HALVES; h++)
-        v_bits[h] = _mm256_blendv_epi8(v_bits[h], s->v_bits[h], stays[h]);
+        v_bits[h] = _mm256_blendv_epi8(v_bits[h], s->state.v_bits[h], stays[h]);
 }
 
 /* What the first bits of a sample say, besides its value. */
@@ -271,13 +247,13 @@ static AVX2 ALWAYS_INLINE uint32_t take(struct lanes *s, const struct fixed *c, 
     __m256i k = each(-1);
     __m256i ahead32;
     if (on_grid && !wide) {
-        ahead32 = _mm256_slli_epi32(high_words(s->word), HEAD_CHANGED);
+        ahead32 = _mm256_slli_epi32(high_words(s->state.word), HEAD_CHANGED);
     } else {
         __m256i head_bits[HALVES];
         widen(head->bits, head_bits);
         for (uint32_t h = 0; h < HALVES; h++)
-            ahead[h] = on_grid ? _mm256_slli_epi64(s->word[h], HEAD_CHANGED)
-                               : _mm256_sllv_epi64(s->word[h], head_bits[h]);
+            ahead[h] = on_grid ? _mm256_slli_epi64(s->state.word[h], HEAD_CHANGED)
+                               : _mm256_sllv_epi64(s->state.word[h], head_bits[h]);
         ahead32 = high_words(ahead);
     }
     /* Where there are twelve ones or more, it is as if there were many more. */
@@ -286,7 +262,7 @@ static AVX2 ALWAYS_INLINE uint32_t take(struct lanes *s, const struct fixed *c, 
     const __m256i exponent =
         _mm256_srli_epi32(_mm256_castps_si256(_mm256_cvtepi32_ps(zeros)), FLOAT_BITS);
     const __m256i ones = _mm256_sub_epi32(c->bit.ones_exponent, exponent);
-    const __m256i low = low_bits_of(&s->learned, &c->k);
+    const __m256i low = low_bits_of(&s->state.learned, &c->k);
     __m256i bits = _mm256_add_epi32(ones, low);
     if (on_grid) {
         bits = _mm256_and_si256(_mm256_add_epi32(bits, c->bit.two), changed);
@@ -298,7 +274,7 @@ static AVX2 ALWAYS_INLINE uint32_t take(struct lanes *s, const struct fixed *c, 
     __m256i rare = _mm256_cmpgt_epi32(low, wide ? each(LOW_MAX) : c->bit.low_max);
     rare = _mm256_or_si256(_mm256_and_si256(rare, changed), _mm256_cmpgt_epi32(bits, s->valid));
     if (!on_grid) {
-        step_ms = _mm256_add_epi32(step_ms, _mm256_sub_epi32(head->lateness, s->late_ms));
+        step_ms = _mm256_add_epi32(step_ms, _mm256_sub_epi32(head->lateness, s->state.late_ms));
         rare = _mm256_or_si256(rare, _mm256_cmpgt_epi32(c->k.one, step_ms));
         rare = _mm256_or_si256(rare, head->unknown);
     }
@@ -311,11 +287,11 @@ static AVX2 ALWAYS_INLINE uint32_t take(struct lanes *s, const struct fixed *c, 
     }
     s->valid = _mm256_sub_epi32(s->valid, bits);
 
-    const __m256i follows = follows_slope(&s->learned);
-    const __m256i sloping = sloping_of(&s->learned);
+    const __m256i follows = follows_slope(&s->state.learned);
+    const __m256i sloping = sloping_of(&s->state.learned);
     const struct expectation e = {
         .expected = _mm256_and_si256(_mm256_and_si256(sloping, follows), changed),
-        .page_shift = page_shift_of(&s->learned, &c->k, follows),
+        .page_shift = page_shift_of(&s->state.learned, &c->k, follows),
         .ones = ones,
         .low = low,
     };
@@ -326,22 +302,22 @@ static AVX2 ALWAYS_INLINE uint32_t take(struct lanes *s, const struct fixed *c, 
     __m256i v_bits[HALVES];
     widen(bits, bits64);
     widen(step_ms, step64);
-    learn(&s->learned, &c->k, changed, sloping, &change.lesson);
+    learn(&s->state.learned, &c->k, changed, sloping, &change.lesson);
     for (uint32_t h = 0; h < HALVES; h++) {
-        s->word[h] = _mm256_sllv_epi64(s->word[h], bits64[h]);
-        s->t_ms[h] = _mm256_add_epi64(s->t_ms[h], step64[h]);
-        s->shifted[h] = _mm256_add_epi64(s->shifted[h], change.difference[h]);
-        v_bits[h] = value_of(&c->scales, &c->k, h, s->shifted[h]);
+        s->state.word[h] = _mm256_sllv_epi64(s->state.word[h], bits64[h]);
+        s->state.t_ms[h] = _mm256_add_epi64(s->state.t_ms[h], step64[h]);
+        s->state.shifted[h] = _mm256_add_epi64(s->state.shifted[h], change.difference[h]);
+        v_bits[h] = value_of(&c->scales, &c->k, h, s->state.shifted[h]);
     }
     s->strays &= ~lanes_of(changed);
     if (UNLIKELY(s->strays)) keep_strays(s, v_bits);
     for (uint32_t h = 0; h < HALVES; h++)
-        s->v_bits[h] = v_bits[h];
+        s->state.v_bits[h] = v_bits[h];
     if (!on_grid) {
-        __m256i same = _mm256_cmpeq_epi32(head->lateness, s->late_ms);
+        __m256i same = _mm256_cmpeq_epi32(head->lateness, s->state.late_ms);
         __m256i late_ms = _mm256_andnot_si256(same, head->lateness);
-        s->late_ms = _mm256_blendv_epi8(s->late_ms, late_ms, k);
-        s->off_grid = all & ~lanes_of(_mm256_cmpeq_epi32(s->late_ms, _mm256_setzero_si256()));
+        s->state.late_ms = _mm256_blendv_epi8(s->state.late_ms, late_ms, k);
+        s->off_grid = all & ~lanes_of(_mm256_cmpeq_epi32(s->state.late_ms, _mm256_setzero_si256()));
     }
     return active & ~usual;
 }
@@ -349,7 +325,7 @@ static AVX2 ALWAYS_INLINE uint32_t take(struct lanes *s, const struct fixed *c, 
 static AVX2 ALWAYS_INLINE uint32_t take_usual(struct lanes *s, const struct fixed *c, uint32_t all,
                                               uint32_t active, bool wide)
 {
-    __m256i top = high_words(s->word);
+    __m256i top = high_words(s->state.word);
     struct head head = {.changed = spread(top)};
     uint32_t unusual = lanes_of(_mm256_and_si256(top, _mm256_slli_epi32(top, 1))) & active;
     if (unusual | s->off_grid) {
@@ -378,19 +354,9 @@ struct group {
 
 static struct open_state lane_state(const struct group *g, uint32_t i)
 {
-    const struct lane_words *w = &g->words;
-    return (struct open_state){
-        .t_ms = w->t_ms[slot(i)],
-        .v_bits = w->v_bits[slot(i)],
-        .mantissa = (int64_t)(w->shifted[slot(i)] - bits_from_double(DECIMAL_MAGIC)),
-        .step_ms = g->fixed_words.step_ms[i],
-        .slope = w->slope[i],
-        .scale = g->scale[i] & 63,
-        .pages = w->pages[i] > OPEN_PAGES_MIN ? OPEN_PAGES_MIN : w->pages[i] & 3,
-        .late_ms = (int8_t)w->late_ms[i],
-        .length = (uint8_t)(w->length[i] - LENGTH_BIAS),
-        .trend = (int8_t)w->trend[i],
-    };
+    struct open_state state = {.step_ms = g->fixed_words.step_ms[i], .scale = g->scale[i] & 63};
+    lane_to_state(&g->words.state, i, &state);
+    return state;
 }
 
 static uint64_t lane_position(const struct group *g, uint32_t i)
@@ -422,16 +388,9 @@ static void lane_set(struct group *g, uint32_t i, const struct open_state *state
 {
     struct lane_words *w = &g->words;
     double value = decimal_value(decimal_scale(state->scale), state->mantissa);
-    w->t_ms[slot(i)] = state->t_ms;
-    w->v_bits[slot(i)] = state->v_bits;
-    w->shifted[slot(i)] = (uint64_t)state->mantissa + bits_from_double(DECIMAL_MAGIC);
-    w->word[slot(i)] = bit_reader_peek(r);
+    lane_from_state(&w->state, i, state);
+    w->state.word[slot(i)] = bit_reader_peek(r);
     w->at[i] = (uint32_t)(r->position / 8) + 7;
-    w->slope[i] = state->slope;
-    w->pages[i] = state->pages;
-    w->late_ms[i] = +state->late_ms;
-    w->length[i] = state->length + LENGTH_BIAS;
-    w->trend[i] = +state->trend;
     w->valid[i] = FILLED_BITS - (uint32_t)(r->position % 8);
     mask_set(&w->off_grid, i, state->late_ms != 0);
     mask_set(&w->strays, i, bits_from_double(value) != state->v_bits);
@@ -496,7 +455,7 @@ static void take_alone(struct group *g, uint32_t lanes, uint32_t done)
 static AVX2 ALWAYS_INLINE uint32_t longer(const struct group *g, int32_t low)
 {
     const __m256i length = each((low + 1) * 4 + LENGTH_BIAS);
-    return g->active & lanes_of(_mm256_cmpgt_epi32(g->lanes.learned.length, length));
+    return g->active & lanes_of(_mm256_cmpgt_epi32(g->lanes.state.learned.length, length));
 }
 
 /* The same, or only bits were missing, or there were too many. */
@@ -612,8 +571,8 @@ static AVX2 ALWAYS_INLINE void take_block(struct group *g, uint32_t done, bool w
             lanes_copy(&lanes, &g->lanes);
         }
         for (uint32_t h = 0; h < HALVES; h++) {
-            t_ms[n][h] = lanes.t_ms[h];
-            v[n][h] = lanes.v_bits[h];
+            t_ms[n][h] = lanes.state.t_ms[h];
+            v[n][h] = lanes.state.v_bits[h];
         }
     }
     lanes_copy(&g->lanes, &lanes);

@@ -21,44 +21,20 @@ enum {
 
 /* What is known of each stream behind a sample. */
 struct lanes {
-    __m256i t_ms[HALVES];
-    __m256i v_bits[HALVES];
-    __m256i shifted[HALVES]; /* mantissas, with the bits of DECIMAL_MAGIC added */
-    __m256i word[HALVES];    /* the bits that do not fill a word yet, at its front */
-    __m256i used;            /* how many they are */
-    __m256i late_ms;
-    struct learned learned;
+    struct states state;
+    __m256i used; /* bits of the word */
 };
 
-/* An assignment would be a copy in memory. */
 static AVX2 ALWAYS_INLINE void lanes_copy(struct lanes *to, const struct lanes *from)
 {
-    for (uint32_t h = 0; h < HALVES; h++) {
-        to->t_ms[h] = from->t_ms[h];
-        to->v_bits[h] = from->v_bits[h];
-        to->shifted[h] = from->shifted[h];
-        to->word[h] = from->word[h];
-    }
+    states_copy(&to->state, &from->state);
     to->used = from->used;
-    to->late_ms = from->late_ms;
-    to->learned.slope = from->learned.slope;
-    to->learned.trend = from->learned.trend;
-    to->learned.pages = from->learned.pages;
-    to->learned.length = from->learned.length;
 }
 
 /* The same in memory. */
 struct IN_MEMORY lane_words {
-    int64_t t_ms[LANES];
-    uint64_t v_bits[LANES];
-    uint64_t shifted[LANES];
-    uint64_t word[LANES];
+    struct state_words state;
     uint32_t used[LANES];
-    int32_t late_ms[LANES];
-    int32_t slope[LANES];
-    int32_t trend[LANES];
-    uint32_t pages[LANES];
-    uint32_t length[LANES];
 };
 _Static_assert(sizeof(struct lane_words) == sizeof(struct lanes), "field by field");
 
@@ -143,11 +119,11 @@ static AVX2 ALWAYS_INLINE __m256i lateness_of(const struct lanes *s, const struc
     __m256i off[HALVES];
     __m256i ordered[HALVES];
     for (uint32_t h = 0; h < HALVES; h++) {
-        off[h] = _mm256_sub_epi64(_mm256_sub_epi64(t_ms[h], s->t_ms[h]), c->grid_ms[h]);
+        off[h] = _mm256_sub_epi64(_mm256_sub_epi64(t_ms[h], s->state.t_ms[h]), c->grid_ms[h]);
         ordered[h] = _mm256_andnot_si256(_mm256_cmpgt_epi64(t_ms[h], c->last_ms),
-                                         _mm256_cmpgt_epi64(t_ms[h], s->t_ms[h]));
+                                         _mm256_cmpgt_epi64(t_ms[h], s->state.t_ms[h]));
     }
-    __m256i low = _mm256_add_epi32(low_words(off), s->late_ms);
+    __m256i low = _mm256_add_epi32(low_words(off), s->state.late_ms);
     *lateness = _mm256_sub_epi32(low, each(GRID_MS));
     low = _mm256_sub_epi32(low, each(GRID_MS - LATE_MAX));
     __m256i far = _mm256_andnot_si256(each(2 * LATE_MAX - 1), low);
@@ -251,10 +227,10 @@ static AVX2 ALWAYS_INLINE void put_bits(struct group *g, struct lanes *s,
     const __m256i is_full = _mm256_cmpgt_epi32(s->used, each(63));
     s->used = _mm256_and_si256(s->used, each(63));
     for (uint32_t h = 0; h < HALVES; h++) {
-        __m256i word = _mm256_or_si256(s->word[h], _mm256_srlv_epi64(front[h], used[h]));
+        __m256i word = _mm256_or_si256(s->state.word[h], _mm256_srlv_epi64(front[h], used[h]));
         __m256i rest = _mm256_sllv_epi64(front[h], _mm256_sub_epi64(each64(64), used[h]));
         _mm256_store_si256((__m256i *)words + h, word);
-        s->word[h] = _mm256_blendv_epi8(word, rest, part(is_full, h));
+        s->state.word[h] = _mm256_blendv_epi8(word, rest, part(is_full, h));
     }
     const uint32_t full = lanes_of(is_full);
     for (uint32_t i = 0; i < LANES; i++) { /* nobody can foretell which of them are full */
@@ -274,18 +250,10 @@ static AVX2 NO_INLINE void finish(struct group *g, const struct lanes *lanes, ui
     for (uint32_t left = mask; left; left &= left - 1) {
         uint32_t i = (uint32_t)__builtin_ctz(left);
         struct open_run *run = &g->runs[i];
-        struct open_state *state = &run->state;
-        state->t_ms = w->t_ms[slot(i)];
-        state->v_bits = w->v_bits[slot(i)];
-        state->mantissa = (int64_t)(w->shifted[slot(i)] - bits_from_double(DECIMAL_MAGIC));
-        state->late_ms = (int8_t)w->late_ms[i];
-        state->slope = w->slope[i];
-        state->trend = (int8_t)w->trend[i];
-        state->pages = w->pages[i] > OPEN_PAGES_MIN ? OPEN_PAGES_MIN : w->pages[i] & 3;
-        state->length = (uint8_t)(w->length[i] - LENGTH_BIAS);
+        lane_to_state(&w->state, i, &run->state);
         run->done = done;
         run->bits = (uint32_t)(g->filled[i] - run->words) * 64 + w->used[i];
-        *g->filled[i] = w->word[slot(i)];
+        *g->filled[i] = w->state.word[slot(i)];
         g->filled[i] = &g->unwanted;
         g->samples[i] = nothing;
     }
@@ -308,13 +276,13 @@ static AVX2 ALWAYS_INLINE void put_usual(struct group *g, struct lanes *s, uint3
     __m256i usual = lateness_of(s, c, t_ms, &lateness);
     usual = _mm256_and_si256(usual, mantissas_of(c, v_bits, shifted));
     for (uint32_t h = 0; h < HALVES; h++) {
-        equal[h] = _mm256_cmpeq_epi64(v_bits[h], s->v_bits[h]);
-        difference[h] = _mm256_sub_epi64(shifted[h], s->shifted[h]);
+        equal[h] = _mm256_cmpeq_epi64(v_bits[h], s->state.v_bits[h]);
+        difference[h] = _mm256_sub_epi64(shifted[h], s->state.shifted[h]);
     }
-    const struct values values = values_of(&s->learned, &c->k, difference);
+    const struct values values = values_of(&s->state.learned, &c->k, difference);
     __m256i same = join(equal[0], equal[1]);
     usual = _mm256_andnot_si256(_mm256_andnot_si256(same, values.unusual), usual);
-    __m256i low = low_bits_of(&s->learned, &c->k);
+    __m256i low = low_bits_of(&s->state.learned, &c->k);
     usual = _mm256_andnot_si256(_mm256_cmpgt_epi32(low, each(OPEN_FEW_LOW_MAX)), usual);
     uint32_t other = g->active & ~lanes_of(usual);
     if (UNLIKELY(other)) finish(g, s, other, n);
@@ -329,15 +297,15 @@ static AVX2 ALWAYS_INLINE void put_usual(struct group *g, struct lanes *s, uint3
     for (uint32_t h = 0; h < HALVES; h++) {
         __m256i value = _mm256_and_si256(values.front[h], part(changed, h));
         front[h] = _mm256_or_si256(front[h], _mm256_srlv_epi64(value, shift[h]));
-        s->t_ms[h] = t_ms[h];
-        s->v_bits[h] = v_bits[h];
-        s->shifted[h] = shifted[h];
+        s->state.t_ms[h] = t_ms[h];
+        s->state.v_bits[h] = v_bits[h];
+        s->state.shifted[h] = shifted[h];
     }
     __m256i bits = _mm256_add_epi32(head_bits, _mm256_and_si256(values.bits, changed));
     put_bits(g, s, front, _mm256_and_si256(bits, active));
-    learn(&s->learned, &c->k, changed, values.sloping, &values.lesson);
-    __m256i stays = _mm256_cmpeq_epi32(lateness, s->late_ms);
-    s->late_ms = _mm256_andnot_si256(stays, lateness);
+    learn(&s->state.learned, &c->k, changed, values.sloping, &values.lesson);
+    __m256i stays = _mm256_cmpeq_epi32(lateness, s->state.late_ms);
+    s->state.late_ms = _mm256_andnot_si256(stays, lateness);
 }
 
 /* ---- Runs ---- */
@@ -352,16 +320,9 @@ static void begin(struct group *g, size_t count)
         const struct open_state *state = &run->state;
         bool idle = i >= count || run->count == 0 || state->scale == OPEN_XOR || !state->step_ms;
         const struct decimal_scale *scale = decimal_scale(idle ? 0 : state->scale);
-        w->t_ms[slot(i)] = state->t_ms;
-        w->v_bits[slot(i)] = state->v_bits;
-        w->shifted[slot(i)] = (uint64_t)state->mantissa + bits_from_double(DECIMAL_MAGIC);
-        w->word[slot(i)] = run->words[0];
+        lane_from_state(&w->state, i, state);
+        w->state.word[slot(i)] = run->words[0];
         w->used[i] = run->bits;
-        w->late_ms[i] = +state->late_ms;
-        w->slope[i] = state->slope;
-        w->trend[i] = +state->trend;
-        w->pages[i] = state->pages;
-        w->length[i] = state->length + LENGTH_BIAS;
         c->grid_ms[slot(i)] = (int64_t)state->step_ms - GRID_MS;
         c->power[slot(i)] = scale->power;
         scale_set(&c->scales, i, scale);
