@@ -49,18 +49,29 @@ static void put(struct ref_table *t, uint64_t entry)
     t->entries[at] = entry;
 }
 
+static uint64_t *take_entries(const struct ref_table *t)
+{
+    return t->arena ? arena_calloc(t->arena, t->capacity, sizeof(*t->entries))
+                    : heap_calloc(t->capacity, sizeof(*t->entries), HEAP_CHUNKS);
+}
+
+static void give_entries_back(const struct ref_table *t)
+{
+    if (!t->arena) heap_free(t->entries, t->capacity * sizeof(*t->entries), HEAP_CHUNKS);
+}
+
 static bool grow(struct ref_table *t)
 {
     struct ref_table old = *t;
     t->capacity = old.capacity ? old.capacity * 2 : CAPACITY_FIRST;
-    t->entries = heap_calloc(t->capacity, sizeof(*t->entries), HEAP_CHUNKS);
+    t->entries = take_entries(t);
     if (!t->entries) {
         *t = old;
         return false;
     }
     for (uint32_t i = 0; i < old.capacity; i++)
         if (old.entries[i]) put(t, old.entries[i]);
-    heap_free(old.entries, old.capacity * sizeof(*old.entries), HEAP_CHUNKS);
+    give_entries_back(&old);
     return true;
 }
 
@@ -96,6 +107,6 @@ bool ref_table_remove(struct ref_table *t, uint64_t hash, uint64_t reference)
 
 void ref_table_release(struct ref_table *t)
 {
-    heap_free(t->entries, t->capacity * sizeof(*t->entries), HEAP_CHUNKS);
+    give_entries_back(t);
     *t = (struct ref_table){0};
 }

@@ -7,6 +7,9 @@
  *     while ((reference = ref_table_next(t, hash, &cursor)) != REGION_NONE)
  *         if (it is that object) ...
  *
+ * Entries lie on the heap, or on an arena: then the shorter ones of before stay there as long as it
+ * does.
+ *
  * Threads: one at a time.
  */
 #ifndef HEARTH_STORAGE_REF_TABLE_H
@@ -15,11 +18,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "alloc/arena.h"
 #include "base/compiler.h"
 
 struct ref_table {
-    uint64_t *entries; /* heap (HEAP_CHUNKS); reference << 28 | hash: 28, 0: free */
-    uint32_t capacity; /* a power of two, or 0 */
+    struct arena *arena; /* of the entries; NULL: the heap (HEAP_CHUNKS) */
+    uint64_t *entries;   /* reference << 28 | hash: 28, 0: free */
+    uint32_t capacity;   /* a power of two, or 0 */
     uint32_t count;
 };
 

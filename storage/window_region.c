@@ -81,20 +81,26 @@ static struct sealed *find_chunk(const struct window_region *w, uint64_t hash,
     return NULL;
 }
 
+/* NULL at the limit. */
+static struct ref_table *create_tables(struct window_region *w)
+{
+    struct ref_table *tables = arena_alloc_array(&w->passing, CHUNK_TABLES, sizeof(*tables));
+    for (uint32_t i = 0; tables && i < CHUNK_TABLES; i++)
+        tables[i] = (struct ref_table){.arena = &w->passing};
+    return tables;
+}
+
 /* To be found by those that come after it, if there is memory for that. */
 static void remember_chunk(struct window_region *w, uint64_t hash, const struct sealed *s)
 {
-    if (!w->chunks) w->chunks = heap_calloc(CHUNK_TABLES, sizeof(*w->chunks), HEAP_CHUNKS);
+    if (!w->chunks) w->chunks = create_tables(w);
     if (w->chunks) (void)!ref_table_add(chunk_table(w, hash), hash, region_ref(s));
 }
 
 static void forget_chunks(struct window_region *w)
 {
-    if (!w->chunks) return;
-    for (uint32_t i = 0; i < CHUNK_TABLES; i++)
-        ref_table_release(&w->chunks[i]);
-    heap_free(w->chunks, CHUNK_TABLES * sizeof(*w->chunks), HEAP_CHUNKS);
     w->chunks = NULL;
+    arena_release(&w->passing);
 }
 
 /* A new chunk without users; NULL at the limit. */
@@ -155,6 +161,7 @@ void window_region_settle(struct window_region *w)
 void window_region_init(struct window_region *w)
 {
     region_init(&w->region, HEAP_CHUNKS);
+    arena_init(&w->passing, HEAP_CHUNKS, UINT64_MAX);
     w->columns = (struct ref_table){0};
     w->chunks = NULL;
 }

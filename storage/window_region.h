@@ -5,7 +5,8 @@
  * values are one: buckets of a histogram that nothing falls into, a counter and its `_count`,
  * everything that is constantly 0. Columns are known as long as they are used; chunks are looked
  * for among those that were put since the region was settled, so that the tables are gone when
- * nothing is sealed.
+ * nothing is sealed. Hundreds of tables that grow by doubling would leave holes of all sizes
+ * between what stays, for good: they lie on an arena, and go with it.
  *
  * Threads: under the lock of the regions.
  */
@@ -25,7 +26,8 @@ struct window_region {
     struct regions *owner;
     struct region region;
     struct ref_table columns; /* of times */
-    struct ref_table *chunks; /* heap; many small ones, of which none takes long to grow; or NULL */
+    struct ref_table *chunks; /* many small ones, of which none takes long to grow; or NULL */
+    struct arena passing;     /* with their entries */
     uint32_t number;
 };
 

@@ -1,6 +1,8 @@
 /* window_region: what is equal is there once, as long as somebody uses it. */
 #include "storage/window_region.h"
 
+#include <string.h>
+
 #include "alloc/memstats.h"
 #include "tests/unit/suite.h"
 
@@ -75,6 +77,30 @@ START_TEST(chunks_that_were_put_before_it_was_settled_are_not_looked_for)
 }
 END_TEST
 
+/* Tables of all chunks, which grow; between their entries there would be what stays. */
+START_TEST(what_is_forgotten_when_it_is_settled_takes_no_small_objects)
+{
+    enum { CHUNKS = 8192 };
+    static struct memstats_owners owners;
+    uint64_t small = 0;
+    setup();
+    for (uint32_t i = 0; i < CHUNKS; i++) {
+        uint8_t bytes[8];
+        memcpy(bytes, &(uint64_t){i}, sizeof(bytes));
+        struct sealed_parts distinct = parts;
+        distinct.values = bytes;
+        distinct.values_size = sizeof(bytes);
+        put(&distinct);
+    }
+    memstats_read_owners(&owners);
+    for (unsigned c = 1; c < MEMSTATS_CLASSES_MAX; c++)
+        small += owners.objects[c][HEAP_CHUNKS];
+    ck_assert_uint_lt(small, 8);
+    window_region_settle(&w);
+    teardown();
+}
+END_TEST
+
 START_TEST(a_chunk_of_more_users_than_are_counted_goes_with_the_region)
 {
     setup();
@@ -90,4 +116,5 @@ END_TEST
 
 SUITE(window_region, equal_chunks_are_one_until_the_last_of_their_users_has_gone,
       chunks_that_were_put_before_it_was_settled_are_not_looked_for,
+      what_is_forgotten_when_it_is_settled_takes_no_small_objects,
       a_chunk_of_more_users_than_are_counted_goes_with_the_region)
