@@ -6,9 +6,12 @@ hour, by SIGTERM or kill -9, and for one that never is; their memory beside each
         [--series 20000] [--hours 84] [--restart-at 36] [--step-ms 15000] [--image FILE]
 
 The samples are those of sender.c, sent as fast as the server takes them, with its clock turned. A quarter of
-an hour after the end of each window the clock stands still until that window is sealed, as it would be by then.
+an hour after the end of each window, and after each start, the clock stands still until what has closed is sealed
+and its cells are given back, as they would be by then: hours are seconds here, and seals are not.
 Free memory is given back (POST /debug/heap/release), which the scavenger would do with time, and then heap in
-use, live objects, resident memory and spans by size class are noted.
+use, live objects, resident memory and spans by size class are noted: of a few looks the one at the least resident
+memory, since a snapshot may be under way. Buffers of snapshots and the log, which grow as it comes, are told by
+their owner, and left out where heap in use is compared; of resident memory nothing is left out.
 """
 import argparse
 import json
@@ -32,7 +35,9 @@ from run import HOUR_MS, WINDOW_MS, Clock, TurnedHearth  # noqa: E402
 
 SETTLE_SECONDS_MAX = 60
 WINDOW_HOURS, WINDOWS = 4, 8
+WINDOW_S = WINDOW_MS // 1000
 AFTER_HOURS = 0.25
+LOOKS, LOOK_SECONDS = 3, 0.15
 
 
 @dataclass
@@ -60,21 +65,24 @@ def heap_of(server):
     return json.loads(server.get("/debug/heap")[1])["data"]
 
 
+def is_settled(heap, now_s):
+    """All windows that closed are sealed, the expired one is gone, and there are no cells but those of open chunks."""
+    rows = heap["regions"]
+    closed = [r for r in rows if r["windowStart"] < now_s // WINDOW_S * WINDOW_S]
+    cells = sum(c["objects"] * c["objectBytes"] for c in heap["classes"] if "cells" in c)
+    return (len(closed) < WINDOWS and all(r["openBytes"] == 0 for r in closed)
+            and cells == sum(r["openBytes"] for r in rows))
+
+
 def settle(server, now_ms):
-    """Until the last window that was closed is sealed and the expired one is gone."""
-    now = now_ms // WINDOW_MS * WINDOW_MS // 1000
-
-    def is_settled():
-        rows = heap_of(server)["regions"]
-        closed = [r for r in rows if r["windowStart"] < now]
-        return len(closed) < WINDOWS and all(r["openBytes"] == 0 for r in closed)
-
     deadline = time.monotonic() + SETTLE_SECONDS_MAX
-    while not is_settled() and time.monotonic() < deadline:
+    while not is_settled(heap_of(server), now_ms // 1000):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"not sealed within {SETTLE_SECONDS_MAX} s")
         time.sleep(0.05)
 
 
-def look(server, hour):
+def look_once(server, hour):
     server.connection.request("POST", "/debug/heap/release")
     assert server.connection.getresponse().read()
     heap = heap_of(server)
@@ -84,8 +92,17 @@ def look(server, hour):
         "heap_alloc": stats["HeapAlloc"], "series": server.metrics()["prometheus_tsdb_head_series"],
         "samples": server.metrics()["hearth_samples"],
         "owners": {o["owner"]: o["bytes"] for o in heap["owners"]},
-        "spans": {"cells" if "cells" in c else c["objectBytes"]: c["spans"] for c in heap["classes"] if c["spans"]},
+        "spans": {("cells" if "cells" in c else c["objectBytes"]): (c["objects"] + c["freeSlots"]) * c["objectBytes"]
+                  for c in heap["classes"] if c["spans"] and c["objectBytes"]},
     }
+
+
+def look(server, hour):
+    rows = []
+    for _ in range(LOOKS):
+        rows.append(look_once(server, hour))
+        time.sleep(LOOK_SECONDS)
+    return min(rows, key=lambda row: row["rss"])
 
 
 def life(plan, programs, folder, restarts, how):
@@ -108,28 +125,42 @@ def life(plan, programs, folder, restarts, how):
              f"step={plan.step_ms}", f"first={int(sent * HOUR_MS) // plan.step_ms}"],
             stdout=subprocess.DEVNULL, check=True)
         sent = to
+        now_ms = start_ms + int(to * HOUR_MS)
         if window_ends:
-            settle(server, start_ms + int(to * HOUR_MS))
+            settle(server, now_ms)
             rows.append(look(server, hour))
         if hour in restarts:
             server.stop(how)
             server.start()
+            settle(server, now_ms)
     server.stop()
     return rows
 
 
-def compare(row, control):
-    """How far it is from a process that was never restarted, as fractions."""
-    spans, others = row["spans"], control["spans"]
-    unused = (row["heap_inuse"] - row["heap_alloc"]) - (control["heap_inuse"] - control["heap_alloc"])
+WHATS = ("rss", "heap in use", "in use and not allocated", "spans of classes that have more")
+
+
+def held(row):
     return {
-        "rss": row["rss"] / control["rss"] - 1,
-        "heap in use": row["heap_inuse"] / control["heap_inuse"] - 1,
-        "in use and not allocated": unused / control["heap_inuse"],
-        "spans": sum(spans.values()) / sum(others.values()) - 1,
-        "spans of classes that have more": sum(max(0, n - others.get(size, 0)) for size, n in spans.items())
-        / sum(others.values()),
+        "rss": row["rss"],
+        "heap in use": row["heap_inuse"] - row["owners"]["snapshot"],
+        "in use and not allocated": row["heap_inuse"] - row["heap_alloc"],
     }
+
+
+def more(row, control):
+    """Bytes that it has and the process that was never restarted has not, and spans of each class."""
+    before = held(control)
+    out = {what: bytes - before[what] for what, bytes in held(row).items()}
+    spans = {size: bytes - control["spans"].get(size, 0) for size, bytes in row["spans"].items()}
+    out["spans of classes that have more"] = sum(max(0, bytes) for bytes in spans.values())
+    return out | {f"spans of class {size}": bytes for size, bytes in spans.items()}
+
+
+def compare(row, control):
+    """The same as fractions: of resident memory, and of its heap in use."""
+    base = held(control)
+    return {what: bytes / base["rss" if what == "rss" else "heap in use"] for what, bytes in more(row, control).items()}
 
 
 def run(plan, programs, only=None):
@@ -143,27 +174,26 @@ def run(plan, programs, only=None):
     return out
 
 
-def differences(results, plan):
-    """{kind: [(hour, {what: fraction})]} of those that were restarted, from then on."""
+def differences(results, plan, how=compare):
+    """{kind: [(hour, how(row, control))]} of those that were restarted, from then on."""
     control = {row["hour"]: row for row in results["never restarted"]}
     return {
-        kind: [(row["hour"], compare(row, control[row["hour"]])) for row in rows if row["hour"] > plan.restart_at]
+        kind: [(row["hour"], how(row, control[row["hour"]])) for row in rows if row["hour"] > plan.restart_at]
         for kind, rows in results.items() if kind != "never restarted"
     }
 
 
 def print_tables(plan, results):
-    print("| | RSS at the end, MB | heap in use | in use and not allocated | spans |\n|---|---|---|---|---|")
+    print("| | RSS at the end, MB | heap in use | in use and not allocated | class spans |\n|---|---|---|---|---|")
     for kind, rows in results.items():
         last = rows[-1]
         print(f"| {kind} | {last['rss'] / 1e6:.1f} | {last['heap_inuse'] / 1e6:.1f} | "
-              f"{(last['heap_inuse'] - last['heap_alloc']) / 1e6:.2f} | {sum(last['spans'].values())} |")
+              f"{(last['heap_inuse'] - last['heap_alloc']) / 1e6:.2f} | {sum(last['spans'].values()) / 1e6:.1f} |")
     print("\nDifference to the process that was never restarted, the middle one of all looks after the restart, and the last:\n")
-    whats = list(compare(results["never restarted"][0], results["never restarted"][0]))
-    print("| | " + " | ".join(whats) + " |\n" + "|---" * (len(whats) + 1) + "|")
+    print("| | " + " | ".join(WHATS) + " |\n" + "|---" * (len(WHATS) + 1) + "|")
     for kind, rows in differences(results, plan).items():
         cells = []
-        for what in whats:
+        for what in WHATS:
             middle = statistics.median(d[what] for _, d in rows)
             cells.append(f"{middle:+.2%}, {rows[-1][1][what]:+.2%}")
         print(f"| {kind} | " + " | ".join(cells) + " |")
