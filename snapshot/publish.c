@@ -1,8 +1,11 @@
 /*
  * publish - from memory to files: one snapshot round, and what may be deleted after it.
  *
- *     close the segment -> write changed windows, oldest first -> manifest -> delete
+ *     close the segment -> write changed windows, oldest first -> wait for the log -> manifest ->
+ * delete
  *
+ * The windows may hold a part of a request that was being applied. Its record is in the log, and as
+ * durable as the manifest will be, before there is a manifest: so recovery finds it whole.
  * Nothing is deleted before the manifest that does not need it is on stable storage.
  */
 #include <inttypes.h>
@@ -243,7 +246,10 @@ static enum status draft_and_write(struct durability *d, struct storage *db, str
     st = add_windows(d, db, draft, err);
     if (st) return st;
     *news = is_news(d, draft);
-    return *news ? manifest_write(&d->folder, &draft->manifest, err) : OK;
+    if (!*news) return OK;
+    export_settle(db);
+    (void)durability_sync(d);
+    return manifest_write(&d->folder, &draft->manifest, err);
 }
 
 enum status publish_snapshot(struct durability *d, struct storage *db, struct error *err)

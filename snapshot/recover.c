@@ -145,25 +145,39 @@ static enum status load_entries(struct durability *d, struct storage *db, bool p
     return st;
 }
 
-/* Without any manifest: everything that is there. While the log still has its first segment, that
- * is what an interrupted first snapshot left. */
+/* There never was a manifest, and the log is there from its first segment on: window files are what
+ * an interrupted first snapshot left. They may hold a request in part, and the log has all of it.
+ * Where no segment is the first, because it stayed empty, nobody knows. */
+static enum status never_finished(const struct durability *d, struct arena *a, bool *out,
+                                  struct error *err)
+{
+    struct data_names segments;
+    *out = false;
+    if (d->current.snapshot || d->manifest_unread) return OK;
+    enum status st = data_folder_list(&d->folder, DATA_SEGMENT, a, &segments, err);
+    if (st) return st;
+    *out = segments.count > 0 && segments.items[0].number == 1;
+    return OK;
+}
+
+/* Without any manifest: everything that is there. */
 static enum status load_all(struct durability *d, struct storage *db, struct arena *a,
-                            struct load_totals *totals, struct error *err)
+                            bool log_is_read, struct load_totals *totals, struct error *err)
 {
     const struct window_loader loader = loader_of(d, db, d->options.restore_threads);
     struct data_names names;
-    struct data_names segments;
     enum status st = data_folder_list(&d->folder, DATA_WINDOW, a, &names, err);
-    if (st == OK) st = data_folder_list(&d->folder, DATA_SEGMENT, a, &segments, err);
     if (st) return st;
-    bool log_is_whole = segments.count && segments.items[0].number == 1;
-    if (names.count && log_is_whole)
-        log_info("snapshot", "the first one was not finished", "files=%zu", names.count);
-    else if (names.count)
+    if (names.count)
         log_warn("snapshot", "no manifest verifies, every window file is loaded", "files=%zu",
                  names.count);
-    if (names.count)
-        storage_resume_at(db, recover_span(db, names.items[names.count - 1].number).start_ms);
+    if (names.count) {
+        int64_t start_ms = recover_span(db, names.items[names.count - 1].number).start_ms;
+        if (log_is_read)
+            storage_reach(db, start_ms);
+        else
+            storage_resume_at(db, start_ms);
+    }
     struct window_load *loads = arena_calloc(a, names.count, sizeof(*loads));
     if (!loads) return arena_error(a, err);
     for (size_t i = 0; i < names.count; i++)
@@ -192,13 +206,13 @@ static void note_versions(struct durability *d, struct storage *db)
 }
 
 static enum status load_windows(struct durability *d, struct storage *db, struct arena *a,
-                                uint64_t *first_segment, struct error *err)
+                                bool log_is_read, uint64_t *first_segment, struct error *err)
 {
     struct load_totals totals = {0};
     *first_segment = d->current.snapshot ? d->current.first_segment : 0;
     d->current_whole = true;
     enum status st = d->current.snapshot ? load_entries(d, db, false, &totals, first_segment, err)
-                                         : load_all(d, db, a, &totals, err);
+                                         : load_all(d, db, a, log_is_read, &totals, err);
     if (st == OK) note_versions(d, db);
     counter_add(&d->recovered_samples, totals.samples);
     counter_add(&d->snapshot_corruptions, totals.corruptions);
@@ -354,6 +368,11 @@ static enum status replay_log(struct durability *d, struct storage *db, struct a
     return st;
 }
 
+static bool log_lost_any(const struct durability *d)
+{
+    return counter_read(&d->wal_corruptions) + counter_read(&d->wal_lost_batches) > 0;
+}
+
 /* Where the log begins and ends is known before it is its turn. */
 static enum status note_segments(struct durability *d, struct arena *a, struct error *err)
 {
@@ -442,8 +461,13 @@ enum status durability_recover(struct durability *d, struct storage *db, struct 
     if (st == OK) st = note_segments(d, &arena, err);
     storage_resume_at(db, time_of(d, db));
     reach_windows(d, db);
-    if (st == OK) st = load_windows(d, db, &arena, &first_segment, err);
+    bool unfinished = false;
+    if (st == OK) st = never_finished(d, &arena, &unfinished, err);
+    if (st == OK && !unfinished) st = load_windows(d, db, &arena, false, &first_segment, err);
     if (st == OK) st = replay_log(d, db, &arena, first_segment, &end, err);
+    /* What is lost of the log may be in them, and a part is better than nothing. */
+    if (st == OK && unfinished && log_lost_any(d))
+        st = load_windows(d, db, &arena, true, &first_segment, err);
     if (st == OK) st = start_log(d, &end, err);
     storage_resumed(db);
     hold(d, db);

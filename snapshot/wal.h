@@ -17,7 +17,7 @@
  * segment is left for good, never synced again, and a new one is begun. If acknowledged records may
  * have been lost with it, wal_wants_snapshot says so: memory still has them.
  *
- * Threads: wal_log from any; wal_sync from one; wal_rotate from one; init and close from one,
+ * Threads: wal_log from any; wal_sync from any; wal_rotate from one; init and close from one,
  * alone.
  */
 #ifndef HEARTH_SNAPSHOT_WAL_H

@@ -619,6 +619,7 @@ enum status commit(struct appender *app, struct append_result *result, struct er
     if (!order_by_shard(app, &order)) return arena_error(app->arena, err);
 
     bool undecided = storage_clock_hear(db, app);
+    uint32_t turn = in_flight_begin(&db->in_flight);
     views_begin_commit(db, app->arena, &c.audience);
     enum status st = apply_all(&c, &order, err);
     views_end_commit(db, &c.audience);
@@ -627,6 +628,7 @@ enum status commit(struct appender *app, struct append_result *result, struct er
     if (!st && (app->surprised || app->expect.skipped)) learn(app);
     if (!st && c.batch.sample_count > 0 && db->options.journal.log && !app->logged)
         st = db->options.journal.log(db->options.journal.self, &c.batch, err);
+    in_flight_end(&db->in_flight, turn);
     if (!st && result->refused[REFUSED_TOO_NEW] && !app->logged && storage_held_is_due(db))
         st = error_set(err, ERR_UNAVAILABLE,
                        "what was stored of this time before the last start is being read: send "

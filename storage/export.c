@@ -128,6 +128,11 @@ void export_close(struct exporter *e)
     if (e) epoch_leave(&e->pin);
 }
 
+void export_settle(struct storage *db)
+{
+    in_flight_wait(&db->in_flight);
+}
+
 enum status chunk_image_check(const struct chunk_image *image, int64_t t_min_ms, int64_t t_max_ms,
                               struct arena *scratch, struct error *err)
 {

@@ -60,6 +60,10 @@ MUST_USE enum status export_next(struct exporter *e, struct chunk_image *image, 
                                  struct error *err);
 void export_close(struct exporter *e);
 
+/* Until each request that has changed anything by now has its answer from the journal. What was
+ * exported before may hold it in part; with its record it is whole again. One caller at a time. */
+void export_settle(struct storage *db);
+
 /* Decode it and compare with what it says of itself; all of it lies in [t_min_ms, t_max_ms].
  * Nothing is stored. ERR_CORRUPT, ERR_UNSUPPORTED, ERR_NO_MEMORY, ERR_TOO_LARGE. */
 MUST_USE enum status chunk_image_check(const struct chunk_image *image, int64_t t_min_ms,

@@ -8,7 +8,8 @@
  * Apply first, log second: the batch holds exactly the samples that memory accepted (or already
  * held with the same bits), so records never contradict each other and replay gives the same store
  * in any order; and a snapshot that starts after a segment was closed holds everything in that
- * segment. A sample is visible to queries a moment before it is durable; it is acknowledged after.
+ * segment, and parts of requests whose records come later (export_settle). A sample is visible to
+ * queries a moment before it is durable; it is acknowledged after.
  *
  * Threads: log is called by any number of threads at once, with no storage lock held.
  */

@@ -6,6 +6,7 @@
 #ifndef HEARTH_STORAGE_STATE_H
 #define HEARTH_STORAGE_STATE_H
 
+#include "storage/in_flight.h"
 #include "storage/match_cache.h"
 #include "storage/present.h"
 #include "storage/regions.h"
@@ -40,6 +41,7 @@ struct late {
 
 struct storage {
     struct epoch epoch;
+    struct in_flight in_flight;
     struct symbols symbols;
     struct regions regions;
     struct match_cache matches;
