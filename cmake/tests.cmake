@@ -38,17 +38,22 @@ function(hearth_test name)
     endif()
 endfunction()
 
-# hearth_unit_tests(<folder> [LIBS libs...] [TSAN tests...])
+# hearth_unit_tests(<folder> [LIBS libs...] [TSAN tests...] [PLAIN tests...])
 #
 # tests/unit/<folder>/test_<file>.c becomes one Check program and one test named <folder>/test_<file>.
 # It links its own folder and what that folder links, nothing above it.
 # Tests named in TSAN carry the label "concurrent": they are the ones run under ThreadSanitizer.
+# Those named in PLAIN say more where no sanitizer is: they do more there, or look at what it changes.
+# The others are twins of those under AddressSanitizer, and only built with HEARTH_TWINS.
 function(hearth_unit_tests folder)
-    cmake_parse_arguments(ARG "" "" "LIBS;TSAN" ${ARGN})
+    cmake_parse_arguments(ARG "" "" "LIBS;TSAN;PLAIN" ${ARGN})
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/unit/${folder}/test_*.c)
     foreach(source ${sources})
         get_filename_component(name ${source} NAME_WE)
         set(labels unit)
+        if(NOT HEARTH_TWINS AND NOT name IN_LIST ARG_PLAIN)
+            continue()
+        endif()
         if(name IN_LIST ARG_TSAN)
             list(APPEND labels concurrent)
         elseif(HEARTH_SANITIZE MATCHES "thread")
