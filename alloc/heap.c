@@ -380,6 +380,12 @@ static void free_large(struct cache *cache, void *p, size_t size, enum heap_tag 
     page_heap_free(span);
 }
 
+bool heap_is_emptying(const void *p)
+{
+    size_t offset = page_map_offset(p);
+    return p && offset < page_map.reserved_bytes && page_map_is_emptying(offset >> PAGE_SHIFT);
+}
+
 static void free_small(struct cache *cache, void *p, unsigned size_class, size_t size,
                        enum heap_tag tag)
 {

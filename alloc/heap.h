@@ -82,6 +82,10 @@ void heap_free_unsized(void *p, enum heap_tag tag);
  * asks for heap_good_size at once: the heap counts what was asked. */
 size_t heap_usable_size(const void *p);
 
+/* Whether the object lies in a span that shall become empty (alloc/central.h): most likely one that
+ * is asked for now does not. Who can move it, and asks at times, saves the span. */
+bool heap_is_emptying(const void *p);
+
 /* The usable size an allocation of `size` would get: grow buffers to this. */
 size_t heap_good_size(size_t size);
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "alloc/heap.h"
 #include "base/assert.h"
 #include "base/bits.h"
 #include "base/hash.h"
@@ -125,6 +126,11 @@ void postings_remove(struct postings *p, struct symbol *const *symbols, size_t c
         id_set_remove(&entry->ids, id);
         if (entry->ids.word == 0) entry_remove(p, entry);
     }
+}
+
+void postings_move(struct postings *p)
+{
+    if (heap_is_emptying(p->entries)) (void)table_resize(p, p->capacity); /* refused: it stays */
 }
 
 const struct id_set *postings_find(const struct postings *p, const struct symbol *symbol)

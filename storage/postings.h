@@ -39,6 +39,8 @@ void postings_prefetch(const struct postings *p, struct symbol *const *symbols, 
 void postings_prefetch_sets(const struct postings *p, struct symbol *const *symbols, size_t count);
 /* Remove it from them; it is in each. */
 void postings_remove(struct postings *p, struct symbol *const *symbols, size_t count, uint32_t id);
+/* As series_map_move, of the table. */
+void postings_move(struct postings *p);
 /* NULL when no series has it. */
 const struct id_set *postings_find(const struct postings *p, const struct symbol *symbol);
 

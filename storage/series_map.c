@@ -39,6 +39,11 @@ static bool resize(struct series_map *m, uint32_t capacity)
     return true;
 }
 
+void series_map_move(struct series_map *m)
+{
+    if (heap_is_emptying(m->entries)) (void)resize(m, m->capacity); /* refused: it stays */
+}
+
 bool series_map_reserve(struct series_map *m)
 {
     if ((uint64_t)(m->count + 1) * 4 <= (uint64_t)m->capacity * 3) return true;

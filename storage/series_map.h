@@ -37,6 +37,9 @@ void series_map_insert(struct series_map *m, uint32_t hash, uint32_t local);
 /* The entry is there. */
 void series_map_remove(struct series_map *m, uint32_t hash, uint32_t local);
 
+/* Move the entries to a better place of the heap (heap_is_emptying), if they lie badly. */
+void series_map_move(struct series_map *m);
+
 /* Local ids with this hash one after another: start with *cursor = SERIES_MAP_NONE;
  * SERIES_MAP_NONE at the end. */
 uint32_t series_map_next(const struct series_map *m, uint32_t hash, uint32_t *cursor);

@@ -106,6 +106,12 @@ struct series *shard_create_series(struct shard *sh, const struct resolved *set)
     return NULL;
 }
 
+void shard_move_tables(struct shard *sh)
+{
+    series_map_move(&sh->map);
+    postings_move(&sh->postings);
+}
+
 void shard_forget_series(struct shard *sh, struct series *s)
 {
     uint32_t local = s->id >> sh->common->shard_bits;

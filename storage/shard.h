@@ -102,6 +102,8 @@ static inline void shard_prefetch(const struct shard *sh, uint64_t hash)
 MUST_USE bool shard_add_series(struct shard *sh, struct series *s);
 /* The same of one that is made here. NULL at the memory limit. */
 MUST_USE struct series *shard_create_series(struct shard *sh, const struct resolved *set);
+/* Tables that grew while others did lie between what those left: to better places, if they do. */
+void shard_move_tables(struct shard *sh);
 /* Out of every index, retired. Its ring is empty. */
 void shard_forget_series(struct shard *sh, struct series *s);
 /* For the epoch: free a retired series, and its id for reuse. Takes the lock. */

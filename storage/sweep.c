@@ -222,6 +222,7 @@ static void enter_shard(struct step *step)
     int64_t start_ns = clock_mono_ns();
     for (uint32_t slot = 0; slot < step->db->grid.slots; slot++)
         shard_catch_up(sh, slot);
+    shard_move_tables(sh);
     histogram_observe_ns(&step->db->sweep_times.holds, clock_mono_ns() - start_ns);
     rwlock_write_unlock(&sh->lock);
 }

@@ -1,6 +1,7 @@
 /* postings - the table of sets. */
 #include "storage/postings.h"
 
+#include "tests/unit/storage/lonely.h"
 #include "tests/unit/storage/store.h"
 #include "tests/unit/suite.h"
 
@@ -54,5 +55,26 @@ START_TEST(a_refused_allocation_leaves_the_sets_as_they_were)
 }
 END_TEST
 
+START_TEST(a_table_alone_in_its_span_moves)
+{
+    struct postings p = {0};
+    struct lonely l = {.size = 32 * sizeof(*p.entries)};
+    struct symbol *symbols[] = {symbol_at(1), symbol_at(2), symbol_at(3)};
+    postings_move(&p); /* there is none */
+    lonely_surround(&l);
+    ck_assert(postings_add(&p, symbols, 3, 7));
+    ck_assert_uint_eq(p.capacity * sizeof(*p.entries), l.size);
+    lonely_surround(&l);
+    lonely_leave(&l, p.entries);
+    postings_move(&p);
+    ck_assert(!heap_is_emptying(p.entries));
+    ck_assert(postings_add(&p, symbols, 3, 8));
+    ck_assert_uint_eq(id_set_count(postings_find(&p, symbols[2])), 2);
+    postings_check(&p);
+    postings_release(&p);
+    lonely_end(&l);
+}
+END_TEST
+
 SUITE(postings, the_table_finds_what_was_added_and_forgets_what_is_empty,
-      a_refused_allocation_leaves_the_sets_as_they_were)
+      a_table_alone_in_its_span_moves, a_refused_allocation_leaves_the_sets_as_they_were)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/hash.h"
+#include "tests/unit/storage/lonely.h"
 #include "tests/unit/storage/store.h"
 #include "tests/unit/suite.h"
 
@@ -57,4 +58,35 @@ START_TEST(a_random_walk_agrees_with_an_array)
 }
 END_TEST
 
-SUITE(series_map, a_random_walk_agrees_with_an_array)
+START_TEST(entries_alone_in_their_span_move_and_others_stay)
+{
+    enum { ENTRIES = 20 };
+    struct series_map m = {0};
+    struct lonely l = {.size = 32 * sizeof(*m.entries)};
+    lonely_surround(&l);
+    for (uint32_t local = 0; local < ENTRIES; local++) {
+        ck_assert(series_map_reserve(&m));
+        series_map_insert(&m, hash_of(local), local);
+    }
+    ck_assert_uint_eq(m.capacity * sizeof(*m.entries), l.size);
+    lonely_surround(&l);
+    const struct series_map_entry *before = m.entries;
+    series_map_move(&m);
+    ck_assert_ptr_eq(m.entries, before);
+    lonely_leave(&l, m.entries);
+    heap_fail_after(0);
+    series_map_move(&m);
+    heap_fail_after(UINT64_MAX);
+    ck_assert_ptr_eq(m.entries, before);
+    series_map_move(&m);
+    ck_assert(!heap_is_emptying(m.entries));
+    for (uint32_t local = 0; local < ENTRIES; local++)
+        ck_assert(map_has(&m, local));
+    series_map_check(&m);
+    series_map_release(&m);
+    lonely_end(&l);
+}
+END_TEST
+
+SUITE(series_map, a_random_walk_agrees_with_an_array,
+      entries_alone_in_their_span_move_and_others_stay)
