@@ -40,11 +40,12 @@ def git_repository(r):
 
 
 def git_clone(r):
-    """The repository this source comes from, if it does."""
+    """The repository this source comes from, if it does; of its history, the end."""
     git = prepare(r)
+    depth = [] if LONG else ["--depth=32"]
     here = subprocess.run([git, "-C", SOURCE, "rev-parse", "HEAD"], env=r.env, capture_output=True,
                           check=False)
     if here.returncode != 0:
         raise Skipped("the source is in no git repository")
-    r.run(git, "clone", "-q", "--no-local", f"file://{SOURCE}", "r")
+    r.run(git, "clone", "-q", "--no-local", *depth, f"file://{SOURCE}", "r")
     return pack_and_verify(r, git)
