@@ -97,10 +97,12 @@ static struct window_steps steps_of(const struct reference *ref, const struct ev
                                  .step_ms = ref->fixed ? 0 : range->step_ms};
 }
 
-static void drop_stale(struct columns *c)
+static enum status drop_stale(struct columns *c, struct error *err)
 {
     size_t kept = 0;
-    if (!scan_has_nan(c->v, c->count)) return;
+    if (!scan_has_nan(c->v, c->count)) return OK;
+    enum status st = columns_lay_times(c, err);
+    if (st) return st;
     for (size_t i = 0; i < c->count; i++) {
         if (sample_is_stale(c->v[i])) continue;
         c->t_ms[kept] = c->t_ms[i];
@@ -108,6 +110,7 @@ static void drop_stale(struct columns *c)
     }
     if (kept < c->count) columns_forget_chain(c);
     c->count = kept;
+    return OK;
 }
 
 struct select_rows {
@@ -131,9 +134,8 @@ struct select_rows {
     size_t series_count;
 };
 
-static double looked_at(const struct select_rows *s, size_t sample)
+static double looked_at(const struct select_rows *s, int64_t t_ms, size_t sample)
 {
-    int64_t t_ms = s->columns->t_ms[sample];
     switch (s->what) {
     case SELECT_TIMES: return (double)t_ms / 1000;
     case SELECT_STAMPS: return (double)t_ms;
@@ -160,7 +162,7 @@ static void look_once(struct select_rows *s)
     if (!behind || sample_is_stale(c->v[behind - 1])) return;
     if (c->t_ms[behind - 1] <= bits_sub_clamped(s->ref.first_ms, s->steps.range_ms)) return;
     for (size_t i = 0; i < s->range.steps; i++) {
-        s->row.v[i] = looked_at(s, behind - 1);
+        s->row.v[i] = looked_at(s, c->t_ms[behind - 1], behind - 1);
         bit_set(s->row.present, i);
     }
 }
@@ -169,7 +171,7 @@ static void look_once(struct select_rows *s)
  * unless it is a stale marker. */
 static enum status look_back(struct select_rows *s, struct error *err)
 {
-    const struct columns *c = s->columns;
+    struct columns *c = s->columns;
     enum status st = window_tables_find(s->tables, &s->steps, c, s->series_count, &s->table, err);
     if (st) return st;
     const uint32_t *high = s->table->high;
@@ -179,7 +181,7 @@ static enum status look_back(struct select_rows *s, struct error *err)
         for (size_t i = run.from; i < run.to && s->what == SELECT_VALUES; i++)
             s->row.v[i] = c->v[high[i] - 1];
         for (size_t i = run.from; i < run.to && s->what != SELECT_VALUES; i++)
-            s->row.v[i] = looked_at(s, high[i] - 1);
+            s->row.v[i] = looked_at(s, s->table->used[high[i] - 1], high[i] - 1);
     }
     if (scan_has_nan(c->v, c->count)) clear_stale(s);
     return OK;
@@ -202,9 +204,11 @@ static bool smooth_at(const struct columns *c, size_t low, size_t high, int64_t 
     return true;
 }
 
-static void smooth(struct select_rows *s)
+static enum status smooth(struct select_rows *s, struct error *err)
 {
-    const struct columns *c = s->columns;
+    struct columns *c = s->columns;
+    enum status st = columns_lay_times(c, err);
+    if (st) return st;
     int64_t lookback_ms = s->base.ev->lookback_ms;
     size_t low = 0;
     size_t high = 0;
@@ -216,6 +220,7 @@ static void smooth(struct select_rows *s)
             low++;
         if (smooth_at(c, low, high, ref_ms, &s->row.v[i])) bit_set(s->row.present, i);
     }
+    return OK;
 }
 
 /* Of ev->selected. */
@@ -227,6 +232,7 @@ static enum status open_reader(struct eval *ev, int64_t t_min_ms, int64_t t_max_
                                             .t_min_ms = t_min_ms,
                                             .t_max_ms = t_max_ms,
                                             .newest = newest,
+                                            .times_later = true,
                                             .words = ev->selected.selection.newest};
     return series_reader_create(ev->querier, &request, ev->arena, out, err);
 }
@@ -262,11 +268,12 @@ static enum status select_next(struct rows *self, struct row **out, struct error
         if (st || !series) return st;
         st = count_read(self->ev, 1, s->columns->count, err);
         if (st) return st;
-        if (s->smoothed) drop_stale(s->columns);
+        if (s->smoothed) st = drop_stale(s->columns, err);
+        if (st) return st;
         if (!s->columns->count) continue;
         bits_zero(s->row.present, self->steps);
         if (s->smoothed)
-            smooth(s);
+            st = smooth(s, err);
         else if (s->looks_once)
             look_once(s);
         else
@@ -395,7 +402,8 @@ static enum status next_selected(struct windows *w, bool *more, struct error *er
     st = count_read(w->ev, 1, w->columns->count, err);
     if (st) return st;
     w->ascends = w->asks_ascent && scan_ascends(w->columns->v, w->columns->count);
-    if (!w->ascends) drop_stale(w->columns);
+    if (!w->ascends) st = drop_stale(w->columns, err);
+    if (st) return st;
     w->series = w->bare ? series : NULL;
     return w->bare ? OK : read_labels(w->ev, series, &w->scratch, &w->labels, err);
 }
@@ -428,13 +436,13 @@ enum status windows_next(struct windows *w, bool *more, struct error *err)
         enum status st = w->reader ? next_selected(w, more, err) : next_evaluated(w, more, err);
         if (st || !*more) return st;
     } while (!w->columns->count);
-    w->t_ms = w->columns->t_ms;
     w->v = w->columns->v;
     w->count = w->columns->count;
     w->held = w->count;
     size_t series = w->reader ? w->series_count : WINDOW_TABLES_MAX;
     enum status st = window_tables_find(w->tables, &w->steps, w->columns, series, &w->table, err);
     if (st) return st;
+    w->t_ms = w->table->used;
     tally_windows(w->ev, &w->tally, w->table, w->steps.count);
     return eval_hold(w->ev, w->held, err);
 }

@@ -75,30 +75,37 @@ static size_t tables_max(size_t steps, size_t count, size_t series)
     return steps > 1 ? most : 1;
 }
 
-static bool is_table_of(struct window_table *table, const struct columns *c)
+/* Of another chain, or none, all times are compared. */
+static enum status compare_times(struct window_table *table, struct columns *c, bool *same,
+                                 struct error *err)
 {
-    if (c->count != table->count) return false;
     bool chained = c->chain.id && c->chain.id == table->chain.id;
     size_t known = chained ? c->chain.count : 0;
+    *same = c->count == table->count && c->t_ms[c->count - 1] == table->t_ms[c->count - 1];
+    if (!*same) return OK;
+    enum status st = known ? OK : columns_lay_times(c, err);
     size_t bytes = (c->count - known) * sizeof(c->t_ms[0]);
-    if (memcmp(c->t_ms + known, table->t_ms + known, bytes) != 0) return false;
-    table->chain = c->chain; /* of another reader, perhaps */
-    return true;
+    *same = !st && memcmp(c->t_ms + known, table->t_ms + known, bytes) == 0;
+    if (*same) table->chain = c->chain; /* of another reader, perhaps */
+    return st;
 }
 
 /* The table of the times, or else the place for it, which others may have. */
-static struct window_table **table_place(const struct window_tables *tables,
-                                         const struct columns *c, bool *found)
+static enum status table_place(const struct window_tables *tables, struct columns *c,
+                               struct window_table ***place, bool *found, struct error *err)
 {
     enum { NEIGHBOURS = 8 };
     uint64_t hash = hash_mix((uint64_t)c->t_ms[0], c->count);
     hash = hash_mix(hash, (uint64_t)c->t_ms[c->count - 1]);
+    *found = false;
     for (size_t i = 0; i < NEIGHBOURS; i++) {
-        struct window_table **place = &tables->slots[(hash + i) & (tables->max - 1)];
-        *found = *place && is_table_of(*place, c);
-        if (*found || !*place) return place;
+        *place = &tables->slots[(hash + i) & (tables->max - 1)];
+        if (!**place) return OK;
+        enum status st = compare_times(**place, c, found, err);
+        if (st || *found) return st;
     }
-    return &tables->slots[hash & (tables->max - 1)];
+    *place = &tables->slots[hash & (tables->max - 1)];
+    return OK;
 }
 
 static enum status keep_times(struct window_table *table, const struct columns *c, struct arena *a,
@@ -107,19 +114,19 @@ static enum status keep_times(struct window_table *table, const struct columns *
     if (c->count > table->capacity) {
         size_t capacity = c->count + c->count / 4;
         int64_t *t_ms = arena_alloc_array(a, capacity, sizeof(t_ms[0]));
-        table->count = 0; /* its ends are not those of the times before */
         if (!t_ms) return no_room(a, err);
         table->t_ms = t_ms;
         table->capacity = capacity;
     }
     memcpy(table->t_ms, c->t_ms, c->count * sizeof(c->t_ms[0]));
+    table->used = table->t_ms;
     table->count = c->count;
     table->chain = c->chain;
     return OK;
 }
 
 enum status window_tables_find(struct window_tables *tables, const struct window_steps *steps,
-                               const struct columns *c, size_t series, struct window_table **out,
+                               struct columns *c, size_t series, struct window_table **out,
                                struct error *err)
 {
     struct arena *a = tables->arena;
@@ -130,15 +137,18 @@ enum status window_tables_find(struct window_tables *tables, const struct window
         tables->max = max; /* other parts come here after one that had no memory */
     }
     bool found;
-    struct window_table **place = table_place(tables, c, &found);
-    if (!*place) {
-        enum status st = table_create(a, steps->count, place, err);
-        if (st) return st;
-    }
-    *out = *place;
-    (*out)->fresh = !found;
+    struct window_table **place;
+    enum status st = table_place(tables, c, &place, &found, err);
+    if (!st && !*place) st = table_create(a, steps->count, place, err);
+    if (!st && !found) st = columns_lay_times(c, err);
+    if (st) return st;
+    struct window_table *table = *place;
+    *out = table;
+    table->fresh = !found;
     if (found) return OK;
-    find_ends(*out, steps, c->t_ms, c->count);
+    table->count = 0; /* no times are kept until all are */
+    table->used = c->t_ms;
+    find_ends(table, steps, c->t_ms, c->count);
     /* One step's are found no slower than times are compared. */
-    return steps->count == 1 ? OK : keep_times(*out, c, a, err);
+    return steps->count == 1 && !c->chain.id ? OK : keep_times(table, c, a, err);
 }

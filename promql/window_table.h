@@ -40,7 +40,8 @@ struct window_table {
     size_t samples;    /* in all windows together */
     size_t count;
     size_t capacity;
-    int64_t *t_ms; /* the times that it is for */
+    int64_t *t_ms;       /* the times that it is for, if they are kept */
+    const int64_t *used; /* those times, here or in the columns */
     struct columns_chain chain;
 };
 
@@ -64,10 +65,10 @@ struct window_keeper {
 MUST_USE enum status window_tables_open(struct eval *ev, const struct ast *node,
                                         struct window_tables *own, struct window_tables **out,
                                         struct error *err);
-/* The table of the columns' times, at least one, until the next call. series: how many ask, at
- * most. */
+/* The table of the columns' times, at least one, until the next call; they need not be laid.
+ * series: how many ask, at most. */
 MUST_USE enum status window_tables_find(struct window_tables *tables,
-                                        const struct window_steps *steps, const struct columns *c,
+                                        const struct window_steps *steps, struct columns *c,
                                         size_t series, struct window_table **out,
                                         struct error *err);
 

@@ -22,7 +22,6 @@ bool columns_reserve(struct columns *c, size_t more)
     c->t_ms = t_ms;
     c->v = v;
     c->capacity = capacity;
-    if (c->laid) c->laid->count = c->chain.links; /* no more was copied */
     return true;
 }
 

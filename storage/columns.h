@@ -5,8 +5,9 @@
  *
  * Series of one scrape share their sealed columns of times. A reader of many series (series_reader)
  * says so: the first samples have the times of a *chain*, sealed columns one behind the other
- * (storage/times_cache.h), and equal chains need no comparing. Chains also tell the reader which
- * times already lie in the array, from the series that was read into it before.
+ * (storage/times_cache.h), and equal chains need no comparing. So most need no times: of a chain
+ * only the first and the last time are in the array until somebody asks for the others
+ * (columns_lay_times).
  *
  * Threads: one at a time.
  */
@@ -19,6 +20,7 @@
 
 #include "alloc/arena.h"
 
+struct error;
 struct times_cache;
 
 enum { COLUMNS_LINKS_MAX = 16 };
@@ -28,10 +30,15 @@ struct columns_chain {
     uint32_t links; /* of sealed columns */
 };
 
-/* The chains whose times lie in the array, each the one before it with a column more. */
-struct columns_laid {
-    uint64_t ids[COLUMNS_LINKS_MAX];
-    uint32_t count;
+/* What a chain's sealed column is, and the values with it. */
+struct columns_link {
+    const uint8_t *times;
+    const uint8_t *values;
+    uint32_t times_size;
+    uint32_t values_size;
+    uint32_t count; /* of samples */
+    uint32_t from;  /* [from, end) of them are here */
+    uint32_t end;
 };
 
 struct columns {
@@ -42,22 +49,26 @@ struct columns {
     struct arena *arena;
     struct times_cache *times; /* on the arena, of series_read; else NULL */
     struct columns_chain chain;
-    struct columns_laid *laid; /* of series_reader; NULL: no chains are made */
+    bool times_laid;            /* all of the chain's */
+    struct columns_link *links; /* [COLUMNS_LINKS_MAX], of the chain; NULL: no chains are made */
 };
 
 /* Room for `more` samples behind the present ones; false when the arena refuses. */
 MUST_USE bool columns_reserve(struct columns *c, size_t more);
 
-/* For the next series: it may have the chain of the last one. */
-static inline void columns_begin_chain(struct columns *c, struct columns_laid *laid)
+/* For the next series. */
+static inline void columns_begin_chain(struct columns *c, struct columns_link *links)
 {
     c->count = 0;
-    c->laid = laid;
-    laid->count = c->chain.links;
+    c->links = links;
     c->chain = (struct columns_chain){0};
 }
 
-/* Whoever changes times that were read says so. */
+/* All times, whatever there was of the chain's. ERR_CORRUPT; ERR_NO_MEMORY, ERR_TOO_LARGE: the
+ * arena. */
+MUST_USE enum status columns_lay_times(struct columns *c, struct error *err);
+
+/* Whoever changes times, all of which are laid, says so. */
 static inline void columns_forget_chain(struct columns *c)
 {
     c->chain = (struct columns_chain){0};

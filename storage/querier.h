@@ -99,6 +99,7 @@ struct series_reader_request {
     int64_t t_min_ms;
     int64_t t_max_ms;
     bool newest;           /* as series_read_newest, else as series_read */
+    bool times_later;      /* the caller asks for those of chains (columns_lay_times) */
     const uint32_t *words; /* [count], the selection's `newest`, or NULL */
 };
 MUST_USE enum status series_reader_create(struct querier *q,

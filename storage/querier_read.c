@@ -2,12 +2,14 @@
  * querier_read - samples of one series, and of many.
  *
  * Of many series, a batch is read at a time, window by window: what is in open chunks is decoded
- * together (storage/chunk_batch.h), everything else series by series.
+ * together (storage/chunk_batch.h), everything else series by series, and sealed chunks at the
+ * start of a series when it is handed out (storage/columns_chain.h).
  */
 #include "storage/querier.h"
 
 #include "base/assert.h"
 #include "storage/chunk_batch.h"
+#include "storage/columns_chain.h"
 #include "storage/select.h"
 #include "storage/times_cache.h"
 
@@ -26,7 +28,7 @@ static enum status begin_read(const struct querier *q, struct columns *columns, 
     if (!columns->times) columns->times = times_cache_create(columns->arena);
     if (!columns->times) return arena_error(columns->arena, err);
     times_cache_begin(columns->times, q->serial);
-    columns->laid = NULL;
+    columns->links = NULL;
     columns_forget_chain(columns);
     return OK;
 }
@@ -89,7 +91,7 @@ static enum status read_held(const struct series *s, const struct held *held,
     enum status st;
     if (held->open)
         st = chunk_read_until(held->open, extent, t_min_ms, t_max_ms, columns, &why);
-    else if (columns->laid)
+    else if (columns->links)
         st = sealed_read_chained(held->sealed, (int64_t[2]){t_min_ms, t_max_ms}, columns, &why);
     else
         st = held_read(held, t_min_ms, t_max_ms, columns, &why);
@@ -154,11 +156,11 @@ struct series_reader {
     struct series_reader_request request;
     struct select_range range;
     struct arena *arena;
-    uint64_t serial;           /* as a querier's, for chains of times */
-    struct times_cache *times; /* with laid: NULL before they are needed */
-    struct columns_laid *laid; /* [BATCH_MAX] */
-    size_t at;                 /* the next series to be handed out */
-    size_t first;              /* of the batch that was read; it ends before `end` */
+    uint64_t serial;                                 /* as a querier's, for chains of times */
+    struct times_cache *times;                       /* NULL before they are needed */
+    struct columns_link (*links)[COLUMNS_LINKS_MAX]; /* [BATCH_MAX] */
+    size_t at;                                       /* the next series to be handed out */
+    size_t first; /* of the batch that was read; it ends before `end` */
     size_t end;
     size_t batch;          /* how many the next one is to have */
     size_t series_fetched; /* have been asked for, those before this one */
@@ -298,14 +300,14 @@ static enum status read_window(struct series_reader *r, int64_t window, struct e
 static enum status begin_chains(struct series_reader *r, struct error *err)
 {
     if (!r->times) {
-        r->laid = arena_alloc_array(r->arena, BATCH_MAX, sizeof(r->laid[0]));
-        r->times = r->laid ? times_cache_create(r->arena) : NULL;
+        r->links = arena_alloc_array(r->arena, BATCH_MAX, sizeof(r->links[0]));
+        r->times = r->links ? times_cache_create(r->arena) : NULL;
         if (!r->times) return arena_error(r->arena, err);
     }
     times_cache_begin(r->times, r->serial);
     for (size_t i = 0; i < BATCH_MAX; i++) {
         r->columns[i].times = r->times;
-        columns_begin_chain(&r->columns[i], &r->laid[i]);
+        columns_begin_chain(&r->columns[i], r->links[i]);
     }
     return OK;
 }
@@ -382,6 +384,29 @@ size_t series_reader_pass_known(struct series_reader *r)
     return r->at - from;
 }
 
+/* What has been put off until the series is handed out. */
+static enum status lay_chain(const struct series_reader *r, struct columns *c,
+                             const struct series *s, struct error *err)
+{
+    size_t failed = 0;
+    if (c->chain.links == 0) return OK;
+    enum status st = columns_lay_values(c, &failed);
+    if (st == ERR_CORRUPT) {
+        (void)error_set(err, st, "a sealed chunk does not decode");
+        return read_failed(s, window_of(&r->q->db->grid, c->t_ms[failed]), r->arena, err);
+    }
+    if (st) return arena_error(r->arena, err);
+    return r->request.times_later ? OK : columns_lay_times(c, err);
+}
+
+/* What the next one needs first. */
+static void fetch_next(const struct series_reader *r)
+{
+    if (r->at == r->end) return;
+    fetch_labels(r, r->request.series[r->at]);
+    columns_fetch_values(&r->columns[r->at - r->first]);
+}
+
 enum status series_reader_next(struct series_reader *r, const struct series **series,
                                struct columns **columns, struct error *err)
 {
@@ -402,6 +427,6 @@ enum status series_reader_next(struct series_reader *r, const struct series **se
     if (st) return st;
     *series = r->request.series[r->at];
     *columns = &r->columns[r->at++ - r->first];
-    if (r->at < r->end) fetch_labels(r, r->request.series[r->at]);
-    return OK;
+    fetch_next(r);
+    return lay_chain(r, *columns, *series, err);
 }

@@ -8,6 +8,7 @@
 #include "base/varint.h"
 #include "encoding/times.h"
 #include "encoding/values.h"
+#include "storage/columns_chain.h"
 #include "storage/times_cache.h"
 
 enum { COLUMN_BYTES = 5, SIZE_BYTES_MAX = 5 };
@@ -104,58 +105,16 @@ enum status sealed_read(const struct sealed *s, int64_t t_min_ms, int64_t t_max_
     return OK;
 }
 
-/* Behind the chain that the columns are so far; false: they are something else, or long. */
-static bool may_chain(const struct columns *columns)
-{
-    return columns->chain.count == columns->count && columns->chain.links < COLUMNS_LINKS_MAX &&
-           columns->times->chains < TIMES_CACHE_CHAINS_MAX;
-}
-
-/* The times of the link, unless they lie there from the series before. */
-static enum status lay_times(struct columns *columns, const struct times_link *link, size_t size)
-{
-    struct columns_laid *laid = columns->laid;
-    uint32_t at = columns->chain.links;
-    const int64_t *t_ms;
-    if (at < laid->count && laid->ids[at] == link->chain) return OK;
-    enum status st = times_cache_get(columns->times, link->bytes, size, link->count, &t_ms);
-    if (st) return st;
-    memcpy(columns->t_ms + columns->count, t_ms + link->from,
-           (link->end - link->from) * sizeof(*t_ms));
-    laid->ids[at] = link->chain;
-    laid->count = at + 1;
-    return OK;
-}
-
-static enum status read_chained(const struct sealed_parts *parts, const int64_t range_ms[2],
-                                struct columns *columns)
-{
-    struct times_link link;
-    enum status st = times_cache_link(columns->times, columns->chain.id, parts->times,
-                                      parts->times_size, range_ms, &link);
-    if (st || link.from == link.end) return st;
-    if (!columns_reserve(columns, link.count)) return columns->arena->refused;
-    double *v = columns->v + columns->count;
-    st = values_decode(parts->values, parts->values_size, v, link.count);
-    if (!st) st = lay_times(columns, &link, parts->times_size);
-    if (st) return st;
-    size_t count = link.end - link.from;
-    if (link.from > 0) memmove(v, v + link.from, count * sizeof(*v));
-    columns->count += count;
-    columns->chain = (struct columns_chain){link.chain, columns->count, columns->chain.links + 1};
-    return OK;
-}
-
 enum status sealed_read_chained(const struct sealed *s, const int64_t range_ms[2],
                                 struct columns *columns, struct error *err)
 {
     struct sealed_parts parts = sealed_parts(s);
-    if (!may_chain(columns)) {
+    if (!columns_may_chain(columns)) {
         if (!columns_reserve(columns, sealed_sample_count(s)))
             return arena_error(columns->arena, err);
         return sealed_read(s, range_ms[0], range_ms[1], columns, err);
     }
-    enum status st = read_chained(&parts, range_ms, columns);
+    enum status st = columns_add_link(columns, &parts, range_ms);
     if (st == ERR_NO_MEMORY || st == ERR_TOO_LARGE) return arena_error(columns->arena, err);
     return st ? error_set(err, st, "a sealed chunk does not decode") : OK;
 }

@@ -58,7 +58,8 @@ uint64_t sealed_column(const struct sealed *s);
 struct sealed_parts sealed_parts(const struct sealed *s);
 uint32_t sealed_sample_count(const struct sealed *s);
 
-/* As sealed_read, into columns that make chains and need no room yet. */
+/* As sealed_read, into columns that need no room yet; when they make chains, times and values are
+ * to be laid (storage/columns_chain.h). */
 MUST_USE enum status sealed_read_chained(const struct sealed *s, const int64_t range_ms[2],
                                          struct columns *columns, struct error *err);
 

@@ -53,12 +53,17 @@ static enum status find_range(struct times_cache *cache, size_t size, const int6
     link->from = link->end = 0;
     if (head.last_ms < range_ms[0] || head.first_ms > range_ms[1]) return OK;
     link->end = head.count;
+    link->first_ms = head.first_ms;
+    link->last_ms = head.last_ms;
     if (head.first_ms >= range_ms[0] && head.last_ms <= range_ms[1]) return OK;
     st = times_cache_get(cache, link->bytes, size, head.count, &t_ms);
     if (st) return st;
     link->from = (uint32_t)columns_lower_bound(t_ms, 0, head.count, range_ms[0]);
     if (range_ms[1] < head.last_ms)
         link->end = (uint32_t)columns_lower_bound(t_ms, link->from, head.count, range_ms[1] + 1);
+    if (link->from == link->end) return OK;
+    link->first_ms = t_ms[link->from];
+    link->last_ms = t_ms[link->end - 1];
     return OK;
 }
 
@@ -74,4 +79,13 @@ enum status times_cache_link(struct times_cache *cache, uint64_t before, const u
     }
     *out = *link;
     return OK;
+}
+
+double *times_cache_values(struct times_cache *cache, uint32_t count)
+{
+    if (cache->values_capacity < count) {
+        cache->values = arena_alloc_array(cache->arena, count, sizeof(*cache->values));
+        cache->values_capacity = cache->values ? count : 0;
+    }
+    return cache->values;
 }

@@ -29,6 +29,8 @@ struct times_link {
     uint32_t count; /* of the column */
     uint32_t from;  /* [from, end) of it are in the range */
     uint32_t end;
+    int64_t first_ms; /* of those, if there are any */
+    int64_t last_ms;
 };
 
 struct times_cache {
@@ -41,6 +43,8 @@ struct times_cache {
     } entries[TIMES_CACHE_ENTRIES];
     uint64_t chains; /* made for this reader */
     struct times_link links[TIMES_CACHE_LINKS];
+    double *values; /* [values_capacity]: see times_cache_values */
+    uint32_t values_capacity;
 };
 
 /* NULL when the arena refuses; for nobody yet. */
@@ -58,5 +62,8 @@ MUST_USE enum status times_cache_get(struct times_cache *cache, const uint8_t *b
 MUST_USE enum status times_cache_link(struct times_cache *cache, uint64_t before,
                                       const uint8_t *bytes, size_t size, const int64_t range_ms[2],
                                       struct times_link *out);
+
+/* Room for the values of a column, for a moment; NULL when the arena refuses. */
+MUST_USE double *times_cache_values(struct times_cache *cache, uint32_t count);
 
 #endif

@@ -52,7 +52,7 @@ START_TEST(ends_are_those_of_a_walk)
         struct window_tables *tables;
         struct window_table *table;
         struct window_steps steps = random_steps(&state);
-        const struct columns columns = {.t_ms = t_ms, .count = TIMES};
+        struct columns columns = {.t_ms = t_ms, .count = TIMES};
         random_times(t_ms, &state);
         arena_init(&a, HEAP_QUERY, UINT64_MAX);
         ck_assert_int_eq(window_tables_open(&ev, NULL, &own, &tables, NULL), OK);
@@ -85,7 +85,7 @@ START_TEST(tables_come_back_as_long_as_there_is_room)
         size_t fresh = 0;
         ck_assert_int_eq(window_tables_open(&ev, NULL, &own, &tables, NULL), OK);
         for (size_t i = 0; i < ASKED; i++) {
-            const struct columns c = {.t_ms = t_ms[next_random(&state) % known], .count = TIMES};
+            struct columns c = {.t_ms = t_ms[next_random(&state) % known], .count = TIMES};
             ck_assert_int_eq(window_tables_find(tables, &steps, &c, ROOM_FOR, &table, NULL), OK);
             check_ends(table, &steps, c.t_ms);
             fresh += table->fresh;
@@ -107,7 +107,7 @@ START_TEST(a_keeper_keeps_tables_from_part_to_part)
     struct window_keeper keeper = {.arena = &kept};
     struct window_steps steps = {.count = 2, .first_end_ms = START_MS, .range_ms = 60000};
     struct ast nodes[2] = {0};
-    const struct columns columns = {.t_ms = t_ms, .count = TIMES};
+    struct columns columns = {.t_ms = t_ms, .count = TIMES};
     random_times(t_ms, &state);
     arena_init(&kept, HEAP_QUERY, UINT64_MAX);
     for (size_t part = 0; part < 4; part++) {

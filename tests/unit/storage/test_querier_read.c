@@ -94,8 +94,21 @@ static bool check_chain(struct store *s, struct seen_chain seen[SERIES], size_t 
     return false;
 }
 
+/* Before its times are laid, a chain has the first and the last, and what is behind it has all. */
+static void check_later(struct columns *c, const struct columns *all)
+{
+    struct error err;
+    ck_assert_uint_eq(c->count, all->count);
+    if (!c->count) return;
+    EXPECT(c->t_ms[0] == all->t_ms[0]);
+    for (size_t i = c->chain.count ? c->chain.count - 1 : 0; i < c->count; i++)
+        EXPECT(c->t_ms[i] == all->t_ms[i]);
+    ck_assert(columns_lay_times(c, &err) == OK);
+}
+
 /* Returns how many series had the chain of one before them. */
-static size_t check_range(struct store *s, int64_t t_min_ms, int64_t t_max_ms, bool newest)
+static size_t check_reading(struct store *s, int64_t t_min_ms, int64_t t_max_ms, bool newest,
+                            bool times_later)
 {
     struct querier *q = store_query(s);
     struct selection selection = store_select(q, NULL, 0);
@@ -103,7 +116,8 @@ static size_t check_range(struct store *s, int64_t t_min_ms, int64_t t_max_ms, b
                                             .count = selection.count,
                                             .t_min_ms = t_min_ms,
                                             .t_max_ms = t_max_ms,
-                                            .newest = newest};
+                                            .newest = newest,
+                                            .times_later = times_later};
     struct columns alone = {.arena = &s->arena};
     struct series_reader *reader;
     const struct series *series;
@@ -118,6 +132,7 @@ static size_t check_range(struct store *s, int64_t t_min_ms, int64_t t_max_ms, b
         ck_assert_ptr_eq(series, selection.series[i]);
         ck_assert((newest ? series_read_newest : series_read)(q, series, t_min_ms, t_max_ms, &alone,
                                                               &err) == OK);
+        if (times_later) check_later(columns, &alone);
         check_same(columns, &alone);
         known += check_chain(s, seen, i, columns);
         if (i % 9 != 4 || !columns->count) continue;
@@ -130,6 +145,12 @@ static size_t check_range(struct store *s, int64_t t_min_ms, int64_t t_max_ms, b
     }
     querier_close(q);
     return known;
+}
+
+static size_t check_range(struct store *s, int64_t t_min_ms, int64_t t_max_ms, bool newest)
+{
+    (void)check_reading(s, t_min_ms, t_max_ms, newest, true);
+    return check_reading(s, t_min_ms, t_max_ms, newest, false);
 }
 
 static void check_ranges(struct store *s)
