@@ -6,6 +6,11 @@
 #include "base/varint.h"
 #include "encoding/ints_form.h"
 
+static uint32_t length(uint64_t v)
+{
+    return v ? 64 - (uint32_t)__builtin_clzll(v) : 0;
+}
+
 static bool take_varint(struct ints_reader *r, uint64_t *v)
 {
     size_t bytes = varint_decode(r->at, r->end, v);
@@ -17,6 +22,17 @@ static bool take_signed(struct ints_reader *r, uint64_t *v)
 {
     if (!take_varint(r, v)) return false;
     *v = (uint64_t)bits_unzigzag(*v);
+    return true;
+}
+
+/* Steps are factor * r + bias, not below zero as long as nothing overflows: how many bits r may
+ * have for that. false: steps are not what is stored, or the bias is below zero. */
+static bool find_step_bits(struct ints_reader *r)
+{
+    enum { BITS = 61 }; /* the sum of two such products has less than 63 */
+    const uint32_t factor_bits = length(r->form.factor);
+    if (r->form.order != 1 || length(r->form.bias) + factor_bits > BITS) return false;
+    r->step_bits = BITS - factor_bits;
     return true;
 }
 
@@ -38,6 +54,7 @@ bool ints_open(struct ints_reader *r, const uint8_t *at, const uint8_t *end, uin
     if (form & INTS_HAS_FACTOR && !take_varint(r, &f->factor)) return false;
     if (f->order == 2 && !take_signed(r, &f->sums[1])) return false;
     if (form & INTS_HAS_BIAS && !take_signed(r, &f->bias)) return false;
+    r->ascends = find_step_bits(r);
     /* first + factor * x, of x and all that it is summed up from. */
     f->bias *= f->factor;
     f->sums[1] *= f->factor;
@@ -55,11 +72,14 @@ static uint32_t next_count(const struct ints_reader *r)
 
 static bool next_varints(struct ints_reader *r, uint64_t *out, uint32_t count)
 {
+    uint64_t any = 0;
     for (uint32_t i = 0; i < count; i++) {
         uint64_t difference;
         if (!take_signed(r, &difference)) return false;
+        any |= difference;
         out[i] = r->form.sums[0] += r->form.factor * difference;
     }
+    r->ascends = r->ascends && length(any) <= r->step_bits;
     if (r->form.scale != BLOCK_INTEGERS) r->kernels->decimals(out, count, r->form.scale);
     return true;
 }
@@ -106,6 +126,8 @@ static bool next_block(struct ints_reader *r, uint64_t out[BLOCK_COUNT], uint32_
     size_t packed = (count * width + 7) / 8;
     size_t patched = (patches * patch_width + 7) / 8;
     if (packed + patched > left || patches > BLOCK_COUNT) return false;
+    uint32_t above = patches ? patch_width - INTS_POSITION_BITS : 0;
+    r->ascends = r->ascends && width + above <= r->step_bits;
 
     const uint8_t *from = r->at;
     if (left < (size_t)8 * width + BLOCK_SLACK_BYTES) {
@@ -141,7 +163,7 @@ bool ints_next(struct ints_reader *r, uint64_t out[BLOCK_COUNT], uint32_t *count
 }
 
 bool ints_decode(const uint8_t **at, const uint8_t *end, uint64_t *out, uint32_t count,
-                 uint8_t scale)
+                 uint8_t scale, bool *ascends)
 {
     struct ints_reader r;
     uint64_t last[BLOCK_COUNT];
@@ -158,5 +180,6 @@ bool ints_decode(const uint8_t **at, const uint8_t *end, uint64_t *out, uint32_t
         out += got;
     }
     *at = r.at;
+    if (ascends) *ascends = r.ascends;
     return true;
 }

@@ -39,7 +39,9 @@ struct ints_reader {
     uint64_t first;
     struct block_form form; /* its sums start at the first number and the slope */
     uint32_t left;          /* numbers not read yet, the first one not counted */
+    uint32_t step_bits;     /* residuals of so many bits, or fewer, make steps that do not fall */
     bool varints;
+    bool ascends; /* so far: by their widths alone, numbers of less than 62 bits do not fall */
 };
 
 /* Start to read a column of count (> 0) numbers; the first one is in `first`. false: the bytes are
@@ -52,8 +54,9 @@ MUST_USE bool ints_open(struct ints_reader *r, const uint8_t *at, const uint8_t 
 MUST_USE bool ints_next(struct ints_reader *r, uint64_t out[BLOCK_COUNT], uint32_t *count);
 
 /* Read a whole column of count (> 0) numbers into out[count]; *at moves behind it. Their scale:
- * BLOCK_INTEGERS, or what makes them doubles, as in block_form. false: the bytes are no column. */
+ * BLOCK_INTEGERS, or what makes them doubles, as in block_form. *ascends, unless NULL: as in
+ * ints_reader. false: the bytes are no column. */
 MUST_USE bool ints_decode(const uint8_t **at, const uint8_t *end, uint64_t *out, uint32_t count,
-                          uint8_t scale);
+                          uint8_t scale, bool *ascends);
 
 #endif

@@ -77,7 +77,7 @@ enum status times_decode(const uint8_t *bytes, size_t size, int64_t *t_ms, uint3
     size_t n = head_decode(bytes, size, &head, &step);
     if (n == 0 || head.count != count) return ERR_CORRUPT;
     const uint8_t *at = bytes + n;
-    if (!ints_decode(&at, bytes + size, (uint64_t *)t_ms, count, BLOCK_INTEGERS) ||
+    if (!ints_decode(&at, bytes + size, (uint64_t *)t_ms, count, BLOCK_INTEGERS, NULL) ||
         at != bytes + size)
         return ERR_CORRUPT;
     if (!block_kernels()->grid((uint64_t *)t_ms, count, (uint64_t)head.first_ms, step) ||

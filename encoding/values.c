@@ -1,6 +1,8 @@
 /* values - reading: the numbers first, then, in place, everything between the changes. */
 #include "encoding/values.h"
 
+#include <math.h>
+
 #include "base/bits.h"
 #include "base/endian.h"
 #include "base/varint.h"
@@ -12,6 +14,7 @@
 struct rest {
     const uint8_t *at;
     const uint8_t *end;
+    bool ascends; /* what was read last */
 };
 
 static bool take_varint(struct rest *rest, uint64_t *v)
@@ -39,6 +42,7 @@ static bool read_constant(struct rest *rest, uint8_t form, uint64_t *bits, uint3
         v = bits_from_double(decimal_from_int(bits_unzigzag(v)));
     }
     block_kernels()->fill(bits, count, v);
+    rest->ascends = !isnan(bits_to_double(v));
     return true;
 }
 
@@ -83,7 +87,8 @@ static bool read_numbers(struct rest *rest, uint8_t form, uint64_t *bits, uint32
         if (rest->at == rest->end || !decimal_scale_exists(*rest->at)) return false;
         scale = *rest->at++;
     }
-    if (!ints_decode(&rest->at, rest->end, bits, count, scale)) return false;
+    if (!ints_decode(&rest->at, rest->end, bits, count, scale, &rest->ascends)) return false;
+    rest->ascends = rest->ascends && numbers == VALUES_DECIMAL && !(form & VALUES_STRAYS);
     if (numbers == VALUES_DECIMAL_NEAR && !read_distances(rest, bits, count)) return false;
     return !(form & VALUES_STRAYS) || read_strays(rest, bits, count);
 }
@@ -148,7 +153,8 @@ static bool read_gaps(struct rest *rest, uint8_t form, uint64_t *bits, uint32_t 
     return true;
 }
 
-enum status values_decode(const uint8_t *bytes, size_t size, double *v, uint32_t count)
+enum status values_decode(const uint8_t *bytes, size_t size, double *v, uint32_t count,
+                          bool *ascends)
 {
     struct rest rest = {.at = bytes, .end = bytes + size};
     uint64_t *bits = (uint64_t *)(void *)v;
@@ -162,5 +168,6 @@ enum status values_decode(const uint8_t *bytes, size_t size, double *v, uint32_t
     case VALUES_GAPS: whole = read_gaps(&rest, form, bits, count); break;
     default: whole = read_numbers(&rest, form, bits, count); break;
     }
+    if (ascends) *ascends = rest.ascends;
     return whole && rest.at == rest.end ? OK : ERR_CORRUPT;
 }

@@ -28,7 +28,10 @@
 MUST_USE enum status values_encode(const double *v, uint32_t count, struct arena *scratch,
                                    struct buf *out);
 
-/* Decode into v[count]. ERR_CORRUPT: the bytes are not so many values, or not only that. */
-MUST_USE enum status values_decode(const uint8_t *bytes, size_t size, double *v, uint32_t count);
+/* Decode into v[count]. *ascends, unless NULL: no value is below the one before it and none is NaN,
+ * as far as that is known without a look at the values; of damaged bytes it says nothing.
+ * ERR_CORRUPT: the bytes are not so many values, or not only that. */
+MUST_USE enum status values_decode(const uint8_t *bytes, size_t size, double *v, uint32_t count,
+                                   bool *ascends);
 
 #endif

@@ -393,6 +393,13 @@ enum status windows_open(struct eval *ev, const struct ast *node, const struct e
     return subquery ? open_subquery(out, node, &ref, err) : open_selector(out, node, &ref, err);
 }
 
+/* What is known of the first values need not be looked at. */
+static bool ascends(const struct columns *c)
+{
+    size_t from = c->rising ? c->rising - 1 : 0;
+    return scan_ascends(c->v + from, c->count - from);
+}
+
 static enum status next_selected(struct windows *w, bool *more, struct error *err)
 {
     const struct series *series;
@@ -401,7 +408,7 @@ static enum status next_selected(struct windows *w, bool *more, struct error *er
     if (!*more) return st;
     st = count_read(w->ev, 1, w->columns->count, err);
     if (st) return st;
-    w->ascends = w->asks_ascent && scan_ascends(w->columns->v, w->columns->count);
+    w->ascends = w->asks_ascent && ascends(w->columns);
     if (!w->ascends) st = drop_stale(w->columns, err);
     if (st) return st;
     w->series = w->bare ? series : NULL;

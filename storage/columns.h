@@ -50,6 +50,7 @@ struct columns {
     struct times_cache *times; /* on the arena, of series_read; else NULL */
     struct columns_chain chain;
     bool times_laid;            /* all of the chain's */
+    size_t rising;              /* so many first values do not fall, and none is NaN; or more */
     struct columns_link *links; /* [COLUMNS_LINKS_MAX], of the chain; NULL: no chains are made */
 };
 
@@ -62,16 +63,18 @@ static inline void columns_begin_chain(struct columns *c, struct columns_link *l
     c->count = 0;
     c->links = links;
     c->chain = (struct columns_chain){0};
+    c->rising = 0;
 }
 
 /* All times, whatever there was of the chain's. ERR_CORRUPT; ERR_NO_MEMORY, ERR_TOO_LARGE: the
  * arena. */
 MUST_USE enum status columns_lay_times(struct columns *c, struct error *err);
 
-/* Whoever changes times, all of which are laid, says so. */
+/* Whoever changes samples, all of whose times are laid, says so. */
 static inline void columns_forget_chain(struct columns *c)
 {
     c->chain = (struct columns_chain){0};
+    c->rising = 0;
 }
 
 /* The first sample of [from, count) of these times that is not before t_ms. */

@@ -40,15 +40,20 @@ enum status columns_add_link(struct columns *c, const struct sealed_parts *parts
 enum status columns_lay_values(struct columns *c, size_t *failed)
 {
     double *v = c->v;
+    bool rises = true;
     for (uint32_t i = 0; i < c->chain.links; i++) {
         const struct columns_link *link = &c->links[i];
         size_t count = link->end - link->from;
         double *to = count == link->count ? v : times_cache_values(c->times, link->count);
         if (!to) return c->times->arena->refused;
         *failed = (size_t)(v - c->v);
-        if (values_decode(link->values, link->values_size, to, link->count)) return ERR_CORRUPT;
+        bool ascends;
+        if (values_decode(link->values, link->values_size, to, link->count, &ascends))
+            return ERR_CORRUPT;
         if (to != v) memcpy(v, to + link->from, count * sizeof(*v));
+        rises = rises && ascends && (i == 0 || v[0] >= v[-1]);
         v += count;
+        if (rises) c->rising = (size_t)(v - c->v);
     }
     return OK;
 }

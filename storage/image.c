@@ -39,7 +39,7 @@ static enum status read_sealed(const struct chunk_image *image, struct columns *
         return corrupt(image, "more samples than milliseconds", err);
     if (!columns_reserve(columns, image->sample_count)) return arena_error(columns->arena, err);
     if (times_decode(image->times, image->times_size, columns->t_ms + columns->count, head.count) ||
-        values_decode(image->bytes, image->size, columns->v + columns->count, head.count))
+        values_decode(image->bytes, image->size, columns->v + columns->count, head.count, NULL))
         return corrupt(image, "it does not decode", err);
     return OK;
 }
@@ -85,7 +85,7 @@ enum status image_check(const struct chunk_image *image, int64_t t_min_ms, int64
         return times_head(image->times, image->times_size, &known->head);
     }
     if (!columns_reserve(scratch, image->sample_count)) return arena_error(scratch->arena, err);
-    if (values_decode(image->bytes, image->size, scratch->v, image->sample_count))
+    if (values_decode(image->bytes, image->size, scratch->v, image->sample_count, NULL))
         return corrupt(image, "it does not decode", err);
     return OK;
 }

@@ -64,7 +64,7 @@ static enum status encode_values(struct sealer *s, const struct columns *columns
     if (st) return st;
     double *back = arena_alloc(&s->arena, bytes);
     if (!back) return s->arena.refused;
-    if (values_decode(s->values.data, s->values.size, back, count) ||
+    if (values_decode(s->values.data, s->values.size, back, count, NULL) ||
         memcmp(back, columns->v, bytes) != 0)
         return ERR_CORRUPT;
     return OK;

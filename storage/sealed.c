@@ -97,7 +97,7 @@ enum status sealed_read(const struct sealed *s, int64_t t_min_ms, int64_t t_max_
     if (t_max_ms < head.last_ms) end = columns_lower_bound(t_ms, from, end, t_max_ms + 1);
     if (from == end) return OK;
     double *v = columns->v + columns->count;
-    if (values_decode(parts.values, parts.values_size, v, head.count))
+    if (values_decode(parts.values, parts.values_size, v, head.count, NULL))
         return error_set(err, ERR_CORRUPT, "a sealed chunk does not decode");
     memmove(columns->t_ms + columns->count, t_ms + from, (end - from) * sizeof(*t_ms));
     if (from > 0) memmove(v, v + from, (end - from) * sizeof(*v));
@@ -136,7 +136,7 @@ enum status sealed_find(const struct sealed *s, int64_t t_ms, bool *found, doubl
     st = times_decode(parts.times, parts.times_size, all.t_ms, head.count);
     *found = !st && columns_find(&all, t_ms, &at);
     if (*found) { /* most that come late are new: no need for the values */
-        st = values_decode(parts.values, parts.values_size, all.v, head.count);
+        st = values_decode(parts.values, parts.values_size, all.v, head.count, NULL);
         *v = all.v[at];
     }
     ASSERT(st == OK);

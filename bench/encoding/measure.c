@@ -206,7 +206,7 @@ static void open_read(struct work *w, const struct chunk_data *c)
 
 static void sealed_decode_values(struct work *w, const struct chunk_data *c)
 {
-    if (values_decode(c->bytes, c->size, w->v, c->count)) die("values_decode");
+    if (values_decode(c->bytes, c->size, w->v, c->count, NULL)) die("values_decode");
 }
 
 static void sealed_decode(struct work *w, const struct chunk_data *c)

@@ -34,7 +34,7 @@ static void check_values(const double *values, uint32_t count)
     arena_init(&scratch, HEAP_QUERY, CEILING_BYTES);
     buf_init(&out, HEAP_QUERY, CEILING_BYTES);
     ASSERT(values_encode(values, count, &scratch, &out) == OK);
-    ASSERT(values_decode(out.data, out.size, again_v, count) == OK);
+    ASSERT(values_decode(out.data, out.size, again_v, count, NULL) == OK);
     ASSERT(memcmp(again_v, values, count * sizeof(*values)) == 0);
     buf_release(&out);
     arena_release(&scratch);
@@ -56,9 +56,9 @@ static void check_times(const int64_t *times, uint32_t count)
 static void decode_values(const uint8_t *bytes, size_t size, uint32_t count)
 {
     block_choose(&block_scalar);
-    enum status scalar = values_decode(bytes, size, again_v, count);
+    enum status scalar = values_decode(bytes, size, again_v, count, NULL);
     block_choose(NULL);
-    enum status st = values_decode(bytes, size, v, count);
+    enum status st = values_decode(bytes, size, v, count, NULL);
     ASSERT(st == scalar);
     if (st) return;
     ASSERT(memcmp(again_v, v, count * sizeof(*v)) == 0);

@@ -30,7 +30,7 @@ static size_t check_round_trip(const uint64_t *x, uint32_t count)
     for (int scalar = 0; scalar < 2; scalar++) {
         const uint8_t *at = exact;
         block_choose(scalar ? &block_scalar : NULL);
-        ck_assert(ints_decode(&at, exact + out.size, back, count, BLOCK_INTEGERS));
+        ck_assert(ints_decode(&at, exact + out.size, back, count, BLOCK_INTEGERS, NULL));
         ck_assert_ptr_eq(at, exact + out.size);
         ck_assert_mem_eq(back, x, count * sizeof(*x));
     }
@@ -122,7 +122,7 @@ START_TEST(cut_bytes_are_refused)
             uint8_t *exact = malloc(cut ? cut : 1);
             const uint8_t *at = exact;
             memcpy(exact, out.data, cut);
-            ck_assert(!ints_decode(&at, exact + cut, back, 300, BLOCK_INTEGERS));
+            ck_assert(!ints_decode(&at, exact + cut, back, 300, BLOCK_INTEGERS, NULL));
             free(exact);
         }
         buf_release(&out);
@@ -143,7 +143,7 @@ START_TEST(damaged_bytes_never_read_past_the_end)
             const uint8_t *at = exact;
             memcpy(exact, out.data, out.size);
             exact[i] ^= (uint8_t)(1 + random() % 255);
-            if (ints_decode(&at, exact + out.size, back, 200, BLOCK_INTEGERS))
+            if (ints_decode(&at, exact + out.size, back, 200, BLOCK_INTEGERS, NULL))
                 ck_assert(at > exact && at <= exact + out.size);
         }
         free(exact);
@@ -167,7 +167,7 @@ START_TEST(a_form_that_no_encoder_writes_is_refused)
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         const uint8_t *at = bad[i];
-        ck_assert(!ints_decode(&at, at + sizeof(bad[i]), out, 3, BLOCK_INTEGERS));
+        ck_assert(!ints_decode(&at, at + sizeof(bad[i]), out, 3, BLOCK_INTEGERS, NULL));
     }
 }
 END_TEST

@@ -18,9 +18,18 @@ static void encode(const double *v, uint32_t count, struct buf *out)
     arena_release(&scratch);
 }
 
+static bool ascends(const double *v, uint32_t count)
+{
+    if (isnan(v[0])) return false;
+    for (uint32_t i = 1; i < count; i++)
+        if (!(v[i] >= v[i - 1])) return false;
+    return true;
+}
+
 struct encoded {
     size_t size;
     uint8_t form;
+    bool ascends; /* is known */
 };
 
 static struct encoded check_round_trip(const double *v, uint32_t count)
@@ -29,16 +38,17 @@ static struct encoded check_round_trip(const double *v, uint32_t count)
     encode(v, count, &out);
     uint8_t *exact = malloc(out.size);
     double *back = malloc((count + 1) * sizeof(*back));
+    struct encoded e = {.size = out.size, .form = out.data[0]};
     memcpy(exact, out.data, out.size);
     for (int scalar = 0; scalar < 2; scalar++) {
         block_choose(scalar ? &block_scalar : NULL);
-        ck_assert_int_eq(values_decode(exact, out.size, back, count), OK);
+        ck_assert_int_eq(values_decode(exact, out.size, back, count, &e.ascends), OK);
         ck_assert_mem_eq(back, v, count * sizeof(*v));
+        ck_assert(!e.ascends || ascends(v, count));
     }
     block_choose(NULL);
     free(exact);
     free(back);
-    struct encoded e = {.size = out.size, .form = out.data[0]};
     buf_release(&out);
     return e;
 }
@@ -159,6 +169,30 @@ START_TEST(real_numbers_take_no_more_than_their_bits)
 }
 END_TEST
 
+/* In a form of each kind: varints, blocks, and with a bit for each sample. */
+START_TEST(that_a_counter_ascends_is_known)
+{
+    static const uint32_t counts[] = {1, 60, 640, 960};
+    double v[960];
+    srandom(1);
+    for (size_t c = 0; c < sizeof(counts) / sizeof(counts[0]); c++) {
+        for (int rarely = 1; rarely < 4; rarely++) {
+            int64_t m = 123456;
+            for (uint32_t i = 0; i < counts[c]; i++) {
+                if (random() % rarely == 0) m += 700 + random() % 300;
+                v[i] = (double)m / 100;
+            }
+            ck_assert(check_round_trip(v, counts[c]).ascends);
+            if (counts[c] == 1) continue;
+            v[counts[c] / 2] = 0.07;
+            ck_assert(!check_round_trip(v, counts[c]).ascends);
+            v[counts[c] / 2] = (double)NAN;
+            ck_assert(!check_round_trip(v, counts[c]).ascends);
+        }
+    }
+}
+END_TEST
+
 START_TEST(cut_bytes_are_refused)
 {
     double v[200];
@@ -171,11 +205,11 @@ START_TEST(cut_bytes_are_refused)
         for (size_t cut = 0; cut < out.size; cut++) {
             uint8_t *exact = malloc(cut ? cut : 1);
             memcpy(exact, out.data, cut);
-            ck_assert_int_eq(values_decode(exact, cut, back, 200), ERR_CORRUPT);
+            ck_assert_int_eq(values_decode(exact, cut, back, 200, NULL), ERR_CORRUPT);
             free(exact);
         }
         buf_append_byte(&out, 0); /* and so is a byte too many */
-        ck_assert_int_eq(values_decode(out.data, out.size, back, 200), ERR_CORRUPT);
+        ck_assert_int_eq(values_decode(out.data, out.size, back, 200, NULL), ERR_CORRUPT);
         buf_release(&out);
     }
 }
@@ -195,7 +229,7 @@ START_TEST(damaged_bytes_never_read_past_the_end)
         for (size_t i = 0; i < out.size; i++) {
             memcpy(exact, out.data, out.size);
             exact[i] ^= (uint8_t)(1 + random() % 255);
-            enum status st = values_decode(exact, out.size, back, count);
+            enum status st = values_decode(exact, out.size, back, count, NULL);
             ck_assert(st == OK || st == ERR_CORRUPT);
         }
         free(back);
@@ -229,8 +263,8 @@ START_TEST(no_memory_is_told)
 END_TEST
 
 SUITE(values, odd_values_survive_in_any_company, random_values_survive,
-      a_constant_takes_its_value_and_a_byte, rare_changes_are_told_by_their_positions,
-      frequent_changes_are_told_by_a_bitmap, decimals_of_each_way_take_the_bytes_of_their_mantissas,
-      a_few_strays_do_not_spoil_decimals, running_sums_are_near_decimals,
-      real_numbers_take_no_more_than_their_bits, cut_bytes_are_refused,
-      damaged_bytes_never_read_past_the_end, no_memory_is_told)
+      that_a_counter_ascends_is_known, a_constant_takes_its_value_and_a_byte,
+      rare_changes_are_told_by_their_positions, frequent_changes_are_told_by_a_bitmap,
+      decimals_of_each_way_take_the_bytes_of_their_mantissas, a_few_strays_do_not_spoil_decimals,
+      running_sums_are_near_decimals, real_numbers_take_no_more_than_their_bits,
+      cut_bytes_are_refused, damaged_bytes_never_read_past_the_end, no_memory_is_told)

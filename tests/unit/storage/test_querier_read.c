@@ -35,6 +35,14 @@ static void fill(struct store *s)
     }
 }
 
+/* Anything; what rises until the window ends; or what never falls. */
+static double value_at(int series, int64_t t_ms)
+{
+    const int64_t window_ms = 4 * (int64_t)HOUR_MS;
+    if (series % 3 == 0) return (double)(random() % 100);
+    return (double)((series % 3 == 1 ? t_ms % window_ms : t_ms) / 100) / 10;
+}
+
 /* Series of three targets in three windows: those of a target have the same times, but for some
  * that lost a sample, or got one late. */
 static void fill_targets(struct store *s)
@@ -51,7 +59,8 @@ static void fill_targets(struct store *s)
         size_t lost = i % 5 == 3 ? (size_t)random() % count : COUNT;
         size_t kept = 0;
         for (size_t n = 0; n < count; n++) {
-            samples[kept] = (struct sample){t_ms[i / 4 % TARGETS][n], (double)(random() % 100)};
+            samples[kept] =
+                (struct sample){t_ms[i / 4 % TARGETS][n], value_at(i, t_ms[i / 4 % TARGETS][n])};
             kept += n != lost;
         }
         const char *name = arena_printf(&s->arena, "m%d", i).data;
@@ -106,6 +115,13 @@ static void check_later(struct columns *c, const struct columns *all)
     ck_assert(columns_lay_times(c, &err) == OK);
 }
 
+static void check_rising(const struct columns *c)
+{
+    ck_assert_uint_le(c->rising, c->chain.count);
+    for (size_t i = 1; i < c->rising; i++)
+        EXPECT(c->v[i] >= c->v[i - 1]);
+}
+
 /* Returns how many series had the chain of one before them. */
 static size_t check_reading(struct store *s, int64_t t_min_ms, int64_t t_max_ms, bool newest,
                             bool times_later)
@@ -134,6 +150,7 @@ static size_t check_reading(struct store *s, int64_t t_min_ms, int64_t t_max_ms,
                                                               &err) == OK);
         if (times_later) check_later(columns, &alone);
         check_same(columns, &alone);
+        check_rising(columns);
         known += check_chain(s, seen, i, columns);
         if (i % 9 != 4 || !columns->count) continue;
         columns->t_ms[0] = -1; /* as who leaves out stale markers */
