@@ -217,6 +217,106 @@ static AVX2 ALWAYS_INLINE void run(struct block_form *form, const uint8_t *packe
     form->sums[1] = (uint64_t)_mm256_extract_epi64(f.sums[1], 0);
 }
 
+/* ---- Narrow: running sums of 32 bits ---- */
+
+enum {
+    NARROW_BITS_MAX = 24, /* 64 times so much and as large a bias have 32 bits */
+    HALF_COUNT = BLOCK_COUNT / 2,
+    STRIDE_COUNT = QUAD, /* of each half at a time */
+    STRIDES = HALF_COUNT / STRIDE_COUNT
+};
+
+/* Not where doubles are both multiplied and divided: that took 1.09 ns a number so, and 0.98 else.
+ */
+static bool is_narrow(const struct block_form *form, uint32_t width)
+{
+    const uint64_t limit = UINT64_C(1) << NARROW_BITS_MAX;
+    return kind_of(form->scale) != SCALED && form->order == 1 && form->factor == 1 &&
+           width <= NARROW_BITS_MAX && form->bias + limit < 2 * limit;
+}
+
+/* As quad_for, of four numbers in a lane. */
+struct stride {
+    __m256i shuffle;
+    __m256i shift;
+};
+
+static AVX2 ALWAYS_INLINE struct stride stride_for(uint32_t width, uint32_t first_bit)
+{
+    const __m256i four = _mm256_set1_epi32(0x03020100);
+    const __m256i number = _mm256_set_epi32(3, 2, 1, 0, 3, 2, 1, 0);
+    __m256i bit = _mm256_mullo_epi32(number, _mm256_set1_epi32((int)width));
+    bit = _mm256_add_epi32(bit, _mm256_set1_epi32((int)first_bit));
+    __m256i offset = _mm256_mullo_epi32(_mm256_srli_epi32(bit, 3), _mm256_set1_epi32(0x01010101));
+    return (struct stride){.shuffle = _mm256_add_epi8(four, offset),
+                           .shift = _mm256_and_si256(bit, _mm256_set1_epi32(7))};
+}
+
+/* Numbers become running sums, the two halves of the block apart, in the two lanes: so nothing has
+ * to cross from one lane to the other. */
+static AVX2 ALWAYS_INLINE void sum_halves(const uint8_t *packed, uint32_t width, uint64_t bias,
+                                          __m256i sums[STRIDES])
+{
+    const __m256i mask = _mm256_set1_epi32((1 << width) - 1);
+    const __m256i step = _mm256_set1_epi32((int32_t)bias);
+    const struct stride strides[2] = {stride_for(width, 0), stride_for(width, 4 * width % 8)};
+    __m256i total = _mm256_setzero_si256();
+#    pragma GCC unroll 8
+    for (uint32_t i = 0; i < STRIDES; i++) {
+        const uint8_t *at = packed + (size_t)i * width / 2; /* 4 * width bits are width / 2 bytes */
+        __m128i low = _mm_loadu_si128((const __m128i *)(const void *)at);
+        __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(at + (size_t)4 * width));
+        __m256i v = _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+        v = _mm256_shuffle_epi8(v, strides[i % 2].shuffle);
+        v = _mm256_and_si256(_mm256_srlv_epi32(v, strides[i % 2].shift), mask);
+        v = _mm256_add_epi32(v, step);
+        v = _mm256_add_epi32(v, _mm256_slli_si256(v, 4));
+        v = _mm256_add_epi32(v, _mm256_slli_si256(v, 8));
+        v = _mm256_add_epi32(v, total);
+        total = _mm256_shuffle_epi32(v, 0xFF);
+        sums[i] = v;
+    }
+}
+
+static AVX2 ALWAYS_INLINE void store_sums(uint64_t *x, __m128i sums, __m256i before, enum kind kind,
+                                          const struct decimal_scale *scale)
+{
+    __m256i v = _mm256_add_epi64(_mm256_cvtepi32_epi64(sums), before);
+    store(x, kind == INTEGERS ? v : doubles(v, kind, scale));
+}
+
+static AVX2 ALWAYS_INLINE void run_narrow_kind(struct block_form *form, const uint8_t *packed,
+                                               uint32_t width, uint64_t x[BLOCK_COUNT],
+                                               enum kind kind)
+{
+    const uint64_t shift = kind == INTEGERS ? 0 : bits_from_double(DECIMAL_MAGIC);
+    const struct decimal_scale *scale = kind == INTEGERS ? NULL : decimal_scale(form->scale);
+    __m256i sums[STRIDES];
+    sum_halves(packed, width, form->bias, sums);
+    uint64_t first = form->sums[0];
+    uint64_t second = first + (uint64_t)(int64_t)_mm256_extract_epi32(sums[STRIDES - 1], 3);
+    form->sums[0] = second + (uint64_t)(int64_t)_mm256_extract_epi32(sums[STRIDES - 1], 7);
+    const __m256i before[2] = {set1(first + shift), set1(second + shift)};
+#    pragma GCC unroll 8
+    for (uint32_t i = 0; i < STRIDES; i++) {
+        uint64_t *to = x + (size_t)i * STRIDE_COUNT;
+        store_sums(to, _mm256_castsi256_si128(sums[i]), before[0], kind, scale);
+        store_sums(to + HALF_COUNT, _mm256_extracti128_si256(sums[i], 1), before[1], kind, scale);
+    }
+}
+
+static AVX2 void run_narrow(struct block_form *form, const uint8_t *packed, uint32_t width,
+                            uint64_t x[BLOCK_COUNT])
+{
+    const enum kind kind = kind_of(form->scale);
+    if (kind == INTEGERS)
+        run_narrow_kind(form, packed, width, x, INTEGERS);
+    else if (kind == WHOLE)
+        run_narrow_kind(form, packed, width, x, WHOLE);
+    else
+        run_narrow_kind(form, packed, width, x, DIVIDED);
+}
+
 /* A loop for each kind of column. */
 static AVX2 ALWAYS_INLINE void run_order(struct block_form *form, const uint8_t *packed,
                                          uint32_t width, uint64_t x[BLOCK_COUNT], uint32_t order)
@@ -247,6 +347,10 @@ static AVX2 void finish(struct block_form *form, uint64_t x[BLOCK_COUNT])
 static AVX2 void decode(struct block_form *form, const uint8_t *from, uint32_t width,
                         uint64_t out[BLOCK_COUNT])
 {
+    if (is_narrow(form, width)) {
+        run_narrow(form, from, width, out);
+        return;
+    }
     if (width <= SHUFFLE_BITS_MAX) {
         run_form(form, from, width, out);
         return;

@@ -45,9 +45,10 @@ static void finish_plainly(struct block_form *form, uint64_t x[BLOCK_COUNT])
 
 static struct block_form random_form(void)
 {
+    uint64_t bias = samples_u64() >> random() % 64;
     return (struct block_form){
         .factor = random() % 3 ? samples_u64() >> random() % 64 : 1,
-        .bias = samples_u64() >> random() % 64,
+        .bias = random() % 2 ? bias : -bias,
         .sums = {samples_u64() >> random() % 64, samples_u64() >> random() % 64},
         .order = (uint8_t)(random() % 3),
         .scale = BLOCK_INTEGERS,
@@ -144,6 +145,30 @@ START_TEST(avx2_gives_the_same_bits)
 }
 END_TEST
 
+/* Running sums of the longest numbers that fit into 32 bits, and of the first that do not. */
+START_TEST(sums_of_long_numbers_do_not_overflow)
+{
+    uint8_t bytes[BLOCK_BYTES_MAX];
+    memset(bytes, 0xFF, sizeof(bytes));
+    for (uint32_t width = 20; width < 28; width++) {
+        for (int sign = -1; sign <= 1; sign += 2) {
+            for (uint64_t edge = 0; edge < 5; edge++) {
+                uint64_t a[BLOCK_COUNT];
+                uint64_t b[BLOCK_COUNT];
+                struct block_form form_a = {.factor = 1, .order = 1, .scale = 2};
+                form_a.bias = (uint64_t)sign * ((UINT64_C(1) << 24) - 2 + edge);
+                form_a.sums[0] = (UINT64_C(1) << 49) + edge;
+                struct block_form form_b = form_a;
+                block_scalar.decode(&form_a, bytes, width, a);
+                block_kernels()->decode(&form_b, bytes, width, b);
+                ck_assert_mem_eq(a, b, sizeof(b));
+                check_sums(&form_a, &form_b);
+            }
+        }
+    }
+}
+END_TEST
+
 /* Strictly increasing but for one pair, anywhere. */
 static void check_grid(const struct block_kernels *k)
 {
@@ -189,5 +214,6 @@ START_TEST(the_choice_can_be_changed_and_changed_back)
 END_TEST
 
 SUITE(block, scalar_unpack_reads_bit_by_bit, residuals_become_what_the_form_says,
-      avx2_gives_the_same_bits, a_grid_knows_whether_it_increases, a_fill_fills_what_it_should,
+      avx2_gives_the_same_bits, sums_of_long_numbers_do_not_overflow,
+      a_grid_knows_whether_it_increases, a_fill_fills_what_it_should,
       the_choice_can_be_changed_and_changed_back)
