@@ -20,6 +20,12 @@ static inline size_t bits_align_up(size_t v, size_t alignment)
     return (v + alignment - 1) & ~(alignment - 1);
 }
 
+/* How many bits v has up to its first one; 0 has none. */
+static inline uint32_t bits_length(uint64_t v)
+{
+    return v ? 64 - (uint32_t)__builtin_clzll(v) : 0;
+}
+
 static inline uint64_t bits_from_double(double v)
 {
     uint64_t bits;

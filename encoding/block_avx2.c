@@ -44,12 +44,17 @@ static AVX2 ALWAYS_INLINE struct quad quad_for(uint32_t width, uint32_t first)
     };
 }
 
+static AVX2 ALWAYS_INLINE __m256i load_lanes(const uint8_t *low, const uint8_t *high)
+{
+    return _mm256_inserti128_si256(
+        _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)low)),
+        _mm_loadu_si128((const __m128i *)(const void *)high), 1);
+}
+
 static AVX2 ALWAYS_INLINE __m256i load_quad(const uint8_t *group, const struct quad *q,
                                             __m256i mask)
 {
-    __m128i low = _mm_loadu_si128((const __m128i *)(const void *)(group + q->low));
-    __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(group + q->high));
-    __m256i bytes = _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+    __m256i bytes = load_lanes(group + q->low, group + q->high);
     bytes = _mm256_shuffle_epi8(bytes, q->shuffle);
     return _mm256_and_si256(_mm256_srlv_epi64(bytes, q->shift), mask);
 }
@@ -264,9 +269,7 @@ static AVX2 ALWAYS_INLINE void sum_halves(const uint8_t *packed, uint32_t width,
 #    pragma GCC unroll 8
     for (uint32_t i = 0; i < STRIDES; i++) {
         const uint8_t *at = packed + (size_t)i * width / 2; /* 4 * width bits are width / 2 bytes */
-        __m128i low = _mm_loadu_si128((const __m128i *)(const void *)at);
-        __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(at + (size_t)4 * width));
-        __m256i v = _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+        __m256i v = load_lanes(at, at + (size_t)4 * width);
         v = _mm256_shuffle_epi8(v, strides[i % 2].shuffle);
         v = _mm256_and_si256(_mm256_srlv_epi32(v, strides[i % 2].shift), mask);
         v = _mm256_add_epi32(v, step);

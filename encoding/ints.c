@@ -6,11 +6,6 @@
 #include "base/varint.h"
 #include "encoding/ints_form.h"
 
-static uint32_t length(uint64_t v)
-{
-    return v ? 64 - (uint32_t)__builtin_clzll(v) : 0;
-}
-
 static bool take_varint(struct ints_reader *r, uint64_t *v)
 {
     size_t bytes = varint_decode(r->at, r->end, v);
@@ -30,8 +25,8 @@ static bool take_signed(struct ints_reader *r, uint64_t *v)
 static bool find_step_bits(struct ints_reader *r)
 {
     enum { BITS = 61 }; /* the sum of two such products has less than 63 */
-    const uint32_t factor_bits = length(r->form.factor);
-    if (r->form.order != 1 || length(r->form.bias) + factor_bits > BITS) return false;
+    const uint32_t factor_bits = bits_length(r->form.factor);
+    if (r->form.order != 1 || bits_length(r->form.bias) + factor_bits > BITS) return false;
     r->step_bits = BITS - factor_bits;
     return true;
 }
@@ -79,7 +74,7 @@ static bool next_varints(struct ints_reader *r, uint64_t *out, uint32_t count)
         any |= difference;
         out[i] = r->form.sums[0] += r->form.factor * difference;
     }
-    r->ascends = r->ascends && length(any) <= r->step_bits;
+    r->ascends = r->ascends && bits_length(any) <= r->step_bits;
     if (r->form.scale != BLOCK_INTEGERS) r->kernels->decimals(out, count, r->form.scale);
     return true;
 }

@@ -29,14 +29,9 @@ struct block_plan {
     uint32_t bytes;
 };
 
-static uint32_t length(uint64_t v)
-{
-    return v ? 64 - (uint32_t)__builtin_clzll(v) : 0;
-}
-
 static uint32_t varint_bytes(uint64_t v)
 {
-    return (length(v | 1) + 6) / 7;
+    return (bits_length(v | 1) + 6) / 7;
 }
 
 /* The width that takes the least bytes, patches included. */
@@ -45,7 +40,7 @@ static struct block_plan plan_block(const uint64_t *r, uint32_t count, uint64_t 
     uint32_t of_length[65] = {0};
     uint32_t longest = 0;
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t bits = length(r[i] - bias);
+        uint32_t bits = bits_length(r[i] - bias);
         of_length[bits]++;
         if (bits > longest) longest = bits;
     }

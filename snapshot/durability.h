@@ -60,8 +60,9 @@ MUST_USE enum status durability_recover(struct durability *d, struct storage *db
 /* The journal for storage_set_journal. */
 struct journal durability_journal(struct durability *d);
 
-/* One round for the syncer thread (WAL_SYNC_INTERVAL): fsync what was written since the last. False
- * when that was nothing; options.news is called, once, when there is something. */
+/* One round for the syncer thread (WAL_SYNC_INTERVAL), and of a snapshot's before its manifest:
+ * fsync what was written since the last. False when that was nothing; options.news is called, once,
+ * when there is something. */
 bool durability_sync(struct durability *d);
 
 /* From now on nobody is served: snapshots, one that is being written too, make no pauses. */

@@ -1,8 +1,8 @@
 /*
  * publish - from memory to files: one snapshot round, and what may be deleted after it.
  *
- *     close the segment -> write changed windows, oldest first -> wait for the log -> manifest ->
- * delete
+ *     close the segment -> write changed windows, oldest first
+ *         -> wait for the log -> manifest -> delete
  *
  * The windows may hold a part of a request that was being applied. Its record is in the log, and as
  * durable as the manifest will be, before there is a manifest: so recovery finds it whole.

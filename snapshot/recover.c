@@ -168,10 +168,9 @@ static enum status load_all(struct durability *d, struct storage *db, struct are
     struct data_names names;
     enum status st = data_folder_list(&d->folder, DATA_WINDOW, a, &names, err);
     if (st) return st;
-    if (names.count)
+    if (names.count) {
         log_warn("snapshot", "no manifest verifies, every window file is loaded", "files=%zu",
                  names.count);
-    if (names.count) {
         int64_t start_ms = recover_span(db, names.items[names.count - 1].number).start_ms;
         if (log_is_read)
             storage_reach(db, start_ms);

@@ -34,6 +34,16 @@ START_TEST(doubles_keep_their_bits)
 }
 END_TEST
 
+START_TEST(lengths_count_up_to_the_first_one)
+{
+    ck_assert_uint_eq(bits_length(0), 0);
+    for (uint32_t n = 0; n < 64; n++) {
+        ck_assert_uint_eq(bits_length(UINT64_C(1) << n), n + 1);
+        ck_assert_uint_eq(bits_length(UINT64_MAX >> n), 64 - n);
+    }
+}
+END_TEST
+
 START_TEST(zigzag_orders_by_magnitude)
 {
     static const int64_t values[] = {0, -1, 1, -2, 2, -3};
@@ -72,5 +82,6 @@ START_TEST(sums_stop_at_the_ends)
 }
 END_TEST
 
-SUITE(bits, powers_of_two, aligning_rounds_up, doubles_keep_their_bits, zigzag_orders_by_magnitude,
-      floor_division_goes_down, sums_stop_at_the_ends)
+SUITE(bits, powers_of_two, aligning_rounds_up, doubles_keep_their_bits,
+      lengths_count_up_to_the_first_one, zigzag_orders_by_magnitude, floor_division_goes_down,
+      sums_stop_at_the_ends)
