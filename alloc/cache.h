@@ -52,8 +52,8 @@ enum {
 struct cache_bin {
     void **top; /* one past the newest object */
     void **bottom;
-    void **ceiling;         /* top never passes it */
-    struct tally_row tally; /* of class 0 unused: see large_cache */
+    void **ceiling;       /* top never passes it */
+    struct tally objects; /* of class 0: large ones, though its stack is unused */
 };
 
 /* What alloc/drain knows of a cache. */
@@ -65,7 +65,7 @@ struct cache_watch {
 
 struct cache {
     struct cache_bin bins[SIZE_CLASS_COUNT];
-    struct tally_requested requested;
+    struct tally requested_bytes;
     struct large_cache large;
     uint64_t room_bytes;                   /* of the stacks that outgrew their start */
     uint32_t trips;                        /* of all stacks, modulo 2^32 */

@@ -10,8 +10,8 @@ static uint64_t traffic(const struct cache *cache)
 {
     uint64_t bytes = 0;
     for (unsigned t = 0; t < HEAP_TAG_COUNT; t++)
-        bytes += tally_read(&cache->requested.given_bytes[t]) +
-                 tally_read(&cache->requested.taken_bytes[t]);
+        bytes += tally_read(&cache->requested_bytes.given[t]) +
+                 tally_read(&cache->requested_bytes.taken[t]);
     return bytes;
 }
 

@@ -179,17 +179,17 @@ static void *refuse(void)
 static void tally_given(struct cache *cache, uint64_t bytes, enum heap_tag tag)
 {
     if (LIKELY(cache))
-        tally_grow(&cache->requested.given_bytes[tag], bytes);
+        tally_grow(&cache->requested_bytes.given[tag], bytes);
     else
-        tally_add(&tally_shared.requested.given_bytes[tag], bytes);
+        tally_add(&tally_shared.requested_bytes.given[tag], bytes);
 }
 
 static void tally_taken(struct cache *cache, uint64_t bytes, enum heap_tag tag)
 {
     if (LIKELY(cache))
-        tally_grow(&cache->requested.taken_bytes[tag], bytes);
+        tally_grow(&cache->requested_bytes.taken[tag], bytes);
     else
-        tally_add(&tally_shared.requested.taken_bytes[tag], bytes);
+        tally_add(&tally_shared.requested_bytes.taken[tag], bytes);
 }
 
 /* Without a cache: one object at a time. */
@@ -198,7 +198,7 @@ static void *alloc_uncached(unsigned size_class, enum heap_tag tag)
     void *p;
     if (!transfer_take(size_class, &p, 1) && !(flush(NULL) && transfer_take(size_class, &p, 1)))
         return NULL;
-    tally_add(&tally_shared.rows[size_class].mallocs[tag], 1);
+    tally_add(&tally_shared.objects[size_class].given[tag], 1);
     return p;
 }
 
@@ -215,7 +215,7 @@ static void *alloc_small(struct cache *cache, unsigned size_class, size_t size, 
             !(flush(cache) && cache_refill(cache, size_class)))
             return refuse();
         p = *--bin->top;
-        tally_bump(&bin->tally.mallocs[tag]);
+        tally_bump(&bin->objects.given[tag]);
     }
     tally_given(cache, size, tag);
     live_mark(p, size, tag);
@@ -235,27 +235,26 @@ static uint32_t pages_for(size_t size)
     return pages <= UINT32_MAX ? (uint32_t)pages : 0;
 }
 
-/* Bytes of large objects come before their count and go behind it: see alloc/tally.h. */
 static void tally_large_malloc(struct cache *cache, uint64_t bytes, enum heap_tag tag)
 {
     if (UNLIKELY(!cache)) {
-        tally_add(&tally_shared.large.malloc_bytes[tag], bytes);
-        tally_add(&tally_shared.rows[SIZE_CLASS_LARGE].mallocs[tag], 1);
+        tally_add(&tally_shared.large_bytes.given[tag], bytes);
+        tally_add(&tally_shared.objects[SIZE_CLASS_LARGE].given[tag], 1);
         return;
     }
-    tally_grow(&cache->large.tally.malloc_bytes[tag], bytes);
-    tally_bump(&cache->bins[SIZE_CLASS_LARGE].tally.mallocs[tag]);
+    tally_grow(&cache->large.object_bytes.given[tag], bytes);
+    tally_bump(&cache->bins[SIZE_CLASS_LARGE].objects.given[tag]);
 }
 
 static void tally_large_free(struct cache *cache, uint64_t bytes, enum heap_tag tag)
 {
     if (UNLIKELY(!cache)) {
-        tally_add(&tally_shared.large.free_bytes[tag], bytes);
-        tally_add(&tally_shared.rows[SIZE_CLASS_LARGE].frees[tag], 1);
+        tally_add(&tally_shared.large_bytes.taken[tag], bytes);
+        tally_add(&tally_shared.objects[SIZE_CLASS_LARGE].taken[tag], 1);
         return;
     }
-    tally_grow(&cache->large.tally.free_bytes[tag], bytes);
-    tally_bump(&cache->bins[SIZE_CLASS_LARGE].tally.frees[tag]);
+    tally_grow(&cache->large.object_bytes.taken[tag], bytes);
+    tally_bump(&cache->bins[SIZE_CLASS_LARGE].objects.taken[tag]);
 }
 
 static struct span *large_create(struct cache *cache, uint32_t pages)
@@ -313,8 +312,8 @@ void *heap_alloc(size_t size, enum heap_tag tag)
     if (UNLIKELY(top == bin->bottom)) return alloc_slowly(cache, size, tag);
     void *p = *--top;
     bin->top = top;
-    tally_bump(&bin->tally.mallocs[tag]);
-    tally_grow(&cache->requested.given_bytes[tag], size);
+    tally_bump(&bin->objects.given[tag]);
+    tally_grow(&cache->requested_bytes.given[tag], size);
     live_mark(p, size, tag); /* still inside: an audit compares notes and tallies */
     cache_leave();
     poison_show(p, size);
@@ -393,12 +392,12 @@ static void free_small(struct cache *cache, void *p, unsigned size_class, size_t
     poison_hide(p, size_classes[size_class].bytes);
     tally_taken(cache, size, tag);
     if (!cache) {
-        tally_add(&tally_shared.rows[size_class].frees[tag], 1);
+        tally_add(&tally_shared.objects[size_class].taken[tag], 1);
         transfer_give(size_class, &p, 1);
         return;
     }
     struct cache_bin *bin = &cache->bins[size_class];
-    tally_bump(&bin->tally.frees[tag]);
+    tally_bump(&bin->objects.taken[tag]);
     if (page_map_is_emptying(page_map_offset(p) >> PAGE_SHIFT)) {
         central_give(size_class, &p, 1);
         return;
@@ -442,8 +441,8 @@ void heap_free(void *p, size_t size, enum heap_tag tag)
     live_expect(p, false);
     live_unmark(p, size, tag);
     poison_hide(p, size_classes[bin - cache->bins].bytes);
-    tally_bump(&bin->tally.frees[tag]);
-    tally_grow(&cache->requested.taken_bytes[tag], size);
+    tally_bump(&bin->objects.taken[tag]);
+    tally_grow(&cache->requested_bytes.taken[tag], size);
     *top = p;
     bin->top = top + 1;
     cache_leave();
@@ -511,12 +510,12 @@ static bool resize_large(void *p, size_t size, enum heap_tag tag)
     uint64_t after = (uint64_t)pages << PAGE_SHIFT;
     if (after > before) {
         if (!page_heap_resize(span, pages)) return false;
-        tally_add(&tally_shared.large.malloc_bytes[tag], after - before);
+        tally_add(&tally_shared.large_bytes.given[tag], after - before);
         return true;
     }
-    tally_add(&tally_shared.large.free_bytes[tag], before - after);
+    tally_add(&tally_shared.large_bytes.taken[tag], before - after);
     if (page_heap_resize(span, pages)) return true;
-    tally_add(&tally_shared.large.malloc_bytes[tag], before - after);
+    tally_add(&tally_shared.large_bytes.given[tag], before - after);
     return false;
 }
 

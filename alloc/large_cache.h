@@ -6,7 +6,7 @@
  * keeps LARGE_CACHE_BYTES_MAX in all, LARGE_CACHE_CHAIN_BYTES of one length, and nothing longer
  * than LARGE_CACHE_PAGES_MAX: what is longer is worth a lock.
  *
- * The bytes and counts of all large objects that pass through the thread are tallied here.
+ * The bytes of all large objects that pass through the thread are tallied here.
  *
  * Threads: the owner of the cache around it; tallies: any.
  */
@@ -33,7 +33,7 @@ struct large_chain {
 struct large_cache {
     struct large_chain chains[LARGE_CACHE_PAGES_MAX + 1]; /* by length in pages */
     uint64_t bytes;                                       /* in all chains */
-    struct tally_large tally;
+    struct tally object_bytes;
 };
 
 /* For an empty chain, and for one that is full or a span that no chain takes. */

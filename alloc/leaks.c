@@ -47,10 +47,10 @@ static void add_regions(struct sum *sums)
     for (unsigned t = 0; t < HEAP_TAG_COUNT; t++) {
         struct sum *sum = &sums[SUM_REGIONS + t];
         for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
-            sum->objects += tally_read(&tally_regions.rows[c].mallocs[t]) -
-                            tally_read(&tally_regions.rows[c].frees[t]);
-        sum->bytes = tally_read(&tally_regions.large.malloc_bytes[t]) -
-                     tally_read(&tally_regions.large.free_bytes[t]);
+            sum->objects += tally_read(&tally_regions.objects[c].given[t]) -
+                            tally_read(&tally_regions.objects[c].taken[t]);
+        sum->bytes = tally_read(&tally_regions.large_bytes.given[t]) -
+                     tally_read(&tally_regions.large_bytes.taken[t]);
     }
 }
 

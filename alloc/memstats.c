@@ -40,36 +40,36 @@ static void add(uint64_t *sums, const _Atomic uint64_t *counters)
 static void add_mallocs(struct sums *sums)
 {
     for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
-        add(sums->mallocs[c], tally_shared.rows[c].mallocs);
-    add(sums->large_malloc_bytes, tally_shared.large.malloc_bytes);
-    add(sums->requested_given, tally_shared.requested.given_bytes);
+        add(sums->mallocs[c], tally_shared.objects[c].given);
+    add(sums->large_malloc_bytes, tally_shared.large_bytes.given);
+    add(sums->requested_given, tally_shared.requested_bytes.given);
     for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
-        add(sums->region_mallocs[c], tally_regions.rows[c].mallocs);
-    add(sums->large_malloc_bytes, tally_regions.large.malloc_bytes);
-    add(sums->requested_given, tally_regions.requested.given_bytes);
+        add(sums->region_mallocs[c], tally_regions.objects[c].given);
+    add(sums->large_malloc_bytes, tally_regions.large_bytes.given);
+    add(sums->requested_given, tally_regions.requested_bytes.given);
     for (const struct cache *cache = cache_first(); cache; cache = cache->next) {
         for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
-            add(sums->mallocs[c], cache->bins[c].tally.mallocs);
-        add(sums->large_malloc_bytes, cache->large.tally.malloc_bytes);
-        add(sums->requested_given, cache->requested.given_bytes);
+            add(sums->mallocs[c], cache->bins[c].objects.given);
+        add(sums->large_malloc_bytes, cache->large.object_bytes.given);
+        add(sums->requested_given, cache->requested_bytes.given);
     }
 }
 
 static void add_frees(struct sums *sums)
 {
     for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
-        add(sums->frees[c], tally_shared.rows[c].frees);
-    add(sums->large_free_bytes, tally_shared.large.free_bytes);
-    add(sums->requested_taken, tally_shared.requested.taken_bytes);
+        add(sums->frees[c], tally_shared.objects[c].taken);
+    add(sums->large_free_bytes, tally_shared.large_bytes.taken);
+    add(sums->requested_taken, tally_shared.requested_bytes.taken);
     for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
-        add(sums->region_frees[c], tally_regions.rows[c].frees);
-    add(sums->large_free_bytes, tally_regions.large.free_bytes);
-    add(sums->requested_taken, tally_regions.requested.taken_bytes);
+        add(sums->region_frees[c], tally_regions.objects[c].taken);
+    add(sums->large_free_bytes, tally_regions.large_bytes.taken);
+    add(sums->requested_taken, tally_regions.requested_bytes.taken);
     for (const struct cache *cache = cache_first(); cache; cache = cache->next) {
         for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
-            add(sums->frees[c], cache->bins[c].tally.frees);
-        add(sums->large_free_bytes, cache->large.tally.free_bytes);
-        add(sums->requested_taken, cache->requested.taken_bytes);
+            add(sums->frees[c], cache->bins[c].objects.taken);
+        add(sums->large_free_bytes, cache->large.object_bytes.taken);
+        add(sums->requested_taken, cache->requested_bytes.taken);
     }
 }
 
@@ -234,8 +234,8 @@ void memstats_read_owners(struct memstats_owners *out)
     memset(out, 0, sizeof(*out));
     read_sums(&sums);
     for (unsigned t = 0; t < HEAP_TAG_COUNT; t++) {
-        uint64_t in_regions = tally_read(&tally_regions.large.malloc_bytes[t]) -
-                              tally_read(&tally_regions.large.free_bytes[t]);
+        uint64_t in_regions = tally_read(&tally_regions.large_bytes.given[t]) -
+                              tally_read(&tally_regions.large_bytes.taken[t]);
         out->large_bytes[t] = sums.large_malloc_bytes[t] - sums.large_free_bytes[t] - in_regions;
         for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
             out->objects[c][t] = sums.mallocs[c][t] - sums.frees[c][t];

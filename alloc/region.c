@@ -45,8 +45,6 @@ void region_init(struct region *r, enum heap_tag tag)
     *r = (struct region){.tag = tag};
 }
 
-/* Bytes of large objects and of those of regions come before their count and go behind it: see
- * alloc/tally.h. */
 static void count_malloc(struct region *r, uint32_t size)
 {
     unsigned size_class = class_for(size);
@@ -54,9 +52,9 @@ static void count_malloc(struct region *r, uint32_t size)
     r->requested_bytes += size;
     r->objects[size_class]++;
     atomic_fetch_sub_explicit(&unused_bytes, rounded(size), memory_order_relaxed);
-    tally_add(&tally_regions.requested.given_bytes[r->tag], size);
-    tally_add(&tally_regions.large.malloc_bytes[r->tag], rounded(size));
-    tally_add(&tally_regions.rows[size_class].mallocs[r->tag], 1);
+    tally_add(&tally_regions.requested_bytes.given[r->tag], size);
+    tally_add(&tally_regions.large_bytes.given[r->tag], rounded(size));
+    tally_add(&tally_regions.objects[size_class].given[r->tag], 1);
 }
 
 void region_delete(struct region *r, uint32_t size)
@@ -69,9 +67,9 @@ void region_delete(struct region *r, uint32_t size)
     r->objects[size_class]--;
     atomic_fetch_add_explicit(&unused_bytes, rounded(size), memory_order_relaxed);
     atomic_fetch_add_explicit(&deleted_bytes, rounded(size), memory_order_relaxed);
-    tally_add(&tally_regions.requested.taken_bytes[r->tag], size);
-    tally_add(&tally_regions.large.free_bytes[r->tag], rounded(size));
-    tally_add(&tally_regions.rows[size_class].frees[r->tag], 1);
+    tally_add(&tally_regions.requested_bytes.taken[r->tag], size);
+    tally_add(&tally_regions.large_bytes.taken[r->tag], rounded(size));
+    tally_add(&tally_regions.objects[size_class].taken[r->tag], 1);
 }
 
 /* All that is left, at once. */
@@ -79,10 +77,10 @@ static void count_frees(const struct region *r)
 {
     atomic_fetch_sub_explicit(&unused_bytes, r->block_bytes - r->live_bytes, memory_order_relaxed);
     atomic_fetch_sub_explicit(&deleted_bytes, r->deleted_bytes, memory_order_relaxed);
-    tally_add(&tally_regions.requested.taken_bytes[r->tag], r->requested_bytes);
-    tally_add(&tally_regions.large.free_bytes[r->tag], r->live_bytes);
+    tally_add(&tally_regions.requested_bytes.taken[r->tag], r->requested_bytes);
+    tally_add(&tally_regions.large_bytes.taken[r->tag], r->live_bytes);
     for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
-        if (r->objects[c]) tally_add(&tally_regions.rows[c].frees[r->tag], r->objects[c]);
+        if (r->objects[c]) tally_add(&tally_regions.objects[c].taken[r->tag], r->objects[c]);
 }
 
 /* The tail of a block that was left for the next is shorter than the object that found no room:

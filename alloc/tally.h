@@ -10,9 +10,9 @@
  * tally_shared takes what has no cache: threads that could not get one. It is written with
  * read-modify-write atomics (tally_add).
  *
- * Readers that sum all mallocs first and all frees afterwards never see more live objects than
- * there were at the moment between. An object is counted after it was taken from its span and
- * counted free before it can get back there.
+ * Readers that sum what was given first and what was taken back afterwards never see more live
+ * objects than there were at the moment between. An object is counted after it was taken from its
+ * span and counted free before it can get back there.
  *
  * Threads: as said.
  */
@@ -25,32 +25,21 @@
 #include "alloc/heap.h"
 #include "alloc/size_class.h"
 
-struct tally_row {
-    _Atomic uint64_t mallocs[HEAP_TAG_COUNT];
-    _Atomic uint64_t frees[HEAP_TAG_COUNT];
-};
-
-/* The bytes that were asked for: less than what objects of those sizes take. */
-struct tally_requested {
-    _Atomic uint64_t given_bytes[HEAP_TAG_COUNT];
-    _Atomic uint64_t taken_bytes[HEAP_TAG_COUNT];
-};
-
-/* The bytes of large objects; growing one in place adds to mallocs, shrinking it to frees. */
-struct tally_large {
-    _Atomic uint64_t malloc_bytes[HEAP_TAG_COUNT];
-    _Atomic uint64_t free_bytes[HEAP_TAG_COUNT];
+/* Counters of one kind: objects, or bytes. */
+struct tally {
+    _Atomic uint64_t given[HEAP_TAG_COUNT];
+    _Atomic uint64_t taken[HEAP_TAG_COUNT]; /* back */
 };
 
 struct tally_shared {
-    struct tally_row rows[SIZE_CLASS_COUNT]; /* row 0: large objects */
-    struct tally_large large;
-    struct tally_requested requested;
+    struct tally objects[SIZE_CLASS_COUNT]; /* [0]: large ones */
+    struct tally large_bytes; /* of large objects; growing one in place is given, shrinking taken */
+    struct tally requested_bytes; /* as asked for: less than what objects of those sizes take */
 };
 
 extern struct tally_shared tally_shared;
-/* The objects of all regions (alloc/region.h): counted by the class that would have held them,
- * their bytes, which are not that class's, as those of large objects. */
+/* The objects of all regions (alloc/region.h): counted by the class that would have held them, and
+ * their bytes, which are not that class's, as large_bytes. */
 extern struct tally_shared tally_regions;
 
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)

@@ -112,28 +112,28 @@ static void take_uncounted(void)
 
 static void count_untaken(void)
 {
-    tally_add(&tally_shared.rows[size_class_of(100)].mallocs[HEAP_QUERY], 1);
+    tally_add(&tally_shared.objects[size_class_of(100)].given[HEAP_QUERY], 1);
     (void)!audit_books();
 }
 
 static void count_untaken_large(void)
 {
-    tally_add(&tally_shared.large.malloc_bytes[HEAP_QUERY], HEAP_PAGE_BYTES);
+    tally_add(&tally_shared.large_bytes.given[HEAP_QUERY], HEAP_PAGE_BYTES);
     (void)!audit_books();
 }
 
 /* Of two objects of a class, one is counted for another owner than it has. */
 static void count_for_another_owner(void)
 {
-    tally_add(&tally_shared.rows[size_class_of(100)].mallocs[HEAP_LABELS], 1);
-    tally_add(&tally_shared.rows[size_class_of(100)].frees[HEAP_QUERY], 1);
+    tally_add(&tally_shared.objects[size_class_of(100)].given[HEAP_LABELS], 1);
+    tally_add(&tally_shared.objects[size_class_of(100)].taken[HEAP_QUERY], 1);
     (void)!audit_books();
 }
 
 static void count_large_bytes_for_another_owner(void)
 {
-    tally_add(&tally_shared.large.malloc_bytes[HEAP_LABELS], HEAP_PAGE_BYTES);
-    tally_add(&tally_shared.large.free_bytes[HEAP_QUERY], HEAP_PAGE_BYTES);
+    tally_add(&tally_shared.large_bytes.given[HEAP_LABELS], HEAP_PAGE_BYTES);
+    tally_add(&tally_shared.large_bytes.taken[HEAP_QUERY], HEAP_PAGE_BYTES);
     (void)!audit_books();
 }
 

@@ -157,7 +157,7 @@ START_TEST(the_cache_of_a_thread_that_ended_serves_the_next_one)
     for (struct cache *cache = cache_first(); cache; cache = cache->next)
         count++;
     ck_assert_int_eq(count, 2);
-    ck_assert_uint_eq(tally_read(&first->bins[size_class_of(64)].tally.mallocs[HEAP_HTTP]), 2);
+    ck_assert_uint_eq(tally_read(&first->bins[size_class_of(64)].objects.given[HEAP_HTTP]), 2);
 }
 END_TEST
 
