@@ -2,6 +2,7 @@
 #include "alloc/memstats.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "alloc/cache.h"
@@ -17,60 +18,59 @@
 
 _Static_assert((int)SIZE_CLASS_COUNT <= (int)MEMSTATS_CLASSES_MAX, "every class has a row");
 
-enum { ATTEMPTS_MAX = 8 };
-
-/* By class, then tag. */
-struct sums {
-    uint64_t mallocs[SIZE_CLASS_COUNT][HEAP_TAG_COUNT];
-    uint64_t frees[SIZE_CLASS_COUNT][HEAP_TAG_COUNT];
-    uint64_t large_malloc_bytes[HEAP_TAG_COUNT];
-    uint64_t requested_given[HEAP_TAG_COUNT];
-    uint64_t requested_taken[HEAP_TAG_COUNT];
-    uint64_t large_free_bytes[HEAP_TAG_COUNT]; /* those of regions included */
-    uint64_t region_mallocs[SIZE_CLASS_COUNT][HEAP_TAG_COUNT];
-    uint64_t region_frees[SIZE_CLASS_COUNT][HEAP_TAG_COUNT];
+enum {
+    LOOKS_MAX = 4, /* at one kind of counters */
+    ATTEMPTS_MAX = 8
 };
 
-static void add(uint64_t *sums, const _Atomic uint64_t *counters)
+/* What was given out and taken back, by owner. */
+struct flow {
+    uint64_t given[HEAP_TAG_COUNT];
+    uint64_t taken[HEAP_TAG_COUNT];
+};
+
+struct sums {
+    struct flow objects[SIZE_CLASS_COUNT];
+    struct flow large_bytes;
+    struct flow requested_bytes;
+    struct flow region_objects[SIZE_CLASS_COUNT];
+    struct flow region_bytes;
+    struct flow region_requested_bytes;
+};
+
+/* Where the tallies of one kind are. */
+struct kind {
+    const struct tally *shared;
+    size_t offset; /* of each cache's own in struct cache; 0: they have none */
+};
+
+static const struct tally *tally_of(const struct cache *cache, size_t offset)
+{
+    return (const struct tally *)(const void *)((const char *)cache + offset);
+}
+
+static void add(uint64_t sums[HEAP_TAG_COUNT], const _Atomic uint64_t counters[HEAP_TAG_COUNT])
 {
     for (unsigned t = 0; t < HEAP_TAG_COUNT; t++)
         sums[t] += tally_read(&counters[t]);
 }
 
-static void add_mallocs(struct sums *sums)
+static void sum_given(const struct kind *kind, uint64_t sums[HEAP_TAG_COUNT])
 {
-    for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
-        add(sums->mallocs[c], tally_shared.objects[c].given);
-    add(sums->large_malloc_bytes, tally_shared.large_bytes.given);
-    add(sums->requested_given, tally_shared.requested_bytes.given);
-    for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
-        add(sums->region_mallocs[c], tally_regions.objects[c].given);
-    add(sums->large_malloc_bytes, tally_regions.large_bytes.given);
-    add(sums->requested_given, tally_regions.requested_bytes.given);
-    for (const struct cache *cache = cache_first(); cache; cache = cache->next) {
-        for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
-            add(sums->mallocs[c], cache->bins[c].objects.given);
-        add(sums->large_malloc_bytes, cache->large.object_bytes.given);
-        add(sums->requested_given, cache->requested_bytes.given);
-    }
+    memset(sums, 0, HEAP_TAG_COUNT * sizeof(*sums));
+    add(sums, kind->shared->given);
+    if (!kind->offset) return;
+    for (const struct cache *cache = cache_first(); cache; cache = cache->next)
+        add(sums, tally_of(cache, kind->offset)->given);
 }
 
-static void add_frees(struct sums *sums)
+static void sum_taken(const struct kind *kind, uint64_t sums[HEAP_TAG_COUNT])
 {
-    for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
-        add(sums->frees[c], tally_shared.objects[c].taken);
-    add(sums->large_free_bytes, tally_shared.large_bytes.taken);
-    add(sums->requested_taken, tally_shared.requested_bytes.taken);
-    for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
-        add(sums->region_frees[c], tally_regions.objects[c].taken);
-    add(sums->large_free_bytes, tally_regions.large_bytes.taken);
-    add(sums->requested_taken, tally_regions.requested_bytes.taken);
-    for (const struct cache *cache = cache_first(); cache; cache = cache->next) {
-        for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
-            add(sums->frees[c], cache->bins[c].objects.taken);
-        add(sums->large_free_bytes, cache->large.object_bytes.taken);
-        add(sums->requested_taken, cache->requested_bytes.taken);
-    }
+    memset(sums, 0, HEAP_TAG_COUNT * sizeof(*sums));
+    add(sums, kind->shared->taken);
+    if (!kind->offset) return;
+    for (const struct cache *cache = cache_first(); cache; cache = cache->next)
+        add(sums, tally_of(cache, kind->offset)->taken);
 }
 
 static uint64_t lesser(uint64_t a, uint64_t b)
@@ -78,57 +78,97 @@ static uint64_t lesser(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* All mallocs, then all frees. Objects given and taken back between the two readings would make
- * frees the greater: they are left for the next reading. */
+/* What was given, what was taken back, and what was given once more. Where nothing was given
+ * meanwhile, the difference is what there was at some moment of it. Else it is less, by what came
+ * and went within the look, which is short: look again, a few times. */
+static void read_flow(struct flow *out, const struct kind *kind)
+{
+    struct flow now;
+    uint64_t given_after[HEAP_TAG_COUNT];
+    bool settled[HEAP_TAG_COUNT] = {false};
+    bool all_settled = false;
+    sum_given(kind, now.given);
+    for (int look = 0; look < LOOKS_MAX && !all_settled; look++) {
+        sum_taken(kind, now.taken);
+        sum_given(kind, given_after);
+        all_settled = true;
+        for (unsigned t = 0; t < HEAP_TAG_COUNT; t++) {
+            if (settled[t]) continue;
+            out->given[t] = now.given[t];
+            out->taken[t] = lesser(now.taken[t], now.given[t]);
+            settled[t] = given_after[t] == now.given[t];
+            all_settled &= settled[t];
+        }
+        memcpy(now.given, given_after, sizeof(now.given));
+    }
+}
+
 static void read_sums(struct sums *sums)
 {
-    memset(sums, 0, sizeof(*sums));
-    add_mallocs(sums);
-    add_frees(sums);
-    for (unsigned t = 0; t < HEAP_TAG_COUNT; t++) {
-        sums->large_free_bytes[t] = lesser(sums->large_free_bytes[t], sums->large_malloc_bytes[t]);
-        sums->requested_taken[t] = lesser(sums->requested_taken[t], sums->requested_given[t]);
+    static const struct kind large = {&tally_shared.large_bytes,
+                                      offsetof(struct cache, large.object_bytes)};
+    static const struct kind requested = {&tally_shared.requested_bytes,
+                                          offsetof(struct cache, requested_bytes)};
+    static const struct kind region_bytes = {&tally_regions.large_bytes, 0};
+    static const struct kind region_requested = {&tally_regions.requested_bytes, 0};
+    for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++) {
+        struct kind objects = {&tally_shared.objects[c], offsetof(struct cache, bins) +
+                                                             c * sizeof(struct cache_bin) +
+                                                             offsetof(struct cache_bin, objects)};
+        struct kind region_objects = {&tally_regions.objects[c], 0};
+        read_flow(&sums->objects[c], &objects);
+        read_flow(&sums->region_objects[c], &region_objects);
     }
-    for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
-        for (unsigned t = 0; t < HEAP_TAG_COUNT; t++) {
-            sums->frees[c][t] = lesser(sums->frees[c][t], sums->mallocs[c][t]);
-            sums->region_frees[c][t] = lesser(sums->region_frees[c][t], sums->region_mallocs[c][t]);
-        }
+    read_flow(&sums->large_bytes, &large);
+    read_flow(&sums->requested_bytes, &requested);
+    read_flow(&sums->region_bytes, &region_bytes);
+    read_flow(&sums->region_requested_bytes, &region_requested);
+}
+
+static uint64_t remaining(const struct flow *flow, unsigned tag)
+{
+    return flow->given[tag] - flow->taken[tag];
+}
+
+static void fill_class(struct memstats *out, unsigned c, const struct sums *sums)
+{
+    struct memstats_class *row = &out->classes[c];
+    uint64_t bytes = size_classes[c].bytes;
+    row->size_bytes = size_classes[c].bytes;
+    row->cells = c == SIZE_CLASS_CELLS;
+    for (unsigned t = 0; t < HEAP_TAG_COUNT; t++) {
+        uint64_t live = remaining(&sums->objects[c], t);
+        out->tag_objects[t] += live + remaining(&sums->region_objects[c], t);
+        out->tag_bytes[t] += live * bytes;
+        row->mallocs += sums->objects[c].given[t];
+        row->frees += sums->objects[c].taken[t];
+        row->region_mallocs += sums->region_objects[c].given[t];
+        row->region_frees += sums->region_objects[c].taken[t];
+    }
+    out->mallocs += row->mallocs + row->region_mallocs;
+    out->frees += row->frees + row->region_frees;
+    out->total_alloc += row->mallocs * bytes;
+}
+
+static void fill_bytes(struct memstats *out, unsigned t, const struct sums *sums)
+{
+    uint64_t requested =
+        remaining(&sums->requested_bytes, t) + remaining(&sums->region_requested_bytes, t);
+    out->total_alloc += sums->large_bytes.given[t] + sums->region_bytes.given[t];
+    out->tag_bytes[t] += remaining(&sums->large_bytes, t) + remaining(&sums->region_bytes, t);
+    /* Bytes and objects are read one after the other: what was given in between asks for less than
+     * it takes all the same. */
+    out->tag_requested[t] = lesser(requested, out->tag_bytes[t]);
+    out->heap_requested += out->tag_requested[t];
+    out->heap_alloc += out->tag_bytes[t];
 }
 
 static void fill_objects(struct memstats *out, const struct sums *sums)
 {
-    for (unsigned t = 0; t < HEAP_TAG_COUNT; t++) {
-        out->total_alloc += sums->large_malloc_bytes[t];
-        out->tag_bytes[t] += sums->large_malloc_bytes[t] - sums->large_free_bytes[t];
-    }
-    for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++) {
-        struct memstats_class *row = &out->classes[c];
-        uint64_t bytes = size_classes[c].bytes;
-        row->size_bytes = size_classes[c].bytes;
-        row->cells = c == SIZE_CLASS_CELLS;
-        for (unsigned t = 0; t < HEAP_TAG_COUNT; t++) {
-            uint64_t live = sums->mallocs[c][t] - sums->frees[c][t];
-            out->tag_objects[t] += live;
-            out->tag_bytes[t] += live * bytes;
-            row->mallocs += sums->mallocs[c][t];
-            row->frees += sums->frees[c][t];
-            out->tag_objects[t] += sums->region_mallocs[c][t] - sums->region_frees[c][t];
-            row->region_mallocs += sums->region_mallocs[c][t];
-            row->region_frees += sums->region_frees[c][t];
-        }
-        out->mallocs += row->mallocs + row->region_mallocs;
-        out->frees += row->frees + row->region_frees;
-        out->total_alloc += row->mallocs * bytes;
-    }
-    for (unsigned t = 0; t < HEAP_TAG_COUNT; t++) {
-        /* Bytes and objects are read one after the other: what was given in between asks for less
-         * than it takes all the same. */
-        out->tag_requested[t] =
-            lesser(sums->requested_given[t] - sums->requested_taken[t], out->tag_bytes[t]);
-        out->heap_requested += out->tag_requested[t];
-        out->heap_alloc += out->tag_bytes[t];
-    }
+    for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
+        fill_class(out, c, sums);
+    for (unsigned t = 0; t < HEAP_TAG_COUNT; t++)
+        fill_bytes(out, t, sums);
     out->heap_objects = out->mallocs - out->frees;
     out->tiny_allocs = tiny_allocs();
     out->mallocs += out->tiny_allocs;
@@ -234,11 +274,9 @@ void memstats_read_owners(struct memstats_owners *out)
     memset(out, 0, sizeof(*out));
     read_sums(&sums);
     for (unsigned t = 0; t < HEAP_TAG_COUNT; t++) {
-        uint64_t in_regions = tally_read(&tally_regions.large_bytes.given[t]) -
-                              tally_read(&tally_regions.large_bytes.taken[t]);
-        out->large_bytes[t] = sums.large_malloc_bytes[t] - sums.large_free_bytes[t] - in_regions;
+        out->large_bytes[t] = remaining(&sums.large_bytes, t);
         for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++)
-            out->objects[c][t] = sums.mallocs[c][t] - sums.frees[c][t];
+            out->objects[c][t] = remaining(&sums.objects[c], t);
     }
 }
 

@@ -20,7 +20,11 @@
  * Go gives no part of a span back; we do, and count the span as in use all the same: span_released
  * tells how much of heap_inuse is not resident.
  *
- * Threads: any, at any time; nobody is stopped.
+ * Nobody is stopped. The objects of a class that an owner has are as many as there were at one
+ * moment of the reading. Where it takes and frees them without a pause they may be fewer, by what
+ * came and went within some microseconds. One class is read after the other.
+ *
+ * Threads: any, at any time.
  */
 #ifndef HEARTH_ALLOC_MEMSTATS_H
 #define HEARTH_ALLOC_MEMSTATS_H

@@ -7,6 +7,7 @@
 
 #include "alloc/region.h"
 #include "alloc/tiny.h"
+#include "base/clock.h"
 #include "base/thread.h"
 #include "tests/unit/alloc/random.h"
 #include "tests/unit/suite.h"
@@ -235,6 +236,108 @@ START_TEST(the_identities_hold_at_any_moment_of_load)
 }
 END_TEST
 
+/* Threads that replace what they hold, one object at a time: each has HELD of them, or one more.
+ * Beside them others that have caches to be read, and rest. */
+enum {
+    HOLDERS = 3,
+    HELD = 400,
+    HOLDERS_OBJECTS = HOLDERS * HELD,
+    RESTING = 60,
+    LOOKS = 200 / SUITE_FEWER
+};
+
+struct holding {
+    size_t size;
+    int64_t pause_ns; /* between two */
+    atomic_int ready;
+    atomic_bool stop;
+};
+
+static void pause_for(int64_t ns)
+{
+    int64_t end_ns = clock_mono_ns() + ns;
+    while (ns && clock_mono_ns() < end_ns)
+        continue;
+}
+
+static void hold(void *arg)
+{
+    struct holding *holding = arg;
+    void *held[HELD];
+    for (size_t i = 0; i < HELD; i++)
+        held[i] = heap_alloc(holding->size, HEAP_SNAPSHOT);
+    atomic_fetch_add(&holding->ready, 1);
+    for (size_t i = 0; !atomic_load(&holding->stop); i = (i + 1) % HELD) {
+        void *next = heap_alloc(holding->size, HEAP_SNAPSHOT);
+        heap_free(held[i], holding->size, HEAP_SNAPSHOT);
+        held[i] = next;
+        pause_for(holding->pause_ns);
+    }
+    for (size_t i = 0; i < HELD; i++)
+        heap_free(held[i], holding->size, HEAP_SNAPSHOT);
+}
+
+static void rest(void *arg)
+{
+    struct holding *holding = arg;
+    heap_free(heap_alloc(holding->size, HEAP_SNAPSHOT), holding->size, HEAP_SNAPSHOT);
+    atomic_fetch_add(&holding->ready, 1);
+    while (!atomic_load(&holding->stop))
+        thread_sleep_ms(10);
+}
+
+/* What readings say of those threads. */
+struct seen {
+    unsigned exact;       /* readings that were true at some moment of them */
+    uint64_t missing_sum; /* of the others, objects that were there */
+};
+
+static struct seen watch_holders(const struct holding *holding)
+{
+    static struct memstats s;
+    struct seen seen = {0};
+    for (int i = 0; i < LOOKS; i++) {
+        thread_sleep_ms(1); /* the others are at work when it is over */
+        memstats_read(&s);
+        uint64_t objects = s.tag_objects[HEAP_SNAPSHOT];
+        uint64_t requested = s.tag_requested[HEAP_SNAPSHOT];
+        ck_assert_uint_le(objects, HOLDERS_OBJECTS + HOLDERS);
+        ck_assert_uint_le(requested, (HOLDERS_OBJECTS + HOLDERS) * holding->size);
+        seen.exact += objects >= HOLDERS_OBJECTS && requested >= HOLDERS_OBJECTS * holding->size;
+        if (objects < HOLDERS_OBJECTS) seen.missing_sum += HOLDERS_OBJECTS - objects;
+    }
+    return seen;
+}
+
+static struct seen watch_threads_that_hold(size_t size, int64_t pause_ns)
+{
+    struct holding holding = {.size = size, .pause_ns = pause_ns};
+    struct thread threads[HOLDERS + RESTING];
+    for (int i = 0; i < HOLDERS + RESTING; i++)
+        ck_assert_int_eq(
+            thread_start(&threads[i], "holder", i < HOLDERS ? hold : rest, &holding, NULL), OK);
+    while (atomic_load(&holding.ready) < HOLDERS + RESTING)
+        thread_sleep_ms(1);
+    struct seen seen = watch_holders(&holding);
+    atomic_store(&holding.stop, true);
+    for (int i = 0; i < HOLDERS + RESTING; i++)
+        thread_join(&threads[i]);
+    return seen;
+}
+
+START_TEST(what_is_held_is_seen_while_it_changes)
+{
+    const size_t sizes[] = {1000, 40000};
+    for (size_t i = 0; i < ARRAY_COUNT(sizes); i++) {
+        struct seen calm = watch_threads_that_hold(sizes[i], 100000);
+        ck_assert_msg(calm.exact >= LOOKS / 4 * 3, "%u of %d", calm.exact, LOOKS);
+        struct seen wild = watch_threads_that_hold(sizes[i], 0);
+        ck_assert_msg(wild.missing_sum / LOOKS <= HOLDERS_OBJECTS / 10, "%u on average",
+                      (unsigned)(wild.missing_sum / LOOKS));
+    }
+}
+END_TEST
+
 enum { NEWCOMERS = 200, WATCHERS = 8 };
 
 static atomic_int newcomers_left;
@@ -283,4 +386,5 @@ END_TEST
 
 SUITE(memstats, sizes_are_those_of_classes_and_pages,
       objects_in_thread_caches_are_free_but_in_use_for_spans, every_tag_has_a_name,
-      the_identities_hold_at_any_moment_of_load, caches_in_use_are_never_more_than_there_are)
+      the_identities_hold_at_any_moment_of_load, what_is_held_is_seen_while_it_changes,
+      caches_in_use_are_never_more_than_there_are)
