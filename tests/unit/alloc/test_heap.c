@@ -2,6 +2,7 @@
 #include "alloc/heap.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 #include "alloc/memstats.h"
 #include "alloc/poison.h"
@@ -84,6 +85,32 @@ START_TEST(calloc_gives_zeros_from_used_memory_too)
             if (round == 1) heap_scavenge(UINT64_MAX);
         }
     ck_assert_ptr_null(heap_calloc(SIZE_MAX / 2, 3, HEAP_HTTP));
+}
+END_TEST
+
+enum { ZEROS_BYTES = 16 << 20, SYSTEM_PAGE_BYTES = 4096 };
+
+static size_t resident_pages(void *p)
+{
+    static unsigned char is_there[ZEROS_BYTES / SYSTEM_PAGE_BYTES];
+    size_t count = 0;
+    ck_assert_int_eq(mincore(p, ZEROS_BYTES, is_there), 0);
+    for (size_t i = 0; i < ARRAY_COUNT(is_there); i++)
+        count += is_there[i] & 1;
+    return count;
+}
+
+START_TEST(calloc_does_not_touch_what_is_zero_already)
+{
+    for (int round = 0; round < 2; round++) {
+        uint8_t *p = heap_calloc(ZEROS_BYTES / 8, 8, HEAP_HTTP);
+        ck_assert_ptr_nonnull(p);
+        ck_assert_uint_eq(resident_pages(p), 0);
+        ck_assert(all_zero(p, ZEROS_BYTES));
+        memset(p, 0xEE, ZEROS_BYTES);
+        heap_free(p, ZEROS_BYTES, HEAP_HTTP);
+        heap_scavenge(UINT64_MAX);
+    }
 }
 END_TEST
 
@@ -505,8 +532,8 @@ START_TEST(any_history_agrees_with_the_model)
 END_TEST
 
 SUITE(heap, no_bytes_are_at_one_address_that_free_ignores, every_size_is_aligned_usable_and_its_own,
-      calloc_gives_zeros_from_used_memory_too, absurd_sizes_are_refused,
-      alignments_up_to_a_page_are_kept, resize_keeps_the_contents,
+      calloc_gives_zeros_from_used_memory_too, calloc_does_not_touch_what_is_zero_already,
+      absurd_sizes_are_refused, alignments_up_to_a_page_are_kept, resize_keeps_the_contents,
       resize_within_a_class_stays_in_place, at_the_limit_allocation_answers_null_and_recovers,
       fragments_are_traded_in_at_the_limit, other_bytes_count_against_the_limit,
       a_limit_too_low_for_any_record_still_allows_to_free,
