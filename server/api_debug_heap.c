@@ -1,7 +1,9 @@
 /* api_debug_heap - the allocator's memory as JSON, for a page that draws it. */
 #include "alloc/heap_map.h"
 #include "alloc/memstats.h"
+#include "base/clock.h"
 #include "server/api.h"
+#include "server/budget.h"
 #include "server/heap_view.h"
 #include "server/hearth.h"
 #include "server/params.h"
@@ -39,9 +41,22 @@ static void write_by_size(struct json *j, const struct memstats *s)
     json_array_end(j);
 }
 
-/* Row for row as Go's runtime.MemStats prints; what it has and we have not is left out, and what it
- * counts and does not print is TinyAllocs. */
-static void write_memstats(struct json *j, const struct memstats *s)
+/* As server/metrics_go.c has them. */
+static void write_cycles(struct json *j, const struct hearth *h)
+{
+    const struct sweep_times *times = storage_sweep_times(h->storage);
+    json_count(j, "NextGC", budget_hard_bytes(h->memory_limit_bytes));
+    json_integer(j, "LastGC", gauge_read(&h->maintenance.boundary_ms) * NS_PER_MS);
+    json_count(j, "PauseTotalNs", counter_read(&times->holds.sum_ns));
+    json_count(j, "NumGC", counter_read(&times->sweeps));
+    json_count(j, "NumForcedGC", counter_read(&h->maintenance.forced_releases));
+    json_key(j, STR("GCCPUFraction"));
+    json_number(j, maintenance_cpu_fraction(&h->maintenance));
+}
+
+/* Row for row as Go's runtime.MemStats prints, but for the rings of single pauses; what it counts
+ * and does not print is TinyAllocs. */
+static void write_memstats(struct json *j, const struct hearth *h, const struct memstats *s)
 {
     const struct {
         const char *key;
@@ -74,6 +89,7 @@ static void write_memstats(struct json *j, const struct memstats *s)
     json_object_begin(j);
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
         json_count(j, rows[i].key, rows[i].value);
+    write_cycles(j, h);
     write_bool(j, "EnableGC", true); /* as Go says of itself, whatever it does */
     write_bool(j, "DebugGC", false);
     write_by_size(j, s);
@@ -249,7 +265,7 @@ static void answer(struct request *req, const struct heap_view *view)
     if (view->spans) {
         write_spans(&j, view->from, view->end);
     } else {
-        write_memstats(&j, &stats);
+        write_memstats(&j, req->app, &stats);
         write_fragmentation(&j, &stats);
         write_owners(&j, &stats);
         write_classes(&j, &stats);

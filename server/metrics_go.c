@@ -10,6 +10,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "alloc/memstats.h"
 #include "server/budget.h"
@@ -90,15 +91,41 @@ static void write_cycles(const struct hearth *h, const struct metric_sink *sink)
     metric_rows(sink, rows, ARRAY_COUNT(rows));
 }
 
-static void write_upkeep(const struct hearth *h, const struct metric_sink *sink)
+static int compare_pauses(const void *a, const void *b)
 {
-    const struct sweep_times *times = storage_sweep_times(h->storage);
-    metric_family(
-        sink, "go_gc_duration_seconds", METRIC_SUMMARY,
-        "Sweeps over all series when a window ends, and how long they held a lock in all; "
-        "hearth_sweep_hold_seconds has the single holds.");
+    const int64_t *pause_a = a;
+    const int64_t *pause_b = b;
+    return (*pause_a > *pause_b) - (*pause_a < *pause_b);
+}
+
+/* Of the last sweeps, as many as Go remembers pauses of; 0 before the first. */
+static void write_quantiles(const struct metric_sink *sink, const struct sweep_times *times)
+{
+    static const char *const quantiles[] = {"0", "0.25", "0.5", "0.75", "1"};
+    uint64_t sweeps = counter_read(&times->sweeps);
+    size_t count = sweeps < SWEEP_PAUSES ? (size_t)sweeps : SWEEP_PAUSES;
+    int64_t pauses_ns[SWEEP_PAUSES] = {0};
+    for (size_t i = 0; i < count; i++)
+        pauses_ns[i] = gauge_read(&times->pauses_ns[i]);
+    qsort(pauses_ns, count, sizeof(*pauses_ns), compare_pauses);
+    for (size_t i = 0; i < ARRAY_COUNT(quantiles); i++) {
+        size_t at = count ? (count - 1) * i / (ARRAY_COUNT(quantiles) - 1) : 0;
+        metric_labeled(sink, "quantile", str_from(quantiles[i]), (double)pauses_ns[at] / 1e9);
+    }
+}
+
+static void write_sweeps(const struct metric_sink *sink, const struct sweep_times *times)
+{
+    metric_family(sink, "go_gc_duration_seconds", METRIC_SUMMARY,
+                  "Sweeps over all series when a window ends, and how long each held locks in all; "
+                  "hearth_sweep_hold_seconds has the single holds.");
+    write_quantiles(sink, times);
     metric_sample(sink, "_sum", NULL, 0, (double)counter_read(&times->holds.sum_ns) / 1e9);
     metric_sample(sink, "_count", NULL, 0, (double)counter_read(&times->sweeps));
+}
+
+static void write_upkeep(const struct hearth *h, const struct metric_sink *sink)
+{
     const struct metric_row rows[] = {
         {"go_memstats_next_gc_bytes", METRIC_GAUGE,
          "Bytes at which new series are refused until memory is free again.",
@@ -113,40 +140,38 @@ static void write_upkeep(const struct hearth *h, const struct metric_sink *sink)
     metric_rows(sink, rows, ARRAY_COUNT(rows));
 }
 
+static uint64_t objects_of(const struct memstats_class *class, bool frees)
+{
+    return frees ? class->frees + class->region_frees : class->mallocs + class->region_mallocs;
+}
+
+/* Of classes up to this size; that of large objects has none. */
+static uint64_t objects_up_to(const struct memstats *s, uint64_t bytes, bool frees)
+{
+    uint64_t count = 0;
+    for (uint32_t c = 1; c < s->class_count; c++)
+        if (s->classes[c].size_bytes <= bytes) count += objects_of(&s->classes[c], frees);
+    return count;
+}
+
 /* Objects of one size are one point of the histogram: the bound of their bucket is the size itself.
  * Powers of two, as Prometheus cuts Go's. */
 static void write_by_size(const struct metric_sink *sink, const struct memstats *s,
                           const char *name, const char *help, bool frees)
 {
-    enum { BOUND_FIRST = 8, BOUNDS = 13 }; /* 8 B to 32 KiB */
-    uint64_t cumulative = 0;
-    double sum = 0;
-    char text[24];
+    enum { BOUND_FIRST = 8, BOUND_LAST = 32768 };
+    char bound[24];
     metric_family(sink, name, METRIC_HISTOGRAM, help);
-    for (int i = 0; i < BOUNDS; i++) {
-        uint64_t bound = (uint64_t)BOUND_FIRST << i;
-        uint64_t below = i == 0 ? 0 : bound / 2;
-        for (uint32_t c = 1; c < s->class_count; c++) {
-            const struct memstats_class *class = &s->classes[c];
-            if (class->size_bytes <= below || class->size_bytes > bound) continue;
-            uint64_t count =
-                frees ? class->frees + class->region_frees : class->mallocs + class->region_mallocs;
-            cumulative += count;
-            sum += (double)count * class->size_bytes;
-        }
-        int size = snprintf(text, sizeof(text), "%" PRIu64, bound);
-        metric_sample(sink, "_bucket", (struct label[]){{STR("le"), {text, (size_t)size}}}, 1,
-                      (double)cumulative);
+    for (uint64_t bytes = BOUND_FIRST; bytes <= BOUND_LAST; bytes *= 2) {
+        snprintf(bound, sizeof(bound), "%" PRIu64, bytes);
+        metric_sample(sink, "_bucket", (struct label[]){{STR("le"), str_from(bound)}}, 1,
+                      (double)objects_up_to(s, bytes, frees));
     }
-    const struct memstats_class *large = &s->classes[0];
-    cumulative +=
-        frees ? large->frees + large->region_frees : large->mallocs + large->region_mallocs;
-    metric_sample(sink, "_bucket", (struct label[]){{STR("le"), STR("+Inf")}}, 1,
-                  (double)cumulative);
-    double freed_bytes = (double)(s->total_alloc - s->heap_alloc);
-    double all_bytes = frees ? freed_bytes : (double)s->total_alloc;
-    metric_sample(sink, "_sum", NULL, 0, all_bytes > sum ? all_bytes : sum);
-    metric_sample(sink, "_count", NULL, 0, (double)cumulative);
+    uint64_t all = objects_up_to(s, BOUND_LAST, frees) + objects_of(&s->classes[0], frees);
+    uint64_t all_bytes = frees ? s->total_alloc - s->heap_alloc : s->total_alloc;
+    metric_sample(sink, "_bucket", (struct label[]){{STR("le"), STR("+Inf")}}, 1, (double)all);
+    metric_sample(sink, "_sum", NULL, 0, (double)all_bytes);
+    metric_sample(sink, "_count", NULL, 0, (double)all);
 }
 
 static void write_runtime(const struct hearth *h, const struct process_stats *process,
@@ -170,6 +195,7 @@ void metrics_collect_go(const struct hearth *h, const struct process_stats *proc
 {
     write_objects(sink, stats);
     write_system(sink, stats);
+    write_sweeps(sink, storage_sweep_times(h->storage));
     write_upkeep(h, sink);
     write_cycles(h, sink);
     write_by_size(sink, stats, "go_gc_heap_allocs_by_size_bytes",

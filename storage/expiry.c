@@ -21,13 +21,21 @@ struct storage_bounds expiry_bounds(const struct storage *db)
                          bits_sub_clamped(storage_now_ms(db), expiry_behind_ms(db->grid.chunk_ms)));
 }
 
+static void count_sweep(struct sweep_times *times, uint64_t held_before_ns)
+{
+    uint64_t held_ns = counter_read(&times->holds.sum_ns) - held_before_ns;
+    uint64_t number = counter_read(&times->sweeps);
+    gauge_set(&times->pauses_ns[number % SWEEP_PAUSES], (int64_t)held_ns);
+    counter_add(&times->sweeps, 1);
+}
+
 static void end_sweep(struct storage *db)
 {
     struct sweep *sweep = &db->sweep;
     db->late.ended_ms = storage_now_ms(db);
     db->late.cost_ns = sweep->cost_ns;
     db->late.chunks = 0; /* seen anew from here on */
-    counter_add(&db->sweep_times.sweeps, 1);
+    count_sweep(&db->sweep_times, sweep->held_ns);
     for (uint32_t slot = 0; slot < db->grid.slots; slot++)
         regions_settle(&db->regions, slot, !sweep->starved);
     db->swept_window = sweep->oldest_window;

@@ -22,7 +22,8 @@ struct sweep {
     int64_t oldest_window;  /* chunks of older ones go */
     int64_t current_window; /* chunks of older ones are sealed */
     int64_t started_ns;
-    int64_t cost_ns; /* of its steps so far */
+    int64_t cost_ns;  /* of its steps so far */
+    uint64_t held_ns; /* all holds of the sweeps before it */
     uint32_t shard;
     uint32_t local;
 };

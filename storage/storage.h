@@ -203,9 +203,11 @@ struct window_bytes {
 size_t storage_window_bytes(struct storage *db, struct window_bytes out[STORAGE_WINDOWS_MAX]);
 
 /* How sweeps held others up. */
+enum { SWEEP_PAUSES = 256 };
 struct sweep_times {
-    struct counter sweeps;  /* that came to their end */
-    struct histogram holds; /* of a shard's write lock, one by one */
+    struct counter sweeps;                /* that came to their end */
+    struct histogram holds;               /* of a shard's write lock, one by one */
+    struct gauge pauses_ns[SWEEP_PAUSES]; /* all holds of a sweep, of the last ones, in a ring */
 };
 const struct sweep_times *storage_sweep_times(const struct storage *db);
 

@@ -40,7 +40,8 @@ void sweep_start(struct storage *db, const struct storage_bounds *bounds)
     db->sweep = (struct sweep){.running = true,
                                .oldest_window = bounds->oldest_window,
                                .current_window = bounds->current_window,
-                               .started_ns = clock_mono_ns()};
+                               .started_ns = clock_mono_ns(),
+                               .held_ns = counter_read(&db->sweep_times.holds.sum_ns)};
 }
 
 static void add_change(struct step *step, const struct change *change)

@@ -27,6 +27,18 @@ def check_sums(data):
     assert stats["HeapAlloc"] - requested == rounding
 
 
+def check_pauses(text, stats):
+    """What sweeps held up, by quantile, as Go tells its pauses."""
+    name = "go_gc_duration_seconds"
+    quantiles = [metric(text, rf'{name}\{{quantile="{quantile}"\}}')
+                 for quantile in ("0", "0.25", "0.5", "0.75", "1")]
+    assert quantiles == sorted(quantiles)
+    assert 0 < quantiles[-1] <= metric(text, f"{name}_sum")
+    assert metric(text, f"{name}_count") >= stats["NumGC"] > 0
+    assert metric(text, f"{name}_sum") >= stats["PauseTotalNs"] / 1e9 > 0
+    assert stats["LastGC"] > 0 and 0 < stats["GCCPUFraction"] < 1
+
+
 def lost_in_regions(data):
     """What windows say that their regions lose; what the books say."""
     lost = data["fragmentation"]
@@ -58,6 +70,7 @@ def test_sealed_chunks_are_in_the_sums_too(make):
     assert by_heap[0] > 0
     assert sum(row["RegionMallocs"] for row in data["memStats"]["BySize"]) > 0
     assert sum(block.get("region", 0) for block in data["blocks"]) > 0
+    check_pauses(server.get("/metrics").text, data["memStats"])
 
 
 def test_the_map_agrees_with_the_sums(make):

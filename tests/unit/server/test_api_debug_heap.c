@@ -17,9 +17,11 @@ END_TEST
 
 START_TEST(it_tells_sums_and_blocks_or_a_range_of_spans)
 {
-    served_open(&s, "--web.enable-admin-api", NULL);
+    served_open(&s, "--web.enable-admin-api", "--storage.memory-limit=1GiB", NULL);
     struct answer answer = served_get(&s, "/debug/heap");
     expect_contains(answer, 200, "\"memStats\":{\"Alloc\":");
+    expect_contains(answer, 200, "\"NextGC\":805306368,\"LastGC\":0,\"PauseTotalNs\":");
+    expect_contains(answer, 200, ",\"NumForcedGC\":0,\"GCCPUFraction\":0");
     expect_contains(answer, 200, "\"EnableGC\":true,\"DebugGC\":false,\"BySize\":[{\"Size\":0,");
     const char *row = strstr(answer.body, "{\"Size\":128,"); /* one, though two classes have it */
     ck_assert_ptr_nonnull(row);
