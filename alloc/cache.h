@@ -5,13 +5,15 @@
  *     | object | object |   room     |          alloc pops, free pushes
  *
  * An empty stack is refilled from alloc/central, a full one gives a part of itself back. A stack
- * starts small and doubles at every trip, up to its class's maximum and as long as all stacks of
- * the thread together have room for CACHE_BYTES_MAX at most; beyond that the stacks that made none
- * of the last trips shrink to their start, and if there is none, all stay as they are. A stack that
+ * starts small and doubles at every trip, up to its class's maximum and as long as all stacks that
+ * did so have room for CACHE_BYTES_MAX together at most; beyond that the stacks that made none of
+ * the last trips shrink to their start, and if there is none, all stay as they are. A stack that
  * is full again and was never empty meanwhile is of objects that come from other threads: it grows
  * to CACHE_ONE_WAY_BYTES only, since what is in it would wait for nobody. So a thread keeps much
- * only of what it uses much, and never more than that. The cache counts as it goes
- * (alloc/tally.h). Spans of large objects are kept in alloc/large_cache.
+ * only of what it uses much, and never more than CACHE_BYTES_MAX beside what stacks hold that are
+ * at their start: 1 MiB, if it used every class there is. The cache counts as it goes
+ * (alloc/tally.h). Spans of large objects are kept in alloc/large_cache, within a bound of their
+ * own.
  *
  * A cache belongs to one thread at a time. When its thread ends, whoever started it, the objects go
  * back and the cache waits for the next thread; caches are never unmapped, so that memstats can

@@ -1,6 +1,6 @@
 /*
  * door - what every door of the heap does before anything else; for those that are not heap.c's own
- * (alloc/region, tiny, scavenge, memstats, heap_map). Implemented in heap.c.
+ * (alloc/arena, region, tiny, scavenge, memstats, heap_map). Implemented in heap.c.
  *
  * Threads: any.
  */

@@ -23,10 +23,10 @@
 #include "alloc/span.h"
 #include "base/compiler.h"
 
-/* A span of `pages`: SPAN_LARGE for SIZE_CLASS_LARGE, else SPAN_SMALL without bits and
- * in no list; a chain of one. NULL at the limit or the end of the range. A class gets a shorter
- * span in a big heap (page_heap_big_from) where an idle run is too short for a whole one: nobody
- * else uses those up, and they become more for as long as objects come and go. */
+/* A span of `pages`: SPAN_LARGE for SIZE_CLASS_LARGE, else SPAN_SMALL without bits and in no list;
+ * a chain of one. NULL at the limit or the end of the range. A class gets a shorter span in a big
+ * heap (page_heap_big_from) where an idle run is too short for a whole one: nobody else uses those
+ * up, and they become more for as long as objects come and go. */
 MUST_USE struct span *page_heap_alloc(uint32_t pages, unsigned size_class);
 
 /* The same for SIZE_CLASS_LARGE and at most PAGE_HEAP_BLOCK_PAGES, for those who fill spans to the
@@ -66,8 +66,7 @@ bool page_heap_releases_lazily(void);
 
 /* Give idle pages back to the system, longest runs first and of those the whole blocks of 2 MiB, so
  * that no huge page is split while there is another choice; at most `bytes`; returns how many bytes
- * went. (When the limit refuses even the record of a
- * split, a whole run may go instead.) */
+ * went. (When the limit refuses even the record of a split, a whole run may go instead.) */
 uint64_t page_heap_release(uint64_t bytes);
 
 /* Give back the page map's entries in the middle of the longest released run, when they are many:

@@ -59,9 +59,8 @@ struct span {
     uint8_t state; /* enum span_state */
     uint8_t size_class;
     union {
-        uint8_t list; /* SPAN_SMALL: of its central, which one it is in */
-        bool
-            known_zero; /* SPAN_LARGE: was taken from released pages; its owner's, without a lock */
+        uint8_t list;    /* SPAN_SMALL: of its central, which one it is in */
+        bool known_zero; /* SPAN_LARGE: taken from released pages; its owner's, without a lock */
     };
     union {
         uint8_t owner;   /* SPAN_LARGE: tag + 1; 0 while it is in a thread cache */

@@ -105,9 +105,17 @@ START_TEST(the_object_freed_last_is_given_first)
 }
 END_TEST
 
+static uint64_t kept_bytes(const struct cache *cache)
+{
+    uint64_t bytes = 0;
+    for (unsigned c = 1; c < SIZE_CLASS_COUNT; c++)
+        bytes += (uint64_t)held(cache, c) * size_classes[c].bytes;
+    return bytes;
+}
+
 START_TEST(all_stacks_together_keep_no_more_than_the_maximum)
 {
-    enum { OBJECTS = 3000, STEP = 4 }; /* past the cells */
+    enum { OBJECTS = 3000, STARTS_BYTES = 1 << 20, STEP = 4 /* past the cells */ };
     static void *p[OBJECTS];
     struct cache *cache = start();
     for (unsigned round = 0; round < 2; round++) {
@@ -123,6 +131,16 @@ START_TEST(all_stacks_together_keep_no_more_than_the_maximum)
     }
     /* Those used last have the room. */
     ck_assert_uint_eq(room(cache, CELL_CLASS), CACHE_START_OBJECTS);
+    /* Those that are at their start hold something too, if each was used. */
+    for (unsigned c = 1; c < SIZE_CLASS_COUNT; c++) {
+        size_t size = c == SIZE_CLASS_CELLS ? 1 : size_classes[c].bytes;
+        for (int i = 0; i < CACHE_START_OBJECTS; i++)
+            p[i] = heap_alloc(size, HEAP_HTTP);
+        for (int i = 0; i < CACHE_START_OBJECTS; i++)
+            heap_free(p[i], size, HEAP_HTTP);
+    }
+    ck_assert_uint_gt(kept_bytes(cache), STARTS_BYTES / 2);
+    ck_assert_uint_le(kept_bytes(cache), CACHE_BYTES_MAX + STARTS_BYTES);
     uint64_t inuse = cache_inuse_bytes();
     ck_assert_uint_gt(cache_flush(cache), 0);
     ck_assert_uint_eq(cache->room_bytes, 0);
