@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alloc/region.h"
+#include "alloc/size_class.h"
 #include "alloc/tiny.h"
 #include "base/clock.h"
 #include "base/thread.h"
@@ -102,6 +103,42 @@ START_TEST(objects_in_thread_caches_are_free_but_in_use_for_spans)
     memstats_read(&s);
     ck_assert_uint_eq(s.heap_inuse, 0);
     ck_assert_uint_eq(s.heap_sys, s.heap_idle);
+}
+END_TEST
+
+/* Some class whose spans have an end that is too short for an object. */
+static const struct size_class *class_with_tail(void)
+{
+    for (unsigned c = 1; c < SIZE_CLASS_COUNT; c++)
+        if (size_classes[c].pages * HEAP_PAGE_BYTES % size_classes[c].bytes)
+            return &size_classes[c];
+    ck_abort_msg("no class has a tail");
+    return NULL;
+}
+
+START_TEST(what_is_in_use_and_holds_nothing_is_told_apart)
+{
+    static struct memstats s;
+    struct region region;
+    const struct size_class *k = class_with_tail();
+    heap_flush_thread(); /* of what other tests in this process left */
+    void *p = heap_alloc(k->bytes - 1, HEAP_INDEX);
+    heap_free(heap_alloc(100000, HEAP_QUERY), 100000, HEAP_QUERY);
+    region_init(&region, HEAP_CHUNKS);
+    ck_assert(region_alloc(&region, 1000) != REGION_NONE);
+    ck_assert(region_alloc(&region, 100) != REGION_NONE);
+    region_delete(&region, 100);
+    memstats_read(&s);
+    check_identities(&s);
+    ck_assert_uint_eq(s.heap_alloc - s.heap_requested, 1);
+    ck_assert_uint_eq(s.free_slot_bytes, (k->slots - 1u) * k->bytes);
+    ck_assert_uint_eq(s.tail_bytes, k->pages * HEAP_PAGE_BYTES % k->bytes);
+    ck_assert_uint_eq(s.region_bytes, REGION_BLOCK_BYTES_MIN - 1000);
+    ck_assert_uint_eq(s.deleted_bytes, 104);
+    ck_assert_uint_eq(s.cached_bytes, 13 * HEAP_PAGE_BYTES);
+    heap_free(p, k->bytes - 1, HEAP_INDEX);
+    region_release(&region);
+    heap_flush_thread();
 }
 END_TEST
 
@@ -385,6 +422,7 @@ START_TEST(caches_in_use_are_never_more_than_there_are)
 END_TEST
 
 SUITE(memstats, sizes_are_those_of_classes_and_pages,
-      objects_in_thread_caches_are_free_but_in_use_for_spans, every_tag_has_a_name,
+      objects_in_thread_caches_are_free_but_in_use_for_spans,
+      what_is_in_use_and_holds_nothing_is_told_apart, every_tag_has_a_name,
       the_identities_hold_at_any_moment_of_load, what_is_held_is_seen_while_it_changes,
       caches_in_use_are_never_more_than_there_are)
