@@ -82,6 +82,8 @@ const struct size_class size_classes[SIZE_CLASS_COUNT] = {{0}, SIZE_CLASSES(ROW)
                    "every class has a span");                                                      \
     _Static_assert(PAGES_##name * HEAP_PAGE_BYTES / (size) <= SIZE_CLASS_SLOTS_MAX,                \
                    "slots are bounded");                                                           \
+    _Static_assert((size) > SIZE_CLASS_LINEAR_MAX || (size) - (before) <= HEAP_ALIGNMENT,          \
+                   "the worst request of a short class wastes less than an alignment");            \
     _Static_assert((size) <= SIZE_CLASS_LINEAR_MAX ||                                              \
                        (TAIL_PARTS - 1) * ((before) + 1) * WASTE_PARTS >=                          \
                            TAIL_PARTS * (WASTE_PARTS - 1) * (size),                                \

@@ -5,7 +5,8 @@
 
 In a fresh folder: a program links with the library of the build, by every compiler that is here;
 with one of a debug build, it is told who leaked, and where something was freed twice. Then the
-library is built without CMake, and the program runs with that.
+library is built without CMake, and the program runs with that, and another that has names of its
+own which the library has, too.
 """
 import pathlib
 import shutil
@@ -57,6 +58,14 @@ def builds_without_cmake(root, folder):
     return folder / "libhearth-alloc.a"
 
 
+def keeps_its_names_to_itself(root, folder):
+    """One object of all that builds_without_cmake left, with the names of heap.h alone."""
+    run("ld", "-r", *sorted(folder.glob("*.o")), "-o", "hearth-alloc.o", folder=folder)
+    run("objcopy", "-w", "--keep-global-symbol=heap_*", "hearth-alloc.o", folder=folder)
+    run("cc", "-std=c17", f"-I{root}", "names.c", "hearth-alloc.o", "-o", "names", folder=folder)
+    run("./names", folder=folder)
+
+
 def main():
     root, library = (pathlib.Path(word).resolve() for word in sys.argv[1:3])
     with tempfile.TemporaryDirectory(prefix="hearth-alone-") as name:
@@ -68,6 +77,7 @@ def main():
         if sys.argv[3] == "debug":
             tells_who_leaked(root, library, folder)
         links_with(root, builds_without_cmake(root, folder), "cc", folder)
+        keeps_its_names_to_itself(root, folder)
 
 
 if __name__ == "__main__":
