@@ -33,6 +33,7 @@ WRITE_HEADERS = {
     "X-Prometheus-Remote-Write-Version": "0.1.0",
 }
 SANITIZER_REPORT = re.compile(r"(Address|Leak|Thread|Memory)Sanitizer|: runtime error: ")
+LEFT_IN_THE_HEAP = "still allocated"  # alloc/leaks.c
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 _given_ports = set()
@@ -252,9 +253,11 @@ class Hearth(Program):
         return {**os.environ, **self.env}
 
     def end(self):
-        """SIGTERM, so that leaks are looked for, and a look at what sanitizers said."""
+        """SIGTERM, so that leaks are looked for, and a look at what sanitizers and the heap of a
+        debug build said."""
         code = self.stop() if self.process is not None else 0
         assert not SANITIZER_REPORT.search(self.log), "a sanitizer found something"
+        assert LEFT_IN_THE_HEAP not in self.log, "memory was left at the end"
         assert code == 0, f"{self.name} ended with {code}"
 
     def get(self, path, params=None, **more):
