@@ -14,7 +14,7 @@
 #    include "base/compiler.h"
 #    include "encoding/decimal.h"
 
-#    define AVX2 __attribute__((target("avx2")))
+#    define AVX2 __attribute__((target("avx2,fma")))
 
 enum { SHUFFLE_BITS_MAX = 57, GROUP = 8, QUAD = 4 };
 
@@ -128,36 +128,63 @@ static AVX2 ALWAYS_INLINE __m256i set1(uint64_t v)
     return _mm256_set1_epi64x((long long)v);
 }
 
-/* What numbers become: integers, or doubles of a scale, of which most take one operation or none
- * (encoding/decimal.h). */
-enum kind { INTEGERS, WHOLE, DIVIDED, SCALED };
+/* What numbers become: integers, or doubles in one of the ways of encoding/decimal.h, which are in
+ * their order. */
+enum kind { INTEGERS, WHOLE, DIVIDED, MULTIPLIED, DIVIDED_TWICE };
 
 static enum kind kind_of(uint32_t scale)
 {
     if (scale == BLOCK_INTEGERS) return INTEGERS;
-    if (scale > DECIMAL_EXPONENT_MAX) return SCALED;
-    return scale == 0 ? WHOLE : DIVIDED;
+    if (scale == 0) return WHOLE;
+    return DIVIDED + (scale >> DECIMAL_WAY_SHIFT);
+}
+
+/* A scale in registers. */
+struct scaling {
+    __m256d multiply;
+    __m256d high[2]; /* of the inverses */
+    __m256d low[2];
+};
+
+static AVX2 ALWAYS_INLINE struct scaling scaling_of(uint32_t scale, enum kind kind)
+{
+    struct scaling s = {0};
+    if (kind == MULTIPLIED) s.multiply = _mm256_set1_pd(decimal_scale(scale)->multiply);
+    for (int i = 0; i < 2 && (kind == DIVIDED || kind == DIVIDED_TWICE); i++) {
+        const struct decimal_inverse *inverse = decimal_inverse(scale, i > 0);
+        s.high[i] = _mm256_set1_pd(inverse->high);
+        s.low[i] = _mm256_set1_pd(inverse->low);
+    }
+    return s;
+}
+
+static AVX2 ALWAYS_INLINE __m256d divide(__m256d v, const struct scaling *s, int i)
+{
+    return _mm256_fmadd_pd(v, s->high[i], _mm256_mul_pd(v, s->low[i]));
+}
+
+static AVX2 ALWAYS_INLINE __m256d scaled(__m256d v, enum kind kind, const struct scaling *s)
+{
+    if (kind == MULTIPLIED) return _mm256_mul_pd(v, s->multiply);
+    if (kind == DIVIDED || kind == DIVIDED_TWICE) v = divide(v, s, 0);
+    return kind == DIVIDED_TWICE ? divide(v, s, 1) : v;
 }
 
 /* From integers with the bits of DECIMAL_MAGIC added. */
-static AVX2 ALWAYS_INLINE __m256i doubles(__m256i shifted, enum kind kind,
-                                          const struct decimal_scale *s)
+static AVX2 ALWAYS_INLINE __m256i doubles(__m256i shifted, enum kind kind, const struct scaling *s)
 {
     __m256d v = _mm256_sub_pd(_mm256_castsi256_pd(shifted), _mm256_set1_pd(DECIMAL_MAGIC));
-    if (kind == WHOLE) return _mm256_castpd_si256(v);
-    v = _mm256_div_pd(v, _mm256_set1_pd(s->divide));
-    if (kind == DIVIDED) return _mm256_castpd_si256(v);
-    v = _mm256_div_pd(v, _mm256_set1_pd(s->divide_again));
-    return _mm256_castpd_si256(_mm256_mul_pd(v, _mm256_set1_pd(s->multiply)));
+    return _mm256_castpd_si256(scaled(v, kind, s));
 }
 
 static AVX2 void decimals(uint64_t *x, size_t count, uint32_t scale)
 {
     const __m256i shift = set1(bits_from_double(DECIMAL_MAGIC));
     const enum kind kind = kind_of(scale);
+    const struct scaling scaling = scaling_of(scale, kind);
     size_t i = 0;
     for (; i + QUAD <= count; i += QUAD)
-        store(x + i, doubles(_mm256_add_epi64(load(x + i), shift), kind, decimal_scale(scale)));
+        store(x + i, doubles(_mm256_add_epi64(load(x + i), shift), kind, &scaling));
     block_scalar.decimals(x + i, count - i, scale);
 }
 
@@ -185,7 +212,7 @@ struct finish {
     __m256i bias;
     __m256i sums[2];
     uint64_t factor;
-    const struct decimal_scale *scale;
+    struct scaling scaling;
 };
 
 static AVX2 ALWAYS_INLINE __m256i finish_quad(struct finish *f, __m256i v, uint32_t order,
@@ -195,7 +222,7 @@ static AVX2 ALWAYS_INLINE __m256i finish_quad(struct finish *f, __m256i v, uint3
     v = _mm256_add_epi64(v, f->bias);
     if (order == 2) v = sum(v, &f->sums[1]);
     if (order > 0) v = sum(v, &f->sums[0]);
-    return kind == INTEGERS ? v : doubles(v, kind, f->scale);
+    return kind == INTEGERS ? v : doubles(v, kind, &f->scaling);
 }
 
 /* From the packed bytes or, without, from x itself. */
@@ -210,7 +237,7 @@ static AVX2 ALWAYS_INLINE void run(struct block_form *form, const uint8_t *packe
     struct finish f = {.bias = set1(form->bias + (order == 0 ? shift : 0)),
                        .sums = {set1(form->sums[0] + shift), set1(form->sums[1])},
                        .factor = form->factor,
-                       .scale = kind == INTEGERS ? NULL : decimal_scale(form->scale)};
+                       .scaling = scaling_of(form->scale, kind)};
     for (uint32_t i = 0; i < BLOCK_COUNT; i += GROUP) {
         __m256i a = packed ? load_quad(packed, &front, mask) : load(x + i);
         __m256i b = packed ? load_quad(packed, &back, mask) : load(x + i + QUAD);
@@ -231,13 +258,13 @@ enum {
     STRIDES = HALF_COUNT / STRIDE_COUNT
 };
 
-/* Not where doubles are both multiplied and divided: that took 1.09 ns a number so, and 0.98 else.
- */
 static bool is_narrow(const struct block_form *form, uint32_t width)
 {
     const uint64_t limit = UINT64_C(1) << NARROW_BITS_MAX;
-    return kind_of(form->scale) != SCALED && form->order == 1 && form->factor == 1 &&
-           width <= NARROW_BITS_MAX && form->bias + limit < 2 * limit;
+    const uint64_t exact = UINT64_C(1) << DECIMAL_MANTISSA_BITS;
+    return form->order == 1 && form->factor == 1 && width <= NARROW_BITS_MAX &&
+           form->bias + limit < 2 * limit &&
+           (form->scale == BLOCK_INTEGERS || form->sums[0] + exact < 2 * exact);
 }
 
 /* As quad_for, of four numbers in a lane. */
@@ -250,22 +277,23 @@ static AVX2 ALWAYS_INLINE struct stride stride_for(uint32_t width, uint32_t firs
 {
     const __m256i four = _mm256_set1_epi32(0x03020100);
     const __m256i number = _mm256_set_epi32(3, 2, 1, 0, 3, 2, 1, 0);
-    __m256i bit = _mm256_mullo_epi32(number, _mm256_set1_epi32((int)width));
+    const __m256i four_times = _mm256_setr_epi8(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12,
+                                                0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12);
+    __m256i bit = _mm256_mullo_epi16(number, _mm256_set1_epi32((int)width));
     bit = _mm256_add_epi32(bit, _mm256_set1_epi32((int)first_bit));
-    __m256i offset = _mm256_mullo_epi32(_mm256_srli_epi32(bit, 3), _mm256_set1_epi32(0x01010101));
+    __m256i offset = _mm256_shuffle_epi8(_mm256_srli_epi32(bit, 3), four_times);
     return (struct stride){.shuffle = _mm256_add_epi8(four, offset),
                            .shift = _mm256_and_si256(bit, _mm256_set1_epi32(7))};
 }
 
-/* Numbers become running sums, the two halves of the block apart, in the two lanes: so nothing has
- * to cross from one lane to the other. */
+/* Numbers become running sums from `total` on, the two halves of the block apart, in the two lanes:
+ * so nothing has to cross from one lane to the other. */
 static AVX2 ALWAYS_INLINE void sum_halves(const uint8_t *packed, uint32_t width, uint64_t bias,
-                                          __m256i sums[STRIDES])
+                                          __m256i total, __m256i sums[STRIDES])
 {
     const __m256i mask = _mm256_set1_epi32((1 << width) - 1);
     const __m256i step = _mm256_set1_epi32((int32_t)bias);
     const struct stride strides[2] = {stride_for(width, 0), stride_for(width, 4 * width % 8)};
-    __m256i total = _mm256_setzero_si256();
 #    pragma GCC unroll 8
     for (uint32_t i = 0; i < STRIDES; i++) {
         const uint8_t *at = packed + (size_t)i * width / 2; /* 4 * width bits are width / 2 bytes */
@@ -281,43 +309,69 @@ static AVX2 ALWAYS_INLINE void sum_halves(const uint8_t *packed, uint32_t width,
     }
 }
 
-static AVX2 ALWAYS_INLINE void store_sums(uint64_t *x, __m128i sums, __m256i before, enum kind kind,
-                                          const struct decimal_scale *scale)
+/* What is behind each half, of sums from `zero` on; *second: before the second one. */
+static AVX2 ALWAYS_INLINE void add_halves(struct block_form *form, const __m256i sums[STRIDES],
+                                          int32_t zero, uint64_t *second)
 {
-    __m256i v = _mm256_add_epi64(_mm256_cvtepi32_epi64(sums), before);
-    store(x, kind == INTEGERS ? v : doubles(v, kind, scale));
+    const __m256i last = _mm256_sub_epi32(sums[STRIDES - 1], _mm256_set1_epi32(zero));
+    *second = form->sums[0] + (uint64_t)(int64_t)_mm256_extract_epi32(last, 3);
+    form->sums[0] = *second + (uint64_t)(int64_t)_mm256_extract_epi32(last, 7);
 }
 
+static AVX2 ALWAYS_INLINE void run_narrow_integers(struct block_form *form, const uint8_t *packed,
+                                                   uint32_t width, uint64_t x[BLOCK_COUNT])
+{
+    const __m256i first = set1(form->sums[0]);
+    uint64_t second;
+    __m256i sums[STRIDES];
+    sum_halves(packed, width, form->bias, _mm256_setzero_si256(), sums);
+    add_halves(form, sums, 0, &second);
+#    pragma GCC unroll 8
+    for (uint32_t i = 0; i < STRIDES; i++, x += STRIDE_COUNT) {
+        __m256i low = _mm256_cvtepi32_epi64(_mm256_castsi256_si128(sums[i]));
+        __m256i high = _mm256_cvtepi32_epi64(_mm256_extracti128_si256(sums[i], 1));
+        store(x, _mm256_add_epi64(low, first));
+        store(x + HALF_COUNT, _mm256_add_epi64(high, set1(second)));
+    }
+}
+
+/* A sum of 32 bits is a double as soon as it stands in the low bits of 2^52: subtracting that also
+ * adds what is before the half. Sums begin at 2^31, so that none is below zero. */
 static AVX2 ALWAYS_INLINE void run_narrow_kind(struct block_form *form, const uint8_t *packed,
                                                uint32_t width, uint64_t x[BLOCK_COUNT],
                                                enum kind kind)
 {
-    const uint64_t shift = kind == INTEGERS ? 0 : bits_from_double(DECIMAL_MAGIC);
-    const struct decimal_scale *scale = kind == INTEGERS ? NULL : decimal_scale(form->scale);
+    const __m256i exponent = _mm256_set1_epi32((int32_t)(bits_from_double(0x1p52) >> 32));
+    const int64_t zero = (INT64_C(1) << 52) + (INT64_C(1) << 31);
+    const struct scaling scaling = scaling_of(form->scale, kind);
+    const __m256d first = _mm256_set1_pd((double)(zero - (int64_t)form->sums[0]));
+    uint64_t second_sum;
     __m256i sums[STRIDES];
-    sum_halves(packed, width, form->bias, sums);
-    uint64_t first = form->sums[0];
-    uint64_t second = first + (uint64_t)(int64_t)_mm256_extract_epi32(sums[STRIDES - 1], 3);
-    form->sums[0] = second + (uint64_t)(int64_t)_mm256_extract_epi32(sums[STRIDES - 1], 7);
-    const __m256i before[2] = {set1(first + shift), set1(second + shift)};
+    sum_halves(packed, width, form->bias, _mm256_set1_epi32(INT32_MIN), sums);
+    add_halves(form, sums, INT32_MIN, &second_sum);
+    const __m256d second = _mm256_set1_pd((double)(zero - (int64_t)second_sum));
 #    pragma GCC unroll 8
-    for (uint32_t i = 0; i < STRIDES; i++) {
-        uint64_t *to = x + (size_t)i * STRIDE_COUNT;
-        store_sums(to, _mm256_castsi256_si128(sums[i]), before[0], kind, scale);
-        store_sums(to + HALF_COUNT, _mm256_extracti128_si256(sums[i], 1), before[1], kind, scale);
+    for (uint32_t i = 0; i < STRIDES; i++, x += STRIDE_COUNT) {
+        __m256i pairs = _mm256_permute4x64_epi64(sums[i], 0xD8); /* of either half in turn */
+        __m256d low = _mm256_castsi256_pd(_mm256_unpacklo_epi32(pairs, exponent));
+        __m256d high = _mm256_castsi256_pd(_mm256_unpackhi_epi32(pairs, exponent));
+        low = scaled(_mm256_sub_pd(low, first), kind, &scaling);
+        high = scaled(_mm256_sub_pd(high, second), kind, &scaling);
+        store(x, _mm256_castpd_si256(low));
+        store(x + HALF_COUNT, _mm256_castpd_si256(high));
     }
 }
 
 static AVX2 void run_narrow(struct block_form *form, const uint8_t *packed, uint32_t width,
                             uint64_t x[BLOCK_COUNT])
 {
-    const enum kind kind = kind_of(form->scale);
-    if (kind == INTEGERS)
-        run_narrow_kind(form, packed, width, x, INTEGERS);
-    else if (kind == WHOLE)
-        run_narrow_kind(form, packed, width, x, WHOLE);
-    else
-        run_narrow_kind(form, packed, width, x, DIVIDED);
+    switch (kind_of(form->scale)) {
+    case INTEGERS: run_narrow_integers(form, packed, width, x); break;
+    case WHOLE: run_narrow_kind(form, packed, width, x, WHOLE); break;
+    case DIVIDED: run_narrow_kind(form, packed, width, x, DIVIDED); break;
+    case MULTIPLIED: run_narrow_kind(form, packed, width, x, MULTIPLIED); break;
+    case DIVIDED_TWICE: run_narrow_kind(form, packed, width, x, DIVIDED_TWICE); break;
+    }
 }
 
 /* A loop for each kind of column. */
@@ -328,7 +382,8 @@ static AVX2 ALWAYS_INLINE void run_order(struct block_form *form, const uint8_t 
     case INTEGERS: run(form, packed, width, x, order, INTEGERS); break;
     case WHOLE: run(form, packed, width, x, order, WHOLE); break;
     case DIVIDED: run(form, packed, width, x, order, DIVIDED); break;
-    case SCALED: run(form, packed, width, x, order, SCALED); break;
+    case MULTIPLIED: run(form, packed, width, x, order, MULTIPLIED); break;
+    case DIVIDED_TWICE: run(form, packed, width, x, order, DIVIDED_TWICE); break;
     }
 }
 
@@ -374,7 +429,7 @@ static const struct block_kernels kernels = {
 
 const struct block_kernels *block_avx2(void)
 {
-    return __builtin_cpu_supports("avx2") ? &kernels : NULL;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &kernels : NULL;
 }
 
 #else

@@ -72,6 +72,23 @@ const struct decimal_scale decimal_scales[DECIMAL_SCALES] = {
     NONE,
 };
 
+const struct decimal_inverse decimal_inverses[DECIMAL_EXPONENT_MAX + 1] = {
+    {1, 0},
+    {0x1.9999999999999p-4, 0x1.3333333333333p-57},
+    {0x1.47ae147ae147ap-7, 0x1.c28f5c28f5c29p-60},
+    {0x1.0624dd2f1a9fbp-10, 0x1.ced916872b021p-63},
+    {0x1.a36e2eb1c432cp-14, 0x1.4af4f0d844d01p-67},
+    {0x1.4f8b588e368f0p-17, 0x1.08c3f3e0370cep-70},
+    {0x1.0c6f7a0b5ed8dp-20, 0x1.b5a63f9a49c2cp-75},
+    {0x1.ad7f29abcaf48p-24, 0x1.5e1e99483b023p-78},
+    {0x1.5798ee2308c39p-27, 0x1.bf3f70834acdbp-80},
+    {0x1.12e0be826d694p-30, 0x1.65cc5a02a23e2p-83},
+    {0x1.b7cdfd9d7bdbap-34, 0x1.6fad5cd10396ap-87},
+    {0x1.5fd7fe1796495p-37, 0x1.7f7bc7b4d28aap-91},
+    {0x1.19799812dea11p-40, 0x1.97f27f0f6e886p-96},
+    {0x1.c25c268497681p-44, 0x1.84ca19697c81bp-97},
+};
+
 uint32_t decimal_next_scale(uint32_t scale)
 {
     const uint32_t way_step = 1u << DECIMAL_WAY_SHIFT;

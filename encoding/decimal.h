@@ -51,6 +51,29 @@ static inline const struct decimal_scale *decimal_scale(uint32_t scale)
     return &decimal_scales[scale];
 }
 
+/* 1 / 10^e as a sum: the double next below it, or itself, and the rest. So a quotient takes a
+ * multiplication and a fused one:
+ *
+ *     x / 10^e = fma(x, high, x * low)     bit for bit, but for doubles next to the smallest ones
+ *
+ * What rounding `low` and the product with it loses is less than 2^-103 of the quotient. That is
+ * A * 2^s / 5^e, with A < 2^53; where rounding turns is h * 2^t, with h odd and above 2^53. Their
+ * distance is a multiple of 2^t / 5^e, and not zero since A is not h * 5^e: more than 2^-85 of the
+ * quotient. */
+struct decimal_inverse {
+    double high;
+    double low;
+};
+extern const struct decimal_inverse decimal_inverses[DECIMAL_EXPONENT_MAX + 1];
+
+/* What v is divided by, of the ways that divide; the second time in way 2 alone. */
+static inline const struct decimal_inverse *decimal_inverse(uint32_t scale, bool again)
+{
+    uint32_t exponent = scale & ((1u << DECIMAL_WAY_SHIFT) - 1);
+    bool twice = scale >> DECIMAL_WAY_SHIFT == 2;
+    return &decimal_inverses[!twice ? exponent : again ? exponent - 3 : 3];
+}
+
 /* The scale to try after this one, in order of exponents; DECIMAL_SCALES behind the last. Scale 0,
  * integers, is the first. */
 uint32_t decimal_next_scale(uint32_t scale);

@@ -13,7 +13,7 @@
 
 #    include "encoding/open_codec.h"
 
-#    define AVX2      __attribute__((target("avx2")))
+#    define AVX2      __attribute__((target("avx2,fma")))
 /* What registers are stored into is read and written in parts. */
 #    define IN_MEMORY __attribute__((may_alias))
 
@@ -278,37 +278,41 @@ static inline void lane_to_state(const struct state_words *w, uint32_t i, struct
     state->length = (uint8_t)(w->length[i] - LENGTH_BIAS);
 }
 
-/* The scales of the streams. */
+/* The scales of the streams, as sums to multiply by: an inverse, or a factor and nothing. */
 struct scales {
-    __m256d divide[HALVES];
-    __m256d divide_again[HALVES];
-    __m256d multiply[HALVES];
-    bool divides; /* any lane */
-    bool divides_again;
-    bool multiplies;
+    __m256d high[HALVES];
+    __m256d low[HALVES];
+    __m256d high_again[HALVES];
+    __m256d low_again[HALVES];
+    bool scales; /* any lane */
+    bool scales_again;
 };
 
 /* The same in memory. */
 struct IN_MEMORY scale_words {
-    double divide[LANES];
-    double divide_again[LANES];
-    double multiply[LANES];
-    bool divides;
-    bool divides_again;
-    bool multiplies;
+    double high[LANES];
+    double low[LANES];
+    double high_again[LANES];
+    double low_again[LANES];
+    bool scales;
+    bool scales_again;
 };
-_Static_assert(offsetof(struct scale_words, multiplies) == offsetof(struct scales, multiplies),
+_Static_assert(offsetof(struct scale_words, scales_again) == offsetof(struct scales, scales_again),
                "field by field");
 
 /* Of all lanes, one after the other; `any` begins with no lane. */
-static inline void scale_set(struct scale_words *any, uint32_t i, const struct decimal_scale *s)
+static inline void scale_set(struct scale_words *any, uint32_t i, uint32_t scale)
 {
-    any->divide[slot(i)] = s->divide;
-    any->divide_again[slot(i)] = s->divide_again;
-    any->multiply[slot(i)] = s->multiply;
-    any->divides |= s->divide != 1;
-    any->divides_again |= s->divide_again != 1;
-    any->multiplies |= s->multiply != 1;
+    const struct decimal_scale *s = decimal_scale(scale);
+    const struct decimal_inverse factor = {s->multiply, 0};
+    const struct decimal_inverse first = s->divide == 1 ? factor : *decimal_inverse(scale, false);
+    const struct decimal_inverse second = *decimal_inverse(s->divide_again == 1 ? 0 : scale, true);
+    any->high[slot(i)] = first.high;
+    any->low[slot(i)] = first.low;
+    any->high_again[slot(i)] = second.high;
+    any->low_again[slot(i)] = second.low;
+    any->scales |= first.high != 1;
+    any->scales_again |= second.high != 1;
 }
 
 /* As decimal_value, of mantissas with the bits of DECIMAL_MAGIC added. */
@@ -316,9 +320,9 @@ static AVX2 ALWAYS_INLINE __m256i value_of(const struct scales *c, const struct 
                                            uint32_t h, __m256i shifted)
 {
     __m256d v = _mm256_sub_pd(_mm256_castsi256_pd(shifted), k->magic);
-    if (c->divides) v = _mm256_div_pd(v, c->divide[h]);
-    if (c->divides_again) v = _mm256_div_pd(v, c->divide_again[h]);
-    if (c->multiplies) v = _mm256_mul_pd(v, c->multiply[h]);
+    if (c->scales) v = _mm256_fmadd_pd(v, c->high[h], _mm256_mul_pd(v, c->low[h]));
+    if (c->scales_again)
+        v = _mm256_fmadd_pd(v, c->high_again[h], _mm256_mul_pd(v, c->low_again[h]));
     return _mm256_castpd_si256(v);
 }
 

@@ -424,10 +424,10 @@ static struct bit_reader lane_reader(const struct open_lane *stream, uint64_t po
 static void scales_load(struct group *g)
 {
     struct scale_words *scales = &g->fixed_words.scales;
-    scales->divides = scales->divides_again = scales->multiplies = false;
+    scales->scales = scales->scales_again = false;
     for (uint32_t i = 0; i < LANES; i++) {
         bool idle = !(g->active >> i & 1);
-        scale_set(scales, i, decimal_scale(idle ? 0 : g->scale[i]));
+        scale_set(scales, i, idle ? 0 : g->scale[i]);
     }
 }
 
@@ -627,7 +627,7 @@ static AVX2 void decode(struct open_lane *const *streams, size_t count)
 
 open_lanes_function *open_lanes_avx2(void)
 {
-    return __builtin_cpu_supports("avx2") ? decode : NULL;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? decode : NULL;
 }
 
 #else

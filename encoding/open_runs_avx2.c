@@ -319,12 +319,12 @@ static void begin(struct group *g, size_t count)
         struct open_run *run = &g->runs[i < count ? i : 0];
         const struct open_state *state = &run->state;
         bool idle = i >= count || run->count == 0 || state->scale == OPEN_XOR || !state->step_ms;
-        const struct decimal_scale *scale = decimal_scale(idle ? 0 : state->scale);
+        const uint32_t scale = idle ? 0 : state->scale;
         lane_from_state(&w->state, i, state);
         w->state.word[slot(i)] = run->words[0];
         w->used[i] = run->bits;
         c->grid_ms[slot(i)] = (int64_t)state->step_ms - GRID_MS;
-        c->power[slot(i)] = scale->power;
+        c->power[slot(i)] = decimal_scale(scale)->power;
         scale_set(&c->scales, i, scale);
         g->samples[i] = idle ? nothing : run->samples;
         g->filled[i] = idle ? &g->unwanted : run->words;
@@ -352,7 +352,7 @@ static AVX2 void encode(struct open_run *runs, size_t count, int64_t last_ms)
 
 open_runs_function *open_runs_avx2(void)
 {
-    return __builtin_cpu_supports("avx2") ? encode : NULL;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? encode : NULL;
 }
 
 #else

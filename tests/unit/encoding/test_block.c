@@ -145,24 +145,45 @@ START_TEST(avx2_gives_the_same_bits)
 }
 END_TEST
 
+static void compare_sums(uint32_t width, uint64_t bias, uint64_t first, uint8_t scale)
+{
+    uint8_t bytes[BLOCK_BYTES_MAX];
+    uint64_t a[BLOCK_COUNT];
+    uint64_t b[BLOCK_COUNT];
+    struct block_form form_a = {
+        .factor = 1, .order = 1, .scale = scale, .bias = bias, .sums = {first}};
+    struct block_form form_b = form_a;
+    memset(bytes, 0xFF, sizeof(bytes));
+    block_scalar.decode(&form_a, bytes, width, a);
+    block_kernels()->decode(&form_b, bytes, width, b);
+    ck_assert_mem_eq(a, b, sizeof(b));
+    check_sums(&form_a, &form_b);
+}
+
 /* Running sums of the longest numbers that fit into 32 bits, and of the first that do not. */
 START_TEST(sums_of_long_numbers_do_not_overflow)
 {
-    uint8_t bytes[BLOCK_BYTES_MAX];
-    memset(bytes, 0xFF, sizeof(bytes));
     for (uint32_t width = 20; width < 28; width++) {
-        for (int sign = -1; sign <= 1; sign += 2) {
-            for (uint64_t edge = 0; edge < 5; edge++) {
-                uint64_t a[BLOCK_COUNT];
-                uint64_t b[BLOCK_COUNT];
-                struct block_form form_a = {.factor = 1, .order = 1, .scale = 2};
-                form_a.bias = (uint64_t)sign * ((UINT64_C(1) << 24) - 2 + edge);
-                form_a.sums[0] = (UINT64_C(1) << 49) + edge;
-                struct block_form form_b = form_a;
-                block_scalar.decode(&form_a, bytes, width, a);
-                block_kernels()->decode(&form_b, bytes, width, b);
-                ck_assert_mem_eq(a, b, sizeof(b));
-                check_sums(&form_a, &form_b);
+        for (uint64_t edge = 0; edge < 5; edge++) {
+            uint64_t bias = (UINT64_C(1) << 24) - 2 + edge;
+            compare_sums(width, bias, (UINT64_C(1) << 49) + edge, 2);
+            compare_sums(width, -bias, (UINT64_C(1) << 49) + edge, 2);
+        }
+    }
+}
+END_TEST
+
+/* Where mantissas end, in each way to be a double. */
+START_TEST(sums_begin_anywhere)
+{
+    for (uint32_t scale = 0; scale <= DECIMAL_SCALES; scale++) {
+        if (scale < DECIMAL_SCALES && !decimal_scale_exists(scale)) continue;
+        const uint8_t of = scale < DECIMAL_SCALES ? (uint8_t)scale : BLOCK_INTEGERS;
+        for (uint32_t bits = 0; bits < 64; bits++) {
+            const uint64_t first = UINT64_C(1) << bits;
+            for (uint64_t edge = 0; edge < 3; edge++) {
+                compare_sums(4, 7, first - 1 + edge, of);
+                compare_sums(4, (uint64_t)-7, -first - 1 + edge, of);
             }
         }
     }
@@ -214,6 +235,6 @@ START_TEST(the_choice_can_be_changed_and_changed_back)
 END_TEST
 
 SUITE(block, scalar_unpack_reads_bit_by_bit, residuals_become_what_the_form_says,
-      avx2_gives_the_same_bits, sums_of_long_numbers_do_not_overflow,
+      avx2_gives_the_same_bits, sums_of_long_numbers_do_not_overflow, sums_begin_anywhere,
       a_grid_knows_whether_it_increases, a_fill_fills_what_it_should,
       the_choice_can_be_changed_and_changed_back)

@@ -96,7 +96,40 @@ START_TEST(a_mantissa_gives_its_double_back)
 }
 END_TEST
 
+static void check_quotient(double x, uint32_t exponent)
+{
+    const struct decimal_inverse *inverse = &decimal_inverses[exponent];
+    double quotient = fma(x, inverse->high, x * inverse->low);
+    ck_assert_uint_eq(bits_from_double(quotient),
+                      bits_from_double(x / decimal_scale(exponent)->divide));
+}
+
+/* Mantissas, other doubles, and those whose quotients lie near the middle between two doubles. */
+START_TEST(a_product_with_the_inverse_is_the_quotient)
+{
+    enum { ROUNDS = 2000 };
+    samples_seed();
+    for (uint32_t exponent = 0; exponent <= DECIMAL_EXPONENT_MAX; exponent++) {
+        const double divisor = decimal_scale(exponent)->divide;
+        check_quotient(0, exponent);
+        ck_assert(fma(decimal_inverses[exponent].high, divisor, -1) <= 0);
+        for (int round = 0; round < ROUNDS; round++) {
+            int64_t m = (int64_t)samples_u64() >> (14 + random() % 50);
+            double any = ldexp((double)(samples_u64() >> 11), (int)(random() % 200) - 100);
+            long double middle = (long double)(samples_u64() >> 11 | UINT64_C(1) << 52) + 0.5L;
+            double near = (double)(middle * (long double)divisor);
+            check_quotient((double)m, exponent);
+            check_quotient(any, exponent);
+            check_quotient(-any, exponent);
+            check_quotient(near, exponent);
+            check_quotient(nextafter(near, INFINITY), exponent);
+            check_quotient(nextafter(near, 0), exponent);
+        }
+    }
+}
+END_TEST
+
 SUITE(decimal, each_existing_scale_is_tried_once_in_order_of_exponents,
       a_decimal_is_found_at_its_smallest_scale,
       products_and_double_quotients_have_scales_of_their_own, what_is_no_decimal_has_no_mantissa,
-      a_mantissa_gives_its_double_back)
+      a_mantissa_gives_its_double_back, a_product_with_the_inverse_is_the_quotient)
