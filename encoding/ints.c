@@ -34,11 +34,14 @@ static bool find_step_bits(struct ints_reader *r)
 bool ints_open(struct ints_reader *r, const uint8_t *at, const uint8_t *end, uint32_t count)
 {
     struct block_form *f = &r->form;
-    *r = (struct ints_reader){.kernels = block_kernels(),
-                              .at = at,
-                              .end = end,
-                              .form = {.factor = 1, .scale = BLOCK_INTEGERS},
-                              .left = count - 1};
+    r->kernels = block_kernels();
+    r->at = at;
+    r->end = end;
+    r->left = count - 1;
+    r->ascends = false;
+    f->factor = 1;
+    f->bias = f->sums[0] = f->sums[1] = 0;
+    f->scale = BLOCK_INTEGERS;
     if (count == 0 || at == end) return false;
     uint8_t form = *r->at++;
     f->order = form & 3;
@@ -102,6 +105,15 @@ static bool patch(uint64_t *out, uint32_t count, uint32_t width, const uint8_t *
     return true;
 }
 
+/* The bytes of a block that ends near the end, with what may be read behind it. Not inline, so that
+ * copying few bytes is a call: where GCC knows a bound of their number, it takes string
+ * instructions, which begin slowly. */
+static NO_INLINE void copy_padded(uint8_t *to, const uint8_t *from, size_t size, size_t padded)
+{
+    memcpy(to, from, size);
+    memset(to + size, 0, padded - size);
+}
+
 static bool next_block(struct ints_reader *r, uint64_t out[BLOCK_COUNT], uint32_t count)
 {
     uint8_t near_end[BLOCK_BYTES_MAX];
@@ -125,9 +137,9 @@ static bool next_block(struct ints_reader *r, uint64_t out[BLOCK_COUNT], uint32_
     r->ascends = r->ascends && width + above <= r->step_bits;
 
     const uint8_t *from = r->at;
-    if (left < (size_t)8 * width + BLOCK_SLACK_BYTES) {
-        memcpy(near_end, from, packed);
-        memset(near_end + packed, 0, sizeof(near_end) - packed);
+    const size_t readable = (size_t)8 * width + BLOCK_SLACK_BYTES;
+    if (left < readable) {
+        copy_padded(near_end, from, packed, readable);
         from = near_end;
     }
     r->at += packed;
@@ -139,8 +151,7 @@ static bool next_block(struct ints_reader *r, uint64_t out[BLOCK_COUNT], uint32_
     r->kernels->unpack(from, width, out);
     from = r->at;
     if (left - packed < patched + BLOCK_SLACK_BYTES) {
-        memcpy(near_end, from, patched);
-        memset(near_end + patched, 0, sizeof(near_end) - patched);
+        copy_padded(near_end, from, patched, patched + BLOCK_SLACK_BYTES);
         from = near_end;
     }
     r->at += patched;
