@@ -112,46 +112,58 @@ static inline bool is_near_zero(double first, double increase, double reach)
     return (increase > 0) & (first >= 0) & (first <= increase * reach);
 }
 
-/* The increase times its factor; true when a counter may be so near to zero that a look at the
- * times is due. */
-WIDE_BODY bool extrapolate(const double *restrict first, const double *restrict increase,
-                           const double *restrict factor, const double *restrict reach,
-                           double *restrict out, size_t count)
+/* Of steps that see no fall: the increase times its factor. True when a counter may be so near to
+ * zero that a look at the times is due. */
+WIDE_BODY bool extrapolate(const double *restrict v, const uint32_t *restrict low,
+                           const uint32_t *restrict high, const double *restrict factor,
+                           const double *restrict reach, double *restrict out, size_t count)
 {
     uint64_t near = 0;
     for (size_t i = 0; i < count; i++) {
-        near |= is_near_zero(first[i], increase[i], reach[i]) ? 1 : 0;
-        out[i] = increase[i] * factor[i];
+        double first = v[low[i]];
+        double increase = v[(size_t)high[i] - 1] - first;
+        near |= is_near_zero(first, increase, reach[i]) ? 1 : 0;
+        out[i] = increase * factor[i];
     }
     return near != 0;
 }
 
-static WIDE bool extrapolate_wide(const double *first, const double *increase, const double *factor,
-                                  const double *reach, double *out, size_t count)
+static WIDE bool extrapolate_wide(const double *v, const uint32_t *low, const uint32_t *high,
+                                  const double *factor, const double *reach, double *out,
+                                  size_t count)
 {
-    return extrapolate(first, increase, factor, reach, out, count);
+    return extrapolate(v, low, high, factor, reach, out, count);
+}
+
+/* The same, step by step, whatever a step sees. */
+static void count_carefully(const struct slide *s, size_t from, size_t count, double per_second,
+                            size_t *fall)
+{
+    const double *reach = s->by_step + s->steps;
+    for (size_t i = from; i < from + count; i++) {
+        double first = s->v[s->low[i]];
+        double increase = after_falls(s, i, s->v[s->high[i] - 1] - first, fall);
+        s->out[i] = is_near_zero(first, increase, reach[i])
+                        ? from_zero(s, i, first, increase, per_second)
+                        : increase * s->by_step[i];
+    }
 }
 
 /* rate and increase. Most steps see no fall, and are far from zero. */
 static void counter_steps(const struct slide *s, size_t from, size_t count, double per_second,
                           size_t *fall)
 {
-    double first[STEPS_AT_ONCE];
-    double increase[STEPS_AT_ONCE];
+    const uint32_t *low = s->low + from;
+    const uint32_t *high = s->high + from;
     const double *factor = s->by_step + from;
     const double *reach = factor + s->steps;
     double *out = s->out + from;
-    for (size_t i = 0; i < count; i++) {
-        first[i] = s->v[s->low[from + i]];
-        increase[i] = s->v[s->high[from + i] - 1] - first[i];
-    }
-    for (size_t i = 0; i < count && s->fall_count; i++)
-        increase[i] = after_falls(s, from + i, increase[i], fall);
-    bool near = cpu_is_wide() ? extrapolate_wide(first, increase, factor, reach, out, count)
-                              : extrapolate(first, increase, factor, reach, out, count);
-    for (size_t i = 0; i < count && near; i++)
-        if (is_near_zero(first[i], increase[i], reach[i]))
-            out[i] = from_zero(s, from + i, first[i], increase[i], per_second);
+    bool care = s->fall_count > 0;
+    if (!care && cpu_is_wide())
+        care = extrapolate_wide(s->v, low, high, factor, reach, out, count);
+    else if (!care)
+        care = extrapolate(s->v, low, high, factor, reach, out, count);
+    if (care) count_carefully(s, from, count, per_second, fall);
 }
 
 static void slide_counter(struct slide *s, double per_second)
