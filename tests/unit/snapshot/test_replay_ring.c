@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "snapshot/head.h"
 #include "tests/unit/snapshot/world.h"
+#include "tests/unit/suite.h"
 
 enum {
     SERIES = 300,
@@ -19,7 +20,8 @@ enum {
 #else
     BATCHES = 2600, /* a MB, so that all threads are wanted */
 #endif
-    ID_STEP = 7
+    ID_STEP = 7,
+    THREADS_LEAST = SUITE_FEWER > 1 ? 4 : 2
 };
 
 static struct label labels[SERIES][2];
@@ -208,7 +210,7 @@ START_TEST(any_number_of_threads_makes_the_same_store)
     ck_assert_uint_gt(one.storage.samples_late, 1000);
     ck_assert_uint_gt(one.storage.samples_duplicate, 1000);
     ck_assert_uint_gt(one.storage.refused[REFUSED_CONFLICT], 100);
-    for (uint32_t threads = 2; threads <= 5; threads += SUITE_FEWER > 1 ? 3 : 1) {
+    for (uint32_t threads = THREADS_LEAST; threads <= 5; threads++) {
         struct outcome more = start_with(&w, threads, true);
         expect_same(&one, &more);
     }
@@ -227,7 +229,7 @@ START_TEST(time_goes_on_with_the_log_in_its_order)
     make_log(&w);
     clock_advance(INT64_C(60000) * 60);
     struct outcome one = start_with(&w, 1, true);
-    for (uint32_t threads = 2; threads <= 4; threads++) {
+    for (uint32_t threads = THREADS_LEAST; threads <= 4; threads++) {
         struct outcome more = start_with(&w, threads, true);
         expect_same(&one, &more);
     }
@@ -259,7 +261,7 @@ START_TEST(damage_costs_the_same_whoever_meets_it)
     ck_assert_uint_gt(one.durability.wal_corruptions, 20);
     ck_assert_uint_gt(one.durability.wal_lost_batches, 20);
     ck_assert_uint_eq(one.durability.wal_truncations, 1);
-    for (uint32_t threads = 2; threads <= 4; threads++) {
+    for (uint32_t threads = THREADS_LEAST; threads <= 4; threads++) {
         struct outcome more = start_with(&w, threads, false);
         expect_same(&one, &more);
         ck_assert_uint_eq(more.durability.wal_truncations, 1);
