@@ -40,6 +40,7 @@ static void end_sweep(struct storage *db)
         regions_settle(&db->regions, slot, !sweep->starved);
     db->swept_window = sweep->oldest_window;
     sealer_reset(&db->sealer);
+    sweep->scattered = true;
 }
 
 /* Open chunks in this slot, of a window that has closed; its versions are added to *versions. */
@@ -143,10 +144,20 @@ void storage_tidy(struct storage *db)
     (void)heap_scavenge_round(clock_mono_ns());
 }
 
+/* The last of a window's cells would be kept at hand, and the next window get them from here and
+ * there, out of spans that are empty but for them. */
+static void put_back(struct storage *db)
+{
+    if (!db->sweep.scattered || storage_has_garbage(db)) return;
+    heap_flush_thread();
+    db->sweep.scattered = false;
+}
+
 bool storage_maintain(struct storage *db)
 {
     storage_clock_round(db);
     bool sweeping = expiry_round(db);
     bool freeing = epoch_collect(&db->epoch, ROUND_COLLECT_MAX);
+    if (!sweeping && !freeing) put_back(db);
     return sweeping || freeing;
 }

@@ -19,6 +19,7 @@
 struct sweep {
     bool running;
     bool starved;           /* something stayed open or unmoved for want of memory */
+    bool scattered;         /* what the last one took out is not back in its spans */
     int64_t oldest_window;  /* chunks of older ones go */
     int64_t current_window; /* chunks of older ones are sealed */
     int64_t started_ns;

@@ -66,6 +66,9 @@ class Clock:
     def now_s(self):
         return struct.unpack("<q", self.map[:8])[0] / 1000
 
+    def turn_by(self, seconds):
+        self.map[:8] = struct.pack("<q", round((self.now_s() + seconds) * 1000))
+
 
 class TurnedHearth(servers.Hearth):
     """Hearth with our clock and flags."""

@@ -5,9 +5,9 @@ hour, by SIGTERM or kill -9, and for one that never is; their memory beside each
     scar.py --hearth build/release/hearth --programs build/release/bench/hours
         [--series 20000] [--hours 84] [--restart-at 36] [--step-ms 15000] [--image FILE]
 
-The samples are those of sender.c, sent as fast as the server takes them, with its clock turned. A quarter of
-an hour after the end of each window, and after each start, the clock stands still until what has closed is sealed
-and its cells are given back, as they would be by then: hours are seconds here, and seals are not.
+The samples are those of sender.c, sent as fast as the server takes them, with its clock turned. A minute after the
+end of each window, and after each start, the clock and the samples stand still until what has closed is sealed and
+its cells are given back, as they would be by then: hours are seconds here, and seals are not.
 Free memory is given back (POST /debug/heap/release), which the scavenger would do with time, and then heap in
 use, live objects, resident memory and spans by size class are noted: of a few looks the one at the least resident
 memory, since a snapshot may be under way. Buffers of snapshots and the log, which grow as it comes, are told by
@@ -36,7 +36,7 @@ from run import HOUR_MS, WINDOW_MS, Clock, TurnedHearth  # noqa: E402
 SETTLE_SECONDS_MAX = 60
 WINDOW_HOURS, WINDOWS = 4, 8
 WINDOW_S = WINDOW_MS // 1000
-AFTER_HOURS = 0.25
+SEALS_S, AFTER_HOURS = 60, 0.25  # behind the end of a window: it is sealed, it is looked at
 LOOKS, LOOK_SECONDS = 3, 0.15
 
 
@@ -74,9 +74,9 @@ def is_settled(heap, now_s):
             and cells == sum(r["openBytes"] for r in rows))
 
 
-def settle(server, now_ms):
+def settle(server, clock):
     deadline = time.monotonic() + SETTLE_SECONDS_MAX
-    while not is_settled(heap_of(server), now_ms // 1000):
+    while not is_settled(heap_of(server), clock.now_s()):
         if time.monotonic() > deadline:
             raise RuntimeError(f"not sealed within {SETTLE_SECONDS_MAX} s")
         time.sleep(0.05)
@@ -114,25 +114,32 @@ def life(plan, programs, folder, restarts, how):
     server = TurnedHearth(folder / "hearth", programs, clock, flags)
     server.start()
     rows, sent = [], 0
+
+    def send_to(hour):
+        nonlocal sent
+        subprocess.run(
+            [programs / "sender", clock.path, "127.0.0.1", str(server.port), server.write_path,
+             f"series={plan.series}", f"hours={hour}", f"start={start_ms}", f"churn={plan.churn}",
+             f"step={plan.step_ms}", f"first={int(sent * HOUR_MS) // plan.step_ms}"],
+            stdout=subprocess.DEVNULL, check=True)
+        sent = hour
+
     for hour in range(1, plan.hours + 1):
         window_ends = hour % WINDOW_HOURS == 0
         if not window_ends and hour not in restarts:
             continue
-        to = hour + AFTER_HOURS
-        subprocess.run(
-            [programs / "sender", clock.path, "127.0.0.1", str(server.port), server.write_path,
-             f"series={plan.series}", f"hours={to}", f"start={start_ms}", f"churn={plan.churn}",
-             f"step={plan.step_ms}", f"first={int(sent * HOUR_MS) // plan.step_ms}"],
-            stdout=subprocess.DEVNULL, check=True)
-        sent = to
-        now_ms = start_ms + int(to * HOUR_MS)
         if window_ends:
-            settle(server, now_ms)
+            send_to(hour)
+            clock.turn_by(SEALS_S)
+            settle(server, clock)
+        send_to(hour + AFTER_HOURS)
+        if window_ends:
+            settle(server, clock)
             rows.append(look(server, hour))
         if hour in restarts:
             server.stop(how)
             server.start()
-            settle(server, now_ms)
+            settle(server, clock)
     server.stop()
     return rows
 

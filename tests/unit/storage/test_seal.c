@@ -102,6 +102,32 @@ START_TEST(a_closed_window_is_sealed_as_a_whole)
 }
 END_TEST
 
+static uint64_t spans_of_cells(void)
+{
+    struct memstats stats;
+    uint64_t spans = 0;
+    memstats_read(&stats);
+    for (uint32_t c = 0; c < stats.class_count; c++)
+        if (stats.classes[c].cells) spans += stats.classes[c].spans;
+    return spans;
+}
+
+/* Else those of the next window would come from here and there. */
+START_TEST(cells_of_a_window_leave_no_span_behind)
+{
+    struct store s;
+    store_open(&s);
+    fill(&s);
+    store_settle(&s);
+    ck_assert_uint_gt(spans_of_cells(), 0);
+    clock_advance(4 * HOUR_MS);
+    store_settle(&s);
+    ck_assert_uint_eq(sealed_chunks(&s), SERIES);
+    ck_assert_uint_eq(spans_of_cells(), 0);
+    store_close(&s);
+}
+END_TEST
+
 START_TEST(a_late_sample_joins_a_sealed_chunk)
 {
     struct store s;
@@ -313,8 +339,9 @@ START_TEST(without_memory_chunks_stay_open_and_are_sealed_later)
 }
 END_TEST
 
-SUITE(seal, a_closed_window_is_sealed_as_a_whole, a_late_sample_joins_a_sealed_chunk,
-      backfill_ends_with_the_bytes_of_ingestion, dribbling_late_samples_do_not_pile_up_dead_bytes,
+SUITE(seal, a_closed_window_is_sealed_as_a_whole, cells_of_a_window_leave_no_span_behind,
+      a_late_sample_joins_a_sealed_chunk, backfill_ends_with_the_bytes_of_ingestion,
+      dribbling_late_samples_do_not_pile_up_dead_bytes,
       an_expired_window_goes_at_once_and_with_late_chunks,
       a_clock_that_goes_back_finds_no_dropped_region,
       a_region_is_not_left_by_those_who_stand_on_it_while_the_clock_is_back,
