@@ -46,11 +46,14 @@ def test_acknowledged_samples_survive_kill_9(make, programs, tmp_path, sync, clo
     rng = dice()
     server, traffic = begin_traffic(make, programs, tmp_path, sync, clock, rng)
     kills = 0
-    for _ in range(rounds * FACTOR):
+    for n in range(1, 10 * rounds * FACTOR):
         traffic.go()
         time.sleep(rng.uniform(0.02, 2.0 if LONG else 0.6))
         kills += kill_and_restart(server, rng)
         verdict = traffic.check()
+        # On a busy machine a round may be over before anything was acknowledged: some more of them.
+        if n >= rounds * FACTOR and verdict["requests"] > rounds:
+            break
     print(f"{kills} kills; {verdict}")
     assert verdict["requests"] > rounds
     if verdict["requests"] > 2000:
