@@ -54,7 +54,8 @@ void central_tick(uint8_t now);
 /* Give back pages of the class's spans that were not touched for `age` ticks, at most `bytes` and
  * those of one span more; lazily as os_release_lazily does. Returns how many bytes went. After
  * `bytes` the next call goes on where this one stopped; after less it starts anew. No lock is held
- * meanwhile, and none for more than a few spans. */
+ * meanwhile, and none for more than a few spans. One caller at a time: two would pass over each
+ * other's spans. */
 uint64_t central_trim(unsigned size_class, uint8_t age, uint64_t bytes, bool lazily);
 
 /* The next central_trim of the class starts anew in any case. */

@@ -5,11 +5,13 @@
 #include "alloc/central.h"
 #include "alloc/meta.h"
 #include "alloc/page_heap.h"
+#include "alloc/scavenge.h"
 #include "alloc/transfer.h"
 
 void fork_prepare(void)
 {
     struct page_heap_stats unread;
+    scavenge_hold();
     cache_hold();
     transfer_hold_all();
     central_hold_all();
@@ -24,6 +26,7 @@ void fork_done(void)
     central_let_go_all();
     transfer_let_go_all();
     cache_let_go();
+    scavenge_let_go();
 }
 
 void fork_done_in_child(void)

@@ -6,8 +6,11 @@
  * sweeps over all classes, a few times in the idle age, in steps that alloc/trim_policy allows.
  * Nobody but the caller of a round ever waits for it.
  *
- * Threads: any; a round that finds another one under way does nothing.
+ * Threads: any, one after the other: a round that finds another one, or a call, under way does
+ * nothing; a call waits for it.
  */
+#include "alloc/scavenge.h"
+
 #include <stdatomic.h>
 
 #include "alloc/central.h"
@@ -19,6 +22,7 @@
 #include "alloc/transfer.h"
 #include "alloc/trim_policy.h"
 #include "base/clock.h"
+#include "base/thread.h"
 
 enum {
     IDLE_AGE_S = 5,
@@ -30,7 +34,7 @@ enum {
 #define IDLE_AGE_NS (IDLE_AGE_S * INT64_C(1000000000))
 #define TICK_NS     (IDLE_AGE_NS / TICKS)
 
-static atomic_flag busy = ATOMIC_FLAG_INIT;
+static atomic_flag busy = ATOMIC_FLAG_INIT; /* central_trim is for one at a time */
 static struct scavenge_policy policy; /* of the round under way; options of 0 before the first */
 
 static struct {
@@ -39,6 +43,17 @@ static struct {
     unsigned next_class;    /* of the sweep under way */
     int64_t started_ns;
 } sweep;
+
+void scavenge_hold(void)
+{
+    while (atomic_flag_test_and_set_explicit(&busy, memory_order_acquire))
+        thread_yield(); /* a round is short */
+}
+
+void scavenge_let_go(void)
+{
+    atomic_flag_clear_explicit(&busy, memory_order_release);
+}
 
 static void set_up(void)
 {
@@ -102,20 +117,29 @@ uint64_t heap_scavenge_round(int64_t now_ns)
     page_heap_hollow();
     central_tick((uint8_t)(now_ns / TICK_NS));
     gone += trim_round(now_ns);
-    atomic_flag_clear_explicit(&busy, memory_order_release);
+    scavenge_let_go();
+    return gone;
+}
+
+static uint64_t trim_all(uint64_t bytes)
+{
+    bool lazily = page_heap_releases_lazily();
+    uint64_t gone = 0;
+    for (unsigned size_class = 1; size_class < SIZE_CLASS_COUNT && gone < bytes; size_class++) {
+        central_rewind(size_class);
+        gone += central_trim(size_class, 0, bytes - gone, lazily);
+    }
     return gone;
 }
 
 uint64_t heap_scavenge(uint64_t bytes)
 {
     door_open();
+    scavenge_hold();
     (void)transfer_flush();
     uint64_t gone = page_heap_release(bytes);
-    bool lazily = page_heap_releases_lazily();
-    for (unsigned size_class = 1; size_class < SIZE_CLASS_COUNT && gone < bytes; size_class++) {
-        central_rewind(size_class);
-        gone += central_trim(size_class, 0, bytes - gone, lazily);
-    }
+    if (gone < bytes) gone += trim_all(bytes - gone);
+    scavenge_let_go();
     return gone;
 }
 

@@ -1,4 +1,5 @@
 /* scavenge: rounds against the real page heap, with a clock of our own. */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "alloc/heap.h"
@@ -7,6 +8,7 @@
 #include "alloc/page_heap.h"
 #include "alloc/page_map.h"
 #include "alloc/poison.h"
+#include "base/thread.h"
 #include "tests/unit/suite.h"
 
 #define SECOND INT64_C(1000000000)
@@ -203,9 +205,42 @@ START_TEST(a_call_gives_back_what_lies_free_in_spans_at_once)
 }
 END_TEST
 
+/* Rounds that start a sweep over all spans each, to which none is old enough: a turn of the clock
+ * of spans passes between two. */
+static void sweep_in_vain(void *arg)
+{
+    const atomic_bool *stop = arg;
+    const int64_t turn_ns = 160 * SECOND;
+    for (int64_t t = turn_ns; !atomic_load(stop); t += turn_ns) {
+        heap_scavenge_round(t);
+        thread_sleep_ms(1);
+    }
+}
+
+START_TEST(a_call_gives_back_everything_beside_rounds_too)
+{
+    enum { TIMES = 8 / SUITE_FEWER };
+    struct thread t;
+    atomic_bool stop = false;
+    ck_assert_int_eq(thread_start(&t, "rounds", sweep_in_vain, &stop, NULL), OK);
+    for (int i = 0; i < TIMES; i++) {
+        alloc_nodes(0, 1);
+        free_most_nodes();
+        heap_scavenge(UINT64_MAX);
+        uint64_t released = stats().span_released;
+        heap_scavenge(UINT64_MAX);
+        ck_assert_uint_eq(stats().span_released, released);
+        free_all_nodes();
+    }
+    atomic_store(&stop, true);
+    thread_join(&t);
+}
+END_TEST
+
 SUITE(scavenge, idle_memory_goes_after_five_seconds_and_not_before,
       a_spike_is_back_within_seven_seconds, memory_in_use_is_left_alone,
       lazily_released_memory_is_never_taken_for_zero,
       pages_inside_spans_go_after_five_seconds_and_are_told,
       a_load_that_comes_and_goes_is_left_alone_after_a_while,
-      a_call_gives_back_what_lies_free_in_spans_at_once)
+      a_call_gives_back_what_lies_free_in_spans_at_once,
+      a_call_gives_back_everything_beside_rounds_too)
