@@ -101,12 +101,13 @@ static void start_bits(unsigned c, uint32_t pages, uint32_t fresh)
     memset(span_bits(span), 0x5A, span_words(c) * SPAN_WORD_BYTES);
     span->fresh = (uint16_t)fresh;
     for (uint32_t slot = 0; slot < slots; slot++)
-        ck_assert_int_eq(span_has(span, slot), slot >= fresh);
+        EXPECT_MSG(span_has(span, slot) == (slot >= fresh), "slot %u of %u", slot, slots);
     span_start_bits(span);
     ck_assert(span->has_bits);
     ck_assert_uint_eq(span->first_word, fresh / SPAN_WORD_BITS);
     for (uint32_t slot = 0; slot < span_words(c) * SPAN_WORD_BITS; slot++)
-        ck_assert_int_eq(span_has(span, slot), slot >= fresh && slot < slots);
+        EXPECT_MSG(span_has(span, slot) == (slot >= fresh && slot < slots), "slot %u of %u", slot,
+                   slots);
 }
 
 START_TEST(bits_start_with_the_slots_that_never_left)

@@ -52,18 +52,19 @@ static void write_round(struct race *race, struct arena *a, int writer, int roun
     struct error err;
     int64_t now_ms = clock_wall_ms();
     int64_t late_ms = now_ms - (int64_t)(hash_mix((uint64_t)round, (uint64_t)writer) % 500);
-    EXPECT(appender_begin(race->world.db, a, &app, &err) == OK, "%s", err.text);
+    EXPECT_MSG(appender_begin(race->world.db, a, &app, &err) == OK, "%s", err.text);
     for (int i = writer; i < STEADY; i += WRITERS) {
         samples[i][0] = (struct sample){now_ms, value_of(now_ms, i)};
         samples[i][1] = (struct sample){late_ms, value_of(late_ms, i)};
-        EXPECT(appender_add(app, race->labels[i], samples[i], 2, &err) == OK, "%s", err.text);
+        EXPECT_MSG(appender_add(app, race->labels[i], samples[i], 2, &err) == OK, "%s", err.text);
     }
     struct str text = arena_printf(a, "%d-%d", writer, round);
     struct label passing[] = {{STR("__name__"), STR("passing")}, {STR("i"), text}};
     struct sample sample = {now_ms, 1};
-    EXPECT(appender_add(app, (struct labels){passing, 2}, &sample, 1, &err) == OK, "%s", err.text);
-    EXPECT(appender_commit(app, &result, &err) == OK, "%s", err.text);
-    EXPECT(result.refused[REFUSED_CONFLICT] == 0, "a conflict");
+    EXPECT_MSG(appender_add(app, (struct labels){passing, 2}, &sample, 1, &err) == OK, "%s",
+               err.text);
+    EXPECT_MSG(appender_commit(app, &result, &err) == OK, "%s", err.text);
+    EXPECT_MSG(result.refused[REFUSED_CONFLICT] == 0, "a conflict");
     atomic_fetch_add(&race->stored, result.stored);
 }
 
@@ -97,11 +98,11 @@ static void check_series(struct race *race, struct querier *q, const struct seri
 {
     struct error err;
     enum status st = series_read(q, view, INT64_MIN, INT64_MAX, columns, &err);
-    EXPECT(st == OK, "%s", err.text);
+    EXPECT_MSG(st == OK, "%s", err.text);
     int series = number_of(labels_get(labels_of(view), STR("i")));
     for (size_t n = 0; n < columns->count; n++) {
-        EXPECT(n == 0 || columns->t_ms[n - 1] < columns->t_ms[n], "not in order");
-        EXPECT(columns->v[n] == value_of(columns->t_ms[n], series), "another value");
+        EXPECT_MSG(n == 0 || columns->t_ms[n - 1] < columns->t_ms[n], "not in order");
+        EXPECT_MSG(columns->v[n] == value_of(columns->t_ms[n], series), "another value");
     }
     atomic_fetch_add(&race->read, columns->count);
 }
@@ -122,14 +123,14 @@ static void read_samples(void *arg)
         struct selection selection;
         struct str_list list;
         struct columns columns = {.arena = &a};
-        EXPECT(querier_open(race->world.db, &a, &q, &err) == OK, "%s", err.text);
-        EXPECT(querier_select(q, &steady, &selection, &err) == OK, "%s", err.text);
+        EXPECT_MSG(querier_open(race->world.db, &a, &q, &err) == OK, "%s", err.text);
+        EXPECT_MSG(querier_select(q, &steady, &selection, &err) == OK, "%s", err.text);
         for (size_t n = 0; n < selection.count; n++)
             check_series(race, q, selection.series[n], &columns);
-        EXPECT(querier_label_values(q, STR("i"), &steady, &list, &err) == OK, "%s", err.text);
+        EXPECT_MSG(querier_label_values(q, STR("i"), &steady, &list, &err) == OK, "%s", err.text);
         struct select_request some = steady;
         some.matchers = &matchers[1];
-        EXPECT(querier_label_names(q, &some, &list, &err) == OK, "%s", err.text);
+        EXPECT_MSG(querier_label_names(q, &some, &list, &err) == OK, "%s", err.text);
         querier_close(q);
         arena_reset(&a);
     }
@@ -156,7 +157,7 @@ static void save(void *arg)
     struct error err;
     while (running(race)) {
         enum status st = durability_snapshot(race->world.d, race->world.db, &err);
-        EXPECT(st == OK, "%s", err.text);
+        EXPECT_MSG(st == OK, "%s", err.text);
         for (int n = 0; n < 3; n++) {
             durability_sync(race->world.d);
             thread_sleep_ms(2);

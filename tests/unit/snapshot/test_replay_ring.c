@@ -128,13 +128,13 @@ static void expect_series(const struct columns *columns, size_t series, int64_t 
     size_t at = 0;
     for (uint32_t step = 0; step < STEPS; step++) {
         if (world_time(step) < oldest_ms || model[series][step] == ABSENT) continue;
-        EXPECT(at < columns->count && columns->t_ms[at] == world_time(step),
-               "step %u of series %zu is missing", step, series);
-        EXPECT(bits_from_double(columns->v[at]) == model[series][step],
-               "another value at step %u of series %zu", step, series);
+        EXPECT_MSG(at < columns->count && columns->t_ms[at] == world_time(step),
+                   "step %u of series %zu is missing", step, series);
+        EXPECT_MSG(bits_from_double(columns->v[at]) == model[series][step],
+                   "another value at step %u of series %zu", step, series);
         at++;
     }
-    EXPECT(at == columns->count, "series %zu has more than was logged", series);
+    EXPECT_MSG(at == columns->count, "series %zu has more than was logged", series);
 }
 
 static void expect_model(struct world *w)

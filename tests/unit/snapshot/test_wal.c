@@ -22,7 +22,7 @@ static void write_share(void *arg)
     for (size_t i = 0; i < PER_WRITER; i++) {
         struct error err = {0};
         size_t k = i * WRITERS + writer->number;
-        EXPECT(world_write(writer->w, k, &err) == OK, "batch %zu: %s", k, err.text);
+        EXPECT_MSG(world_write(writer->w, k, &err) == OK, "batch %zu: %s", k, err.text);
     }
     atomic_store(&writer->done, true);
 }
@@ -132,7 +132,7 @@ END_TEST
 static void snapshot_round(struct world *w)
 {
     struct error err = {0};
-    EXPECT(durability_snapshot(w->d, w->db, &err) == OK, "%s", err.text);
+    EXPECT_MSG(durability_snapshot(w->d, w->db, &err) == OK, "%s", err.text);
     durability_sync(w->d);
     while (storage_maintain(w->db))
         continue;
@@ -169,7 +169,7 @@ static void write_stubbornly(void *arg)
         struct error err;
         size_t k = i * WRITERS + writer->number;
         for (int tries = 0; world_write(writer->w, k, &err) != OK; tries++)
-            EXPECT(tries < 1000, "batch %zu: %s", k, err.text);
+            EXPECT_MSG(tries < 1000, "batch %zu: %s", k, err.text);
     }
     atomic_store(&writer->done, true);
 }

@@ -128,12 +128,13 @@ static size_t check(struct storage *db)
         struct str text = labels_get(labels_of(selection.series[i]), STR("series"));
         unsigned series = (unsigned)strtoul(text.data, NULL, 10);
         columns.count = 0;
-        EXPECT(series_read(q, selection.series[i], INT64_MIN, INT64_MAX, &columns, NULL) == OK,
-               "series %u does not read", series);
+        EXPECT_MSG(series_read(q, selection.series[i], INT64_MIN, INT64_MAX, &columns, NULL) == OK,
+                   "series %u does not read", series);
         for (size_t s = 0; s < columns.count; s++) {
             unsigned window = (unsigned)(storage_window_of(db, columns.t_ms[s]) -
                                          storage_window_of(db, WORLD_START_MS) + WINDOWS - 1);
-            EXPECT(columns.v[s] == value_of(series, window), "a wrong value of series %u", series);
+            EXPECT_MSG(columns.v[s] == value_of(series, window), "a wrong value of series %u",
+                       series);
         }
         samples += columns.count;
     }

@@ -37,13 +37,6 @@ enum {
     WORLD_ARENA_BYTES = 64 << 20
 };
 
-/* Check tells its parent about every assertion; in loops over samples that would be all the time
- * there is. */
-#define EXPECT(condition, ...)                                                                     \
-    do {                                                                                           \
-        if (!(condition)) ck_abort_msg(__VA_ARGS__);                                               \
-    } while (0)
-
 struct world {
     char path[256];
     struct durability_options options;
@@ -247,11 +240,11 @@ UNUSED static size_t world_check(struct world *w, size_t missing_allowed)
                          OK);
         for (size_t s = 0; s < columns.count; s++) {
             int64_t offset = columns.t_ms[s] - WORLD_START_MS;
-            EXPECT(offset >= 0 && offset % WORLD_STEP_MS == 0, "phantom time");
+            EXPECT_MSG(offset >= 0 && offset % WORLD_STEP_MS == 0, "phantom time");
             size_t k = (size_t)(offset / WORLD_STEP_MS);
-            EXPECT(k < WORLD_BATCHES_MAX && w->tried[k], "phantom batch %zu", k);
-            EXPECT(bits_from_double(columns.v[s]) == bits_from_double(world_value(series, k)),
-                   "wrong value in batch %zu", k);
+            EXPECT_MSG(k < WORLD_BATCHES_MAX && w->tried[k], "phantom batch %zu", k);
+            EXPECT_MSG(bits_from_double(columns.v[s]) == bits_from_double(world_value(series, k)),
+                       "wrong value in batch %zu", k);
             present[k]++;
         }
     }
@@ -260,12 +253,12 @@ UNUSED static size_t world_check(struct world *w, size_t missing_allowed)
     int64_t oldest_ms = storage_bounds(w->db).oldest_ms;
     for (size_t k = 0; k < WORLD_BATCHES_MAX; k++) {
         if (world_time(k) < oldest_ms) continue;
-        EXPECT(present[k] == 0 || present[k] == WORLD_SERIES, "batch %zu in part: %u", k,
-               present[k]);
+        EXPECT_MSG(present[k] == 0 || present[k] == WORLD_SERIES, "batch %zu in part: %u", k,
+                   present[k]);
         if (present[k]) found++;
         if (!present[k] && w->acknowledged[k]) {
             missing++;
-            EXPECT(missing <= missing_allowed, "batch %zu is lost", k);
+            EXPECT_MSG(missing <= missing_allowed, "batch %zu is lost", k);
         }
     }
     return found;

@@ -6,6 +6,7 @@
 
 #include "model/label_bytes.h"
 #include "tests/unit/storage/store.h"
+#include "tests/unit/suite.h"
 
 static inline struct str known_message(struct arena *a, struct labels set)
 {

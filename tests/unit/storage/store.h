@@ -19,10 +19,6 @@
 #define STORE_NOW_MS INT64_C(1767247200000)
 #define HOUR_MS      INT64_C(3600000)
 
-/* ck_assert for inner loops: it costs a comparison when it holds, where Check's own tells its
- * parent process about every one. */
-#define EXPECT(condition) ((condition) ? (void)0 : ck_abort_msg("%s", #condition))
-
 struct store {
     struct storage *db;
     struct arena arena; /* of the test; reset it at will */
