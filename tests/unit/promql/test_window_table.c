@@ -35,9 +35,9 @@ static void check_ends(const struct window_table *table, const struct window_ste
             high += t_ms[k] <= end_ms + steps->after_ms;
             low += t_ms[k] <= end_ms - steps->range_ms - steps->before_ms;
         }
-        ck_assert_int_eq(bit_get(table->present, i), low < high);
-        ck_assert_uint_eq(table->high[i] - table->low[i], high - low);
-        if (low < high) ck_assert_uint_eq(table->low[i], low);
+        EXPECT(bit_get(table->present, i) == (low < high));
+        EXPECT(table->high[i] - table->low[i] == high - low);
+        EXPECT(low >= high || table->low[i] == low);
     }
 }
 
