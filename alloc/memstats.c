@@ -55,22 +55,21 @@ static void add(uint64_t sums[HEAP_TAG_COUNT], const _Atomic uint64_t counters[H
         sums[t] += tally_read(&counters[t]);
 }
 
-static void sum_given(const struct kind *kind, uint64_t sums[HEAP_TAG_COUNT])
+enum side { GIVEN, TAKEN };
+
+static const _Atomic uint64_t *counters_of(const struct tally *tally, enum side side)
 {
-    memset(sums, 0, HEAP_TAG_COUNT * sizeof(*sums));
-    add(sums, kind->shared->given);
-    if (!kind->offset) return;
-    for (const struct cache *cache = cache_first(); cache; cache = cache->next)
-        add(sums, tally_of(cache, kind->offset)->given);
+    return side == GIVEN ? tally->given : tally->taken;
 }
 
-static void sum_taken(const struct kind *kind, uint64_t sums[HEAP_TAG_COUNT])
+/* Of all caches together, and of those who had none. */
+static void sum(const struct kind *kind, enum side side, uint64_t sums[HEAP_TAG_COUNT])
 {
     memset(sums, 0, HEAP_TAG_COUNT * sizeof(*sums));
-    add(sums, kind->shared->taken);
+    add(sums, counters_of(kind->shared, side));
     if (!kind->offset) return;
     for (const struct cache *cache = cache_first(); cache; cache = cache->next)
-        add(sums, tally_of(cache, kind->offset)->taken);
+        add(sums, counters_of(tally_of(cache, kind->offset), side));
 }
 
 static uint64_t lesser(uint64_t a, uint64_t b)
@@ -87,10 +86,10 @@ static void read_flow(struct flow *out, const struct kind *kind)
     uint64_t given_after[HEAP_TAG_COUNT];
     bool settled[HEAP_TAG_COUNT] = {false};
     bool all_settled = false;
-    sum_given(kind, now.given);
+    sum(kind, GIVEN, now.given);
     for (int look = 0; look < LOOKS_MAX && !all_settled; look++) {
-        sum_taken(kind, now.taken);
-        sum_given(kind, given_after);
+        sum(kind, TAKEN, now.taken);
+        sum(kind, GIVEN, given_after);
         all_settled = true;
         for (unsigned t = 0; t < HEAP_TAG_COUNT; t++) {
             if (settled[t]) continue;

@@ -35,9 +35,10 @@ if(HEARTH_SANITIZE)
     # Lines in what they print; variables would take a third more of building (dev has them).
     add_compile_options(-fsanitize=${HEARTH_SANITIZE} -fno-sanitize-recover=all -O1 -g1)
     add_link_options(-fsanitize=${HEARTH_SANITIZE})
-    # Three hundred programs: each is linked in half of the time.
+    # Three hundred programs: each is linked in half of the time. What clang exports for its
+    # sanitizers gold warns about.
     find_program(hearth_gold ld.gold)
-    if(hearth_gold)
+    if(hearth_gold AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
         add_link_options(-fuse-ld=gold)
     endif()
 endif()
