@@ -356,6 +356,13 @@ static enum status match_all(struct match *m, struct error *err)
     return !st && m->fill_many ? fill_many_side(m, alone, err) : st;
 }
 
+/* May signatures differ in no more than labels that go with the name, and results lose? */
+static bool may_collide(const struct match *m)
+{
+    bool one_to_one = m->matching->cardinality == CARD_ONE_TO_ONE;
+    return one_to_one && m->drops_name && grouping_has_reserved(&m->signatures);
+}
+
 /* Are results distinct without their names? With one-to-one matching the signature alone makes
  * them so. */
 static bool is_unnamed_unique(const struct match *m)
@@ -383,7 +390,8 @@ static enum status finish(struct match *m, struct rows **out, struct error *err)
     }
     drop_sides(m);
     enum status st = rows_from_table(m->ev, &table, m->steps, is_unnamed_unique(m), out, err);
-    if (st || m->matching->cardinality == CARD_ONE_TO_ONE) return st;
+    bool one_to_one = m->matching->cardinality == CARD_ONE_TO_ONE;
+    if (st || (one_to_one && !may_collide(m))) return st;
     return rows_merge(*out, MERGE_DISJOINT, out, err);
 }
 
@@ -403,6 +411,7 @@ static enum status makes_one_each(struct match *m, bool *out, struct error *err)
         *out = !m->matching->include.count && (!m->drops_name || m->many_unnamed_unique);
         return OK;
     }
+    if (may_collide(m)) return OK;
     bool *seen = arena_calloc(m->ev->arena, m->chains.count + 1, sizeof(*seen));
     if (!seen) return no_room(m->ev->arena, err);
     for (size_t i = 0; i < m->many.count; i++) {

@@ -54,6 +54,25 @@ static bool is_grouped_by(const struct grouping *g, struct str name)
     return g->without ? !listed && !str_equal(name, LABEL_METRIC_NAME) : listed;
 }
 
+/* Labels are in order, and few names come before those that begin with an underscore. */
+static bool has_reserved(const struct grouping *g, struct labels set)
+{
+    for (size_t i = 0; i < set.count; i++) {
+        struct str name = set.items[i].name;
+        if (name.size && name.data[0] > '_') return false;
+        if (label_is_reserved(name) && is_grouped_by(g, name)) return true;
+    }
+    return false;
+}
+
+bool grouping_has_reserved(const struct grouping *g)
+{
+    bool found = !g->without && !grouping_is_unnamed(g);
+    for (size_t i = 0; i < g->examples.count && !found && g->without; i++)
+        found = has_reserved(g, g->examples.items[i]);
+    return found;
+}
+
 static const struct label *next_kept(const struct grouping *g, struct labels set, size_t *at)
 {
     while (*at < set.count) {

@@ -57,5 +57,7 @@ static inline bool grouping_is_one(const struct grouping *g)
 }
 /* Results of different groups stay distinct without their names. */
 bool grouping_is_unnamed(const struct grouping *g);
+/* Some rows so far had one of the labels that go with a name, and their group does, too. */
+bool grouping_has_reserved(const struct grouping *g);
 
 #endif
