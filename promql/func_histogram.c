@@ -7,6 +7,8 @@
 #include <math.h>
 
 #include "base/assert.h"
+#include "base/bits.h"
+#include "base/hash.h"
 #include "model/number.h"
 #include "promql/func_impl.h"
 #include "promql/literal.h"
@@ -253,20 +255,69 @@ static struct str quantile_text(struct eval *ev, double q)
     return arena_printf(ev->arena, "%.*s%s", size, number, whole ? ".0" : "");
 }
 
+/* The steps that ask for one quantile. */
+struct asked {
+    double q;
+    uint64_t *steps;
+};
+struct asked_list VEC_OF(struct asked);
+
+/* Mostly it is the same at all steps. */
+static enum status find_asked(struct eval *ev, const double *q, size_t steps,
+                              struct asked_list *out, struct error *err)
+{
+    struct hash_index index = {0};
+    *out = (struct asked_list){0};
+    for (size_t i = 0; i < steps; i++) {
+        double key = isnan(q[i]) ? (double)NAN : q[i];
+        uint64_t hash = hash_mix(bits_from_double(key), 0);
+        size_t probe = 0;
+        size_t item;
+        while ((item = hash_index_next(&index, hash, &probe)) != HASH_INDEX_END)
+            if (bits_from_double(out->items[item].q) == bits_from_double(key)) break;
+        if (item == HASH_INDEX_END) {
+            struct asked *slot = VEC_PUSH(out, ev->arena);
+            if (!slot) return no_room(ev->arena, err);
+            *slot = (struct asked){.q = key};
+            slot->steps = arena_calloc(ev->arena, row_words(steps), sizeof(uint64_t));
+            if (!slot->steps) return no_room(ev->arena, err);
+            item = out->count - 1;
+            enum status st = hash_index_add(&index, hash, item, ev->arena, err);
+            if (st) return st;
+        }
+        bit_set(out->items[item].steps, i);
+    }
+    return OK;
+}
+
+/* What a row has at some steps, under the label of their quantile. */
+static enum status add_asked_row(struct eval *ev, const struct row *all, const struct asked *asked,
+                                 size_t steps, struct str label, struct row_table *table,
+                                 struct error *err)
+{
+    struct str value = quantile_text(ev, asked->q);
+    struct row *row = VEC_PUSH(table, ev->arena);
+    if (!value.data || !row) return no_room(ev->arena, err);
+    enum status st = row_copy(all, steps, ev->arena, row, err);
+    for (size_t w = 0; !st && w < row_words(steps); w++)
+        row->present[w] &= asked->steps[w];
+    if (!st) st = labels_set(row->labels, label, value, ev->arena, &row->labels, err);
+    return st ? st : eval_tick(ev, steps, err);
+}
+
 static enum status add_quantile_rows(struct histograms *h, const double *q, struct str label,
                                      struct row_table *table, struct error *err)
 {
-    struct eval *ev = h->ev;
-    struct str value = quantile_text(ev, q[0]);
-    if (!value.data) return no_room(ev->arena, err);
-    for (size_t g = 0; g < h->groups.count; g++) {
-        struct row *row = VEC_PUSH(table, ev->arena);
-        if (!row) return no_room(ev->arena, err);
-        enum status st = histogram_row_of(h, g, q, NULL, row, err);
-        if (!st) st = labels_set(row->labels, label, value, ev->arena, &row->labels, err);
-        if (st) return st;
+    struct asked_list asked;
+    size_t steps = h->range->steps;
+    enum status st = find_asked(h->ev, q, steps, &asked, err);
+    for (size_t g = 0; !st && g < h->groups.count; g++) {
+        struct row row;
+        st = histogram_row_of(h, g, q, NULL, &row, err);
+        for (size_t i = 0; !st && i < asked.count; i++)
+            st = add_asked_row(h->ev, &row, &asked.items[i], steps, label, table, err);
     }
-    return OK;
+    return st;
 }
 
 static enum status rows_histogram_quantiles(struct eval *ev, const struct ast *call,
