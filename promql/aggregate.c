@@ -12,6 +12,20 @@ bool aggregate_may_stop(const struct ast *node, const struct grouping *g)
     return grouping_is_one(g) && eval_unwrap(node->aggregate.expr)->kind == AST_VECTOR_SELECTOR;
 }
 
+enum status aggregate_nothing(struct eval *ev, const struct ast *node,
+                              const struct eval_range *range, enum status why, struct rows **out,
+                              struct error *err)
+{
+    struct rows *rows;
+    struct row *row = NULL;
+    enum status st = eval_rows(ev, node->aggregate.expr, range, &rows, err);
+    do {
+        if (!st) st = rows->next(rows, &row, err);
+    } while (!st && row);
+    if (st || why) return st ? st : why;
+    return rows_empty(ev, range->steps, out, err);
+}
+
 /* The folds of one expression, from the rows of a part of its series. */
 struct fold_use {
     struct parts_use base;

@@ -18,6 +18,12 @@ MUST_USE enum status aggregate_open(struct eval *ev, const struct ast *node,
  * and nothing that a row could be remarked on for. */
 bool aggregate_may_stop(const struct ast *node, const struct grouping *g);
 
+/* For who chooses nothing, or cannot for the reason in `why` and err: no rows. The expression is
+ * evaluated all the same: what is wrong with it comes first, and it may have remarks. */
+MUST_USE enum status aggregate_nothing(struct eval *ev, const struct ast *node,
+                                       const struct eval_range *range, enum status why,
+                                       struct rows **out, struct error *err);
+
 /* aggregate_k.c: topk, bottomk */
 MUST_USE enum status aggregate_k_open(struct eval *ev, const struct ast *node,
                                       const struct eval_range *range, struct rows **out,

@@ -211,9 +211,9 @@ enum status aggregate_k_open(struct eval *ev, const struct ast *node,
     struct collected collected = {0};
     enum status st = eval_scalar(ev, node->aggregate.param, range, &param, err);
     c.param = param;
-    if (!st) st = aggregate_check_k(param, range->steps, &nothing, err);
     if (st) return st;
-    if (nothing) return rows_empty(ev, range->steps, out, err);
+    st = aggregate_check_k(param, range->steps, &nothing, err);
+    if (st || nothing) return aggregate_nothing(ev, node, range, st, out, err);
     st = collect(ev, node->aggregate.expr, range, &collected, err);
     c.rows = collected.rows;
     if (!st) st = group_rows(&c, err);

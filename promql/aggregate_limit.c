@@ -195,12 +195,10 @@ enum status aggregate_limit_open(struct eval *ev, const struct ast *node,
     struct rows *child;
     bool nothing;
     enum status st = eval_scalar(ev, node->aggregate.param, range, &l.param, err);
-    if (!st)
-        st = node->aggregate.op == AGG_LIMIT_RATIO
-                 ? check_ratio(&l, &nothing, err)
-                 : aggregate_check_k(l.param, l.steps, &nothing, err);
     if (st) return st;
-    if (nothing) return rows_empty(ev, range->steps, out, err);
+    st = node->aggregate.op == AGG_LIMIT_RATIO ? check_ratio(&l, &nothing, err)
+                                               : aggregate_check_k(l.param, l.steps, &nothing, err);
+    if (st || nothing) return aggregate_nothing(ev, node, range, st, out, err);
     st = grouping_init(&l.grouping, node, ev->arena, err);
     if (!st) st = eval_rows(ev, node->aggregate.expr, range, &child, err);
     if (!st) st = take_rows(&l, child, err);
