@@ -67,6 +67,13 @@ static struct str label_of(const struct windows *w, struct str name)
     return w->series ? series_label(w->series, name) : labels_get(w->labels, name);
 }
 
+/* Where the argument is. Prometheus has lost that of a subquery by then, and says 1:1. */
+static struct ast_position place_of(const struct ast *call)
+{
+    const struct ast *arg = call->call.args[0];
+    return arg->kind == AST_SUBQUERY ? (struct ast_position){0} : arg->position;
+}
+
 /* With type labels it is the label that says what a metric is, else its name. */
 static enum status remark_on_name(struct range_rows *r, struct error *err)
 {
@@ -95,8 +102,9 @@ static enum status remark_on_name(struct range_rows *r, struct error *err)
                             "PromQL info: metric might not be a counter, name does not end in "
                             "_total/_sum/_count/_bucket: %s",
                             quote_text(name, quoted));
-    return text.data ? eval_info(ev, text, r->call.node->call.args[0], err)
-                     : no_room(ev->arena, err);
+    if (!text.data) return no_room(ev->arena, err);
+    return annotation_add(&ev->notes, ANNOTATION_INFO, text, place_of(r->call.node), ev->arena,
+                          err);
 }
 
 static enum status grow_scratch(struct range_rows *r, struct error *err)

@@ -147,6 +147,9 @@ static enum status parse_function(struct parser *p, struct expectation expected,
     if (!st) st = parser_expect(p, TOKEN_RIGHT_PAREN, expected);
     if (st) return st;
     node->position.end = p->consumed_end;
+    if (has_arguments) /* as Prometheus, which takes these two for an operator's */
+        node->position = (struct ast_position){.start = node->duration.lhs->position.start,
+                                               .end = node->duration.rhs->position.end};
     *out = node;
     return OK;
 }

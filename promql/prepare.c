@@ -81,6 +81,13 @@ static enum status prepare_subquery(const struct preparation *p, struct ast *nod
     return st;
 }
 
+/* Parentheses around an argument go, as in Prometheus: remarks name the place of what is inside. */
+static void unwrap(struct ast **slot)
+{
+    while ((*slot)->kind == AST_PAREN)
+        *slot = (*slot)->inner;
+}
+
 /* All of several children, or each marked on its own. */
 static enum status prepare_children(const struct preparation *p, struct ast **slots[], size_t count,
                                     bool *all, struct error *err)
@@ -122,6 +129,7 @@ static enum status prepare_call(const struct preparation *p, struct ast *node,
     if (!args) return no_room(p->arena, err);
     bool all = true;
     for (size_t i = 0; i < count; i++) {
+        unwrap(&node->call.args[i]);
         enum status st = prepare_node(p, &node->call.args[i], &args[i], err);
         if (st) return st;
         all = all && args[i].invariant;
@@ -154,6 +162,8 @@ static enum status prepare_node(const struct preparation *p, struct ast **slot,
     case AST_CALL: return prepare_call(p, node, out, err);
     case AST_AGGREGATE: {
         struct ast **slots[] = {&node->aggregate.expr, &node->aggregate.param};
+        unwrap(&node->aggregate.expr);
+        if (node->aggregate.param) unwrap(&node->aggregate.param);
         st = prepare_children(p, slots, node->aggregate.param ? 2 : 1, &all, err);
         break;
     }
