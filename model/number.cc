@@ -201,7 +201,7 @@ bool is_number(struct str text, bool hex)
             break;
     }
     if (digit_count == 0) return false;
-    if (i == text.size) return true;
+    if (i == text.size) return !hex;
     if ((text.data[i] | 0x20) != (hex ? 'p' : 'e')) return false;
     i++;
     if (i < text.size && (text.data[i] == '+' || text.data[i] == '-')) i++;
@@ -281,6 +281,25 @@ bool parse_unsigned(struct str text, double *out)
     return std::isfinite(*out);
 }
 
+/* Take the underscores out, into `out`; false when one is not between two digits, or digits and
+ * the 0x before them. */
+bool drop_underscores(struct str *text, char *out)
+{
+    bool hex = text->size > 2 && text->data[0] == '0' && (text->data[1] | 0x20) == 'x';
+    size_t size = 0;
+    if (text->size > NUMBER_TEXT_BYTES) return false;
+    for (size_t i = 0; i < text->size; i++) {
+        if (text->data[i] != '_') {
+            out[size++] = text->data[i];
+            continue;
+        }
+        bool follows = i > 0 && (is_digit(text->data[i - 1], hex) || (hex && i == 2));
+        if (!follows || i + 1 == text->size || !is_digit(text->data[i + 1], hex)) return false;
+    }
+    *text = {out, size};
+    return true;
+}
+
 } // namespace
 
 size_t number_format_plain(char *out, double v)
@@ -344,6 +363,9 @@ bool number_parse(struct str text, double *out)
         text.size--;
     }
     double v = 0;
+    char digits[NUMBER_TEXT_BYTES];
+    if (text.size > 0 && memchr(text.data, '_', text.size) && !drop_underscores(&text, digits))
+        return false;
     if (!parse_special(text, &v) && !parse_unsigned(text, &v)) return false;
     *out = negative && !std::isnan(v) ? -v : v;
     return true;

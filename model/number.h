@@ -31,8 +31,9 @@ size_t number_format_general(char *out, double v);
 /* Timestamp ms as seconds: 1435781451.781, 1435781451, -0.001. */
 size_t number_format_seconds(char *out, int64_t t_ms);
 
-/* The whole text as a double, as Go's ParseFloat accepts it: decimal, exponent, 0x hex (here also
- * without p exponent), inf, infinity, nan in any case, one sign; underscores are not accepted here.
+/* The whole text as a double, as Go's ParseFloat accepts it: decimal, exponent, 0x hex with a p
+ * exponent, inf, infinity, nan in any case, one sign, underscores between digits (of numbers with
+ * up to NUMBER_TEXT_BYTES).
  * false when text is anything else, or a finite number beyond the range of a double (1e400). */
 bool number_parse(struct str text, double *out);
 

@@ -135,7 +135,9 @@ START_TEST(what_go_reads_is_read)
     ck_assert_double_eq(parsed("-.5"), -0.5);
     ck_assert_double_eq(parsed("5."), 5);
     ck_assert_double_eq(parsed("1E+3"), 1000);
-    ck_assert_double_eq(parsed("0x1F"), 31);
+    ck_assert_double_eq(parsed("0x1Fp0"), 31);
+    ck_assert_double_eq(parsed("1_000.2_5e1_0"), 1000.25e10);
+    ck_assert_double_eq(parsed("-0x_1_Fp1_0"), -31 * 1024);
     ck_assert_double_eq(parsed("-0X1.8p1"), -3);
     ck_assert_double_eq(parsed("0x.8p0"), 0.5);
     ck_assert(isinf(parsed("Inf")));
@@ -153,9 +155,10 @@ END_TEST
 START_TEST(everything_else_is_refused)
 {
     static const char *const texts[] = {
-        "",      "+",      "-",        ".",    "e5",    "1e",  "1e+", "1 ",        " 1",
-        "1_000", "0x",     "0x.",      "0x1p", "1.2.3", "--1", "in",  "infi",      "nanx",
-        "1e400", "-1e309", "0x1p1024", "0xp1", "1f",    "1,5", "i",   "\xC4\xB1nf"};
+        "",      "+",      "-",        ".",    "e5",    "1e",   "1e+",  "1 ",        " 1",
+        "_1",    "1_",     "1__0",     "1_.5", "1._5",  "1_e5", "1e_5", "0_x1p0",    "0x1_p0",
+        "0x1F",  "0x",     "0x.",      "0x1p", "1.2.3", "--1",  "in",   "infi",      "nanx",
+        "1e400", "-1e309", "0x1p1024", "0xp1", "1f",    "1,5",  "i",    "\xC4\xB1nf"};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         double v = 42;
         ck_assert_msg(!number_parse(str_from(texts[i]), &v), "%s", texts[i]);
