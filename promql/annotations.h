@@ -14,7 +14,7 @@
 #include "alloc/vec.h"
 #include "promql/value.h"
 
-enum { ANNOTATIONS_SHOWN = 10, ANNOTATIONS_KEPT_MAX = 1000 };
+enum { ANNOTATIONS_KEPT_MAX = 1000 };
 
 enum annotation_kind { ANNOTATION_WARNING, ANNOTATION_INFO };
 

@@ -25,7 +25,9 @@ struct value {
     size_t series_count;
 };
 
-/* Remarks that do not fail a query: "PromQL warning: ...", "PromQL info: ...", each once. */
+/* Remarks that do not fail a query: "PromQL warning: ...", "PromQL info: ...", each once; of either
+ * kind at most ANNOTATIONS_SHOWN, then how many more there are. */
+enum { ANNOTATIONS_SHOWN = 10 };
 struct annotations {
     struct str *warnings;
     size_t warning_count;

@@ -17,9 +17,9 @@ static enum status warn_of_stats(struct str word, struct arena *a, struct str *o
 {
     *out = arena_printf(
         a,
-        "value \"%.*s\" for parameter \"stats\" is deprecated and will be rejected in the "
-        "next major release, use \"true\" or \"all\"",
-        STR_ARG(word));
+        "value %s for parameter \"stats\" is deprecated and will be rejected in the next major "
+        "release, use \"true\" or \"all\"",
+        LOG_TEXT(word));
     return out->data ? OK : arena_error(a, err);
 }
 
@@ -78,7 +78,7 @@ static enum status read_range(struct request *req, const struct form *form, stru
     if (query->end_ms < query->start_ms)
         return error_set(err, ERR_INVALID,
                          "invalid parameter \"end\": end timestamp must not be "
-                         "before start timestamp");
+                         "before start time");
     st = params_duration(form, "step", &query->step_ms, err);
     if (st) return st;
     if (query->step_ms <= 0)
@@ -219,10 +219,10 @@ void api_query_exemplars(struct request *req)
     if (!st) st = params_time(&form, "start", API_TIME_MIN_MS, &start_ms, &err);
     if (!st) st = params_time(&form, "end", API_TIME_MAX_MS, &end_ms, &err);
     if (!st && end_ms < start_ms)
-        st = error_set(&err, ERR_INVALID,
-                       "invalid parameter \"end\": end timestamp must not be "
-                       "before start timestamp");
-    if (!st) st = parse_parameter(req, &form, &tree, &err);
+        st = error_set(&err, ERR_INVALID, "end timestamp must not be before start timestamp");
+    if (!st)
+        st = parse_expr(form_get(&form, STR("query")), &req->app->engine.options.syntax, &req->mem,
+                        &tree, &err);
     if (st) {
         reply_error(&req->reply, st, &err);
         return;

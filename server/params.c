@@ -46,9 +46,13 @@ enum status params_required_time(const struct form *form, const char *name, int6
 enum status params_time(const struct form *form, const char *name, int64_t fallback_ms,
                         int64_t *out_ms, struct error *err)
 {
+    struct str text = form_get(form, str_from(name));
     *out_ms = fallback_ms;
-    if (form_get(form, str_from(name)).size == 0) return OK;
-    return params_required_time(form, name, out_ms, err);
+    if (text.size == 0) return OK;
+    enum status st = api_time_parse(text, out_ms, err);
+    if (!st) return OK;
+    error_wrap(err, "invalid time value for '%s': ", name);
+    return invalid(err, name);
 }
 
 enum status params_duration(const struct form *form, const char *name, int64_t *out_ms,
@@ -58,6 +62,14 @@ enum status params_duration(const struct form *form, const char *name, int64_t *
     return st ? invalid(err, name) : OK;
 }
 
+/* In the words of Go's Atoi. */
+static enum status not_a_count(struct str text, const char *name, const char *why,
+                               struct error *err)
+{
+    error_set(err, ERR_INVALID, "strconv.Atoi: parsing %s: %s", LOG_TEXT(text), why);
+    return invalid(err, name);
+}
+
 enum status params_count(const struct form *form, const char *name, uint64_t fallback,
                          uint64_t *out, struct error *err)
 {
@@ -65,19 +77,18 @@ enum status params_count(const struct form *form, const char *name, uint64_t fal
     uint64_t value = 0;
     *out = fallback;
     if (text.size == 0) return OK;
-    bool negative = text.data[0] == '-' && text.size > 1;
-    for (size_t i = negative; i < text.size; i++) {
+    bool negative = text.data[0] == '-';
+    bool has_sign = negative || text.data[0] == '+';
+    bool overflows = false;
+    if (has_sign && text.size == 1) return not_a_count(text, name, "invalid syntax", err);
+    for (size_t i = has_sign; i < text.size; i++) {
         unsigned digit = (unsigned char)text.data[i] - (unsigned)'0';
-        if (digit > 9) {
-            error_set(err, ERR_INVALID, "\"%.*s\" is not a whole number", STR_ARG(text));
-            return invalid(err, name);
-        }
-        if (__builtin_mul_overflow(value, UINT64_C(10), &value) ||
-            __builtin_add_overflow(value, (uint64_t)digit, &value) || value > INT64_MAX) {
-            error_set(err, ERR_INVALID, "\"%.*s\" is out of range", STR_ARG(text));
-            return invalid(err, name);
-        }
+        if (digit > 9) return not_a_count(text, name, "invalid syntax", err);
+        overflows = overflows || __builtin_mul_overflow(value, UINT64_C(10), &value) ||
+                    __builtin_add_overflow(value, (uint64_t)digit, &value) ||
+                    value > (uint64_t)INT64_MAX + negative;
     }
+    if (overflows) return not_a_count(text, name, "value out of range", err);
     if (negative && value > 0) {
         error_set(err, ERR_INVALID, "%s must be non-negative", name);
         return invalid(err, name);

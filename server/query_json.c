@@ -20,7 +20,7 @@ static void write_remarks(struct json *j, struct str key, const struct str *item
     if (count == 0) return;
     json_key(j, key);
     json_array_begin(j);
-    for (size_t i = 0; i < count && i < QUERY_JSON_REMARKS_MAX; i++)
+    for (size_t i = 0; i < count; i++)
         json_string(j, items[i]);
     json_array_end(j);
 }
@@ -185,11 +185,13 @@ static void write_stats(struct json *j, const struct query *query, int64_t queue
     json_object_end(j);
 }
 
-/* Of the request and not of its query, so it has room before those. */
+/* Those about the request and not its query come first. */
+enum { REQUEST_REMARKS_MAX = 2, REMARKS_MAX = REQUEST_REMARKS_MAX + ANNOTATIONS_SHOWN + 1 };
+
 static void add_warning(struct annotations *annotations, struct str *remarks, struct str text)
 {
     size_t kept = annotations->warning_count;
-    if (kept >= QUERY_JSON_REMARKS_MAX) kept = QUERY_JSON_REMARKS_MAX - 1;
+    ASSERT(kept < REMARKS_MAX);
     for (size_t i = kept; i > 0; i--)
         remarks[i] = annotations->warnings[i - 1];
     remarks[0] = text;
@@ -202,7 +204,7 @@ void query_json_write(struct buf *out, const struct query *query,
 {
     struct json j;
     struct annotations annotations = query->annotations;
-    struct str remarks[QUERY_JSON_REMARKS_MAX];
+    struct str remarks[REMARKS_MAX];
     const struct value *value = &query->value;
     size_t count = value->series_count;
     if (options->limit > 0 && count > options->limit) {

@@ -11,9 +11,7 @@
 #include "promql/engine.h"
 #include "wire/json.h"
 
-/* {"status":"success","data":   - one value is to follow - and the rest of the envelope. At most
- * QUERY_JSON_REMARKS_MAX warnings and as many infos. */
-enum { QUERY_JSON_REMARKS_MAX = 10 };
+/* {"status":"success","data":   - one value is to follow - and the rest of the envelope. */
 void query_json_begin(struct json *j, struct buf *out);
 void query_json_end(struct json *j, const struct annotations *annotations);
 

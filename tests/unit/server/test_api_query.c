@@ -37,7 +37,8 @@ START_TEST(wrong_parameters_are_named)
     } cases[] = {
         {"/api/v1/query", "invalid parameter \\\"query\\\": "},
         {"/api/v1/query?query=sum(", "1:5: parse error"},
-        {"/api/v1/query?query=1&time=abc", "invalid parameter \\\"time\\\": cannot parse"},
+        {"/api/v1/query?query=1&time=abc", "invalid parameter \\\"time\\\": invalid time value "
+                                           "for 'time': cannot parse \\\"abc\\\" to a valid"},
         {"/api/v1/query?query=1&timeout=abc", "invalid parameter \\\"timeout\\\": cannot parse"},
         {"/api/v1/query?query=1&limit=-1",
          "invalid parameter \\\"limit\\\": limit must be non-neg"},
@@ -47,14 +48,22 @@ START_TEST(wrong_parameters_are_named)
         {"/api/v1/query_range?query=1&start=1&step=1", "invalid parameter \\\"end\\\""},
         {"/api/v1/query_range?query=1&start=1&end=2", "invalid parameter \\\"step\\\""},
         {"/api/v1/query_range?query=1&start=2&end=1&step=1",
-         "end timestamp must not be before start timestamp"},
+         "invalid parameter \\\"end\\\": end timestamp must not be before start time\"}"},
+        {"/api/v1/query_range?query=1&start=abc&end=2&step=1",
+         "invalid parameter \\\"start\\\": cannot parse \\\"abc\\\" to a valid timestamp"},
+        {"/api/v1/query?query=1&limit=1.5",
+         "invalid parameter \\\"limit\\\": strconv.Atoi: parsing \\\"1.5\\\": invalid syntax"},
         {"/api/v1/query_range?query=1&start=1&end=2&step=0",
          "zero or negative query resolution step widths are not accepted. Try a positive integer"},
         {"/api/v1/query_range?query=1&start=0&end=11001&step=1",
          "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
          "resolution (?step=XX)"},
         {"/api/v1/query_range?query=1&start=-9e15&end=9e15&step=1", "exceeded maximum resolution"},
-        {"/api/v1/query_exemplars?query=(", "invalid parameter \\\"query\\\": "},
+        {"/api/v1/query_exemplars?query=(", "\"error\":\"1:2: parse error: "},
+        {"/api/v1/query_exemplars?query=up&start=2&end=1",
+         "\"error\":\"end timestamp must not be before start timestamp\""},
+        {"/api/v1/query_exemplars?query=up&start=x",
+         "invalid parameter \\\"start\\\": invalid time value for 'start': cannot parse"},
         {"/api/v1/format_query?query=(", "invalid parameter \\\"query\\\": "},
     };
     served_open(&s, NULL);
@@ -63,6 +72,26 @@ START_TEST(wrong_parameters_are_named)
         expect_contains(answer, 400, "\"status\":\"error\",\"errorType\":\"bad_data\"");
         expect_contains(answer, 400, cases[i].words);
     }
+    served_close(&s);
+}
+END_TEST
+
+START_TEST(more_than_ten_warnings_are_counted)
+{
+    served_open(&s, NULL);
+    struct answer answer = served_get(&s, "/api/v1/query_range?start=0&end=14&step=1&query="
+                                          "histogram_quantile(time()%2b2,vector(1))");
+    expect_contains(answer, 200, "quantile value should be between 0 and 1, got 10 (1:20)\"");
+    expect_contains(answer, 200, "\"6 more warning annotations omitted\"]");
+    served_close(&s);
+}
+END_TEST
+
+START_TEST(an_odd_word_for_stats_is_quoted)
+{
+    served_open(&s, NULL);
+    expect_contains(served_get(&s, "/api/v1/query?query=1&stats=a%22b"), 200,
+                    "\"warnings\":[\"value \\\"a\\\\\\\"b\\\" for parameter ");
     served_close(&s);
 }
 END_TEST
@@ -108,5 +137,6 @@ START_TEST(formatting_and_exemplars)
 END_TEST
 
 SUITE(api_query, little_work_is_counted_apart, instant_queries_answer_at_any_time,
-      wrong_parameters_are_named, eleven_thousand_points_are_answered,
+      wrong_parameters_are_named, more_than_ten_warnings_are_counted,
+      an_odd_word_for_stats_is_quoted, eleven_thousand_points_are_answered,
       a_query_out_of_time_is_503_timeout, limits_of_execution_are_422, formatting_and_exemplars)

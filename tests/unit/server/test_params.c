@@ -77,8 +77,10 @@ START_TEST(times_fall_back_or_name_themselves)
     ck_assert_int_eq(params_time(&form, "time", 7, &t_ms, &err), OK);
     ck_assert_int_eq(t_ms, 7);
     ck_assert_int_eq(params_time(&form, "end", 7, &t_ms, &err), ERR_INVALID);
-    ck_assert_str_eq(err.text,
-                     "invalid parameter \"end\": cannot parse \"abc\" to a valid timestamp");
+    ck_assert_str_eq(
+        err.text,
+        "invalid parameter \"end\": invalid time value for 'end': cannot parse \"abc\" to a "
+        "valid timestamp");
     ck_assert_int_eq(params_required_time(&form, "time", &t_ms, &err), ERR_INVALID);
     teardown();
 }
@@ -99,6 +101,19 @@ START_TEST(counts_are_whole_and_not_negative)
     ck_assert_int_eq(params_count(&form, "d", 0, &count, &err), ERR_INVALID);
     ck_assert_int_eq(params_count(&form, "e", 0, &count, &err), OK);
     ck_assert_int_eq(params_count(&form, "f", 0, &count, &err), ERR_INVALID);
+    ck_assert_str_eq(err.text,
+                     "invalid parameter \"f\": strconv.Atoi: parsing \"1.5\": invalid syntax");
+    teardown();
+    setup(HTTP_GET, "a=%2b12&b=-9223372036854775808&c=-9223372036854775809&d=%2b", "", "");
+    ck_assert_int_eq(params_read(&req, &form, &err), OK);
+    ck_assert_int_eq(params_count(&form, "a", 0, &count, &err), OK);
+    ck_assert_uint_eq(count, 12);
+    ck_assert_int_eq(params_count(&form, "b", 0, &count, &err), ERR_INVALID);
+    ck_assert_str_eq(err.text, "invalid parameter \"b\": b must be non-negative");
+    ck_assert_int_eq(params_count(&form, "c", 0, &count, &err), ERR_INVALID);
+    ck_assert_str_eq(err.text, "invalid parameter \"c\": strconv.Atoi: parsing "
+                               "\"-9223372036854775809\": value out of range");
+    ck_assert_int_eq(params_count(&form, "d", 0, &count, &err), ERR_INVALID);
     teardown();
 }
 END_TEST

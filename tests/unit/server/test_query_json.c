@@ -100,7 +100,7 @@ START_TEST(at_most_ten_warnings)
     buf_append_byte(&out, '\0');
     for (char *at = (char *)out.data; (at = strstr(at, "again")) != NULL; at++)
         seen++;
-    ck_assert_uint_eq(seen, QUERY_JSON_REMARKS_MAX);
+    ck_assert_uint_eq(seen, ARRAY_COUNT(warnings));
     buf_release(&out);
 }
 END_TEST
