@@ -17,6 +17,9 @@
 
 enum { NAME_BYTES = 64, CRC_BLOCK_BYTES = 256 << 10 };
 
+/* Numbers are given out one by one: a stray file must not leave none behind its own. */
+#define NUMBER_MAX (INT64_MAX / 2)
+
 static const char *const subfolders[] = {
     [DATA_SEGMENT] = "wal", [DATA_WINDOW] = "windows", [DATA_MANIFEST] = "manifests"};
 #define TEMPORARY_SUFFIX ".tmp"
@@ -57,6 +60,7 @@ bool data_name_parse(const char *text, enum data_kind kind, struct data_name *ou
         if (*at++ != '-' || !digits_parse(&at, &snapshot)) return false;
         name.snapshot = (uint64_t)snapshot;
     }
+    if (name.number > NUMBER_MAX || name.snapshot > NUMBER_MAX) return false;
     name_format(kind, name, again);
     if (strcmp(text, again) != 0) return false;
     *out = name;
@@ -179,23 +183,99 @@ static enum status take_lock(struct data_folder *folder, struct error *err)
     return st;
 }
 
+static const enum data_kind kinds[] = {DATA_MANIFEST, DATA_SEGMENT, DATA_WINDOW};
+static const enum head_kind head_kinds[] = {
+    [DATA_SEGMENT] = HEAD_SEGMENT, [DATA_WINDOW] = HEAD_WINDOW, [DATA_MANIFEST] = HEAD_MANIFEST};
+
+/* The first bytes of a file; none when the disk refuses. */
+static size_t read_start(const char *path, uint8_t out[HEAD_BYTES])
+{
+    struct file f;
+    size_t got = 0;
+    if (file_open(&f, path, FILE_READ, NULL)) return 0;
+    if (file_read(&f, 0, out, HEAD_BYTES, &got, NULL)) got = 0;
+    file_close(&f);
+    return got;
+}
+
+/* Neither a head of ours, damaged or not, nor what a power cut leaves of one. */
+static bool is_strange(const uint8_t *bytes, size_t size)
+{
+    static const char all_heads[] = "hearth";
+    size_t prefix = sizeof(all_heads) - 1 < size ? sizeof(all_heads) - 1 : size;
+    size_t zeros = 0;
+    while (zeros < size && bytes[zeros] == 0)
+        zeros++;
+    return zeros < size && memcmp(bytes, all_heads, prefix) != 0;
+}
+
+/* What is known of a folder that may not be ours. */
+struct stranger {
+    struct file_path path; /* of a file that is not; empty: none yet */
+    bool ours;             /* another one is */
+};
+
+static enum status look_for_strangers(const struct data_folder *folder, enum data_kind kind,
+                                      struct arena *a, struct stranger *s, struct error *err)
+{
+    struct data_names names;
+    enum status st = data_folder_list(folder, kind, a, &names, err);
+    for (size_t i = 0; st == OK && i < names.count && !s->ours; i++) {
+        struct file_path path;
+        struct head head;
+        struct error why;
+        uint8_t bytes[HEAD_BYTES];
+        data_folder_path(folder, kind, names.items[i], &path);
+        size_t size = read_start(path.text, bytes);
+        enum status intact = head_decode(bytes, size, head_kinds[kind], &head, &why);
+        s->ours = intact == OK;
+        if (intact == ERR_UNSUPPORTED)
+            st = error_set(err, intact, "%s: %s", path.text, why.text);
+        else if (!s->path.text[0] && is_strange(bytes, size))
+            s->path = path;
+    }
+    return st;
+}
+
+/* Prometheus' log has names like ours, and a start would cut and delete what it cannot read. So a
+ * folder without an identity, in which such a file is not ours, and none is, is not for us. */
+static enum status refuse_strangers(const struct data_folder *folder, struct arena *a,
+                                    struct error *err)
+{
+    struct stranger s = {.ours = false};
+    struct file_path path;
+    struct file f;
+    enum status st = file_path_join(&path, folder->path, "HEARTH", err);
+    if (st) return st;
+    st = file_open(&f, path.text, FILE_READ, err);
+    if (st != ERR_NOT_FOUND) {
+        file_close(&f);
+        return OK; /* what is wrong with it is told when it is read */
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(kinds) && !s.ours; i++) {
+        st = look_for_strangers(folder, kinds[i], a, &s, err);
+        if (st && st != ERR_NOT_FOUND) return st;
+    }
+    if (s.ours || !s.path.text[0]) return OK;
+    return error_set(err, ERR_IO,
+                     "%s is not a file of Hearth, and the folder has no HEARTH: choose another "
+                     "folder for the data, or move that file away",
+                     s.path.text);
+}
+
 /* Any file of ours with an intact head tells the identity. */
-static bool identity_from(const struct data_folder *folder, enum data_kind kind,
-                          enum head_kind head_kind, struct arena *a, struct identity *out)
+static bool identity_from(const struct data_folder *folder, enum data_kind kind, struct arena *a,
+                          struct identity *out)
 {
     struct data_names names;
     if (data_folder_list(folder, kind, a, &names, NULL)) return false;
     for (size_t i = names.count; i > 0; i--) {
         struct file_path path;
-        struct file f;
         struct head head;
         uint8_t bytes[HEAD_BYTES];
-        size_t got = 0;
         data_folder_path(folder, kind, names.items[i - 1], &path);
-        if (file_open(&f, path.text, FILE_READ, NULL)) continue;
-        if (file_read(&f, 0, bytes, sizeof(bytes), &got, NULL)) got = 0;
-        file_close(&f);
-        if (head_decode(bytes, got, head_kind, &head, NULL)) continue;
+        size_t size = read_start(path.text, bytes);
+        if (head_decode(bytes, size, head_kinds[kind], &head, NULL)) continue;
         *out = head.identity;
         return true;
     }
@@ -222,11 +302,11 @@ static enum status identity_make(struct data_folder *folder, const struct file_p
                                  struct arena *a, struct error *err)
 {
     struct identity *identity = &folder->identity;
+    bool known = false;
     sync_name(folder);
-    if (!identity_from(folder, DATA_MANIFEST, HEAD_MANIFEST, a, identity) &&
-        !identity_from(folder, DATA_SEGMENT, HEAD_SEGMENT, a, identity) &&
-        !identity_from(folder, DATA_WINDOW, HEAD_WINDOW, a, identity) &&
-        getrandom(identity->bytes, sizeof(identity->bytes), 0) != sizeof(identity->bytes))
+    for (size_t i = 0; i < ARRAY_COUNT(kinds) && !known; i++)
+        known = identity_from(folder, kinds[i], a, identity);
+    if (!known && getrandom(identity->bytes, sizeof(identity->bytes), 0) != sizeof(identity->bytes))
         return error_set(err, ERR_IO, "no random bytes for the identity of %s", folder->path);
 
     struct file_path temporary;
@@ -288,8 +368,8 @@ enum status data_folder_open(struct data_folder *folder, const char *path, struc
                          "path of the data folder: 1 to %d bytes expected, got %d",
                          DATA_FOLDER_PATH_BYTES - 1, size);
     enum status st = folder_prepare(folder->path, err);
+    if (st == OK) st = refuse_strangers(folder, a, err);
     if (st == OK) st = take_lock(folder, err);
-    static const enum data_kind kinds[] = {DATA_SEGMENT, DATA_WINDOW, DATA_MANIFEST};
     for (size_t i = 0; st == OK && i < ARRAY_COUNT(kinds); i++) {
         struct file_path sub;
         data_folder_subfolder(folder, kinds[i], &sub);
@@ -400,14 +480,35 @@ enum status data_file_renew(const struct data_folder *folder, enum data_kind kin
     return st;
 }
 
+static void set_aside(const char *path, const char *suffix, const char *told)
+{
+    char aside[FILE_PATH_BYTES + 16];
+    struct error refused;
+    (void)snprintf(aside, sizeof(aside), "%s%s", path, suffix);
+    if (file_rename(path, aside, &refused))
+        log_error("snapshot", "file could not be set aside", "why=%s reason=%s",
+                  LOG_TEXT(str_from(told)), LOG_TEXT(str_from(refused.text)));
+    else
+        log_error("snapshot", "file set aside", "why=%s file=%s", LOG_TEXT(str_from(told)),
+                  LOG_TEXT(str_from(aside)));
+}
+
 void data_file_set_aside(const char *path)
 {
-    char aside[FILE_PATH_BYTES + sizeof(".unreadable")];
-    struct error refused;
-    (void)snprintf(aside, sizeof(aside), "%s.unreadable", path);
-    if (file_rename(path, aside, &refused))
-        log_error("snapshot", "unreadable file stays where it is", "reason=%s",
-                  LOG_TEXT(str_from(refused.text)));
-    else
-        log_error("snapshot", "unreadable file set aside", "file=%s", LOG_TEXT(str_from(aside)));
+    set_aside(path, ".unreadable", "the disk refuses to read it");
+}
+
+bool data_file_keep_foreign(const struct data_folder *folder, enum data_kind kind,
+                            struct data_name name)
+{
+    struct file_path path;
+    struct head head;
+    uint8_t bytes[HEAD_BYTES];
+    data_folder_path(folder, kind, name, &path);
+    size_t size = read_start(path.text, bytes);
+    if (head_decode(bytes, size, head_kinds[kind], &head, NULL) ||
+        memcmp(&head.identity, &folder->identity, sizeof(head.identity)) == 0)
+        return false;
+    set_aside(path.text, ".foreign", "it belongs to another data folder");
+    return true;
 }

@@ -23,10 +23,10 @@ struct data_folder {
 };
 
 /* Make it if it is missing, lock it, read or make the identity, remove our temporary files. The
- * arena is for scratch.
+ * arena is for scratch. Nothing is made or changed in the data of another program (ERR_IO).
  *
  * ERR_UNAVAILABLE   in use by another process; the text has its pid
- * ERR_UNSUPPORTED   HEARTH is of another version
+ * ERR_UNSUPPORTED   HEARTH is of another version; or it is missing, and another file is
  * ERR_IO, ERR_INVALID, ERR_NO_MEMORY */
 MUST_USE enum status data_folder_open(struct data_folder *folder, const char *path, struct arena *a,
                                       struct error *err);
@@ -74,6 +74,11 @@ MUST_USE enum status data_file_renew(const struct data_folder *folder, enum data
 /* Rename a file that the disk refuses to read to <name>.unreadable: from then on it is not ours, so
  * it is not deleted, and people may still save it. A refusal is logged. */
 void data_file_set_aside(const char *path);
+
+/* Before a file is deleted. True when its head is intact and of another folder: then it is not, but
+ * renamed to <name>.foreign, for whoever put it there. */
+bool data_file_keep_foreign(const struct data_folder *folder, enum data_kind kind,
+                            struct data_name name);
 
 /* The crc of a file's first size bytes; ERR_CORRUPT when it is shorter. */
 MUST_USE enum status data_file_crc(const struct file *f, uint64_t size, uint32_t *out,

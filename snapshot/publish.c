@@ -126,7 +126,8 @@ static bool remove_one(struct durability *d, enum data_kind kind, struct data_na
     struct error refused;
     data_folder_path(&d->folder, kind, name, &path);
     uint64_t size = kind == DATA_SEGMENT ? size_at(path.text) : 0;
-    if (file_remove(path.text, &refused)) {
+    bool kept = data_file_keep_foreign(&d->folder, kind, name);
+    if (!kept && file_remove(path.text, &refused)) {
         log_warn("snapshot", "file that is not needed stays", "reason=%s",
                  LOG_TEXT(str_from(refused.text)));
         return false;

@@ -122,7 +122,7 @@ static enum status replay_file(struct wal_replay *r, const char *path, uint64_t 
     if (st == OK) st = segment_head(r, &f, number, &head, &ours, err);
     if (st == OK && !ours) {
         r->totals.skipped++;
-        log_warn("wal", "segment of another data folder set aside", "file=%s",
+        log_warn("wal", "segment of another data folder is not read", "file=%s",
                  LOG_TEXT(str_from(path)));
     } else if (st == OK) {
         r->totals.bytes += size;

@@ -13,9 +13,9 @@ START_TEST(only_exact_names_are_ours)
     ck_assert(name.number == 123470 && name.snapshot == 12);
     ck_assert(data_name_parse("-3-00000001", DATA_WINDOW, &name) && name.number == -3);
     static const char *const foreign[] = {
-        "",           "7",        "0000007",   "000000007",    "00000007 ",
-        "+0000007",   "-0000007", "0x000007",  "00000007.tmp", "99999999999999999999",
-        "lost+found", "..",       "1-00000001"};
+        "",           "7",        "0000007",    "000000007",          "00000007 ",
+        "+0000007",   "-0000007", "0x000007",   "00000007.tmp",       "99999999999999999999",
+        "lost+found", "..",       "1-00000001", "9223372036854775807"};
     for (size_t i = 0; i < ARRAY_COUNT(foreign); i++)
         ck_assert_msg(!data_name_parse(foreign[i], DATA_SEGMENT, &name), "%s", foreign[i]);
     static const char *const windows[] = {"",
@@ -27,7 +27,9 @@ START_TEST(only_exact_names_are_ours)
                                           "--1-00000001",
                                           "1-00000001-",
                                           "1-000000001",
-                                          "-0-00000001"};
+                                          "-0-00000001",
+                                          "1-9223372036854775807",
+                                          "9223372036854775807-00000001"};
     for (size_t i = 0; i < ARRAY_COUNT(windows); i++)
         ck_assert_msg(!data_name_parse(windows[i], DATA_WINDOW, &name), "%s", windows[i]);
 }

@@ -573,6 +573,31 @@ START_TEST(a_newer_version_stops_the_start_and_names_both)
 }
 END_TEST
 
+/* The identity made anew would make strangers of them for the program that can read them. */
+START_TEST(a_newer_version_without_an_identity_gets_none)
+{
+    struct world w;
+    struct error err = {0};
+    char path[512];
+    size_t size;
+    world_init(&w);
+    world_open(&w);
+    world_write_all(&w, 0, 5);
+    world_close(&w);
+    snprintf(path, sizeof(path), "%s/wal/00000001", w.path);
+    uint8_t *bytes = world_read_file(path, &size);
+    reseal_head(bytes, 7);
+    world_write_file(path, bytes, size);
+    free(bytes);
+    snprintf(path, sizeof(path), "%s/HEARTH", w.path);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(world_start(&w, &err), ERR_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(err.text, "version 7"));
+    ck_assert_int_ne(access(path, F_OK), 0);
+    world_release(&w);
+}
+END_TEST
+
 START_TEST(another_width_of_windows_is_refused_clearly)
 {
     struct world w;
@@ -590,6 +615,39 @@ START_TEST(another_width_of_windows_is_refused_clearly)
     ck_assert_int_eq(durability_recover(w.d, w.db, &err), ERR_UNSUPPORTED);
     ck_assert_ptr_nonnull(strstr(err.text, "windows of 60 s, and 120 s are configured"));
     world_release(&w);
+}
+END_TEST
+
+/* Prometheus' log has names like ours: a start on its folder would cut and delete that. */
+START_TEST(the_data_of_another_program_is_refused_and_stays_as_it_is)
+{
+    static const uint8_t log[] = "\x02 a record of a log, but not of ours, of any program";
+    static const char *const files[] = {"wal/00000000", "windows/1-00000001", "manifests/00000001"};
+    static const uint8_t zeros[4096];
+    for (size_t i = 0; i < ARRAY_COUNT(files); i++) {
+        struct world w;
+        struct error err = {0};
+        char path[512];
+        size_t size;
+        world_init(&w);
+        snprintf(path, sizeof(path), "%s/%s", w.path, files[i]);
+        *strrchr(path, '/') = '\0';
+        ck_assert_int_eq(mkdir(path, 0700), 0);
+        snprintf(path, sizeof(path), "%s/%s", w.path, files[i]);
+        world_write_file(path, log, sizeof(log));
+        ck_assert_int_ne(world_start(&w, &err), OK);
+        ck_assert_msg(strstr(err.text, files[i]) && strstr(err.text, "another folder"), "%s",
+                      err.text);
+        uint8_t *there = world_read_file(path, &size);
+        ck_assert_uint_eq(size, sizeof(log));
+        ck_assert_int_eq(memcmp(there, log, sizeof(log)), 0);
+        free(there);
+        ck_assert_uint_eq(count_files(&w, ""), 1); /* nothing was made beside it */
+
+        world_write_file(path, zeros, sizeof(zeros)); /* what a power cut leaves of our own */
+        world_open(&w);
+        world_release(&w);
+    }
 }
 END_TEST
 
@@ -687,6 +745,8 @@ SUITE(durability, a_fresh_folder_works, the_log_alone_brings_everything_back,
       a_manifest_that_is_readable_again_hides_no_segment,
       another_process_is_told_who_holds_the_folder, the_lock_ends_with_its_process,
       unusable_paths_are_refused_with_one_line, files_of_others_are_left_alone,
-      a_newer_version_stops_the_start_and_names_both, another_width_of_windows_is_refused_clearly,
+      a_newer_version_stops_the_start_and_names_both, a_newer_version_without_an_identity_gets_none,
+      another_width_of_windows_is_refused_clearly,
+      the_data_of_another_program_is_refused_and_stays_as_it_is,
       no_memory_while_recovering_is_a_clear_refusal, a_restart_half_way_changes_nothing,
       a_log_that_was_replayed_asks_for_a_snapshot)

@@ -261,6 +261,87 @@ START_TEST(segments_missing_renamed_foreign_or_no_files_at_all)
 }
 END_TEST
 
+/* The head of another folder, in one of our files. */
+static void make_foreign(const struct patient *p, const char *file)
+{
+    char path[512];
+    size_t size;
+    uint8_t *bytes = original_bytes(p, file, &size);
+    bytes[16] ^= 1;
+    put_le32(bytes + 56, crc32c(0, bytes, 56));
+    snprintf(path, sizeof(path), "%s/%s", p->w.path, file);
+    world_write_file(path, bytes, size);
+    free(bytes);
+}
+
+static bool is_there(const struct patient *p, const char *file)
+{
+    char path[512];
+    snprintf(path, sizeof(path), "%s/%s", p->w.path, file);
+    return access(path, F_OK) == 0;
+}
+
+/* Somebody's samples that were put into the wrong folder: not ours to read, nor to delete. */
+START_TEST(files_of_another_folder_are_never_deleted)
+{
+    static const char *const files[] = {"wal/00000001", "windows/28333333-00000001",
+                                        "manifests/00000001"};
+    struct patient p = {0};
+    world_init(&p.w);
+    world_open(&p.w);
+    world_write_all(&p.w, 0, 2);
+    world_snapshot(&p.w);
+    world_write_all(&p.w, 2, 4);
+    patient_take(&p);
+    for (size_t i = 0; i < ARRAY_COUNT(files); i++) {
+        char aside[512];
+        patient_heal(&p);
+        make_foreign(&p, files[i]);
+        world_open(&p.w);
+        world_write_all(&p.w, 4, 5);
+        world_snapshot(&p.w);
+        world_write_all(&p.w, 5, 6);
+        world_snapshot(&p.w);
+        snprintf(aside, sizeof(aside), "%s.foreign", files[i]);
+        ck_assert_msg(is_there(&p, aside), "%s", files[i]);
+        world_close(&p.w);
+        world_open(&p.w);
+        ck_assert(is_there(&p, aside));
+        ck_assert_uint_ge(world_check(&p.w, 2), 4);
+    }
+    patient_release(&p);
+}
+END_TEST
+
+/* A number behind which there is no other. */
+START_TEST(a_stray_name_at_the_end_of_numbers_loses_nothing)
+{
+    static const char *const files[] = {"wal/9223372036854775807", "manifests/9223372036854775807",
+                                        "windows/1-9223372036854775807"};
+    for (size_t i = 0; i < ARRAY_COUNT(files); i++) {
+        struct world w;
+        char path[512];
+        world_init(&w);
+        world_open(&w);
+        world_write_all(&w, 0, 2);
+        world_close(&w);
+        snprintf(path, sizeof(path), "%s/%s", w.path, files[i]);
+        world_write_file(path, (const uint8_t *)"", 0);
+        world_open(&w);
+        world_write_all(&w, 2, 4);
+        world_close(&w);
+        world_open(&w);
+        ck_assert_uint_eq(world_check(&w, 0), 4);
+        world_snapshot(&w);
+        world_close(&w);
+        world_open(&w);
+        ck_assert_uint_eq(world_check(&w, 0), 4);
+        ck_assert_uint_eq(world_stats(&w).wal_records, 0);
+        world_release(&w);
+    }
+}
+END_TEST
+
 /* Two generations whose windows differ, and a log behind them. */
 static void snapshot_patient(struct patient *p)
 {
@@ -424,6 +505,7 @@ SUITE(recover, a_flipped_bit_in_the_log_takes_at_most_one_batch,
       zeros_garbage_and_moved_pieces_take_only_what_they_cover,
       junk_and_zeros_behind_the_log_lose_nothing,
       segments_missing_renamed_foreign_or_no_files_at_all,
+      files_of_another_folder_are_never_deleted, a_stray_name_at_the_end_of_numbers_loses_nothing,
       a_damaged_window_file_is_replaced_by_the_older_generation,
       a_damaged_manifest_or_identity_loses_nothing, files_that_are_missing_are_made_up_for,
       a_file_of_both_generations_loses_only_its_damaged_block,
