@@ -12,6 +12,7 @@
 #include "base/endian.h"
 #include "snapshot/data_folder.h"
 #include "snapshot/manifest.h"
+#include "snapshot/place.h"
 #include "snapshot/record.h"
 #include "snapshot/wal_batch.h"
 #include "snapshot/window_block.h"
@@ -29,6 +30,7 @@ struct inspection {
     struct head head;
     struct arena arena; /* of one record */
     struct buf buffer;
+    const char *refusal; /* why a start does not read it, though it is intact; NULL: it does */
     uint64_t damages;
     bool unreadable;
 };
@@ -70,6 +72,15 @@ static void tell_time(const struct inspection *in, const char *what, int64_t t_m
     if (t_s > 0 && t_s < (time_t)DAY_S * 366 * 8000 && gmtime_r(&t_s, &tm))
         (void)strftime(text, sizeof(text), " (%Y-%m-%dT%H:%M:%SZ)", &tm);
     tell(in, what, "%" PRId64 " ms%s", t_ms, text);
+}
+
+/* What a start does with the file: nothing, when it is where it does not belong. */
+static void tell_start(const struct inspection *in, const char *what, const char *but)
+{
+    if (in->refusal)
+        tell(in, "a start", "does not read it: %s", in->refusal);
+    else
+        tell(in, "a start", "%s%s", what, but);
 }
 
 struct extent {
@@ -164,10 +175,10 @@ static void inspect_segment(struct inspection *in)
              s.missing);
     if (s.unknown) tell(in, "unknown", "%" PRIu64 " records of other types, skipped", s.unknown);
     tell_extent(in, &s.extent);
-    tell(in, "a start", "replays it unless a manifest begins behind it%s",
-         torn          ? "; the damaged end is cut off if it is the newest, else skipped"
-         : in->damages ? "; what is damaged is skipped"
-                       : "");
+    tell_start(in, "replays it unless a manifest begins behind it",
+               torn          ? "; the damaged end is cut off if it is the newest, else skipped"
+               : in->damages ? "; what is damaged is skipped"
+                             : "");
 }
 
 /* ---- windows ---- */
@@ -266,20 +277,20 @@ static void inspect_window(struct inspection *in)
     tell(in, "holds", "%" PRIu64 " chunks, %" PRIu64 " samples in %" PRIu64 " blocks", s.chunks,
          s.samples, s.blocks);
     tell_extent(in, &s.extent);
-    tell(in, "a start", "loads it if a manifest names it, or if no manifest verifies%s",
-         in->damages ? "; an older file of the window and the log make up for the damage" : "");
+    tell_start(in, "loads it if a manifest names it, or if no manifest verifies",
+               in->damages ? "; an older file of the window and the log make up for the damage"
+                           : "");
 }
 
 /* ---- manifests ---- */
 
-/* The folder is two names up. False: no room for that. */
-static bool sibling(const struct inspection *in, const char *name, struct file_path *out)
+/* A snapshot in a folder in use may have removed it since it was opened, and what it names. */
+static bool is_gone(const struct inspection *in)
 {
-    const char *last = strrchr(in->path, '/');
-    int keep = last ? (int)(last - in->path) : 1;
-    int size =
-        snprintf(out->text, sizeof(out->text), "%.*s/../%s", keep, last ? in->path : ".", name);
-    return size > 0 && (size_t)size < sizeof(out->text);
+    struct file f;
+    enum status st = file_open(&f, in->path, FILE_READ, NULL);
+    file_close(&f);
+    return st == ERR_NOT_FOUND;
 }
 
 static void check_entry(struct inspection *in, const struct window_entry *entry)
@@ -294,12 +305,13 @@ static void check_entry(struct inspection *in, const struct window_entry *entry)
                    entry->snapshot);
     tell(in, "names", "%s: %" PRIu64 " chunks, %" PRIu64 " samples, %" PRIu64 " bytes", name,
          entry->chunks, entry->samples, entry->size);
-    if (!sibling(in, name, &path)) return;
-    if (file_open(&f, path.text, FILE_READ, &err)) {
-        damage(in, 0, 0, err.text);
+    if (!place_sibling(in->path, name, &path)) return;
+    enum status st = file_open(&f, path.text, FILE_READ, &err);
+    if (st) {
+        if (st != ERR_NOT_FOUND || !is_gone(in)) damage(in, 0, 0, err.text);
         return;
     }
-    enum status st = file_size(&f, &size, &err);
+    st = file_size(&f, &size, &err);
     if (st == OK && size == entry->size && in->verify) st = data_file_crc(&f, size, &crc, &err);
     file_close(&f);
     if (st)
@@ -326,7 +338,7 @@ static void inspect_manifest(struct inspection *in)
     }
     if (manifest_decode(bytes, got, &in->head.identity, m, &err)) {
         damage(in, 0, in->size, err.text);
-        tell(in, "a start", "takes the manifest before it, and a longer part of the log");
+        tell_start(in, "takes the manifest before it, and a longer part of the log", "");
         return;
     }
     tell(in, "snapshot", "%" PRIu64 ", the log goes on with segment %" PRIu64, m->snapshot,
@@ -334,67 +346,15 @@ static void inspect_manifest(struct inspection *in)
     tell_time(in, "taken", m->written_ms);
     for (size_t i = 0; i < m->count; i++)
         check_entry(in, &m->entries[i]);
-    tell(in, "a start", "takes the newest manifest that verifies, and keeps the one before");
+    tell_start(in, "takes the newest manifest that verifies, and keeps the one before", "");
 }
 
 /* ---- any file ---- */
 
-static const char *base_name(const char *path)
-{
-    const char *last = strrchr(path, '/');
-    return last ? last + 1 : path;
-}
-
-static bool ends_with(const char *text, const char *end)
-{
-    size_t size = strlen(text);
-    size_t tail = strlen(end);
-    return size >= tail && strcmp(text + size - tail, end) == 0;
-}
-
-/* What a file of this name in this folder should begin with. */
-static bool expected_head(const struct inspection *in, struct head *out)
-{
-    static const struct {
-        const char *folder;
-        enum data_kind kind;
-        enum head_kind head;
-    } rows[] = {{"wal/", DATA_SEGMENT, HEAD_SEGMENT},
-                {"windows/", DATA_WINDOW, HEAD_WINDOW},
-                {"manifests/", DATA_MANIFEST, HEAD_MANIFEST}};
-    const char *name = base_name(in->path);
-    *out = (struct head){.kind = HEAD_IDENTITY};
-    if (strcmp(name, "HEARTH") == 0) return true;
-    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
-        struct data_name parsed;
-        size_t size = strlen(rows[i].folder);
-        if (name - in->path < (ptrdiff_t)size || strncmp(name - size, rows[i].folder, size) != 0)
-            continue;
-        if (!data_name_parse(name, rows[i].kind, &parsed)) continue;
-        out->kind = rows[i].head;
-        out->number = (uint64_t)parsed.number;
-        out->sequence = parsed.snapshot;
-        return true;
-    }
-    return false;
-}
-
 /* Records were sealed with a head; a damaged one can be made again of the name and the folder. */
 static bool repair_head(struct inspection *in)
 {
-    struct file_path path;
-    struct file f;
-    struct head identity;
-    uint8_t bytes[HEAD_BYTES];
-    size_t got = 0;
-    if (in->head.kind != HEAD_SEGMENT || !sibling(in, "HEARTH", &path) ||
-        file_open(&f, path.text, FILE_READ, NULL))
-        return false;
-    if (file_read(&f, 0, bytes, sizeof(bytes), &got, NULL)) got = 0;
-    file_close(&f);
-    if (head_decode(bytes, got, HEAD_IDENTITY, &identity, NULL)) return false;
-    in->head.identity = identity.identity;
-    return true;
+    return in->head.kind == HEAD_SEGMENT && place_identity(in->path, &in->head.identity);
 }
 
 static void inspect_content(struct inspection *in)
@@ -410,26 +370,37 @@ static void inspect_content(struct inspection *in)
     }
 }
 
-static void inspect_without_head(struct inspection *in, size_t got, const char *reason)
+/* Of names that are ours, and have lost what they should begin with. */
+static void inspect_without_head(struct inspection *in, size_t got)
 {
-    const char *name = base_name(in->path);
-    if (ends_with(name, ".tmp")) {
-        tell(in, "kind", "not finished when a process ended; a start removes it");
-    } else if (ends_with(name, ".unreadable")) {
-        tell(in, "kind", "set aside because the disk refused to read it; never touched again");
-    } else if (strcmp(name, "lock") == 0) {
-        tell(in, "kind", "lock of a data folder; only held while a process has it open");
-    } else if (!expected_head(in, &in->head)) {
-        tell(in, "kind", "not a file of Hearth; never read, changed or deleted");
-    } else {
-        tell(in, "kind", "%s, by its name", kind_names[in->head.kind]);
-        if (in->size == 0 && in->head.kind == HEAD_SEGMENT) {
-            tell(in, "holds", "nothing yet");
-            return;
-        }
-        damage(in, 0, got, reason);
-        if (repair_head(in)) inspect_content(in);
+    static const char *const starts[] = {
+        [HEAD_IDENTITY] = "takes the identity from the newest manifest, segment or window",
+        [HEAD_SEGMENT] = "reads it with the head that its name and its folder promise",
+        [HEAD_WINDOW] = "reads it with the head that its name and its folder promise",
+        [HEAD_MANIFEST] = "takes the manifest before it, and a longer part of the log"};
+    (void)place_head(in->path, &in->head);
+    tell(in, "kind", "%s, by its name", kind_names[in->head.kind]);
+    if (in->size == 0 && in->head.kind == HEAD_SEGMENT) {
+        tell(in, "holds", "nothing yet");
+        return;
     }
+    damage(in, 0, got, "no intact head");
+    if (repair_head(in))
+        inspect_content(in);
+    else
+        tell_start(in, starts[in->head.kind], "");
+}
+
+/* Names that a start does not read. */
+static void tell_place(const struct inspection *in, enum place_kind place)
+{
+    static const char *const texts[] = {
+        [PLACE_LOCK] = "lock of a data folder; only held while a process has it open",
+        [PLACE_UNFINISHED] = "not finished yet, or when a process ended; a start removes it",
+        [PLACE_UNREADABLE] = "set aside because the disk refused to read it; never touched again",
+        [PLACE_FOREIGN] = "set aside, from another data folder; never touched again",
+        [PLACE_OTHER] = "not a file of Hearth; never read, changed or deleted"};
+    tell(in, "kind", "%s", texts[place]);
 }
 
 static void inspect_head(struct inspection *in)
@@ -438,6 +409,9 @@ static void inspect_head(struct inspection *in)
     uint8_t bytes[HEAD_BYTES];
     struct error err;
     size_t got = 0;
+    enum place_kind place = place_of(in->path);
+    if (place != PLACE_OURS && place != PLACE_OTHER) tell_place(in, place);
+    if (place == PLACE_UNFINISHED) return;
     if (file_read(&in->file, 0, bytes, sizeof(bytes), &got, &err)) {
         unreadable(in, err.text);
         return;
@@ -456,18 +430,27 @@ static void inspect_head(struct inspection *in)
             (void)snprintf(identity + 2 * k, 3, "%02x", in->head.identity.bytes[k]);
         tell(in, "version", "%d, folder %s, number %" PRId64, HEAD_VERSION, identity,
              (int64_t)in->head.number);
+        in->refusal = place_refusal(in->path, &in->head);
+        if (in->refusal) damage(in, 0, HEAD_BYTES, in->refusal);
+        if (place == PLACE_UNREADABLE || place == PLACE_FOREIGN) in->refusal = "it was set aside";
         inspect_content(in);
         return;
     }
-    inspect_without_head(in, got, "no intact head");
+    if (place == PLACE_OURS)
+        inspect_without_head(in, got);
+    else if (place == PLACE_OTHER)
+        tell_place(in, place);
 }
 
-static enum inspect_verdict inspect_file(const char *path, bool verify, FILE *out)
+/* listed: its folder had it a moment ago. */
+static enum inspect_verdict inspect_file(const char *path, bool verify, bool listed, FILE *out)
 {
     struct inspection in = {.path = path, .verify = verify, .out = out};
     struct error err;
+    enum status st = file_open(&in.file, path, FILE_READ, &err);
+    if (st == ERR_NOT_FOUND && listed) return INSPECT_GOOD; /* whoever uses the folder removed it */
     (void)fprintf(out, "%s\n", path);
-    if (file_open(&in.file, path, FILE_READ, &err)) {
+    if (st) {
         unreadable(&in, err.text);
         return INSPECT_UNREADABLE;
     }
@@ -500,8 +483,10 @@ static enum inspect_verdict worse(enum inspect_verdict a, enum inspect_verdict b
     return a > b ? a : b;
 }
 
-/* depth: folders below this one are looked into. */
-static enum inspect_verdict inspect_folder(const char *path, bool verify, FILE *out, int depth)
+/* Down from data/snapshots/<name>/wal. */
+enum { DEPTH_MAX = 3 };
+
+static enum inspect_verdict inspect_folder(const char *path, bool verify, int depth, FILE *out)
 {
     struct arena arena;
     struct folder_names names;
@@ -510,7 +495,11 @@ static enum inspect_verdict inspect_folder(const char *path, bool verify, FILE *
     arena_init(&arena, HEAP_SNAPSHOT, ARENA_BYTES_MAX);
     if (folder_list(path, &arena, &names, &err)) {
         arena_release(&arena);
-        return inspect_file(path, verify, out);
+        return inspect_file(path, verify, depth > 0, out);
+    }
+    if (depth > DEPTH_MAX) {
+        (void)fprintf(out, "%s\n  %-11s%s\n", path, "kind", "a folder; not looked into");
+        names.count = 0;
     }
     if (names.count) qsort(names.items, names.count, sizeof(names.items[0]), compare_names);
     for (size_t i = 0; i < names.count; i++) {
@@ -518,10 +507,8 @@ static enum inspect_verdict inspect_folder(const char *path, bool verify, FILE *
         if (file_path_join(&child, path, names.items[i], &err)) {
             (void)fprintf(out, "%s\n", err.text);
             verdict = INSPECT_UNREADABLE;
-        } else if (depth > 0) {
-            verdict = worse(verdict, inspect_folder(child.text, verify, out, depth - 1));
         } else {
-            verdict = worse(verdict, inspect_file(child.text, verify, out));
+            verdict = worse(verdict, inspect_folder(child.text, verify, depth + 1, out));
         }
     }
     arena_release(&arena);
@@ -530,5 +517,5 @@ static enum inspect_verdict inspect_folder(const char *path, bool verify, FILE *
 
 enum inspect_verdict inspect_path(const char *path, bool verify, FILE *out)
 {
-    return inspect_folder(path, verify, out, 1);
+    return inspect_folder(path, verify, 0, out);
 }

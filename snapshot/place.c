@@ -1,0 +1,95 @@
+/* place - see place.h. */
+#include "snapshot/place.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *base_name(const char *path)
+{
+    const char *last = strrchr(path, '/');
+    return last ? last + 1 : path;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t size = strlen(text);
+    size_t tail = strlen(end);
+    return size >= tail && strcmp(text + size - tail, end) == 0;
+}
+
+bool place_head(const char *path, struct head *out)
+{
+    static const struct {
+        const char *folder;
+        enum data_kind kind;
+        enum head_kind head;
+    } rows[] = {{"wal/", DATA_SEGMENT, HEAD_SEGMENT},
+                {"windows/", DATA_WINDOW, HEAD_WINDOW},
+                {"manifests/", DATA_MANIFEST, HEAD_MANIFEST}};
+    const char *name = base_name(path);
+    *out = (struct head){.kind = HEAD_IDENTITY};
+    if (strcmp(name, "HEARTH") == 0) return true;
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct data_name parsed;
+        size_t size = strlen(rows[i].folder);
+        if (name - path < (ptrdiff_t)size || strncmp(name - size, rows[i].folder, size) != 0)
+            continue;
+        if (!data_name_parse(name, rows[i].kind, &parsed)) continue;
+        out->kind = rows[i].head;
+        out->number = (uint64_t)parsed.number;
+        out->sequence = parsed.snapshot;
+        return true;
+    }
+    return false;
+}
+
+enum place_kind place_of(const char *path)
+{
+    struct head head;
+    if (place_head(path, &head)) return PLACE_OURS;
+    if (strcmp(base_name(path), "lock") == 0) return PLACE_LOCK;
+    if (ends_with(path, ".tmp")) return PLACE_UNFINISHED;
+    if (ends_with(path, ".unreadable")) return PLACE_UNREADABLE;
+    if (ends_with(path, ".foreign")) return PLACE_FOREIGN;
+    return PLACE_OTHER;
+}
+
+bool place_sibling(const char *path, const char *name, struct file_path *out)
+{
+    const char *last = strrchr(path, '/');
+    int keep = last ? (int)(last - path) : 1;
+    int size = snprintf(out->text, sizeof(out->text), "%.*s/../%s", keep, last ? path : ".", name);
+    return size > 0 && (size_t)size < sizeof(out->text);
+}
+
+bool place_identity(const char *path, struct identity *out)
+{
+    struct file_path hearth;
+    struct file f;
+    struct head head;
+    uint8_t bytes[HEAD_BYTES];
+    size_t got = 0;
+    if (!place_sibling(path, "HEARTH", &hearth) || file_open(&f, hearth.text, FILE_READ, NULL))
+        return false;
+    if (file_read(&f, 0, bytes, sizeof(bytes), &got, NULL)) got = 0;
+    file_close(&f);
+    if (head_decode(bytes, got, HEAD_IDENTITY, &head, NULL)) return false;
+    *out = head.identity;
+    return true;
+}
+
+const char *place_refusal(const char *path, const struct head *head)
+{
+    struct head expected;
+    struct identity identity;
+    if (!place_head(path, &expected)) return NULL;
+    if (head->kind != expected.kind) return "a file of another kind under this name";
+    if (head->kind == HEAD_IDENTITY) return NULL;
+    if (place_identity(path, &identity) &&
+        memcmp(&identity, &head->identity, sizeof(identity)) != 0)
+        return "it belongs to another data folder";
+    bool moved = (head->kind == HEAD_WINDOW &&
+                  (head->number != expected.number || head->sequence != expected.sequence)) ||
+                 (head->kind == HEAD_MANIFEST && head->sequence != expected.number);
+    return moved ? "another file under this name: it was made under another name" : NULL;
+}
