@@ -236,6 +236,9 @@ static void collect_log(const struct hearth *h, const struct metric_sink *sink,
                "Damaged records met when the log was read.", d->wal_corruptions);
     counter_of(sink, "prometheus_tsdb_wal_truncations_total",
                "Torn ends cut off when the log was read.", d->wal_truncations);
+    counter_of(sink, "hearth_wal_lost_batches_total",
+               "Batches that were missing when the log was read: damaged, or of missing segments.",
+               d->wal_lost_batches);
     metric_family(sink, "hearth_wal_fsync_duration_seconds", METRIC_HISTOGRAM,
                   "How long syncs of the log took.");
     metric_histogram(sink, NULL, 0, d->fsync);
@@ -254,6 +257,8 @@ static void collect_snapshots(const struct metric_sink *sink, const struct durab
                d->snapshots);
     counter_of(sink, "hearth_snapshot_failures_total", "Snapshots that failed.",
                d->snapshot_failures);
+    counter_of(sink, "hearth_snapshot_corruptions_total",
+               "Damaged places met when windows and manifests were read.", d->snapshot_corruptions);
     counter_of(sink, "hearth_snapshot_written_bytes_total",
                "Bytes written to snapshots since the start.", d->snapshot_bytes);
     gauge_of(sink, "hearth_snapshot_bytes", "Bytes of the snapshot on disk.",

@@ -70,19 +70,24 @@ void durability_hurry(struct durability *d)
     atomic_store(&d->hurried, true);
 }
 
+static void count_snapshot(struct durability *d, int64_t start_ns, enum status st)
+{
+    if (st) {
+        counter_add(&d->snapshot_failures, 1);
+        return;
+    }
+    counter_add(&d->snapshots, 1);
+    gauge_set(&d->snapshot_last_ms, clock_wall_ms());
+    gauge_set(&d->snapshot_last_ns, clock_mono_ns() - start_ns);
+}
+
 enum status durability_snapshot(struct durability *d, struct storage *db, struct error *err)
 {
     if (atomic_exchange(&d->snapshotting, true))
         return error_set(err, ERR_CONFLICT, "a snapshot is being taken already");
     int64_t start_ns = clock_mono_ns();
     enum status st = publish_snapshot(d, db, err);
-    if (st) {
-        counter_add(&d->snapshot_failures, 1);
-    } else {
-        counter_add(&d->snapshots, 1);
-        gauge_set(&d->snapshot_last_ms, clock_wall_ms());
-        gauge_set(&d->snapshot_last_ns, clock_mono_ns() - start_ns);
-    }
+    count_snapshot(d, start_ns, st);
     atomic_store(&d->snapshotting, false);
     return st;
 }
@@ -115,7 +120,9 @@ enum status durability_backup(struct durability *d, struct storage *db, bool wit
 {
     if (atomic_exchange(&d->snapshotting, true))
         return error_set(err, ERR_CONFLICT, "a snapshot is being taken already");
+    int64_t start_ns = clock_mono_ns();
     enum status st = backup(d, db, without_open, name, err);
+    count_snapshot(d, start_ns, st);
     atomic_store(&d->snapshotting, false);
     return st;
 }

@@ -1,5 +1,6 @@
 """A start: what is answered before the data is there; and snapshots that can be started on."""
 import http.client
+import shutil
 import signal
 import time
 import urllib.parse
@@ -156,6 +157,45 @@ def test_a_server_that_is_started_on_a_snapshot_answers_the_same(tmp_path):
     finally:
         server.end()
         copy.end()
+
+
+def test_snapshots_that_are_asked_for_are_counted(make):
+    server = make("--web.enable-admin-api", "--snapshot.interval=1h").start()
+    server.must_write(some_series(now_ms()))
+    before = server.metrics()
+    assert server.post(SNAPSHOT).code == 200
+    after = server.metrics()
+    assert after["hearth_snapshots_total"] == before["hearth_snapshots_total"] + 1
+    assert after["hearth_snapshot_last_timestamp_seconds"] >= now_ms() / 1000 - 60
+    assert after["hearth_snapshot_duration_seconds"] > 0
+    folder = server.data / "snapshots"
+    shutil.rmtree(folder)
+    folder.write_text("in the way")
+    reply = server.post(SNAPSHOT)
+    assert reply.code == 503 and "snapshots is not a folder" in reply.json["error"], reply
+    assert server.metrics()["hearth_snapshot_failures_total"] == 1
+
+
+def test_damage_of_every_kind_is_counted_where_alerts_see_it(make):
+    server = make("--web.enable-admin-api", "--snapshot.interval=1h", "--wal.segment-size=64KiB")
+    server.start()
+    server.must_write(some_series(now_ms()))
+    assert server.post(SNAPSHOT).code == 200
+    for i in range(60):  # several segments
+        server.must_write([series({"__name__": "n", "i": f"{i} {'x' * 9000}"}, [(now_ms(), 1.0)])])
+    server.kill()
+    segments = sorted((server.data / "wal").iterdir())
+    segments[len(segments) // 2].unlink()
+    (window,) = (server.data / "windows").iterdir()
+    damaged = bytearray(window.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    window.write_bytes(damaged)
+    server.start()
+    metrics = server.metrics()
+    assert metrics["prometheus_tsdb_wal_corruptions_total"] == 0
+    assert metrics["hearth_wal_lost_batches_total"] > 0
+    assert metrics["hearth_snapshot_corruptions_total"] > 0
+    assert window.name in server.log and segments[len(segments) // 2 + 1].name in server.log
 
 
 def test_snapshots_have_to_be_allowed_and_asked_for_rightly(tmp_path):
