@@ -198,6 +198,11 @@ enum status hearth_recover(struct hearth *h, struct error *err)
     struct durability_stats stats;
     heap_set_limit(recovery_limit_bytes(h));
     enum status st = durability_recover(h->durability, h->storage, err);
+    if (st == ERR_NO_MEMORY)
+        return error_wrap(err,
+                          "the data does not fit into --storage.memory-limit, %" PRIu64
+                          " MiB: start with a larger one; nothing is lost: ",
+                          h->memory_limit_bytes >> 20);
     if (st) return st;
     heap_flush_thread(); /* it took part, and has little to do from here on */
     (void)heap_scavenge(UINT64_MAX);

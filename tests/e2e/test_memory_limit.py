@@ -1,7 +1,9 @@
 """A small memory limit: writes are told to come again, queries are answered, nothing dies."""
 import time
 
-from hearth import now_ms, series, wait_until
+import pytest
+
+from hearth import PATIENCE_SECONDS, now_ms, series, wait_until
 
 LIMIT_BYTES = 96 << 20
 SERIES_PER_REQUEST = 2000
@@ -165,3 +167,22 @@ def test_a_lower_series_limit_loses_nothing_at_a_restart(make):
     assert again.query("count(s)")["result"][0]["value"][1] == "15"
     again.must_write([series({"__name__": "s", "i": "03"}, [(t + 1, 2.0)])])
     assert again.write([series({"__name__": "s", "i": "new"}, [(t, 1.0)])]).code == 400
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_data_beyond_a_lowered_limit_stops_the_start_and_says_what_to_do(make, clean):
+    server = make("--snapshot.interval=1h", "--storage.memory-limit=1GiB").start()
+    t = now_ms()
+    for number in range(30):
+        assert fill(server, t, number).code == 204
+    server.stop() if clean else server.kill()
+    larger = server.flags.pop()
+    server.flags.append("--storage.memory-limit=16MiB")
+    server.spawn()
+    assert server.process.wait(PATIENCE_SECONDS) == 1
+    server.process = None
+    last = server.log.splitlines()[-1]
+    assert "--storage.memory-limit" in last and "16 MiB" in last, last
+    server.flags[-1] = larger
+    server.start()
+    assert server.metrics()["prometheus_tsdb_head_series"] == 30 * SERIES_PER_REQUEST
