@@ -10,6 +10,7 @@
 #include "model/number.h"
 #include "promql/engine.h"
 #include "snapshot/durability.h"
+#include "storage/storage.h"
 
 #define KIB UINT64_C(1024)
 #define MIB (1024 * KIB)
@@ -412,6 +413,19 @@ static enum status fill_defaults(struct config *config, struct error *err)
     return OK;
 }
 
+/* A series' ring has a slot for each. */
+static enum status check_windows(const struct config *config, struct error *err)
+{
+    struct storage_options options = storage_options_default();
+    options.chunk_ms = config->chunk_ms;
+    options.windows = (uint32_t)config->windows;
+    options.future_ms = config->future_ms;
+    enum status st = storage_options_check(&options, err);
+    if (!st || !err) return st;
+    return error_wrap(err, "flags --storage.chunk-duration, --storage.windows and "
+                           "--storage.future-tolerance do not fit together: ");
+}
+
 enum status config_parse(struct config *config, int argc, const char *const *argv,
                          enum config_action *action, struct error *err)
 {
@@ -434,7 +448,8 @@ enum status config_parse(struct config *config, int argc, const char *const *arg
         st = take_argument(config, &argument, err);
         if (st) return st;
     }
-    return fill_defaults(config, err);
+    enum status st = fill_defaults(config, err);
+    return st ? st : check_windows(config, err);
 }
 
 void config_print_help(FILE *out)

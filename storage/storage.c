@@ -1,6 +1,7 @@
 /* storage - opening, closing, and numbers about it. */
 #include "storage/storage.h"
 
+#include <inttypes.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -36,16 +37,19 @@ static uint32_t default_shards(void)
     return shards;
 }
 
-static enum status check_options(const struct storage_options *o, struct error *err)
+enum status storage_options_check(const struct storage_options *o, struct error *err)
 {
     if (o->chunk_ms <= 0) return error_set(err, ERR_INVALID, "chunk_ms must be positive");
     if (o->windows < 1 || o->windows > WINDOWS_MAX)
         return error_set(err, ERR_INVALID, "windows must be between 1 and %d", WINDOWS_MAX);
     if (o->future_ms < 0) return error_set(err, ERR_INVALID, "future_ms must not be negative");
-    if (window_ahead(o->chunk_ms, o->future_ms) > SLOTS_MAX - (int64_t)o->windows)
+    int64_t ahead = window_ahead(o->chunk_ms, o->future_ms);
+    if (ahead > SLOTS_MAX - (int64_t)o->windows)
         return error_set(err, ERR_INVALID,
-                         "future_ms spans too many windows: at most %d with the retained ones",
-                         SLOTS_MAX);
+                         "%u windows that are kept and %" PRId64 " for samples up to %" PRId64
+                         " s ahead of the clock are too many: at "
+                         "most %d together",
+                         o->windows, ahead, o->future_ms / 1000, SLOTS_MAX);
     if (o->shards != 0 && (!bits_is_power_of_two(o->shards) || o->shards > SHARDS_MAX))
         return error_set(err, ERR_INVALID, "shards must be a power of two, at most %d", SHARDS_MAX);
     return OK;
@@ -124,7 +128,7 @@ static enum status open_shards(struct storage *db, struct error *err)
 enum status storage_open(const struct storage_options *options, struct storage **out,
                          struct error *err)
 {
-    enum status st = check_options(options, err);
+    enum status st = storage_options_check(options, err);
     if (st) return st;
     struct storage *db = heap_alloc_aligned(sizeof(*db), CACHE_LINE_BYTES, HEAP_PROCESS);
     if (!db) return error_set(err, ERR_NO_MEMORY, "no memory for the storage");

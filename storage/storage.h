@@ -42,7 +42,11 @@ struct storage_options {
 
 struct storage_options storage_options_default(void);
 
-/* ERR_INVALID names the option; ERR_NO_MEMORY. */
+/* ERR_INVALID names the option, or says which do not fit together. */
+MUST_USE enum status storage_options_check(const struct storage_options *options,
+                                           struct error *err);
+
+/* ERR_INVALID as storage_options_check; ERR_NO_MEMORY. */
 MUST_USE enum status storage_open(const struct storage_options *options, struct storage **out,
                                   struct error *err);
 /* Nobody may be using it any more. Frees everything. */

@@ -70,6 +70,9 @@ def test_version():
         (["--web.listen-address=nowhere"], "web.listen-address"),
         (["--web.listen-address=127.0.0.1:99999"], "web.listen-address"),
         (["--storage.path="], "storage.path"),
+        # Together too many for a series' ring.
+        (["--storage.chunk-duration=1s"], "--storage.future-tolerance"),
+        (["--storage.chunk-duration=1m", "--storage.windows=60"], "--storage.windows"),
     ],
 )
 def test_a_wrong_flag_ends_with_2_and_one_line_that_names_it(flags, named, tmp_path):

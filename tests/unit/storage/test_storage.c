@@ -30,7 +30,7 @@ START_TEST(options_that_make_no_sense_are_named)
     options.future_ms = -1;
     check_refused(options, "future_ms");
     options.future_ms = INT64_MAX;
-    check_refused(options, "future_ms");
+    check_refused(options, "ahead of the clock");
     options = storage_options_default();
     options.shards = 3;
     check_refused(options, "shards");
