@@ -54,7 +54,7 @@ static enum status read_manifests(struct durability *d, struct arena *a, struct 
         if (st == ERR_UNSUPPORTED || st == ERR_NO_MEMORY) return error_set(err, st, "%s", why.text);
         d->manifest_unread = true;
         counter_add(&d->snapshot_corruptions, 1);
-        log_warn("snapshot", "manifest set aside", "reason=%s", LOG_TEXT(str_from(why.text)));
+        log_warn("snapshot", "manifest cannot be used", "reason=%s", LOG_TEXT(str_from(why.text)));
     }
     return OK;
 }
@@ -63,7 +63,9 @@ static enum status check_chunk_ms(const struct durability *d, const struct stora
                                   struct error *err)
 {
     int64_t configured_ms = recover_span(db, 0).chunk_ms;
-    if (!d->current.snapshot || d->current.chunk_ms == configured_ms) return OK;
+    /* While neither generation holds a window, there is none to move. */
+    if (d->current.count + d->previous.count == 0 || d->current.chunk_ms == configured_ms)
+        return OK;
     return error_set(err, ERR_UNSUPPORTED,
                      "data folder %s holds windows of %" PRId64 " s, and %" PRId64
                      " s are configured: start with the old chunk duration, or with another folder",

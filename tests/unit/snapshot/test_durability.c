@@ -618,6 +618,29 @@ START_TEST(another_width_of_windows_is_refused_clearly)
 }
 END_TEST
 
+START_TEST(a_folder_without_windows_takes_any_width)
+{
+    struct world w;
+    struct error err = {0};
+    world_init(&w);
+    world_open(&w);
+    world_snapshot(&w); /* a manifest, and nothing in it */
+    world_close(&w);
+
+    struct storage_options options = storage_options_default();
+    options.chunk_ms = (int64_t)2 * WORLD_CHUNK_MS;
+    ck_assert_int_eq(storage_open(&options, &w.db, &err), OK);
+    ck_assert_int_eq(durability_open(&w.options, &w.d, &err), OK);
+    ck_assert_msg(durability_recover(w.d, w.db, &err) == OK, "%s", err.text);
+    storage_set_journal(w.db, durability_journal(w.d));
+    world_write_all(&w, 0, 5);
+    world_snapshot(&w);
+    world_close(&w);
+    ck_assert_int_eq(world_start(&w, &err), ERR_UNSUPPORTED); /* now it has one */
+    world_release(&w);
+}
+END_TEST
+
 /* Prometheus' log has names like ours: a start on its folder would cut and delete that. */
 START_TEST(the_data_of_another_program_is_refused_and_stays_as_it_is)
 {
@@ -746,7 +769,7 @@ SUITE(durability, a_fresh_folder_works, the_log_alone_brings_everything_back,
       another_process_is_told_who_holds_the_folder, the_lock_ends_with_its_process,
       unusable_paths_are_refused_with_one_line, files_of_others_are_left_alone,
       a_newer_version_stops_the_start_and_names_both, a_newer_version_without_an_identity_gets_none,
-      another_width_of_windows_is_refused_clearly,
+      another_width_of_windows_is_refused_clearly, a_folder_without_windows_takes_any_width,
       the_data_of_another_program_is_refused_and_stays_as_it_is,
       no_memory_while_recovering_is_a_clear_refusal, a_restart_half_way_changes_nothing,
       a_log_that_was_replayed_asks_for_a_snapshot)
