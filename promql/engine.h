@@ -120,7 +120,7 @@ static inline size_t query_steps(const struct query *query)
  *                  duration in it is none, or a range query is neither scalar nor vector
  * ERR_CONFLICT     it cannot be executed (HTTP 422): many-to-many matching, "vector cannot contain
  *                  metrics with the same labelset", a bad parameter or regex of a function
- * ERR_TOO_LARGE    samples_max, or the arena's ceiling, or too deep
+ * ERR_TOO_LARGE    samples_max, or the arena's ceiling
  * ERR_TIMEOUT, ERR_CANCELLED, ERR_NO_MEMORY, ERR_CORRUPT */
 MUST_USE enum status query_run(const struct engine *engine, struct query *query, struct error *err);
 void query_finish(struct query *query);

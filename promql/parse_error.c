@@ -40,7 +40,7 @@ enum status parse_error(struct error *err, struct str query, size_t position, co
 enum status parse_error_too_deep(struct error *err, struct str query, size_t position)
 {
     struct place place = find_place(query, position);
-    return error_set(err, ERR_TOO_LARGE,
+    return error_set(err, ERR_INVALID,
                      "%zu:%zu: parse error: expression is nested more than %d levels deep "
                      "(a chain of binary operators counts one level each)",
                      place.line, place.column, AST_DEPTH_MAX);

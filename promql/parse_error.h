@@ -16,7 +16,7 @@ PRINTF_LIKE(4, 5)
 enum status parse_error(struct error *err, struct str query, size_t position, const char *format,
                         ...);
 
-/* The same as ERR_TOO_LARGE: the query is deeper than AST_DEPTH_MAX. */
+/* The same: the query is deeper than AST_DEPTH_MAX. */
 enum status parse_error_too_deep(struct error *err, struct str query, size_t position);
 
 #endif

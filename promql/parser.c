@@ -88,7 +88,7 @@ static enum status begin(struct parser *p, struct str text, struct arena *a, str
 {
     *p = (struct parser){.arena = a, .err = err};
     if (text.size > PARSE_TEXT_BYTES_MAX)
-        return error_set(err, ERR_TOO_LARGE, "the query has %zu bytes, more than %d", text.size,
+        return error_set(err, ERR_INVALID, "the query has %zu bytes, more than %d", text.size,
                          PARSE_TEXT_BYTES_MAX);
     lexer_init(&p->lexer, text);
     p->token = lexer_next(&p->lexer);

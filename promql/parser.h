@@ -30,8 +30,8 @@ struct parse_options {
 /* The tree lives on the arena. Regexes of its matchers live in libc's heap: release the tree with
  * ast_release when done (also after an error of the engine).
  *
- * ERR_INVALID    with position and words; nothing to release
- * ERR_TOO_LARGE  text or depth or arena;  ERR_NO_MEMORY */
+ * ERR_INVALID    with position and words, also when text or depth is too much; nothing to release
+ * ERR_TOO_LARGE  the arena;  ERR_NO_MEMORY */
 MUST_USE enum status parse_expr(struct str text, const struct parse_options *options,
                                 struct arena *a, struct ast **out, struct error *err);
 void ast_release(struct ast *root);

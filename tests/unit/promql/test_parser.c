@@ -123,22 +123,22 @@ START_TEST(depth_is_bounded_in_every_direction)
 {
     struct parsed p;
     ck_assert_int_eq(parse_repeated("a", "+a", AST_DEPTH_MAX - 1, "", &p), OK);
-    ck_assert_int_eq(parse_repeated("a", "+a", AST_DEPTH_MAX, "", &p), ERR_TOO_LARGE);
-    ck_assert_int_eq(parse_repeated("a", "+a", 10000, "", &p), ERR_TOO_LARGE);
+    ck_assert_int_eq(parse_repeated("a", "+a", AST_DEPTH_MAX, "", &p), ERR_INVALID);
+    ck_assert_int_eq(parse_repeated("a", "+a", 10000, "", &p), ERR_INVALID);
     ck_assert_str_eq(p.error.text,
                      "1:1: parse error: expression is nested more than 1000 levels deep "
                      "(a chain of binary operators counts one level each)");
     ck_assert_int_eq(parse_repeated("1", "^1", 500, "", &p), OK);
-    ck_assert_int_eq(parse_repeated("1", "^1", 100000, "", &p), ERR_TOO_LARGE);
-    ck_assert_int_eq(parse_repeated("", "(", 100000, "a", &p), ERR_TOO_LARGE);
-    ck_assert_int_eq(parse_repeated("", "-", 100000, "a", &p), ERR_TOO_LARGE);
-    ck_assert_int_eq(parse_repeated("", "sum(", 100000, "a", &p), ERR_TOO_LARGE);
-    ck_assert_int_eq(parse_repeated("", "abs(", 100000, "a", &p), ERR_TOO_LARGE);
-    ck_assert_int_eq(parse_repeated("a", "[1m:]", 100000, "", &p), ERR_TOO_LARGE);
-    ck_assert_int_eq(parse_repeated("a[", "(", 100000, "5m", &p), ERR_TOO_LARGE);
-    ck_assert_int_eq(parse_repeated("a[", "-", 100000, "5m]", &p), ERR_TOO_LARGE);
-    ck_assert_int_eq(parse_repeated("a[5m", "+5m", 100000, "]", &p), ERR_TOO_LARGE);
-    ck_assert_int_eq(parse_repeated("a offset ", "-", 100000, "5m", &p), ERR_TOO_LARGE);
+    ck_assert_int_eq(parse_repeated("1", "^1", 100000, "", &p), ERR_INVALID);
+    ck_assert_int_eq(parse_repeated("", "(", 100000, "a", &p), ERR_INVALID);
+    ck_assert_int_eq(parse_repeated("", "-", 100000, "a", &p), ERR_INVALID);
+    ck_assert_int_eq(parse_repeated("", "sum(", 100000, "a", &p), ERR_INVALID);
+    ck_assert_int_eq(parse_repeated("", "abs(", 100000, "a", &p), ERR_INVALID);
+    ck_assert_int_eq(parse_repeated("a", "[1m:]", 100000, "", &p), ERR_INVALID);
+    ck_assert_int_eq(parse_repeated("a[", "(", 100000, "5m", &p), ERR_INVALID);
+    ck_assert_int_eq(parse_repeated("a[", "-", 100000, "5m]", &p), ERR_INVALID);
+    ck_assert_int_eq(parse_repeated("a[5m", "+5m", 100000, "]", &p), ERR_INVALID);
+    ck_assert_int_eq(parse_repeated("a offset ", "-", 100000, "5m", &p), ERR_INVALID);
 }
 END_TEST
 
@@ -151,7 +151,7 @@ START_TEST(a_long_flat_query_is_no_problem)
     ck_assert_int_eq(parse_repeated("{", "b=\"c\",", 100000, "}", &p), ERR_INVALID);
     ck_assert_str_eq(p.error.text,
                      "1:6002: parse error: more than 1000 label matchers in one selector");
-    ck_assert_int_eq(parse_repeated("", " ", PARSE_TEXT_BYTES_MAX, "a", &p), ERR_TOO_LARGE);
+    ck_assert_int_eq(parse_repeated("", " ", PARSE_TEXT_BYTES_MAX, "a", &p), ERR_INVALID);
     ck_assert_str_eq(p.error.text, "the query has 1048577 bytes, more than 1048576");
 }
 END_TEST
