@@ -196,9 +196,8 @@ static void print_matrix_selector(struct buf *b, const struct ast *node)
     print_offset(b, &selector->selector.shift);
 }
 
-static void print_subquery(struct buf *b, const struct ast *node)
+static void print_subquery_times(struct buf *b, const struct ast *node)
 {
-    print(b, node->subquery.expr);
     buf_append_byte(b, '[');
     print_span(b, node->subquery.range_ms, node->subquery.range_expr);
     buf_append_byte(b, ':');
@@ -207,6 +206,12 @@ static void print_subquery(struct buf *b, const struct ast *node)
     buf_append_byte(b, ']');
     print_at(b, &node->subquery.shift);
     print_offset(b, &node->subquery.shift);
+}
+
+static void print_subquery(struct buf *b, const struct ast *node)
+{
+    print(b, node->subquery.expr);
+    print_subquery_times(b, node);
 }
 
 /* ---- Calls and operators ---- */
@@ -222,7 +227,7 @@ static void print_call(struct buf *b, const struct ast *node)
     buf_append_byte(b, ')');
 }
 
-static void print_aggregate(struct buf *b, const struct ast *node)
+static void print_aggregation(struct buf *b, const struct ast *node)
 {
     print_text(b, ast_aggregation_text(node->aggregate.op));
     if (node->aggregate.without || node->aggregate.grouping.count > 0) {
@@ -231,6 +236,11 @@ static void print_aggregate(struct buf *b, const struct ast *node)
         print_text(b, ") ");
     }
     buf_append_byte(b, '(');
+}
+
+static void print_aggregate(struct buf *b, const struct ast *node)
+{
+    print_aggregation(b, node);
     if (node->aggregate.param) {
         print(b, node->aggregate.param);
         print_text(b, ", ");
@@ -277,13 +287,18 @@ static void print_matching(struct buf *b, const struct vector_matching *matching
     print_fills(b, matching);
 }
 
+static void print_operator(struct buf *b, const struct ast *node)
+{
+    print_text(b, ast_op_text(node->binary.op));
+    if (node->binary.return_bool) print_text(b, " bool");
+    if (node->binary.matching) print_matching(b, node->binary.matching);
+}
+
 static void print_binary(struct buf *b, const struct ast *node)
 {
     print(b, node->binary.lhs);
     buf_append_byte(b, ' ');
-    print_text(b, ast_op_text(node->binary.op));
-    if (node->binary.return_bool) print_text(b, " bool");
-    if (node->binary.matching) print_matching(b, node->binary.matching);
+    print_operator(b, node);
     buf_append_byte(b, ' ');
     print(b, node->binary.rhs);
 }
@@ -328,6 +343,7 @@ static void print_duration(struct buf *b, const struct ast *node)
 
 static void print(struct buf *b, const struct ast *node)
 {
+    if (b->refused) return; /* who asks whether a node is short does not walk all of it */
     switch (node->kind) {
     case AST_NUMBER: print_number(b, node); break;
     case AST_STRING: quote_append(b, node->string); break;
@@ -351,20 +367,137 @@ static void print(struct buf *b, const struct ast *node)
     }
 }
 
+/* ---- Over several lines ---- */
+
+/* What is printed, and a buffer for a try whether a node is short. */
+struct lines {
+    struct buf *out;
+    struct buf try;
+};
+
+static bool is_long(struct lines *l, const struct ast *node)
+{
+    buf_reset(&l->try);
+    print(&l->try, node);
+    return l->try.refused;
+}
+
+static void put_indent(struct lines *l, int level)
+{
+    for (int i = 0; i < level; i++)
+        print_text(l->out, "  ");
+}
+
+/* Put the first line at its level, unless it continues one. Recursion: AST_DEPTH_MAX bounds it. */
+static void prettify(struct lines *l, const struct ast *node, int level, bool continues);
+
+/* Behind the parenthesis that opens. */
+static void prettify_inside(struct lines *l, const struct ast *const *nodes, size_t count,
+                            int level)
+{
+    for (size_t i = 0; i < count; i++) {
+        print_text(l->out, i > 0 ? ",\n" : "\n");
+        prettify(l, nodes[i], level + 1, false);
+    }
+    buf_append_byte(l->out, '\n');
+    put_indent(l, level);
+    buf_append_byte(l->out, ')');
+}
+
+static void prettify_aggregate(struct lines *l, const struct ast *node, int level)
+{
+    const struct ast *nodes[] = {node->aggregate.param, node->aggregate.expr};
+    bool has_param = node->aggregate.param != NULL;
+    print_aggregation(l->out, node);
+    prettify_inside(l, has_param ? nodes : nodes + 1, has_param ? 2 : 1, level);
+}
+
+static void prettify_call(struct lines *l, const struct ast *node, int level)
+{
+    print_text(l->out, node->call.function->name);
+    buf_append_byte(l->out, '(');
+    prettify_inside(l, (const struct ast *const *)node->call.args, node->call.arg_count, level);
+}
+
+static void prettify_binary(struct lines *l, const struct ast *node, int level, bool continues)
+{
+    prettify(l, node->binary.lhs, level + 1, continues);
+    buf_append_byte(l->out, '\n');
+    put_indent(l, level);
+    print_operator(l->out, node);
+    buf_append_byte(l->out, '\n');
+    prettify(l, node->binary.rhs, level + 1, false);
+}
+
+static void prettify_long(struct lines *l, const struct ast *node, int level)
+{
+    const struct ast *inner;
+    switch (node->kind) {
+    case AST_AGGREGATE: prettify_aggregate(l, node, level); return;
+    case AST_CALL: prettify_call(l, node, level); return;
+    case AST_PAREN:
+        inner = node->inner;
+        buf_append_byte(l->out, '(');
+        prettify_inside(l, &inner, 1, level);
+        return;
+    case AST_UNARY:
+        print_text(l->out, ast_op_text(node->unary.op));
+        prettify(l, node->unary.expr, level, true);
+        return;
+    default: print(l->out, node); return; /* cannot be split */
+    }
+}
+
+static void prettify(struct lines *l, const struct ast *node, int level, bool continues)
+{
+    bool is_subquery = node->kind == AST_SUBQUERY;
+    if (l->out->refused) return;
+    if (!is_long(l, node)) {
+        /* Prometheus does not indent a short subquery. */
+        if (!continues && !is_subquery) put_indent(l, level);
+        print(l->out, node);
+    } else if (node->kind == AST_BINARY) {
+        prettify_binary(l, node, level, continues);
+    } else if (is_subquery) {
+        prettify(l, node->subquery.expr, level, continues);
+        print_subquery_times(l->out, node);
+    } else {
+        if (!continues) put_indent(l, level);
+        prettify_long(l, node, level);
+    }
+}
+
+static enum status take_printed(struct buf *b, struct arena *a, struct str *out, struct error *err)
+{
+    enum status st = buf_status(b, err);
+    if (!st) {
+        *out = arena_copy(a, (struct str){.data = (const char *)b->data, .size = b->size});
+        if (!out->data) st = arena_error(a, err);
+    }
+    buf_release(b);
+    return st;
+}
+
 enum status ast_print(const struct ast *root, struct arena *a, struct str *out, struct error *err)
 {
     struct buf b;
-    enum status st;
 
     buf_init(&b, HEAP_QUERY, PRINTED_BYTES_MAX);
     print(&b, root);
-    st = buf_status(&b, err);
-    if (!st) {
-        *out = arena_copy(a, (struct str){.data = (const char *)b.data, .size = b.size});
-        if (!out->data) st = arena_error(a, err);
-    }
-    buf_release(&b);
-    return st;
+    return take_printed(&b, a, out, err);
+}
+
+enum status ast_prettify(const struct ast *root, size_t line_bytes, struct arena *a,
+                         struct str *out, struct error *err)
+{
+    struct buf b;
+    struct lines lines = {.out = &b};
+
+    buf_init(&b, HEAP_QUERY, PRINTED_BYTES_MAX);
+    buf_init(&lines.try, HEAP_QUERY, line_bytes);
+    prettify(&lines, root, 0, false);
+    buf_release(&lines.try);
+    return take_printed(&b, a, out, err);
 }
 
 const char *value_type_words(enum value_type type)

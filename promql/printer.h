@@ -9,6 +9,11 @@
 
 MUST_USE enum status ast_print(const struct ast *root, struct arena *a, struct str *out,
                                struct error *err);
+/* The same, with what is longer than line_bytes split into lines as Prometheus' formatter does.
+ * ERR_TOO_LARGE: by the indentation */
+enum { PRETTY_LINE_BYTES = 100 }; /* as Prometheus' /api/v1/format_query has it */
+MUST_USE enum status ast_prettify(const struct ast *root, size_t line_bytes, struct arena *a,
+                                  struct str *out, struct error *err);
 
 /* "none", "scalar", "string", "instant vector", "range vector": as error messages name them. */
 const char *value_type_words(enum value_type type);

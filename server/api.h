@@ -19,6 +19,7 @@ void api_query(struct request *req);
 void api_query_range(struct request *req);
 void api_query_exemplars(struct request *req);
 void api_format_query(struct request *req);
+void api_parse_query(struct request *req);
 
 /* api_labels.c */
 void api_series(struct request *req);

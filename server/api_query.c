@@ -5,6 +5,7 @@
 #include "promql/parser.h"
 #include "promql/printer.h"
 #include "server/api.h"
+#include "server/ast_json.h"
 #include "server/hearth.h"
 #include "server/params.h"
 #include "server/query_json.h"
@@ -194,7 +195,7 @@ void api_format_query(struct request *req)
         reply_error(&req->reply, st, &err);
         return;
     }
-    st = ast_print(tree, &req->mem, &text, &err);
+    st = ast_prettify(tree, PRETTY_LINE_BYTES, &req->mem, &text, &err);
     if (st) {
         reply_error(&req->reply, st, &err);
     } else {
@@ -203,6 +204,25 @@ void api_format_query(struct request *req)
         query_json_end(&j, NULL);
         reply_json_done(&req->reply);
     }
+    ast_release(tree);
+}
+
+void api_parse_query(struct request *req)
+{
+    struct form form;
+    struct error err;
+    struct ast *tree;
+    enum status st = params_read(req, &form, &err);
+    if (!st) st = parse_parameter(req, &form, &tree, &err);
+    if (st) {
+        reply_error(&req->reply, st, &err);
+        return;
+    }
+    struct buf *body = &req->reply.body;
+    buf_append_str(body, STR("{\"status\":\"success\",\"data\":"));
+    ast_json_write(body, tree);
+    buf_append_byte(body, '}');
+    reply_json_done(&req->reply);
     ast_release(tree);
 }
 

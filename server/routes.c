@@ -21,6 +21,7 @@ static const struct route routes[] = {
     {"/api/v1/query_range", READ, API_QUERY, api_query_range},
     {"/api/v1/query_exemplars", READ, API, api_query_exemplars},
     {"/api/v1/format_query", READ, API, api_format_query},
+    {"/api/v1/parse_query", READ, API, api_parse_query},
     {"/api/v1/series", READ, API_SLOW, api_series},
     {"/api/v1/labels", READ, API_SLOW, api_labels},
     {"/api/v1/label/:name/values", HTTP_GET, API_SLOW, api_label_values},

@@ -20,26 +20,42 @@ static struct str print(const struct ast *tree, struct arena *a)
     return printed;
 }
 
-/* Prometheus, too, prints a range below a millisecond as 0s, which no parser takes. */
+/* Prometheus, too, prints a range below a millisecond as 0s, which no parser takes; and what is
+ * printed may be longer and deeper than what was read. */
 static bool is_known_loss(const struct error *err)
 {
-    return strstr(err->text, "duration must be greater than 0") != NULL;
+    return strstr(err->text, "duration must be greater than 0") || strstr(err->text, "more than ");
+}
+
+/* What a printed form is printed as when it is read again; NULL: it is not read. */
+static struct str print_again(struct str printed, enum value_type type,
+                              const struct parse_options *options, struct arena *a)
+{
+    struct error err;
+    struct ast *tree;
+    struct str again;
+    enum status st = parse_expr(printed, options, a, &tree, &err);
+
+    if (st) {
+        ASSERT(st == ERR_TOO_LARGE || is_known_loss(&err));
+        return STR("");
+    }
+    ASSERT(tree->type == type);
+    again = print(tree, a);
+    ast_release(tree);
+    return again;
 }
 
 static void read_back(const struct ast *tree, const struct parse_options *options, struct arena *a)
 {
-    struct error err;
-    struct ast *again;
-    struct str printed = print(tree, a);
-    enum status st = parse_expr(printed, options, a, &again, &err);
+    struct str pretty;
+    struct str again = print_again(print(tree, a), tree->type, options, a);
+    enum status st = ast_prettify(tree, 10, a, &pretty, NULL);
 
-    if (st) {
-        ASSERT(st == ERR_TOO_LARGE || is_known_loss(&err));
-        return;
-    }
-    ASSERT(again->type == tree->type);
-    (void)print(again, a);
-    ast_release(again);
+    ASSERT(st == OK || st == ERR_TOO_LARGE); /* by the indentation */
+    if (st || !again.size) return;
+    pretty = print_again(pretty, tree->type, options, a);
+    ASSERT(!pretty.size || str_equal(pretty, again));
 }
 
 static void parse_as_expression(struct str text, uint8_t flags, struct arena *a)

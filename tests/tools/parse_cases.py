@@ -33,7 +33,9 @@ def run(tool, cases):
     message = bytearray()
     for case in cases:
         query = case["query"].encode("utf-8", "surrogateescape")
-        flags = "".join(FLAGS.get(flag, "") for flag in case["flags"]) or "-"
+        flags = "".join(FLAGS.get(flag, "") for flag in case["flags"])
+        flags += "p" if "prettified" in case else ""
+        flags = flags or "-"
         message += f"{flags} {len(query)}\n".encode() + query
     done = subprocess.run([tool], input=bytes(message), capture_output=True, timeout=60, check=True)
     lines = done.stdout.decode("utf-8", "surrogateescape").split("\n")[:-1]
@@ -49,7 +51,11 @@ def check(case, verdict, words):
         expected = f": parse error: {case['err_contains']}"
         return None, expected[:300] in words
     printed = case.get("printed")
-    if printed is not None:
+    if "prettified" in case:
+        printed = case["prettified"]
+        if printed.replace("\n", "\\n") != words:
+            return f"expected to be formatted as {printed}, got {words}", None
+    elif printed is not None:
         # TestBinaryExprUTF8Labels writes its expectation with a space that the extraction lost.
         printed = re.sub(r" (on|ignoring|group_left|group_right)\(", r" \1 (", printed)
         if printed.replace("\n", "\\n") != words:

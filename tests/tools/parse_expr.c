@@ -2,8 +2,9 @@
  * parse_expr - the parser as a filter, for tests written in other languages.
  *
  * stdin: queries, each as "<flags> <bytes>\n" and so many bytes; flags are letters, or - for none:
- * e experimental functions, r extended range selectors, f fill modifiers, s a match[] selector.
- * stdout: one line per query: "ok <printed form>" or "error <words>"; newlines are written as \n.
+ * e experimental functions, r extended range selectors, f fill modifiers, s a match[] selector, p
+ * to split the printed form into lines of ten bytes. stdout: one line per query: "ok <printed
+ * form>" or "error <words>"; newlines are written as \n.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 #include "promql/parser.h"
 #include "promql/printer.h"
 
-enum { QUERY_BYTES_MAX = PARSE_TEXT_BYTES_MAX + 1 };
+enum { QUERY_BYTES_MAX = PARSE_TEXT_BYTES_MAX + 1, LINE_BYTES = 10 };
 
 static char query[QUERY_BYTES_MAX];
 
@@ -40,7 +41,8 @@ static enum status parse_and_print(struct str text, const char *flags, struct ar
     enum status st = parse_expr(text, &options, a, &tree, err);
 
     if (st) return st;
-    st = ast_print(tree, a, printed, err);
+    st = strchr(flags, 'p') ? ast_prettify(tree, LINE_BYTES, a, printed, err)
+                            : ast_print(tree, a, printed, err);
     ast_release(tree);
     return st;
 }

@@ -49,6 +49,34 @@ START_TEST(an_offset_that_began_with_two_signs_is_read_again)
 }
 END_TEST
 
+static void assert_formatted(const char *query, size_t line_bytes, const char *expected)
+{
+    struct parsed p;
+    struct str printed;
+    parsed_init(&p, str_from(query));
+    ck_assert_msg(p.status == OK, "%s", p.error.text);
+    ck_assert_int_eq(ast_prettify(p.tree, line_bytes, &p.arena, &printed, NULL), OK);
+    ck_assert_str_eq(printed.data, expected);
+    parsed_release(&p);
+}
+
+START_TEST(what_is_long_is_split_into_lines)
+{
+    assert_formatted("sum(foo)  by(a)", 16, "sum by (a) (foo)");
+    assert_formatted("sum(foo)  by(a)", 15, "sum by (a) (\n  foo\n)");
+    assert_formatted("topk(5, abcdefgh)", 10, "topk(\n  5,\n  abcdefgh\n)");
+    assert_formatted("a+b", 4, "  a\n+\n  b");
+    assert_formatted("a + on(x) group_left(y) b * c", 10, "  a\n+ on (x) group_left (y)\n  b * c");
+    assert_formatted("-(abc + def)", 6, "-(\n    abc\n  +\n    def\n)");
+    assert_formatted("clamp(abc, 1, 2)", 10, "clamp(\n  abc,\n  1,\n  2\n)");
+    assert_formatted("year(abcdef)[5m:1m] offset 1m", 10, "year(\n  abcdef\n)[5m:1m] offset 1m");
+    assert_formatted("(a[1m:])", 6, "(\na[1m:]\n)");
+    assert_formatted("(a[1m:])", 5, "(\n  a[1m:]\n)");
+    assert_formatted("a_selector_that_cannot_be_split", 3, "a_selector_that_cannot_be_split");
+    assert_formatted("absent(((abcdef)))", 12, "absent(\n  ((abcdef))\n)");
+}
+END_TEST
+
 /* ---- Random queries ---- */
 
 static unsigned seed = 20261121;
@@ -151,6 +179,6 @@ START_TEST(without_memory_it_says_so)
 }
 END_TEST
 
-SUITE(printer, an_offset_that_began_with_two_signs_is_read_again,
+SUITE(printer, an_offset_that_began_with_two_signs_is_read_again, what_is_long_is_split_into_lines,
       the_printed_form_is_its_own_printed_form, random_trees_come_back_the_same,
       types_have_the_words_of_messages, without_memory_it_says_so)

@@ -65,6 +65,7 @@ START_TEST(wrong_parameters_are_named)
         {"/api/v1/query_exemplars?query=up&start=x",
          "invalid parameter \\\"start\\\": invalid time value for 'start': cannot parse"},
         {"/api/v1/format_query?query=(", "invalid parameter \\\"query\\\": "},
+        {"/api/v1/parse_query?query=(", "invalid parameter \\\"query\\\": 1:2: parse error: "},
     };
     served_open(&s, NULL);
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -131,6 +132,15 @@ START_TEST(formatting_and_exemplars)
     served_open(&s, NULL);
     expect_contains(served_get(&s, "/api/v1/format_query?query=sum(foo)by(a)"), 200,
                     "\"data\":\"sum by (a) (foo)\"");
+    expect_contains(
+        served_get(&s,
+                   "/api/v1/format_query?query=sum(rate(a_very_long_name_of_a_metric_that_is_"
+                   "counted_total%7Bwith=%22a%20label%22%7D[5m]))by(some_label,and_another_one)"),
+        200, "\"sum by (some_label, and_another_one) (\\n  rate(a_very");
+    expect_contains(served_form(&s, "/api/v1/parse_query", "query=-(1)"), 200,
+                    "{\"status\":\"success\",\"data\":{\"expr\":{\"expr\":{\"type\":"
+                    "\"numberLiteral\",\"val\":\"1\"},\"type\":\"parenExpr\"},\"op\":\"-\","
+                    "\"type\":\"unaryExpr\"}}");
     expect_contains(served_get(&s, "/api/v1/query_exemplars?query=up"), 200, "\"data\":[]");
     served_close(&s);
 }

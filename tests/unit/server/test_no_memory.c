@@ -84,6 +84,7 @@ static const char *const questions[] = {
     "/api/v1/query?query=sum(m)",
     "/api/v1/query_range?query=rate(m[1m])&start=1&end=100&step=10",
     "/api/v1/format_query?query=sum(m)",
+    "/api/v1/parse_query?query=sum(m)",
     "/api/v1/series?match[]=m",
     "/api/v1/labels",
     "/api/v1/label/job/values",
