@@ -7,6 +7,7 @@
 #include "model/names.h"
 #include "model/number.h"
 #include "promql/collect.h"
+#include "promql/func_impl.h"
 #include "promql/quantile.h"
 
 struct quantiles {
@@ -27,8 +28,8 @@ static enum status warn_quantiles(struct eval *ev, const double *q, size_t steps
     bool nan = false;
     for (size_t i = 0; i < steps; i++) {
         nan = nan || isnan(q[i]);
-        least = fmin(least, q[i]);
-        most = fmax(most, q[i]);
+        least = math_min(least, q[i]);
+        most = math_max(most, q[i]);
     }
     enum status st = OK;
     if (nan) st = annotation_add_quantile(&ev->notes, (double)NAN, position, ev->arena, err);

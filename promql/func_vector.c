@@ -30,7 +30,7 @@ static enum status absent_labels(struct eval *ev, const struct ast *arg, struct 
 
 /* One row of ones where no row of the child has a value. */
 static enum status absent_of(struct eval *ev, const struct ast *call, struct rows *child,
-                             struct rows **out, struct error *err)
+                             bool drops_name, struct rows **out, struct error *err)
 {
     size_t steps = child->steps;
     struct row_table table = {0};
@@ -49,6 +49,7 @@ static enum status absent_of(struct eval *ev, const struct ast *call, struct row
     }
     if (!st) st = absent_labels(ev, call->call.args[0], &result->labels, err);
     if (st) return st;
+    result->drops_name = drops_name;
     for (size_t i = 0; i < steps; i++) {
         result->v[i] = 1;
         if (bit_get(result->present, i))
@@ -64,7 +65,7 @@ static enum status rows_absent(struct eval *ev, const struct ast *call,
 {
     struct rows *child;
     enum status st = eval_rows(ev, call->call.args[0], range, &child, err);
-    return st ? st : absent_of(ev, call, child, out, err);
+    return st ? st : absent_of(ev, call, child, false, out, err);
 }
 
 /* Presence of each series' window, labels and all. */
@@ -100,7 +101,8 @@ static enum status rows_absent_over_time(struct eval *ev, const struct ast *call
     enum status st = func_check_selector(call, matrix, err);
     if (!st) st = row_alloc(&p->row, range->steps, ev->arena, err);
     if (!st) st = windows_open(ev, matrix, &p->range, &p->windows, err);
-    return st ? st : absent_of(ev, call, &p->base, out, err);
+    /* It may have __type__ and __unit__, which go with late names, and here only. */
+    return st ? st : absent_of(ev, call, &p->base, ev->delays_names, out, err);
 }
 
 /* The value of the only element, NaN when there is none or more than one. */
