@@ -53,6 +53,8 @@ static enum status label_next(struct rows *self, struct row **out, struct error 
     struct str value = {0};
     bool changed = true;
     st = l->regex ? replaced(l, *set, &changed, &value, err) : joined(l, *set, &value, err);
+    /* A replacement of many references is much work for each row. */
+    if (!st) st = eval_tick(self->ev, 1 + l->replacement.size + l->source_count, err);
     if (st || !changed) return st;
     if (str_equal(l->destination, LABEL_METRIC_NAME)) (*out)->drops_name = false;
     return labels_set(*set, l->destination, value, self->ev->arena, set, err);

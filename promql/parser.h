@@ -18,7 +18,11 @@
 #include "promql/ast.h"
 
 /* Bounds that Prometheus has not: what a query may cost before anything is evaluated. */
-enum { PARSE_TEXT_BYTES_MAX = 1 << 20, PARSE_MATCHERS_MAX = 1000 };
+enum {
+    PARSE_TEXT_BYTES_MAX = 1 << 20,
+    PARSE_MATCHERS_MAX = 1000,
+    PARSE_NAMES_MAX = 1000 /* in one list of labels */
+};
 
 /* What is off unless asked for, as behind Prometheus' feature flags. */
 struct parse_options {

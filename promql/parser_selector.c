@@ -134,6 +134,9 @@ enum status parse_label_names(struct parser *p, struct str_array *out)
 
     if (st) return st;
     while (!parser_accept(p, TOKEN_RIGHT_PAREN)) {
+        if (names.count == PARSE_NAMES_MAX)
+            return PARSER_FAIL(p, p->token.start, "more than %d label names in one list",
+                               PARSE_NAMES_MAX);
         struct str *name = VEC_PUSH(&names, p->arena);
         if (!name) return arena_error(p->arena, p->err);
         st = parse_label_name(p, name);

@@ -146,11 +146,16 @@ START_TEST(a_long_flat_query_is_no_problem)
 {
     struct parsed p;
     ck_assert_int_eq(parse_repeated("{", "b=\"c\",", PARSE_MATCHERS_MAX, "}", &p), OK);
-    ck_assert_int_eq(parse_repeated("sum by (", "b,", 100000, ") (a)", &p), OK);
+    ck_assert_int_eq(parse_repeated("sum by (", "b,", PARSE_NAMES_MAX, ") (a)", &p), OK);
     ck_assert_int_eq(parse_repeated("label_join(a, \"b\", \"c\"", ", \"d\"", 100000, ")", &p), OK);
     ck_assert_int_eq(parse_repeated("{", "b=\"c\",", 100000, "}", &p), ERR_INVALID);
     ck_assert_str_eq(p.error.text,
                      "1:6002: parse error: more than 1000 label matchers in one selector");
+    ck_assert_int_eq(parse_repeated("sum by (", "b,", 100000, ") (a)", &p), ERR_INVALID);
+    ck_assert_str_eq(p.error.text, "1:2009: parse error: more than 1000 label names in one list");
+    ck_assert_int_eq(parse_repeated("a + on (", "b,", 100000, ") a", &p), ERR_INVALID);
+    ck_assert_int_eq(parse_repeated("a + on () group_left (", "b,", 100000, ") a", &p),
+                     ERR_INVALID);
     ck_assert_int_eq(parse_repeated("", " ", PARSE_TEXT_BYTES_MAX, "a", &p), ERR_INVALID);
     ck_assert_str_eq(p.error.text, "the query has 1048577 bytes, more than 1048576");
 }
