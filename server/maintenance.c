@@ -211,8 +211,8 @@ enum status maintenance_start(struct maintenance *m, const struct maintenance_op
                               struct error *err)
 {
     m->options = *options;
-    m->start_ns = clock_mono_ns();
     m->cores = process_cores();
+    atomic_store(&m->start_ns, clock_mono_ns());
     m->oldest_window = storage_bounds(options->storage).oldest_window;
     enum status st = ticker_start(&m->maintain, "maintain", maintain_round, m, err);
     if (!st) st = ticker_start(&m->snapshot, "snapshot", snapshot_round, m, err);
@@ -231,8 +231,10 @@ void maintenance_stop(struct maintenance *m)
 
 double maintenance_cpu_fraction(const struct maintenance *m)
 {
-    double available_ns = (double)(clock_mono_ns() - m->start_ns) * m->cores;
-    return m->start_ns && available_ns > 0 ? (double)gauge_read(&m->cpu_ns) / available_ns : 0;
+    int64_t start_ns = atomic_load(&m->start_ns);
+    if (start_ns == 0) return 0;
+    double available_ns = (double)(clock_mono_ns() - start_ns) * m->cores;
+    return available_ns > 0 ? (double)gauge_read(&m->cpu_ns) / available_ns : 0;
 }
 
 /* Far from the limit this is two atomic loads. Near it every request looks at the exact numbers, so

@@ -70,7 +70,7 @@ struct maintenance {
     struct counter scavenge_ns;  /* CPU time of giving pages back */
     struct counter forced_releases; /* by request */
     struct gauge cpu_ns;            /* CPU time of the maintain thread so far */
-    int64_t start_ns;               /* monotonic; constant */
+    _Atomic int64_t start_ns;       /* monotonic; 0: not started yet. Set behind what is next */
     uint32_t cores;                 /* at the start; constant */
 };
 

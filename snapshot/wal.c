@@ -34,14 +34,14 @@ enum { RECORD_BUFFER_MAX = 2 * RECORD_BATCH_MAX };
 
 void wal_init(struct wal *w, const struct wal_options *options)
 {
-    *w = (struct wal){.folder = options->folder,
-                      .mode = options->mode,
-                      .segment_bytes = options->segment_bytes,
-                      .segment = FILE_CLOSED,
-                      .next_number = options->first_number,
-                      .next_sequence = options->first_sequence,
-                      .news = options->news,
-                      .news_self = options->news_self};
+    w->folder = options->folder;
+    w->mode = options->mode;
+    w->segment_bytes = options->segment_bytes;
+    w->segment = (struct file)FILE_CLOSED;
+    w->next_number = options->first_number;
+    w->next_sequence = options->first_sequence;
+    w->news = options->news;
+    w->news_self = options->news_self;
     mutex_init(&w->lock, LOCK_WAL);
     cond_init(&w->changed);
 }

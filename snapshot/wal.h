@@ -102,6 +102,7 @@ struct wal_options {
     void (*news)(void *self); /* see wal_sync; may be NULL */
     void *news_self;
 };
+/* w is zeroed; its counters may be read before. */
 void wal_init(struct wal *w, const struct wal_options *options);
 /* Sync and close. Nobody is logging. */
 void wal_close(struct wal *w);

@@ -1,7 +1,10 @@
 /* hearth: open, recover, close; what was written is there after a restart. */
 #include "server/hearth.h"
 
+#include "base/thread.h"
+#include "server/metrics.h"
 #include "tests/unit/server/served.h"
+#include "wire/exposition.h"
 
 static struct served s;
 
@@ -16,6 +19,57 @@ START_TEST(a_restart_keeps_the_samples)
     ck_assert_int_eq(hearth_recover(s.app, &err), OK);
     s.port = served_port_of(s.app);
     expect_contains(served_get(&s, "/api/v1/query?query=m"), 200, "\"42\"]");
+    served_close(&s);
+}
+END_TEST
+
+struct watcher {
+    struct hearth *h;
+    _Atomic bool done;
+    _Atomic int looks;
+};
+
+static void watch(void *arg)
+{
+    struct watcher *w = arg;
+    while (!atomic_load(&w->done)) {
+        struct buf out;
+        struct exposition exposition;
+        struct durability_stats stats;
+        struct recovery_progress progress;
+        buf_init(&out, HEAP_HTTP, 4 << 20);
+        exposition_init(&exposition, &out, EXPOSITION_TEXT);
+        metrics_collect(w->h, &exposition.sink);
+        exposition_finish(&exposition);
+        buf_release(&out);
+        durability_stats_read(w->h->durability, &stats);
+        durability_progress(w->h->durability, &progress);
+        atomic_fetch_add(&w->looks, 1);
+    }
+}
+
+/* /metrics answers from the moment on that the server listens. */
+START_TEST(numbers_are_read_while_a_start_goes_on)
+{
+    struct error err;
+    served_open(&s, "--self-scrape.interval=0", NULL);
+    served_store(&s, "m", clock_wall_ms(), 1);
+    for (int round = 0; round < 5; round++) {
+        struct watcher w = {.done = false};
+        struct thread thread;
+        hearth_close(s.app);
+        ck_assert_int_eq(hearth_open(&s.config, &s.app, &err), OK);
+        w.h = s.app;
+        ck_assert_int_eq(thread_start(&thread, "watch", watch, &w, &err), OK);
+        while (atomic_load(&w.looks) == 0)
+            thread_sleep_ms(1);
+        ck_assert_int_eq(hearth_recover(s.app, &err), OK);
+        int looks = atomic_load(&w.looks);
+        while (atomic_load(&w.looks) < looks + 2)
+            thread_sleep_ms(1);
+        atomic_store(&w.done, true);
+        thread_join(&thread);
+    }
     served_close(&s);
 }
 END_TEST
@@ -78,6 +132,6 @@ START_TEST(closing_answers_or_ends_what_runs)
 }
 END_TEST
 
-SUITE(hearth, a_restart_keeps_the_samples, a_locked_folder_is_refused,
-      a_folder_that_is_a_file_is_refused, closing_before_recovery_is_fine,
-      closing_answers_or_ends_what_runs)
+SUITE(hearth, a_restart_keeps_the_samples, numbers_are_read_while_a_start_goes_on,
+      a_locked_folder_is_refused, a_folder_that_is_a_file_is_refused,
+      closing_before_recovery_is_fine, closing_answers_or_ends_what_runs)
