@@ -29,25 +29,36 @@ static enum status make_name(char out[BACKUP_NAME_BYTES], struct error *err)
     return OK;
 }
 
-/* One file of the data folder, under the same name. */
-static enum status link_into(const struct data_folder *to, const struct data_folder *from,
-                             enum data_kind kind, struct data_name name, struct error *err)
+/* Another name for a file, or, where that cannot be, another file. */
+static enum status link_or_copy(const struct file_path *old, const struct file_path *new,
+                                const char *folder_path, struct error *err)
 {
-    struct file_path old;
-    struct file_path new;
-    data_folder_path(from, kind, name, &old);
-    data_folder_path(to, kind, name, &new);
-    return file_link(old.text, new.text, err);
+    enum status st = file_link(old->text, new->text, err);
+    return st == ERR_UNSUPPORTED ? data_file_copy(old, new, folder_path, err) : st;
 }
 
-static enum status link_identity(const struct data_folder *to, const struct data_folder *from,
+/* One window file of the data folder, under the same name. */
+static enum status take_window(const struct data_folder *to, const struct data_folder *from,
+                               const struct window_entry *entry, struct error *err)
+{
+    const struct data_name name = {.number = entry->window, .snapshot = entry->snapshot};
+    struct file_path old;
+    struct file_path new;
+    struct file_path sub;
+    data_folder_path(from, DATA_WINDOW, name, &old);
+    data_folder_path(to, DATA_WINDOW, name, &new);
+    data_folder_subfolder(to, DATA_WINDOW, &sub);
+    return link_or_copy(&old, &new, sub.text, err);
+}
+
+static enum status take_identity(const struct data_folder *to, const struct data_folder *from,
                                  struct error *err)
 {
     struct file_path old;
     struct file_path new;
     enum status st = file_path_join(&old, from->path, "HEARTH", err);
     if (st == OK) st = file_path_join(&new, to->path, "HEARTH", err);
-    return st ? st : file_link(old.text, new.text, err);
+    return st ? st : link_or_copy(&old, &new, to->path, err);
 }
 
 /* Everything in the folder and the folder; as far as it goes. */
@@ -64,8 +75,12 @@ static void remove_all(const struct data_folder *half, struct arena *a)
                 (void)!file_remove(path.text, NULL);
         (void)!file_remove(sub.text, NULL);
     }
-    if (file_path_join(&path, half->path, "HEARTH", NULL) == OK)
+    if (file_path_join(&path, half->path, "HEARTH", NULL) == OK) {
+        struct file_path temporary;
+        data_folder_temporary(&path, &temporary);
+        (void)!file_remove(temporary.text, NULL);
         (void)!file_remove(path.text, NULL);
+    }
     (void)!file_remove(half->path, NULL);
 }
 
@@ -79,11 +94,8 @@ static enum status fill(const struct data_folder *half, const struct data_folder
         st = folder_prepare(sub.text, err);
     }
     for (size_t i = 0; st == OK && i < m->count; i++)
-        st = link_into(
-            half, from, DATA_WINDOW,
-            (struct data_name){.number = m->entries[i].window, .snapshot = m->entries[i].snapshot},
-            err);
-    if (st == OK) st = link_identity(half, from, err);
+        st = take_window(half, from, &m->entries[i], err);
+    if (st == OK) st = take_identity(half, from, err);
     if (st == OK) st = manifest_write(half, m, err); /* syncs its folder */
     struct file_path windows;
     data_folder_subfolder(half, DATA_WINDOW, &windows);

@@ -6,7 +6,8 @@
  *         HEARTH   manifests/   wal/   windows/         as docs/formats.md says of a data folder
  *
  * Window files never change, so they are hard links: a backup takes no time and no room, until
- * windows expire that it still holds. It is put together under a temporary name; a folder without
+ * windows expire that it still holds. Where there are no hard links they are copies. It is put
+ * together under a temporary name; a folder without
  * ".tmp" is complete and on stable storage.
  *
  * Threads: with the one that snapshots.
@@ -17,8 +18,8 @@
 #include "snapshot/durability.h"
 #include "snapshot/manifest.h"
 
-/* Link the files of this manifest. ERR_UNAVAILABLE: disk full; ERR_IO, ERR_NO_MEMORY. Nothing is
- * left then. */
+/* Link or copy the files of this manifest. ERR_UNAVAILABLE: disk full; ERR_IO, ERR_NO_MEMORY.
+ * Nothing is left then. */
 MUST_USE enum status backup_make(const struct data_folder *folder, const struct manifest *m,
                                  char name[BACKUP_NAME_BYTES], struct error *err);
 

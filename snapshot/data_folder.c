@@ -452,32 +452,38 @@ static enum status copy(const struct file *from, const struct file *to, uint64_t
     return st;
 }
 
-enum status data_file_renew(const struct data_folder *folder, enum data_kind kind,
-                            struct data_name name, struct error *err)
+enum status data_file_copy(const struct file_path *from, const struct file_path *to,
+                           const char *folder_path, struct error *err)
 {
-    struct file_path path;
     struct file_path temporary;
-    struct file_path sub;
     struct file old;
     struct file new;
     uint64_t size = 0; /* gcc -O1 does not see that they are set */
     uint32_t crc = 0;
-    data_folder_path(folder, kind, name, &path);
-    data_folder_subfolder(folder, kind, &sub);
-    data_folder_temporary(&path, &temporary);
-    enum status st = file_open(&old, path.text, FILE_READ, err);
+    data_folder_temporary(to, &temporary);
+    enum status st = file_open(&old, from->text, FILE_READ, err);
     if (st) return st;
     st = file_open(&new, temporary.text, FILE_OVERWRITE, err);
     if (st == OK) {
         st = copy(&old, &new, &size, &crc, err);
         if (st == OK)
-            st = data_file_publish(&new, &path, sub.text, size, crc, err);
+            st = data_file_publish(&new, to, folder_path, size, crc, err);
         else
             file_close(&new);
         if (st) (void)!file_remove(temporary.text, NULL);
     }
     file_close(&old);
     return st;
+}
+
+enum status data_file_renew(const struct data_folder *folder, enum data_kind kind,
+                            struct data_name name, struct error *err)
+{
+    struct file_path path;
+    struct file_path sub;
+    data_folder_path(folder, kind, name, &path);
+    data_folder_subfolder(folder, kind, &sub);
+    return data_file_copy(&path, &path, sub.text, err);
 }
 
 static void set_aside(const char *path, const char *suffix, const char *told)

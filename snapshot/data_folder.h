@@ -65,6 +65,10 @@ MUST_USE enum status data_file_publish(struct file *temporary, const struct file
                                        const char *folder_path, uint64_t size, uint32_t crc,
                                        struct error *err);
 
+/* The same bytes under another path, or the same one, made and published as a new file is. */
+MUST_USE enum status data_file_copy(const struct file_path *from, const struct file_path *to,
+                                    const char *folder_path, struct error *err);
+
 /* Write a file of the folder anew under its name, so that all it holds is on stable storage. That
  * is not known of one that another process wrote: its sync may have failed, and the next would not
  * tell (file_sync). */

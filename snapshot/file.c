@@ -143,7 +143,16 @@ enum status file_remove(const char *path, struct error *err)
 
 enum status file_link(const char *from, const char *to, struct error *err)
 {
-    return disk()->link(from, to) == 0 ? OK : refuse(err, "link to", to);
+    if (disk()->link(from, to) == 0) return OK;
+    int why = errno;
+    switch (why) {
+    case EXDEV:
+    case EPERM:
+    case EMLINK:
+    case EOPNOTSUPP:
+    case ENOSYS: return error_set_errno(err, ERR_UNSUPPORTED, why, "link to %s", to);
+    default: return refuse(err, "link to", to);
+    }
 }
 
 enum status folder_prepare(const char *path, struct error *err)

@@ -76,7 +76,7 @@ MUST_USE enum status file_lock(const struct file *f, struct error *err);
 MUST_USE enum status file_rename(const char *from, const char *to, struct error *err);
 /* A file, or an empty folder. */
 MUST_USE enum status file_remove(const char *path, struct error *err);
-/* Another name for the same file, in the same file system. */
+/* Another name for the same file, in the same file system. ERR_UNSUPPORTED: there can be none. */
 MUST_USE enum status file_link(const char *from, const char *to, struct error *err);
 
 /* Make the folder when it is missing (its parent exists), and check that files can be made in it.

@@ -108,9 +108,45 @@ static int fail_one(enum fault_op op, const char *path)
     return atomic_fetch_sub(&left, 1) == 0 ? EIO : 0;
 }
 
-/* Complete under its name, or nothing at all. */
+static _Atomic int no_links; /* why the file system makes none */
+
+static int refuse_links(enum fault_op op, const char *path)
+{
+    (void)path;
+    return op == FAULT_LINK ? atomic_load(&no_links) : 0;
+}
+
+static int fail_one_without_links(enum fault_op op, const char *path)
+{
+    int fault = fail_one(op, path);
+    return fault ? fault : refuse_links(op, path);
+}
+
+/* Windows on another disk, a file system that has no hard links, or too many of them. */
+START_TEST(where_nothing_can_be_linked_it_is_copied)
+{
+    static const int reasons[] = {EXDEV, EPERM, EMLINK, EOPNOTSUPP, ENOSYS};
+    for (size_t i = 0; i < ARRAY_COUNT(reasons); i++) {
+        struct world w;
+        char name[BACKUP_NAME_BYTES];
+        struct error err = {0};
+        world_init(&w);
+        world_open(&w);
+        world_write_all(&w, 0, BATCHES);
+        atomic_store(&no_links, reasons[i]);
+        faults_set(refuse_links);
+        ck_assert_msg(durability_backup(w.d, w.db, false, name, &err) == OK, "%s", err.text);
+        faults_set(NULL);
+        ck_assert_uint_eq(batches_in(&w, name), BATCHES);
+        world_release(&w);
+    }
+}
+END_TEST
+
+/* Complete under its name, or nothing at all; of links, and of copies. */
 START_TEST(whatever_fails_there_is_no_half_folder)
 {
+    fault_decide decide = _i == 0 ? fail_one : fail_one_without_links;
     struct world w;
     char parent[512];
     bool failed = true;
@@ -120,11 +156,12 @@ START_TEST(whatever_fails_there_is_no_half_folder)
     world_write_all(&w, 0, 20);
     world_snapshot(&w);
     snprintf(parent, sizeof(parent), "%s/snapshots", w.path);
+    atomic_store(&no_links, EPERM);
     for (int n = 0; failed; n++) {
         char name[BACKUP_NAME_BYTES];
         struct error err = {0};
         left = n;
-        faults_set(fail_one);
+        faults_set(decide);
         failed = durability_backup(w.d, w.db, false, name, &err) != OK;
         faults_set(NULL);
         bool passed = left >= 0; /* it had not come to the fault */
@@ -153,6 +190,7 @@ START_TEST(what_a_crash_left_half_made_goes_at_the_next_start)
     char name[BACKUP_NAME_BYTES];
     char path[512];
     char half[520];
+    char copied[560];
     world_init(&w);
     world_open(&w);
     world_write_all(&w, 0, 20);
@@ -160,6 +198,10 @@ START_TEST(what_a_crash_left_half_made_goes_at_the_next_start)
     path_of(&w, name, path);
     snprintf(half, sizeof(half), "%s.tmp", path);
     ck_assert_int_eq(rename(path, half), 0);
+    snprintf(copied, sizeof(copied), "%s/HEARTH.tmp", half);
+    world_write_file(copied, (const uint8_t *)"", 0);
+    snprintf(copied, sizeof(copied), "%s/windows/1-00000001.tmp", half);
+    world_write_file(copied, (const uint8_t *)"", 0);
     ck_assert_int_eq(durability_backup(w.d, w.db, false, name, NULL), OK);
     world_close(&w);
     world_open(&w);
@@ -169,6 +211,7 @@ START_TEST(what_a_crash_left_half_made_goes_at_the_next_start)
 }
 END_TEST
 
-SUITE(backup, a_folder_of_its_own_holds_the_same, the_open_window_can_be_left_out,
-      an_empty_store_gives_an_empty_folder, whatever_fails_there_is_no_half_folder,
-      what_a_crash_left_half_made_goes_at_the_next_start)
+SUITE_TIMES(backup, 2, a_folder_of_its_own_holds_the_same, the_open_window_can_be_left_out,
+            an_empty_store_gives_an_empty_folder, where_nothing_can_be_linked_it_is_copied,
+            whatever_fails_there_is_no_half_folder,
+            what_a_crash_left_half_made_goes_at_the_next_start)
