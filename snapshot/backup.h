@@ -7,8 +7,7 @@
  *
  * Window files never change, so they are hard links: a backup takes no time and no room, until
  * windows expire that it still holds. Where there are no hard links they are copies. It is put
- * together under a temporary name; a folder without
- * ".tmp" is complete and on stable storage.
+ * together under a temporary name; a folder without ".tmp" is complete and on stable storage.
  *
  * Threads: with the one that snapshots.
  */

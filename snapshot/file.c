@@ -18,6 +18,7 @@ static enum status refuse(struct error *err, const char *verb, const char *path)
     case ENOSPC:
     case EDQUOT:
     case EWOULDBLOCK: st = ERR_UNAVAILABLE; break;
+    case ELOOP: return error_set(err, ERR_IO, "%s %s: a symbolic link", verb, path);
     case DISK_OTHER_KIND: return error_set(err, ERR_IO, "%s %s: not a regular file", verb, path);
     default: break;
     }

@@ -83,6 +83,7 @@ START_TEST(refusals_name_verb_path_and_reason)
     ck_assert_int_eq(symlink("/etc/passwd", link.text), 0);
     ck_assert_int_eq(file_open(&f, fifo.text, FILE_READ, &err), ERR_IO);
     ck_assert_int_eq(file_open(&f, link.text, FILE_READ, &err), ERR_IO);
+    ck_assert_ptr_nonnull(strstr(err.text, "a symbolic link"));
     ck_assert_int_eq(file_remove(fifo.text, &err), OK);
     ck_assert_int_eq(file_remove(link.text, &err), OK);
     ck_assert_int_eq(rmdir(folder), 0);
