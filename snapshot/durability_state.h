@@ -37,6 +37,7 @@ struct durability {
     bool current_whole;      /* its files are there and intact, as far as anybody has looked */
     struct manifest previous;
     bool manifest_unread; /* at the start there was one that could not be read */
+    bool unlisted;        /* window files hold what neither a manifest names nor the log has */
     struct entry_state states[MANIFEST_ENTRIES_MAX]; /* of current's entries */
     uint64_t next_snapshot;
     struct window_block scratch;

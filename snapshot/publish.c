@@ -139,8 +139,10 @@ static bool remove_one(struct durability *d, enum data_kind kind, struct data_na
     return true;
 }
 
-/* False when not all of them have gone. */
-static bool remove_kind(struct durability *d, enum data_kind kind, const struct retain *r)
+/* Those that r does not need, or without it the windows of one snapshot. False when not all of them
+ * have gone. */
+static bool remove_kind(struct durability *d, enum data_kind kind, const struct retain *r,
+                        uint64_t snapshot)
 {
     struct arena arena;
     struct data_names names;
@@ -153,8 +155,11 @@ static bool remove_kind(struct durability *d, enum data_kind kind, const struct 
         names.count = 0;
         all = false;
     }
-    for (size_t i = 0; i < names.count; i++)
-        if (!is_needed(d, kind, &names.items[i], r)) all &= remove_one(d, kind, names.items[i]);
+    for (size_t i = 0; i < names.count; i++) {
+        const struct data_name *name = &names.items[i];
+        bool goes = r ? !is_needed(d, kind, name, r) : name->snapshot == snapshot;
+        if (goes) all &= remove_one(d, kind, *name);
+    }
     arena_release(&arena);
     return all;
 }
@@ -165,9 +170,9 @@ static void remove_unneeded(struct durability *d, const struct retain *r)
 {
     struct file_path manifests;
     data_folder_subfolder(&d->folder, DATA_MANIFEST, &manifests);
-    if (!remove_kind(d, DATA_MANIFEST, r) || folder_sync(manifests.text, NULL)) return;
-    (void)remove_kind(d, DATA_WINDOW, r);
-    (void)remove_kind(d, DATA_SEGMENT, r);
+    if (!remove_kind(d, DATA_MANIFEST, r, 0) || folder_sync(manifests.text, NULL)) return;
+    (void)remove_kind(d, DATA_WINDOW, r, 0);
+    (void)remove_kind(d, DATA_SEGMENT, r, 0);
 }
 
 void publish_count_disk_bytes(struct durability *d)
@@ -193,9 +198,9 @@ static bool is_news(const struct durability *d, const struct draft *draft)
 }
 
 /* Leave no half snapshot behind. A manifest that was named but perhaps not durably needs its files,
- * so it has to go first. On a full disk the older generation goes too, if nothing is known to be
- * wrong with the newer one: that was read back when it was written, and the room is needed for the
- * next.
+ * so it has to go first. While no manifest names what was loaded, nothing else goes. On a full disk
+ * the older generation goes too, if nothing is known to be wrong with the newer one: that was read
+ * back when it was written, and the room is needed for the next.
  */
 static void clean_up(struct durability *d, const struct draft *draft, enum status why)
 {
@@ -204,6 +209,10 @@ static void clean_up(struct durability *d, const struct draft *draft, enum statu
                      (struct data_name){.number = (int64_t)draft->manifest.snapshot}, &path);
     enum status st = file_remove(path.text, NULL);
     if (st && st != ERR_NOT_FOUND) return;
+    if (d->unlisted) {
+        (void)remove_kind(d, DATA_WINDOW, NULL, draft->manifest.snapshot);
+        return;
+    }
     const struct retain r = {.generations = {&d->current, &d->previous}};
     if (why == ERR_UNAVAILABLE && d->current_whole && d->previous.snapshot) {
         log_warn("snapshot", "disk full, the older snapshot is given up",
@@ -271,6 +280,7 @@ enum status publish_snapshot(struct durability *d, struct storage *db, struct er
         d->previous = d->current;
         d->current = draft->manifest;
         d->current_whole = true;
+        d->unlisted = false;
         memcpy(d->states, draft->states, sizeof(d->states));
         const struct retain r = {.generations = {&d->current, &d->previous}};
         remove_unneeded(d, &r);

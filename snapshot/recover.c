@@ -170,6 +170,7 @@ static enum status load_all(struct durability *d, struct storage *db, struct are
     struct data_names names;
     enum status st = data_folder_list(&d->folder, DATA_WINDOW, a, &names, err);
     if (st) return st;
+    d->unlisted = names.count > 0;
     if (names.count) {
         log_warn("snapshot", "no manifest verifies, every window file is loaded", "files=%zu",
                  names.count);

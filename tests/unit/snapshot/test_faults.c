@@ -511,6 +511,62 @@ START_TEST(a_full_disk_takes_no_snapshot_that_a_damaged_one_needs)
 }
 END_TEST
 
+static int new_windows_fail_with;
+
+static int refuse_new_windows(enum fault_op op, const char *path)
+{
+    return op == FAULT_WRITE && strstr(path, ".tmp") ? new_windows_fail_with : 0;
+}
+
+static void damage_all(const struct world *w, const char *sub)
+{
+    char pattern[512];
+    glob_t found;
+    snprintf(pattern, sizeof(pattern), "%s/%s/*", w->path, sub);
+    ck_assert_int_eq(glob(pattern, 0, NULL, &found), 0);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        size_t size;
+        uint8_t *bytes = world_read_file(found.gl_pathv[i], &size);
+        bytes[size - 9] ^= 1;
+        world_write_file(found.gl_pathv[i], bytes, size);
+        free(bytes);
+    }
+    globfree(&found);
+}
+
+/* Then only the window files hold what the log does not have any more, and no manifest names them:
+ * they stay until there is one. */
+START_TEST(a_failed_snapshot_without_any_manifest_takes_no_window)
+{
+    for (int why = 0; why < 2; why++) {
+        struct world w;
+        struct error err;
+        world_init(&w);
+        world_open(&w);
+        for (size_t k = 0; k < 4; k++) {
+            world_write_all(&w, k, k + 1);
+            world_snapshot(&w);
+        }
+        world_close(&w);
+        damage_all(&w, "manifests");
+        world_open(&w);
+        ck_assert_uint_eq(world_check(&w, 0), 4);
+        new_windows_fail_with = why == 0 ? ENOSPC : EIO;
+        faults_set(refuse_new_windows);
+        ck_assert_int_ne(durability_snapshot(w.d, w.db, &err), OK);
+        faults_set(NULL);
+        world_close(&w); /* as by kill -9: it writes nothing */
+        world_open(&w);
+        ck_assert_uint_eq(world_check(&w, 0), 4);
+        world_snapshot(&w);
+        world_close(&w);
+        world_open(&w);
+        ck_assert_uint_eq(world_check(&w, 0), 4);
+        world_release(&w);
+    }
+}
+END_TEST
+
 SUITE(faults, no_segment_goes_for_a_snapshot_that_does_not_read_back, each_operation_fails_once,
       everything_fails_from_some_operation_on, short_writes_are_invisible,
       a_process_that_ends_at_any_operation_loses_nothing_acknowledged,
@@ -519,4 +575,5 @@ SUITE(faults, no_segment_goes_for_a_snapshot_that_does_not_read_back, each_opera
       a_failed_sync_is_never_repeated_on_the_same_file,
       a_sync_that_failed_while_the_segment_changed_is_not_repeated,
       what_a_manifest_names_stays_as_long_as_it,
-      a_full_disk_takes_no_snapshot_that_a_damaged_one_needs)
+      a_full_disk_takes_no_snapshot_that_a_damaged_one_needs,
+      a_failed_snapshot_without_any_manifest_takes_no_window)
