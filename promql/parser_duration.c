@@ -5,6 +5,8 @@
  * with operators needs parentheses, otherwise the operator would be PromQL's:
  * foo offset 5m - 1 is (foo offset 5m) - 1.
  */
+#include <math.h>
+
 #include "model/duration.h"
 #include "promql/duration_expr.h"
 #include "promql/literal.h"
@@ -66,11 +68,11 @@ static enum duration_op op_of(enum token_kind kind)
     }
 }
 
-/* Go's time.Duration holds 292 years. */
+/* Go's time.Duration holds 292 years. A NaN is found later, with the other operands. */
 static enum status check_literal(struct parser *p, const struct ast *number, uint32_t position)
 {
     double seconds = number->number.value;
-    if (seconds <= 0x1p63 / 1e9 && seconds >= -0x1p63 / 1e9) return OK;
+    if (!(fabs(seconds) > 0x1p63 / 1e9)) return OK;
     return PARSER_FAIL(p, position, "duration out of range");
 }
 

@@ -35,11 +35,13 @@ static bool has_offset(const struct ast_time_shift *shift)
     return shift->offset_ms != 0 || shift->offset_expr;
 }
 
-/* A literal as Prometheus counts it: to nanoseconds first, then down to milliseconds. */
+/* A literal as Prometheus counts it: to nanoseconds first, then down to milliseconds. A NaN is the
+ * least number there. */
 static int64_t ms_from_seconds(double seconds)
 {
     double ns = round(seconds * 1e9);
     if (ns >= int64_bound) return INT64_MAX / 1000000;
+    if (!(ns >= -int64_bound)) return INT64_MIN / 1000000;
     return (int64_t)ns / 1000000;
 }
 
