@@ -269,7 +269,7 @@ static enum status find_asked(struct eval *ev, const double *q, size_t steps,
     struct hash_index index = {0};
     *out = (struct asked_list){0};
     for (size_t i = 0; i < steps; i++) {
-        double key = isnan(q[i]) ? (double)NAN : q[i];
+        double key = isnan(q[i]) ? (double)NAN : q[i] + 0; /* without the sign of a zero */
         uint64_t hash = hash_mix(bits_from_double(key), 0);
         size_t probe = 0;
         size_t item;
