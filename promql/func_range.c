@@ -71,7 +71,8 @@ static struct str label_of(const struct windows *w, struct str name)
 static struct ast_position place_of(const struct ast *call)
 {
     const struct ast *arg = call->call.args[0];
-    return arg->kind == AST_SUBQUERY ? (struct ast_position){0} : arg->position;
+    if (arg->kind != AST_SUBQUERY) return arg->position;
+    return (struct ast_position){0};
 }
 
 /* With type labels it is the label that says what a metric is, else its name. */
