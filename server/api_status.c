@@ -183,6 +183,8 @@ void api_status_walreplay(struct request *req)
     json_integer(&j, "min", (int64_t)progress.first_segment);
     json_integer(&j, "max", (int64_t)progress.last_segment);
     json_integer(&j, "current", (int64_t)progress.current_segment);
+    json_integer(&j, "restoredBytes", (int64_t)progress.bytes_done); /* Prometheus ends here */
+    json_integer(&j, "totalBytes", (int64_t)progress.bytes_total);
     json_object_end(&j);
     answer_end(req, &j);
 }

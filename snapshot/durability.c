@@ -161,10 +161,15 @@ void durability_stats_read(const struct durability *d, struct durability_stats *
 
 void durability_progress(const struct durability *d, struct recovery_progress *out)
 {
+    bool done = atomic_load(&d->progress_done);
+    uint64_t read = atomic_load(&d->progress_bytes);
+    uint64_t total = atomic_load(&d->progress_total);
     *out = (struct recovery_progress){
+        .bytes_done = done || read > total ? total : read,
+        .bytes_total = total,
         .first_segment = atomic_load(&d->progress_first),
         .last_segment = atomic_load(&d->progress_last),
         .current_segment = atomic_load(&d->progress_current),
-        .done = atomic_load(&d->progress_done),
+        .done = done,
     };
 }

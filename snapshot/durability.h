@@ -124,6 +124,8 @@ struct recovery_progress {
     uint64_t first_segment;
     uint64_t last_segment;
     uint64_t current_segment;
+    uint64_t bytes_done; /* of window files and segments; at most bytes_total */
+    uint64_t bytes_total;
     bool done;
 };
 void durability_progress(const struct durability *d, struct recovery_progress *out);

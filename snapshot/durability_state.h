@@ -55,7 +55,8 @@ struct durability {
     _Atomic uint64_t progress_first;
     _Atomic uint64_t progress_last;
     _Atomic uint64_t progress_current;
-    _Atomic uint64_t progress_bytes; /* of window files */
+    _Atomic uint64_t progress_bytes; /* of window files and segments, read */
+    _Atomic uint64_t progress_total; /* to be read, unless damage asks for more */
     _Atomic bool progress_done;
 
     struct counter wal_corruptions;

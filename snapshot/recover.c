@@ -258,7 +258,6 @@ static void note_held(struct durability *d, const struct replay_totals *t, uint6
 }
 
 enum {
-    PROGRESS_MS = 2000,
     /* A manifest that could not be read may come back, and say that the log counts only from a
      * segment on whose name a power cut has taken: what is written meanwhile comes behind it. */
     SEGMENTS_SKIPPED = 1 << 20
@@ -284,15 +283,6 @@ static uint64_t size_of(const struct durability *d, struct data_name name)
     return size;
 }
 
-/* A long replay says every few seconds where it is. */
-static void log_progress(int64_t *told_ns, uint64_t number, uint64_t last)
-{
-    int64_t now_ns = clock_mono_ns();
-    if (now_ns - *told_ns < PROGRESS_MS * NS_PER_MS) return;
-    *told_ns = now_ns;
-    log_info("wal", "replaying", "segment=%" PRIu64 " last=%" PRIu64, number, last);
-}
-
 /* What is walked over in one go. */
 struct log_walk {
     struct wal_replay replay;
@@ -304,7 +294,6 @@ struct log_walk {
 static enum status walk_log(struct durability *d, struct log_walk *w, uint64_t first_segment,
                             struct error *err)
 {
-    int64_t told_ns = clock_mono_ns();
     enum status st = OK;
     for (size_t i = 0; i < w->names.count && st == OK; i++) {
         uint64_t number = (uint64_t)w->names.items[i].number;
@@ -312,7 +301,6 @@ static enum status walk_log(struct durability *d, struct log_walk *w, uint64_t f
         if (!w->first) w->first = number;
         w->last = number;
         atomic_store(&d->progress_current, number);
-        log_progress(&told_ns, number, (uint64_t)w->names.items[w->names.count - 1].number);
         st = wal_replay_segment(&w->replay, number, i + 1 == w->names.count, err);
     }
     return st;
@@ -353,7 +341,9 @@ static enum status replay_log(struct durability *d, struct storage *db, struct a
     if (st) return st;
     st = wal_replay_init(&w.replay, &d->folder, db, true, d->options.restore_threads, err);
     if (st) return st;
+    w.replay.bytes_done = &d->progress_bytes;
     st = walk_log(d, &w, first_segment, err);
+    w.replay.bytes_done = NULL;
     if (st == OK && was_ahead(d, db, &w.replay.totals))
         st = walk_again(d, db, &w, first_segment, err);
     end->segments = w.names.count;
@@ -375,12 +365,18 @@ static bool log_lost_any(const struct durability *d)
     return counter_read(&d->wal_corruptions) + counter_read(&d->wal_lost_batches) > 0;
 }
 
-/* Where the log begins and ends is known before it is its turn. */
-static enum status note_segments(struct durability *d, struct arena *a, struct error *err)
+/* What there is to read, and where the log begins and ends, is known before it is its turn. */
+static enum status note_progress(struct durability *d, struct arena *a, struct error *err)
 {
+    uint64_t bytes = 0;
     struct data_names names;
     uint64_t first = d->current.snapshot ? d->current.first_segment : 0;
     enum status st = data_folder_list(&d->folder, DATA_SEGMENT, a, &names, err);
+    for (size_t i = 0; i < d->current.count; i++)
+        bytes += d->current.entries[i].size;
+    for (size_t i = 0; st == OK && i < names.count; i++)
+        if ((uint64_t)names.items[i].number >= first) bytes += size_of(d, names.items[i]);
+    atomic_store(&d->progress_total, bytes);
     if (st || !names.count) return st;
     if (first < (uint64_t)names.items[0].number) first = (uint64_t)names.items[0].number;
     atomic_store(&d->progress_last, (uint64_t)names.items[names.count - 1].number);
@@ -460,7 +456,7 @@ enum status durability_recover(struct durability *d, struct storage *db, struct 
     arena_init(&arena, HEAP_SNAPSHOT, UINT64_C(1) << 30);
     enum status st = read_manifests(d, &arena, err);
     if (st == OK) st = check_chunk_ms(d, db, err);
-    if (st == OK) st = note_segments(d, &arena, err);
+    if (st == OK) st = note_progress(d, &arena, err);
     storage_resume_at(db, time_of(d, db));
     reach_windows(d, db);
     bool unfinished = false;

@@ -6,8 +6,11 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "snapshot/record.h"
+
+enum { PROGRESS_MS = 2000, PROGRESS_BYTES = 64 << 10 };
 
 static void report(struct wal_replay *r, const char *path, uint64_t offset, uint64_t bytes,
                    const char *reason)
@@ -39,10 +42,30 @@ static void cut(struct wal_replay *r, const struct file *f, const struct record 
         log_warn("wal", "torn tail stays", "reason=%s", LOG_TEXT(str_from(refused.text)));
 }
 
+/* A segment may be read twice, and counts once. */
+static void note_offset(struct wal_replay *r, uint64_t offset)
+{
+    if (offset <= r->offset) return;
+    if (r->bytes_done) atomic_fetch_add(r->bytes_done, offset - r->offset);
+    r->offset = offset;
+}
+
+/* A long replay says every few seconds where it is. */
+static void tell_progress(struct wal_replay *r, const char *path, uint64_t offset)
+{
+    int64_t now_ns = clock_mono_ns();
+    r->looked_offset = offset;
+    if (now_ns - r->told_ns < PROGRESS_MS * NS_PER_MS) return;
+    r->told_ns = now_ns;
+    log_info("wal", "replaying", "file=%s offset=%" PRIu64, LOG_TEXT(str_from(path)), offset);
+}
+
 static void on_record(void *self, const struct record *record)
 {
     struct wal_replay *r = self;
     const char *path = r->file->path.text;
+    note_offset(r, record->offset);
+    if (record->offset >= r->looked_offset + PROGRESS_BYTES) tell_progress(r, path, record->offset);
     if (record->damaged_bytes)
         report(r, path, record->damaged_offset, record->damaged_bytes, "no intact record");
     note_sequence(r, path, record);
@@ -126,8 +149,10 @@ static enum status replay_file(struct wal_replay *r, const char *path, uint64_t 
                  LOG_TEXT(str_from(path)));
     } else if (st == OK) {
         r->totals.bytes += size;
+        tell_progress(r, path, 0);
         st = replay_records(r, &f, size, head_seed(&head), cut_tail, err);
     }
+    note_offset(r, size);
     file_close(&f);
     return st;
 }
@@ -155,7 +180,8 @@ enum status wal_replay_init(struct wal_replay *r, const struct data_folder *fold
 {
     const struct replay_watcher watcher = {
         .self = r, .record = on_record, .refused = on_refused, .end = on_end};
-    *r = (struct wal_replay){.folder = folder, .totals = replay_totals_none()};
+    *r = (struct wal_replay){
+        .folder = folder, .told_ns = clock_mono_ns(), .totals = replay_totals_none()};
     r->ring = heap_alloc(sizeof(*r->ring), HEAP_SNAPSHOT);
     if (!r->ring) return error_set(err, ERR_NO_MEMORY, "no memory to replay the log");
     replay_ring_init(r->ring, db, alone, threads, &watcher);
@@ -174,6 +200,7 @@ enum status wal_replay_segment(struct wal_replay *r, uint64_t number, bool cut_t
     struct file_path path;
     struct error why;
     const struct replay_totals before = r->totals;
+    r->offset = 0;
     data_folder_path(r->folder, DATA_SEGMENT, (struct data_name){.number = (int64_t)number}, &path);
     replay_ring_reset(r->ring);
     enum status st = replay_file(r, path.text, number, cut_tail, &why);

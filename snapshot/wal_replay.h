@@ -19,7 +19,11 @@ struct wal_replay {
     struct replay_ring *ring;
     const struct file *file; /* that is being read */
     bool cut_tail;
-    uint64_t next_sequence; /* one more than the highest seen; 0: none seen */
+    _Atomic uint64_t *bytes_done; /* added to as segments are read; may be NULL */
+    uint64_t offset;              /* of the segment, told in bytes_done */
+    uint64_t looked_offset;       /* at which the clock was looked at last */
+    int64_t told_ns;              /* when the log was told how far it is */
+    uint64_t next_sequence;       /* one more than the highest seen; 0: none seen */
     struct replay_totals totals;
 };
 

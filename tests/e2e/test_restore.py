@@ -1,5 +1,6 @@
 """A start: what is answered before the data is there; and snapshots that can be started on."""
 import http.client
+import os
 import shutil
 import signal
 import time
@@ -53,8 +54,9 @@ def expect_restoring(server, t_ms):
     assert reply.code == 503 and int(reply.headers["Retry-After"]) > 0
     assert server.get("/-/healthy").code == 200
     progress = server.ask("/api/v1/status/walreplay", {})
-    assert set(progress) == {"min", "max", "current"}
+    assert set(progress) == {"min", "max", "current", "restoredBytes", "totalBytes"}
     assert 0 < progress["min"] <= progress["current"] <= progress["max"]
+    assert 0 <= progress["restoredBytes"] < progress["totalBytes"]
 
 
 @pytest.mark.parametrize("clean", [True, False])
@@ -78,6 +80,40 @@ def test_before_the_data_is_there_nothing_is_answered_as_if_it_were(tmp_path, cl
         assert faults.changed()["read"] > 0
         assert server.points("m") == before
         server.must_write(some_series(now_ms(), 1))
+    finally:
+        server.end()
+
+
+def test_progress_is_told_within_one_segment_and_within_windows(tmp_path):
+    server = Hearth(tmp_path, "--snapshot.interval=1h", "--web.enable-admin-api")
+    faults = Faults(tmp_path / "faults", under=server.data)
+    try:
+        server.start()
+
+        def fill(name):
+            for i in range(30):
+                text = os.urandom(50_000).hex()
+                labels = {"__name__": name, "i": str(i), "text": text[:60_000], "more": text[60_000:]}
+                server.must_write([series(labels, [(now_ms(), 1.0)])])
+
+        fill("window")
+        assert server.post("/api/v1/admin/tsdb/snapshot").code == 200
+        fill("log")
+        server.kill()
+        server.env = faults.environment(BINARY)
+        faults.set("op=read path=windows delay=400", "op=read path=wal delay=400")
+        server.spawn()
+        wait_until(lambda: answers(server), what="the server answers")
+        seen = set()
+        while not server.is_ready():
+            progress = server.ask("/api/v1/status/walreplay", {})
+            assert progress["restoredBytes"] <= progress["totalBytes"]
+            seen.add(progress["restoredBytes"])
+        assert len(seen) >= 6, seen
+        progress = server.ask("/api/v1/status/walreplay", {})
+        assert progress["restoredBytes"] == progress["totalBytes"] > 2 * 30 * 50_000
+        lines = [line for line in server.log.splitlines() if 'msg="replaying"' in line]
+        assert lines and "offset=" in lines[0], server.log
     finally:
         server.end()
 
