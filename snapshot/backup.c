@@ -84,6 +84,19 @@ static void remove_all(const struct data_folder *half, struct arena *a)
     (void)!file_remove(half->path, NULL);
 }
 
+/* What is replayed behind the windows: nothing, and nothing that is missing. */
+static enum status make_segment(const struct data_folder *half, uint64_t number, struct error *err)
+{
+    struct file_path path;
+    struct file_path sub;
+    struct file f;
+    data_folder_path(half, DATA_SEGMENT, (struct data_name){.number = (int64_t)number}, &path);
+    data_folder_subfolder(half, DATA_SEGMENT, &sub);
+    enum status st = file_open(&f, path.text, FILE_CREATE, err);
+    file_close(&f);
+    return st ? st : folder_sync(sub.text, err);
+}
+
 static enum status fill(const struct data_folder *half, const struct data_folder *from,
                         const struct manifest *m, struct error *err)
 {
@@ -96,6 +109,7 @@ static enum status fill(const struct data_folder *half, const struct data_folder
     for (size_t i = 0; st == OK && i < m->count; i++)
         st = take_window(half, from, &m->entries[i], err);
     if (st == OK) st = take_identity(half, from, err);
+    if (st == OK) st = make_segment(half, m->first_segment, err);
     if (st == OK) st = manifest_write(half, m, err); /* syncs its folder */
     struct file_path windows;
     data_folder_subfolder(half, DATA_WINDOW, &windows);

@@ -333,12 +333,26 @@ static enum status walk_again(struct durability *d, struct storage *db, struct l
     return st;
 }
 
+/* Of what is missing at the beginning no gap in the sequence tells. It may have been empty. */
+static void expect_first(const struct durability *d, const struct data_names *names, uint64_t first)
+{
+    struct file_path path;
+    for (size_t i = 0; i < names->count; i++)
+        if ((uint64_t)names->items[i].number == first) return;
+    data_folder_path(&d->folder, DATA_SEGMENT, (struct data_name){.number = (int64_t)first}, &path);
+    log_warn("wal", "the segment that a snapshot goes on with is missing", "file=%s",
+             LOG_TEXT(str_from(path.text)));
+}
+
 static enum status replay_log(struct durability *d, struct storage *db, struct arena *a,
                               uint64_t first_segment, struct log_end *end, struct error *err)
 {
     struct log_walk w = {.first = 0};
     enum status st = data_folder_list(&d->folder, DATA_SEGMENT, a, &w.names, err);
     if (st) return st;
+    if (d->current.snapshot) expect_first(d, &w.names, d->current.first_segment);
+    if (d->current.snapshot && first_segment && first_segment < d->current.first_segment)
+        expect_first(d, &w.names, first_segment);
     st = wal_replay_init(&w.replay, &d->folder, db, true, d->options.restore_threads, err);
     if (st) return st;
     w.replay.bytes_done = &d->progress_bytes;

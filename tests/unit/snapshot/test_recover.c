@@ -313,6 +313,42 @@ START_TEST(files_of_another_folder_are_never_deleted)
 }
 END_TEST
 
+static char told[4096];
+
+static void keep_told(const char *line)
+{
+    size_t used = strlen(told);
+    (void)snprintf(told + used, sizeof(told) - used, "%s", line);
+}
+
+/* Its first batches have none before them that a gap could show. */
+START_TEST(the_segment_that_a_snapshot_goes_on_with_is_named_when_it_is_missing)
+{
+    struct patient p = {0};
+    world_init(&p.w);
+    world_open(&p.w);
+    world_write_all(&p.w, 0, 2);
+    world_snapshot(&p.w);
+    world_write_all(&p.w, 2, 4);
+    patient_take(&p);
+    for (int missing = 0; missing < 2; missing++) {
+        char path[512];
+        patient_heal(&p);
+        snprintf(path, sizeof(path), "%s/wal/00000002", p.w.path);
+        if (missing) ck_assert_int_eq(unlink(path), 0);
+        told[0] = '\0';
+        log_configure(LOG_WARN, LOG_FORMAT_LOGFMT);
+        log_tap(keep_told);
+        world_open(&p.w);
+        log_tap(NULL);
+        world_quiet();
+        ck_assert_msg((strstr(told, "wal/00000002") != NULL) == missing, "%s", told);
+        ck_assert_uint_eq(world_check(&p.w, missing ? 2 : 0), missing ? 2 : 4);
+    }
+    patient_release(&p);
+}
+END_TEST
+
 /* A number behind which there is no other. */
 START_TEST(a_stray_name_at_the_end_of_numbers_loses_nothing)
 {
@@ -505,6 +541,7 @@ SUITE(recover, a_flipped_bit_in_the_log_takes_at_most_one_batch,
       zeros_garbage_and_moved_pieces_take_only_what_they_cover,
       junk_and_zeros_behind_the_log_lose_nothing,
       segments_missing_renamed_foreign_or_no_files_at_all,
+      the_segment_that_a_snapshot_goes_on_with_is_named_when_it_is_missing,
       files_of_another_folder_are_never_deleted, a_stray_name_at_the_end_of_numbers_loses_nothing,
       a_damaged_window_file_is_replaced_by_the_older_generation,
       a_damaged_manifest_or_identity_loses_nothing, files_that_are_missing_are_made_up_for,
