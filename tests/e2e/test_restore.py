@@ -93,7 +93,8 @@ def test_progress_is_told_within_one_segment_and_within_windows(tmp_path):
         def fill(name):
             for i in range(30):
                 text = os.urandom(50_000).hex()
-                labels = {"__name__": name, "i": str(i), "text": text[:60_000], "more": text[60_000:]}
+                texts = {"text": text[:60_000], "more": text[60_000:]}
+                labels = {"__name__": name, "i": str(i), **texts}
                 server.must_write([series(labels, [(now_ms(), 1.0)])])
 
         fill("window")
