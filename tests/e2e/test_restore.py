@@ -102,7 +102,7 @@ def test_progress_is_told_within_one_segment_and_within_windows(tmp_path):
         fill("log")
         server.kill()
         server.env = faults.environment(BINARY)
-        faults.set("op=read path=windows delay=400", "op=read path=wal delay=400")
+        faults.set("op=read path=windows delay=50", "op=read path=wal delay=200")
         server.spawn()
         wait_until(lambda: answers(server), what="the server answers")
         seen = set()
