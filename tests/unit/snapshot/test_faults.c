@@ -7,6 +7,7 @@
 
 #include "base/thread.h"
 #include "snapshot/durability_state.h"
+#include "snapshot/inspect.h"
 #include "tests/unit/snapshot/faults.h"
 #include "tests/unit/snapshot/world.h"
 
@@ -69,7 +70,8 @@ static void script_session(struct world *w, size_t from)
     script_write(w, from + 3, from + 6);
     durability_sync(w->d);
     script_write(w, from + 6, from + 7);
-    (void)!durability_snapshot(w->d, w->db, &err);
+    char name[BACKUP_NAME_BYTES];
+    (void)!durability_backup(w->d, w->db, false, name, &err);
     script_write(w, from + 7, from + 9);
     world_close(w);
 }
@@ -82,12 +84,35 @@ static void script(struct world *w)
     script_session(w, 9);
 }
 
+/* Snapshots that were asked for are whole, and after a start nothing half made is left. */
+static size_t check_kept(const struct world *w, int64_t n)
+{
+    glob_t found;
+    char pattern[512];
+    FILE *nowhere = fopen("/dev/null", "w");
+    snprintf(pattern, sizeof(pattern), "%s/snapshots/*", w->path);
+    size_t count = glob(pattern, 0, NULL, &found) == 0 ? found.gl_pathc : 0;
+    for (size_t i = 0; i < count; i++) {
+        char manifests[600];
+        snprintf(manifests, sizeof(manifests), "%s/manifests", found.gl_pathv[i]);
+        EXPECT_MSG(!strstr(found.gl_pathv[i], ".tmp"), "after operation %ld: %s", (long)n,
+                   found.gl_pathv[i]);
+        EXPECT_MSG(access(manifests, F_OK) == 0, "after operation %ld: %s", (long)n, manifests);
+        EXPECT_MSG(inspect_path(found.gl_pathv[i], true, nowhere) == INSPECT_GOOD,
+                   "after operation %ld: %s", (long)n, found.gl_pathv[i]);
+    }
+    globfree(&found);
+    fclose(nowhere);
+    return count;
+}
+
 static void check_after(struct world *w, int64_t n)
 {
     struct error err = {0};
     faults_set(NULL);
     ck_assert_msg(world_start(w, &err) == OK, "after operation %ld: %s", (long)n, err.text);
     world_check(w, 0);
+    (void)check_kept(w, n);
     world_write_all(w, 100, 103);
     world_snapshot(w);
     world_close(w);
@@ -141,6 +166,7 @@ START_TEST(short_writes_are_invisible)
     script(&w);
     for (size_t k = 0; k < SCRIPT_BATCHES; k++)
         ck_assert(w.acknowledged[k]);
+    ck_assert_uint_eq(check_kept(&w, 0), 2);
     world_open(&w);
     ck_assert_uint_eq(world_check(&w, 0), SCRIPT_BATCHES);
     ck_assert_uint_eq(world_stats(&w).wal_corruptions + world_stats(&w).wal_truncations, 0);
