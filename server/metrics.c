@@ -234,8 +234,8 @@ static void collect_log(const struct hearth *h, const struct metric_sink *sink,
                "Writes or syncs of the log that failed.", d->wal_write_errors);
     counter_of(sink, "prometheus_tsdb_wal_corruptions_total",
                "Damaged records met when the log was read.", d->wal_corruptions);
-    counter_of(sink, "prometheus_tsdb_wal_truncations_total",
-               "Torn ends cut off when the log was read.", d->wal_truncations);
+    counter_of(sink, "hearth_wal_torn_ends_total", "Torn ends cut off when the log was read.",
+               d->wal_truncations);
     counter_of(sink, "hearth_wal_lost_batches_total",
                "Batches that were missing when the log was read: damaged, or of missing segments.",
                d->wal_lost_batches);

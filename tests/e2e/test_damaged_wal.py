@@ -68,6 +68,7 @@ def test_a_torn_tail_costs_one_batch_and_is_logged(killed, cut):
     else:
         assert numbers == list(range(BATCHES - 1))
         assert any(path.name in line for line in lines), killed.log
+        assert killed.metrics()["hearth_wal_torn_ends_total"] == 1
     killed.kill()
     again, lines = restart(killed)
     assert again == numbers
