@@ -74,6 +74,16 @@ static inline const struct decimal_inverse *decimal_inverse(uint32_t scale, bool
     return &decimal_inverses[!twice ? exponent : again ? exponent - 3 : 3];
 }
 
+/* Any scale as two such sums to multiply by, one after the other: inverses, or a factor and 1. */
+static inline void decimal_factors(uint32_t scale, struct decimal_inverse *first,
+                                   struct decimal_inverse *again)
+{
+    const struct decimal_scale *s = decimal_scale(scale);
+    const struct decimal_inverse factor = {s->multiply, 0};
+    *first = s->divide == 1 ? factor : *decimal_inverse(scale, false);
+    *again = *decimal_inverse(s->divide_again == 1 ? 0 : scale, true);
+}
+
 /* The scale to try after this one, in order of exponents; DECIMAL_SCALES behind the last. Scale 0,
  * integers, is the first. */
 uint32_t decimal_next_scale(uint32_t scale);

@@ -303,16 +303,15 @@ _Static_assert(offsetof(struct scale_words, scales_again) == offsetof(struct sca
 /* Of all lanes, one after the other; `any` begins with no lane. */
 static inline void scale_set(struct scale_words *any, uint32_t i, uint32_t scale)
 {
-    const struct decimal_scale *s = decimal_scale(scale);
-    const struct decimal_inverse factor = {s->multiply, 0};
-    const struct decimal_inverse first = s->divide == 1 ? factor : *decimal_inverse(scale, false);
-    const struct decimal_inverse second = *decimal_inverse(s->divide_again == 1 ? 0 : scale, true);
+    struct decimal_inverse first;
+    struct decimal_inverse again;
+    decimal_factors(scale, &first, &again);
     any->high[slot(i)] = first.high;
     any->low[slot(i)] = first.low;
-    any->high_again[slot(i)] = second.high;
-    any->low_again[slot(i)] = second.low;
+    any->high_again[slot(i)] = again.high;
+    any->low_again[slot(i)] = again.low;
     any->scales |= first.high != 1;
-    any->scales_again |= second.high != 1;
+    any->scales_again |= again.high != 1;
 }
 
 /* As decimal_value, of mantissas with the bits of DECIMAL_MAGIC added. */

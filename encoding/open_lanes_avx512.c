@@ -24,8 +24,11 @@ enum {
     FEW_BITS = 40,       /* a lane that has less may have no whole sample */
     FILLED_BITS = 56,    /* there are so many in a lane when it is filled, or more */
     LOW_MAX = 44,        /* with more low bits differences of mantissas could overflow */
-    NARROW_LOW_MAX = 20, /* so many low bits, or fewer: two usual samples are that long */
-    LENGTH_BIAS = 3,     /* as open_low_bits rounds */
+    PAIR_LOW_MAX = 20,   /* so many, or fewer: a filled lane has two usual samples */
+    FOUR_LOW_MAX = 9,    /* it has four */
+    NARROW_LOW_MAX = 15, /* a difference of pages has 32 bits */
+    NARROW_LOW_BEGIN = NARROW_LOW_MAX - 2, /* it may grow over a block */
+    LENGTH_BIAS = 3,                       /* as open_low_bits rounds */
     HEAD_REPEATS = 1,
     HEAD_CHANGED = 2,
     HEAD_LATE = 3 + OPEN_LATE_BITS + 1
@@ -73,16 +76,51 @@ static AVX512 ALWAYS_INLINE void lanes_copy(struct lanes *to, const struct lanes
     to->strays = from->strays;
 }
 
+/* GCC makes a constant that it knows anew for every sample, with two instructions; one in memory is
+ * an operand, a twenty-fifth less time. */
+struct constants {
+    int32_t one;
+    int32_t three;
+    int32_t ones_max;
+    int32_t narrow_low_max;
+    int32_t bits_31;
+    int32_t bits_64;
+    int32_t near_max; /* of differences that are learned from */
+    int32_t near_min;
+    int32_t trend_max;
+    int32_t trend_min;
+    int32_t page_mask;
+    int32_t page_shift;
+    int32_t rounding; /* of lengths, and 32 bits */
+};
+
+static const struct constants constants = {
+    .one = 1,
+    .three = 3,
+    .ones_max = OPEN_ONES_MAX,
+    .narrow_low_max = NARROW_LOW_MAX,
+    .bits_31 = 31,
+    .bits_64 = 64,
+    .near_max = (1 << 27) - 1,
+    .near_min = 1 - (1 << 27),
+    .trend_max = OPEN_TREND_MAX,
+    .trend_min = -OPEN_TREND_MAX,
+    .page_mask = (1 << OPEN_PAGE_SHIFT) - 1,
+    .page_shift = OPEN_PAGE_SHIFT,
+    .rounding = 32 * 4 + 3 + LENGTH_BIAS,
+};
+
 /* What stays as it is over usual samples. */
 struct fixed {
     __m512i last[HALVES]; /* the last addresses that eight bytes may be read at */
     __m512i step_ms;
-    __m512d divide[HALVES];
-    __m512d divide_again[HALVES];
-    __m512d multiply[HALVES];
-    bool divides; /* any lane */
-    bool divides_again;
-    bool multiplies;
+    __m512d high[HALVES]; /* decimal_factors */
+    __m512d low[HALVES];
+    __m512d high_again[HALVES];
+    __m512d low_again[HALVES];
+    bool scales; /* any lane */
+    bool scales_again;
+    struct constants k;
 };
 
 /* The same in memory, for what is done lane by lane. */
@@ -104,17 +142,17 @@ struct lane_words {
 struct fixed_words {
     const uint8_t *last[OPEN_LANES];
     int32_t step_ms[OPEN_LANES];
-    double divide[OPEN_LANES];
-    double divide_again[OPEN_LANES];
-    double multiply[OPEN_LANES];
-    bool divides;
-    bool divides_again;
-    bool multiplies;
+    double high[OPEN_LANES];
+    double low[OPEN_LANES];
+    double high_again[OPEN_LANES];
+    double low_again[OPEN_LANES];
+    bool scales;
+    bool scales_again;
+    struct constants k;
 };
 _Static_assert(offsetof(struct lane_words, off_grid) == offsetof(struct lanes, off_grid),
                "field by field");
-_Static_assert(offsetof(struct fixed_words, divides) == offsetof(struct fixed, divides),
-               "field by field");
+_Static_assert(offsetof(struct fixed_words, k) == offsetof(struct fixed, k), "field by field");
 
 static AVX512 ALWAYS_INLINE __m512i each(int32_t v)
 {
@@ -154,8 +192,8 @@ static AVX512 ALWAYS_INLINE __m512i high_words(const __m512i v[HALVES], uint32_t
 
 /* ---- One sample of each ---- */
 
-/* As window_fill. Where the next bits are is known since the lanes were filled last, so that nobody
- * waits for them. */
+/* As window_fill. Where the next bits are is known since the lanes were filled last, so that
+ * nobody waits for them. */
 static AVX512 ALWAYS_INLINE void fill(struct lanes *s, const struct fixed *c, uint32_t halves)
 {
     const __m512i swap =
@@ -175,52 +213,116 @@ static AVX512 ALWAYS_INLINE void fill(struct lanes *s, const struct fixed *c, ui
     s->valid = _mm512_or_si512(s->valid, each(FILLED_BITS));
 }
 
-/* As open_learn, in the lanes of the mask. */
-static AVX512 ALWAYS_INLINE void learn(struct lanes *s, __mmask16 k,
-                                       const __m512i difference[HALVES], __m512i zeros,
-                                       uint32_t halves)
+/* What a difference of mantissas says of the next one. */
+struct lesson {
+    __m512i near;     /* the difference, clamped */
+    __m512i low;      /* its low 32 bits */
+    __m512i zeros;    /* before the residual */
+    __m512i rounding; /* of lengths, and as many bits as the residual could have */
+};
+
+/* As open_learn, in the lanes of the mask; sloping: the slope without its sixteenths. */
+static AVX512 ALWAYS_INLINE void learn(struct lanes *s, const struct constants *c, __mmask16 k,
+                                       __m512i sloping, const struct lesson *lesson)
 {
-    __m512i near64[HALVES];
-    for (uint32_t h = 0; h < halves; h++)
-        near64[h] = _mm512_max_epi64(_mm512_min_epi64(difference[h], each64((1 << 27) - 1)),
-                                     each64(1 - (1 << 27)));
-    __m512i near = low_words(near64, halves);
+    const __m512i near = lesson->near;
 
     /* zigzag(difference - sloping) < zigzag(difference) as one comparison: by the sign of the slope
      * it is whether twice the difference is below it. Without a slope they are the same. */
-    __m512i sloping = _mm512_srai_epi32(s->slope, 4);
     __mmask16 learns = _mm512_mask_test_epi32_mask(k, sloping, sloping);
     __m512i above = _mm512_sub_epi32(_mm512_add_epi32(near, near), sloping);
     __m512i farther = _mm512_srai_epi32(_mm512_xor_si512(above, sloping), 31);
-    __m512i gain = _mm512_or_si512(farther, each(1));
+    __m512i gain = _mm512_or_si512(farther, each(c->one));
     __m512i trend = _mm512_mask_add_epi32(s->trend, learns, s->trend, gain);
-    s->trend =
-        _mm512_max_epi32(_mm512_min_epi32(trend, each(OPEN_TREND_MAX)), each(-OPEN_TREND_MAX));
+    s->trend = _mm512_max_epi32(_mm512_min_epi32(trend, each(c->trend_max)), each(c->trend_min));
 
     /* slope + ((near * 16 - slope) >> 2), in 32 bits */
-    __m512i flatter = _mm512_srai_epi32(_mm512_add_epi32(s->slope, each(3)), 2);
+    __m512i flatter = _mm512_srai_epi32(_mm512_add_epi32(s->slope, each(c->three)), 2);
     __m512i steeper = _mm512_sub_epi32(_mm512_slli_epi32(near, 2), flatter);
     s->slope = _mm512_mask_add_epi32(s->slope, k, s->slope, steeper);
 
     /* length + ((bits * 4 - length + 3) >> 2): bits, which wait for the residual, come last. */
-    __m512i most =
-        _mm512_srai_epi32(_mm512_sub_epi32(each(64 * 4 + 3 + LENGTH_BIAS), s->length), 2);
+    __m512i most = _mm512_srai_epi32(_mm512_sub_epi32(lesson->rounding, s->length), 2);
     most = _mm512_add_epi32(most, s->length);
-    s->length = _mm512_mask_sub_epi32(s->length, k, most, zeros);
+    s->length = _mm512_mask_sub_epi32(s->length, k, most, lesson->zeros);
 
-    __mmask16 page =
-        _mm512_testn_epi32_mask(low_words(difference, halves), each((1 << OPEN_PAGE_SHIFT) - 1));
-    __m512i pages = _mm512_maskz_add_epi32(page, s->pages, each(1));
+    __mmask16 page = _mm512_testn_epi32_mask(lesson->low, each(c->page_mask));
+    __m512i pages = _mm512_maskz_add_epi32(page, s->pages, each(c->one));
     s->pages = _mm512_mask_mov_epi32(s->pages, k, pages);
+}
+
+/* What is known of a sample's value before its bits are looked at, and how they are laid out. What
+ * is not changed has so many low bits that its residual is shifted out. */
+struct expectation {
+    __m512i expected; /* difference */
+    __m512i page_shift;
+    __m512i ones;
+    __m512i low;
+};
+
+/* Differences of mantissas, where all residuals have 32 bits; ahead: what is behind the head of the
+ * sample. */
+static AVX512 ALWAYS_INLINE struct lesson narrow_difference(const struct constants *c,
+                                                            const struct expectation *e,
+                                                            __m512i ahead,
+                                                            __m512i difference[HALVES])
+{
+    /* The bit between the ones and the low ones is zero. */
+    __m512i residual = _mm512_srlv_epi32(_mm512_sllv_epi32(ahead, e->ones),
+                                         _mm512_sub_epi32(each(c->bits_31), e->low));
+    residual = _mm512_or_si512(residual, _mm512_sllv_epi32(e->ones, e->low));
+    __m512i sign =
+        _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_and_si512(residual, each(c->one)));
+    __m512i off = _mm512_xor_si512(_mm512_srli_epi32(residual, 1), sign);
+    __m512i low = _mm512_add_epi32(_mm512_sllv_epi32(off, e->page_shift), e->expected);
+    __m512i near = _mm512_max_epi32(_mm512_min_epi32(low, each(c->near_max)), each(c->near_min));
+    widen_signed(low, difference);
+    return (struct lesson){.near = near,
+                           .low = low,
+                           .zeros = _mm512_lzcnt_epi32(residual),
+                           .rounding = each(c->rounding)};
+}
+
+static AVX512 ALWAYS_INLINE struct lesson
+wide_difference(const struct constants *c, const struct expectation *e, const __m512i ahead[HALVES],
+                __m512i difference[HALVES], uint32_t halves)
+{
+    __m512i ones[HALVES];
+    __m512i low[HALVES];
+    __m512i high[HALVES];
+    __m512i expected[HALVES];
+    __m512i page_shift[HALVES];
+    __m512i near[HALVES];
+    __m512i zeros[HALVES];
+    widen(e->ones, ones);
+    widen(e->low, low);
+    widen(_mm512_sub_epi32(each(63), e->low), high);
+    widen_signed(e->expected, expected);
+    widen(e->page_shift, page_shift);
+    for (uint32_t h = 0; h < halves; h++) {
+        __m512i residual = _mm512_srlv_epi64(_mm512_sllv_epi64(ahead[h], ones[h]), high[h]);
+        residual = _mm512_or_si512(residual, _mm512_sllv_epi64(ones[h], low[h]));
+        __m512i sign =
+            _mm512_sub_epi64(_mm512_setzero_si512(), _mm512_and_si512(residual, each64(1)));
+        __m512i off = _mm512_xor_si512(_mm512_srli_epi64(residual, 1), sign);
+        zeros[h] = _mm512_lzcnt_epi64(residual);
+        difference[h] = _mm512_add_epi64(_mm512_sllv_epi64(off, page_shift[h]), expected[h]);
+        near[h] = _mm512_max_epi64(_mm512_min_epi64(difference[h], each64(c->near_max)),
+                                   each64(c->near_min));
+    }
+    return (struct lesson){.near = low_words(near, halves),
+                           .low = low_words(difference, halves),
+                           .zeros = low_words(zeros, halves),
+                           .rounding = each(c->rounding + 32 * 4)};
 }
 
 /* As decimal_value. */
 static AVX512 ALWAYS_INLINE __m512i value_of(const struct fixed *c, uint32_t h, __m512i shifted)
 {
     __m512d v = _mm512_sub_pd(_mm512_castsi512_pd(shifted), _mm512_set1_pd(DECIMAL_MAGIC));
-    if (c->divides) v = _mm512_div_pd(v, c->divide[h]);
-    if (c->divides_again) v = _mm512_div_pd(v, c->divide_again[h]);
-    if (c->multiplies) v = _mm512_mul_pd(v, c->multiply[h]);
+    if (c->scales) v = _mm512_fmadd_pd(v, c->high[h], _mm512_mul_pd(v, c->low[h]));
+    if (c->scales_again)
+        v = _mm512_fmadd_pd(v, c->high_again[h], _mm512_mul_pd(v, c->low_again[h]));
     return _mm512_castpd_si512(v);
 }
 
@@ -260,31 +362,37 @@ static AVX512 ALWAYS_INLINE struct head read_head(__m512i top, __mmask16 first, 
  * `all` stay as they are then; others may do anything. */
 static AVX512 ALWAYS_INLINE __mmask16 take(struct lanes *s, const struct fixed *c, __mmask16 all,
                                            __mmask16 active, const struct head *head, bool on_grid,
-                                           uint32_t halves)
+                                           uint32_t halves, bool wide)
 {
     __m512i ahead[HALVES];
-    __m512i ones64[HALVES];
+    __m512i ahead32;
+    __m512i ones;
     __m512i step_ms = c->step_ms;
     __mmask16 k = active;
     if (!on_grid) {
         step_ms = _mm512_add_epi32(step_ms, _mm512_sub_epi32(head->lateness, s->late_ms));
         k = _mm512_mask_cmpgt_epi32_mask(k & head->known, step_ms, _mm512_setzero_si512());
-        widen(head->bits, ahead);
     }
-    for (uint32_t h = 0; h < halves; h++) {
-        ahead[h] = on_grid ? _mm512_slli_epi64(s->word[h], HEAD_CHANGED)
-                           : _mm512_sllv_epi64(s->word[h], ahead[h]);
-        ones64[h] = _mm512_lzcnt_epi64(_mm512_xor_si512(ahead[h], each64(-1)));
+    if (on_grid && !wide) {
+        ahead32 = _mm512_slli_epi32(high_words(s->word, halves), HEAD_CHANGED);
+    } else {
+        __m512i head_bits[HALVES];
+        if (!on_grid) widen(head->bits, head_bits);
+        for (uint32_t h = 0; h < halves; h++)
+            ahead[h] = on_grid ? _mm512_slli_epi64(s->word[h], HEAD_CHANGED)
+                               : _mm512_sllv_epi64(s->word[h], head_bits[h]);
+        ahead32 = high_words(ahead, halves);
     }
-    const __m512i ones = low_words(ones64, halves);
-    __m512i low = _mm512_subs_epu16(_mm512_srli_epi32(s->length, 2), each(1));
+    ones = _mm512_lzcnt_epi32(_mm512_xor_si512(ahead32, each(-1)));
+    __m512i low = _mm512_subs_epu16(_mm512_srli_epi32(s->length, 2), each(c->k.one));
     __m512i bits = _mm512_add_epi32(ones, low);
-    bits = on_grid ? _mm512_mask_add_epi32(each(1), head->changed, bits, each(3))
+    bits = on_grid ? _mm512_mask_add_epi32(each(c->k.one), head->changed, bits, each(c->k.three))
                    : _mm512_mask_add_epi32(head->bits, head->changed, bits,
-                                           _mm512_add_epi32(head->bits, each(1)));
+                                           _mm512_add_epi32(head->bits, each(c->k.one)));
     k = _mm512_mask_cmple_epu32_mask(k, bits, s->valid);
-    k &= (__mmask16)~_mm512_mask_cmpge_epu32_mask(head->changed, ones, each(OPEN_ONES_MAX));
-    k &= (__mmask16)~_mm512_mask_cmpgt_epu32_mask(head->changed, low, each(LOW_MAX));
+    k &= (__mmask16)~_mm512_mask_cmpge_epu32_mask(head->changed, ones, each(c->k.ones_max));
+    k &= (__mmask16)~_mm512_mask_cmpgt_epu32_mask(head->changed, low,
+                                                  each(wide ? LOW_MAX : c->k.narrow_low_max));
     __mmask16 changed = head->changed;
     if (UNLIKELY(all & ~k)) { /* else nobody waits for k; lanes that are none do anything */
         changed &= k;
@@ -293,46 +401,32 @@ static AVX512 ALWAYS_INLINE __mmask16 take(struct lanes *s, const struct fixed *
     }
     s->valid = _mm512_sub_epi32(s->valid, bits);
 
-    /* What is not changed differs by nothing: its residual is shifted out. */
+    const __m512i sloping = _mm512_srai_epi32(s->slope, 4);
     const __m512i follows =
         _mm512_srai_epi32(_mm512_sub_epi32(_mm512_setzero_si512(), s->trend), 31);
-    const __m512i in_pages = _mm512_srai_epi32(_mm512_sub_epi32(each(1), s->pages), 31);
-    const __m512i page_shift =
-        _mm512_andnot_si512(follows, _mm512_and_si512(in_pages, each(OPEN_PAGE_SHIFT)));
-    const __m512i expected =
-        _mm512_maskz_and_epi32(changed, _mm512_srai_epi32(s->slope, 4), follows);
-    __m512i low64[HALVES];
-    __m512i high64[HALVES];
-    __m512i expected64[HALVES];
-    __m512i page64[HALVES];
+    const __m512i in_pages = _mm512_srai_epi32(_mm512_sub_epi32(each(c->k.one), s->pages), 31);
+    const struct expectation e = {
+        .expected = _mm512_maskz_and_epi32(changed, sloping, follows),
+        .page_shift =
+            _mm512_andnot_si512(follows, _mm512_and_si512(in_pages, each(c->k.page_shift))),
+        .ones = ones,
+        .low = _mm512_mask_mov_epi32(each(c->k.bits_64), changed, low),
+    };
     __m512i bits64[HALVES];
     __m512i step64[HALVES];
     __m512i difference[HALVES];
     __m512i v_bits[HALVES];
-    __m512i zeros[HALVES]; /* before the residual */
-    low = _mm512_mask_mov_epi32(each(64), changed, low);
-    widen(low, low64);
-    widen(_mm512_sub_epi32(each(63), low), high64);
-    widen_signed(expected, expected64);
-    widen(page_shift, page64);
     widen(bits, bits64);
     widen(step_ms, step64);
+    const struct lesson lesson = wide ? wide_difference(&c->k, &e, ahead, difference, halves)
+                                      : narrow_difference(&c->k, &e, ahead32, difference);
+    learn(s, &c->k, changed, sloping, &lesson);
     for (uint32_t h = 0; h < halves; h++) {
         s->word[h] = _mm512_sllv_epi64(s->word[h], bits64[h]);
         s->t_ms[h] = _mm512_add_epi64(s->t_ms[h], step64[h]);
-        /* The bit between the ones and the low ones is zero. */
-        __m512i residual = _mm512_srlv_epi64(_mm512_sllv_epi64(ahead[h], ones64[h]), high64[h]);
-        residual = _mm512_or_si512(residual, _mm512_sllv_epi64(ones64[h], low64[h]));
-        zeros[h] = _mm512_lzcnt_epi64(residual);
-        __m512i sign =
-            _mm512_sub_epi64(_mm512_setzero_si512(), _mm512_and_si512(residual, each64(1)));
-        __m512i off = _mm512_xor_si512(_mm512_srli_epi64(residual, 1), sign);
-        difference[h] = _mm512_add_epi64(_mm512_sllv_epi64(off, page64[h]), expected64[h]);
         s->shifted[h] = _mm512_add_epi64(s->shifted[h], difference[h]);
-    }
-    learn(s, changed, difference, low_words(zeros, halves), halves);
-    for (uint32_t h = 0; h < halves; h++)
         v_bits[h] = value_of(c, h, s->shifted[h]);
+    }
     s->strays &= (__mmask16)~changed;
     if (UNLIKELY(s->strays)) keep_strays(s, v_bits, halves);
     for (uint32_t h = 0; h < halves; h++)
@@ -347,7 +441,8 @@ static AVX512 ALWAYS_INLINE __mmask16 take(struct lanes *s, const struct fixed *
 }
 
 static AVX512 ALWAYS_INLINE __mmask16 take_usual(struct lanes *s, const struct fixed *c,
-                                                 __mmask16 all, __mmask16 active, uint32_t halves)
+                                                 __mmask16 all, __mmask16 active, uint32_t halves,
+                                                 bool wide)
 {
     __m512i top = high_words(s->word, halves);
     __mmask16 first = _mm512_movepi32_mask(top);
@@ -355,9 +450,9 @@ static AVX512 ALWAYS_INLINE __mmask16 take_usual(struct lanes *s, const struct f
     struct head head = {.changed = first};
     if ((active & second) | s->off_grid) {
         head = read_head(top, first, second);
-        return take(s, c, all, active, &head, false, halves);
+        return take(s, c, all, active, &head, false, halves, wide);
     }
-    return take(s, c, all, active, &head, true, halves);
+    return take(s, c, all, active, &head, true, halves, wide);
 }
 
 /* ---- Lane by lane ---- */
@@ -472,16 +567,18 @@ static struct bit_reader lane_reader(const struct open_lane *stream, uint64_t po
 static void scales_load(struct group *g)
 {
     struct fixed_words *c = &g->fixed_words;
-    c->divides = c->divides_again = c->multiplies = false;
+    c->scales = c->scales_again = false;
     for (uint32_t i = 0; i < OPEN_LANES; i++) {
         bool idle = !(g->active >> i & 1);
-        const struct decimal_scale *s = decimal_scale(idle ? 0 : g->scale[i]);
-        c->divide[slot(i)] = s->divide;
-        c->divide_again[slot(i)] = s->divide_again;
-        c->multiply[slot(i)] = s->multiply;
-        c->divides |= s->divide != 1;
-        c->divides_again |= s->divide_again != 1;
-        c->multiplies |= s->multiply != 1;
+        struct decimal_inverse first;
+        struct decimal_inverse again;
+        decimal_factors(idle ? 0 : g->scale[i], &first, &again);
+        c->high[slot(i)] = first.high;
+        c->low[slot(i)] = first.low;
+        c->high_again[slot(i)] = again.high;
+        c->low_again[slot(i)] = again.low;
+        c->scales |= first.high != 1;
+        c->scales_again |= again.high != 1;
     }
 }
 
@@ -505,14 +602,22 @@ static void take_alone(struct group *g, __mmask16 lanes, uint32_t done)
     if (moved) scales_load(g);
 }
 
-/* The same, or only bits were missing. */
+/* The lanes with more low bits than that. */
+static AVX512 ALWAYS_INLINE __mmask16 longer(const struct group *g, int32_t low)
+{
+    const __m512i length = each((low + 1) * 4 + LENGTH_BIAS);
+    return _mm512_mask_cmpgt_epu32_mask(g->active, g->lanes.length, length);
+}
+
+/* The same, or only bits were missing, or there were too many. */
 static AVX512 NO_INLINE void take_rare(struct group *g, __mmask16 active, uint32_t done)
 {
-    if (_mm512_mask_cmplt_epu32_mask(active, g->lanes.valid, each(FEW_BITS))) {
+    __mmask16 few = _mm512_cmplt_epu32_mask(g->lanes.valid, each(FEW_BITS));
+    if (active & (few | longer(g, NARROW_LOW_MAX))) {
         struct lanes lanes;
         lanes_copy(&lanes, &g->lanes);
         fill(&lanes, &g->fixed, HALVES);
-        active = take_usual(&lanes, &g->fixed, g->active, active, HALVES);
+        active = take_usual(&lanes, &g->fixed, g->active, active, HALVES, true);
         lanes_copy(&g->lanes, &lanes);
     }
     if (active) take_alone(g, active, done);
@@ -564,13 +669,6 @@ static void lane_begin(struct group *g, uint32_t i)
     mask_set(&g->active, i, true);
 }
 
-/* Some lane has residuals so long that it is to be filled for each sample. */
-static AVX512 bool is_wide(const struct group *g)
-{
-    const __m512i longest = each((NARROW_LOW_MAX + 1) * 4 + LENGTH_BIAS);
-    return _mm512_mask_cmpgt_epu32_mask(g->active, g->lanes.length, longest);
-}
-
 /* Lanes that are at their end, or behind that of their stream. */
 static AVX512 void end_lanes(struct group *g, uint32_t done)
 {
@@ -584,20 +682,20 @@ static AVX512 void end_lanes(struct group *g, uint32_t done)
     }
 }
 
-/* Eight samples of each lane. */
-static AVX512 ALWAYS_INLINE void take_block(struct group *g, uint32_t done, uint32_t halves)
+/* Eight samples of each lane. Lanes are filled before a sample whose number has no bit of
+ * `skipping`. */
+static AVX512 ALWAYS_INLINE void take_block(struct group *g, uint32_t done, uint32_t halves,
+                                            bool wide, uint32_t skipping)
 {
     __m512i t_ms[BLOCK_SAMPLES][HALVES];
     __m512i v[BLOCK_SAMPLES][HALVES];
     struct lanes lanes;
-    end_lanes(g, done);
     lanes_copy(&lanes, &g->lanes);
-    const uint32_t skipping = is_wide(g) ? 0 : 1; /* every second sample finds enough bits */
     __m512i ends = _mm512_loadu_si512(g->end);
     for (uint32_t n = 0; n < BLOCK_SAMPLES; n++) {
         __mmask16 active = g->active & _mm512_cmpgt_epu32_mask(ends, each((int32_t)(done + n)));
         if ((n & skipping) == 0) fill(&lanes, &g->fixed, halves);
-        __mmask16 rare = take_usual(&lanes, &g->fixed, g->active, active, halves);
+        __mmask16 rare = take_usual(&lanes, &g->fixed, g->active, active, halves, wide);
         if (UNLIKELY(rare)) {
             lanes_copy(&g->lanes, &lanes);
             take_rare(g, rare, done + n);
@@ -615,21 +713,24 @@ static AVX512 ALWAYS_INLINE void take_block(struct group *g, uint32_t done, uint
     }
 }
 
-static AVX512 void decode_half(struct group *g, uint32_t most)
+static AVX512 NO_INLINE void take_narrow(struct group *g, uint32_t done, uint32_t skipping)
 {
-    for (uint32_t done = FIRST_SAMPLES; done < most && g->active; done += BLOCK_SAMPLES)
-        take_block(g, done, 1);
+    take_block(g, done, HALVES, false, skipping);
 }
 
-static AVX512 void decode_all(struct group *g, uint32_t most)
+static AVX512 NO_INLINE void take_wide(struct group *g, uint32_t done, uint32_t skipping)
 {
-    for (uint32_t done = FIRST_SAMPLES; done < most && g->active; done += BLOCK_SAMPLES)
-        take_block(g, done, HALVES);
+    take_block(g, done, HALVES, true, skipping);
+}
+
+static AVX512 NO_INLINE void take_half(struct group *g, uint32_t done, uint32_t skipping)
+{
+    take_block(g, done, 1, true, skipping);
 }
 
 static AVX512 void decode(struct open_lane *const *streams, size_t count)
 {
-    struct group g = {.active = 0};
+    struct group g = {.fixed_words.k = constants};
     const uint32_t halves = count > HALF_LANES ? HALVES : 1;
     uint32_t most = 0;
     for (uint32_t i = 0; i < OPEN_LANES; i++)
@@ -641,10 +742,17 @@ static AVX512 void decode(struct open_lane *const *streams, size_t count)
         if (g.end[lane] > most) most = g.end[lane];
     }
     scales_load(&g);
-    if (halves == 1)
-        decode_half(&g, most);
-    else
-        decode_all(&g, most);
+    for (uint32_t done = FIRST_SAMPLES; done < most; done += BLOCK_SAMPLES) {
+        end_lanes(&g, done);
+        if (!g.active) return;
+        uint32_t skipping = longer(&g, PAIR_LOW_MAX) ? 0 : longer(&g, FOUR_LOW_MAX) ? 1 : 3;
+        if (halves == 1)
+            take_half(&g, done, skipping);
+        else if (longer(&g, NARROW_LOW_BEGIN))
+            take_wide(&g, done, skipping);
+        else
+            take_narrow(&g, done, skipping);
+    }
     end_lanes(&g, most);
 }
 

@@ -116,24 +116,78 @@ static void check_groups(open_lanes_function *decode, bool damaged)
     free(streams);
 }
 
+typedef void check_form(open_lanes_function *decode);
+
 /* Whatever this CPU can do. */
-static void check_all(bool damaged)
+static void check_all(check_form *check)
 {
     open_lanes_function *const forms[] = {open_lanes_avx2(), open_lanes_avx512()};
-    check_groups(NULL, damaged);
+    check(NULL);
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
-        if (forms[i]) check_groups(forms[i], damaged);
+        if (forms[i]) check(forms[i]);
+}
+
+static void check_whole(open_lanes_function *decode)
+{
+    check_groups(decode, false);
+}
+
+static void check_damaged(open_lanes_function *decode)
+{
+    check_groups(decode, true);
+}
+
+/* Differences of about so many bits, now and then some more or fewer; some streams are pages. */
+static void stream_of_bits(struct stream *s, uint32_t bits)
+{
+    int64_t t_ms[SAMPLES_MAX];
+    double v[SAMPLES_MAX];
+    const int64_t unit = random() % 3 ? 1 : 4096;
+    const double divisor = random() % 2 ? 1 : 100;
+    int64_t mantissa = 0;
+    int64_t drift = random() % 2 ? (int64_t)1 << bits : 0;
+    for (uint32_t i = 0; i < SAMPLES_MAX; i++) {
+        uint32_t width = random() % 8 ? bits : bits + 3 - (uint32_t)random() % 6;
+        int64_t most = (int64_t)1 << (width > 36 ? 36 : width);
+        int64_t difference = drift + (((int64_t)random() << 31 ^ random()) & (most - 1));
+        bool falls = mantissa > (int64_t)1 << 40 || random() % 3 == 0;
+        mantissa += (falls ? -difference : difference) * unit;
+        t_ms[i] = 1000000 + 15000 * (int64_t)i + (random() % 20 ? 0 : random() % 50);
+        v[i] = (double)mantissa / divisor;
+    }
+    stream_encode(s, t_ms, v, SAMPLES_MAX);
+}
+
+/* Where one way to work out differences ends and another begins. */
+static void check_lengths(open_lanes_function *decode)
+{
+    struct stream *streams = calloc(OPEN_LANES, sizeof(*streams));
+    samples_seed();
+    for (uint32_t bits = 3; bits < 30; bits++) {
+        for (int round = 0; round < 4; round++) {
+            for (size_t i = 0; i < OPEN_LANES; i++)
+                stream_of_bits(&streams[i], bits);
+            check_together(decode, streams, OPEN_LANES);
+        }
+    }
+    free(streams);
 }
 
 START_TEST(together_is_as_alone)
 {
-    check_all(false);
+    check_all(check_whole);
 }
 END_TEST
 
 START_TEST(damage_is_told_as_alone)
 {
-    check_all(true);
+    check_all(check_damaged);
+}
+END_TEST
+
+START_TEST(differences_of_any_length_go_together)
+{
+    check_all(check_lengths);
 }
 END_TEST
 
@@ -157,4 +211,5 @@ START_TEST(streams_of_any_length_go_together)
 }
 END_TEST
 
-SUITE(open_lanes, together_is_as_alone, damage_is_told_as_alone, streams_of_any_length_go_together)
+SUITE(open_lanes, together_is_as_alone, damage_is_told_as_alone,
+      differences_of_any_length_go_together, streams_of_any_length_go_together)
