@@ -118,11 +118,11 @@ WIDE_BODY bool extrapolate(const double *restrict v, const uint32_t *restrict lo
                            const uint32_t *restrict high, const double *restrict factor,
                            const double *restrict reach, double *restrict out, size_t count)
 {
-    uint64_t near = 0;
+    uint64_t near = 0; /* or below zero, where the look finds nothing; at 0 without increase not */
     for (size_t i = 0; i < count; i++) {
         double first = v[low[i]];
         double increase = v[(size_t)high[i] - 1] - first;
-        near |= is_near_zero(first, increase, reach[i]) ? 1 : 0;
+        near |= first < increase * reach[i] ? 1 : 0;
         out[i] = increase * factor[i];
     }
     return near != 0;
