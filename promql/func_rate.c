@@ -7,6 +7,7 @@
  * selectors nothing is extrapolated (promql/extended.h).
  */
 #include <math.h>
+#include <string.h>
 
 #include "base/bits.h"
 #include "promql/extended.h"
@@ -30,24 +31,35 @@ static double rate_factor(const struct rate_times *times, double to_start, doubl
     return per_second != 0 ? factor / per_second : factor;
 }
 
-static struct rate_times rate_times(const int64_t *t_ms, size_t count, int64_t start_ms,
-                                    int64_t end_ms)
+/* Where the samples of a window lie in its range. */
+struct placing {
+    int64_t to_start_ms;
+    int64_t to_end_ms;
+    int64_t sampled_ms;
+    size_t count;
+};
+
+static inline struct placing placing_at_step(const struct slide *s, size_t i)
 {
-    double to_start = (double)(t_ms[0] - start_ms) / 1000;
-    double to_end = (double)(end_ms - t_ms[count - 1]) / 1000;
-    double sampled = (double)(t_ms[count - 1] - t_ms[0]) / 1000;
-    double interval = sampled / (double)(count - 1);
+    int64_t end_ms = s->end_ms + (int64_t)i * s->step_ms;
+    int64_t first_ms = s->t_ms[s->low[i]];
+    int64_t last_ms = s->t_ms[s->high[i] - 1];
+    return (struct placing){.to_start_ms = first_ms - bits_sub_clamped(end_ms, s->range_ms),
+                            .to_end_ms = end_ms - last_ms,
+                            .sampled_ms = last_ms - first_ms,
+                            .count = s->high[i] - s->low[i]};
+}
+
+static struct rate_times rate_times(const struct placing *p)
+{
+    double to_start = (double)p->to_start_ms / 1000;
+    double to_end = (double)p->to_end_ms / 1000;
+    double sampled = (double)p->sampled_ms / 1000;
+    double interval = sampled / (double)(p->count - 1);
     double threshold = interval * 1.1;
     if (to_start >= threshold) to_start = interval / 2;
     if (to_end >= threshold) to_end = interval / 2;
     return (struct rate_times){.sampled = sampled, .to_start = to_start, .to_end = to_end};
-}
-
-static struct rate_times times_at_step(const struct slide *s, size_t i)
-{
-    int64_t end_ms = s->end_ms + (int64_t)i * s->step_ms;
-    return rate_times(s->t_ms + s->low[i], s->high[i] - s->low[i],
-                      bits_sub_clamped(end_ms, s->range_ms), end_ms);
 }
 
 static double range_seconds(const struct slide *s)
@@ -57,11 +69,14 @@ static double range_seconds(const struct slide *s)
 
 /* By step: what an increase is multiplied by when zero is not in the way, and behind all of these
  * how much of it a first sample must be at least for that to be sure. (What rounding may do to the
- * comparison that counts, in from_zero, is far less than slack.) A step needs two samples. */
+ * comparison that counts, in from_zero, is far less than slack.) A step needs two samples. Most
+ * have theirs where the one before has: six divisions are not made again then. */
 static void find_factors(const struct slide *s, double per_second)
 {
     const double slack = 1 + 1e-12;
     double *reach = s->by_step + s->steps;
+    struct placing before = {.count = 0};
+    size_t same = 0;
     struct bit_walk walk = bit_walk(s->present, s->steps);
     size_t i;
     while (bit_walk_next(&walk, &i)) {
@@ -69,9 +84,17 @@ static void find_factors(const struct slide *s, double per_second)
             bit_clear(s->present, i);
             continue;
         }
-        struct rate_times times = times_at_step(s, i);
+        struct placing placing = placing_at_step(s, i);
+        if (memcmp(&placing, &before, sizeof(placing)) == 0) {
+            s->by_step[i] = s->by_step[same];
+            reach[i] = reach[same];
+            continue;
+        }
+        struct rate_times times = rate_times(&placing);
         s->by_step[i] = rate_factor(&times, times.to_start, per_second);
         reach[i] = times.to_start / times.sampled * slack;
+        before = placing;
+        same = i;
     }
 }
 
@@ -89,7 +112,8 @@ static void find_increase_factors(const struct slide *s)
 static double from_zero(const struct slide *s, size_t i, double first, double increase,
                         double per_second)
 {
-    struct rate_times times = times_at_step(s, i);
+    struct placing placing = placing_at_step(s, i);
+    struct rate_times times = rate_times(&placing);
     double to_zero = times.sampled * (first / increase);
     if (to_zero >= times.to_start) return increase * s->by_step[i];
     return increase * rate_factor(&times, to_zero, per_second);
