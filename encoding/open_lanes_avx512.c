@@ -342,6 +342,7 @@ struct head {
     __m512i lateness;
     __mmask16 changed;
     __mmask16 known; /* it is for here */
+    bool on_grid;    /* all lanes: there is nothing but `changed` */
 };
 
 static AVX512 ALWAYS_INLINE struct head read_head(__m512i top, __mmask16 first, __mmask16 second)
@@ -361,9 +362,10 @@ static AVX512 ALWAYS_INLINE struct head read_head(__m512i top, __mmask16 first, 
 /* One sample of each active lane that has a usual one; returns the lanes that have not. Those of
  * `all` stay as they are then; others may do anything. */
 static AVX512 ALWAYS_INLINE __mmask16 take(struct lanes *s, const struct fixed *c, __mmask16 all,
-                                           __mmask16 active, const struct head *head, bool on_grid,
+                                           __mmask16 active, const struct head *head,
                                            uint32_t halves, bool wide)
 {
+    const bool on_grid = head->on_grid;
     __m512i ahead[HALVES];
     __m512i ahead32;
     __m512i ones;
@@ -447,12 +449,12 @@ static AVX512 ALWAYS_INLINE __mmask16 take_usual(struct lanes *s, const struct f
     __m512i top = high_words(s->word, halves);
     __mmask16 first = _mm512_movepi32_mask(top);
     __mmask16 second = _mm512_mask_test_epi32_mask(first, top, each(1 << 30));
-    struct head head = {.changed = first};
+    struct head head = {.changed = first, .on_grid = true};
     if ((active & second) | s->off_grid) {
         head = read_head(top, first, second);
-        return take(s, c, all, active, &head, false, halves, wide);
+        return take(s, c, all, active, &head, halves, wide);
     }
-    return take(s, c, all, active, &head, true, halves, wide);
+    return take(s, c, all, active, &head, halves, wide);
 }
 
 /* ---- Lane by lane ---- */
