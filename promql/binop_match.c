@@ -16,7 +16,7 @@
 #include "promql/collect.h"
 #include "promql/grouping.h"
 
-enum { NO_ROW = -1 };
+enum { NO_ROW = -1, LABEL_WORK = 16 /* of taking one over, as so many samples */ };
 
 struct result {
     struct row row;
@@ -301,7 +301,7 @@ static enum status match_pair(struct match *m, const struct row *many, const str
     apply(m, many, one, scratch, &result->row);
     size_t after = bits_count(result->row.present, m->steps);
     st = eval_hold(m->ev, after - before, err);
-    return st ? st : eval_tick(m->ev, m->steps, err);
+    return st ? st : eval_tick(m->ev, m->steps + m->matching->include.count * LABEL_WORK, err);
 }
 
 /* The partner that rows of a signature lack at the steps of `alone`. */

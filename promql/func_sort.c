@@ -5,6 +5,8 @@
 
 #include "promql/func_impl.h"
 
+enum { SORT_WORK = 32 }; /* of a row's place among others, in samples that are looked at */
+
 /* Values first, NaN last either way; equal ones in the order of their labels. */
 static int compare_values(const struct row *a, const struct row *b)
 {
@@ -53,6 +55,8 @@ static enum status sort_with(struct eval *ev, const struct ast *call,
     st = rows_collect(child, &table, err);
     if (st) return st;
     if (table.count) qsort(table.items, table.count, sizeof(table.items[0]), compare);
+    st = eval_tick(ev, table.count * SORT_WORK, err);
+    if (st) return st;
     return rows_from_table(ev, &table, 1, child->unnamed_unique, out, err);
 }
 
@@ -126,23 +130,35 @@ static int compare_natural(struct str a, struct str b)
     return order ? order : str_compare(a, b);
 }
 
-/* A row beside the values it is sorted by; qsort passes no context. */
+/* A row beside the values it is sorted by. */
 struct label_key {
     struct row row;
     const struct str *values;
-    size_t count;
-    int sign;
 };
 
-static int compare_label_keys(const void *a, const void *b)
+struct label_order {
+    struct eval *ev;
+    size_t count; /* of values */
+    int sign;
+    enum status failed; /* the order does not matter any more */
+    struct error *err;
+};
+
+static int compare_label_keys(const void *a, const void *b, void *order_of_labels)
 {
+    struct label_order *o = order_of_labels;
     const struct label_key *x = a;
     const struct label_key *y = b;
-    for (size_t i = 0; i < x->count; i++) {
-        int order = compare_natural(x->values[i], y->values[i]);
-        if (order) return x->sign * order;
+    int order = 0;
+    size_t i = 0;
+    if (o->failed) return 0;
+    while (i < o->count && order == 0) {
+        order = compare_natural(x->values[i], y->values[i]);
+        i++;
     }
-    return x->sign * labels_compare(x->row.labels, y->row.labels);
+    if (order == 0) order = labels_compare(x->row.labels, y->row.labels);
+    o->failed = eval_tick(o->ev, i + 1, o->err);
+    return o->sign * order;
 }
 
 static enum status sort_keys(struct eval *ev, const struct ast *call, struct row_table *table,
@@ -156,10 +172,13 @@ static enum status sort_keys(struct eval *ev, const struct ast *call, struct row
         if (!values) return no_room(ev->arena, err);
         for (size_t k = 0; k < names; k++)
             values[k] = labels_get(table->items[i].labels, eval_string(call->call.args[k + 1]));
-        keys[i] = (struct label_key){
-            .row = table->items[i], .values = values, .count = names, .sign = sign};
+        keys[i] = (struct label_key){.row = table->items[i], .values = values};
+        enum status st = eval_tick(ev, names, err);
+        if (st) return st;
     }
-    qsort(keys, table->count, sizeof(*keys), compare_label_keys);
+    struct label_order order = {.ev = ev, .count = names, .sign = sign, .err = err};
+    qsort_r(keys, table->count, sizeof(*keys), compare_label_keys, &order);
+    if (order.failed) return order.failed;
     for (size_t i = 0; i < table->count; i++)
         table->items[i] = keys[i].row;
     return OK;

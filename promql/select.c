@@ -26,6 +26,11 @@ static bool is_unnamed_unique(struct querier *q, const struct ast *selector,
            !selection_has_label(q, selection, STR("__unit__"));
 }
 
+static enum status tick_of_selecting(void *self, uint64_t work, struct error *err)
+{
+    return eval_tick(self, work, err);
+}
+
 /* Into ev->selected. */
 static enum status select_series(struct eval *ev, const struct ast *selector, int64_t t_min_ms,
                                  int64_t t_max_ms, struct error *err)
@@ -38,6 +43,8 @@ static enum status select_series(struct eval *ev, const struct ast *selector, in
     struct select_request request = {
         .matchers = selector->selector.matchers,
         .matcher_count = selector->selector.matcher_count,
+        .tick = tick_of_selecting,
+        .tick_self = ev,
         .t_min_ms = t_min_ms,
         .t_max_ms = t_max_ms,
         .limit = ev->query->quick ? QUICK_SERIES + 1 : 0,

@@ -52,10 +52,11 @@ static enum status term_of_texts(struct storage *db, const struct str *texts, si
 }
 
 /* Try the expression on every value. */
-static enum status try_values(struct storage *db, const struct matcher *m, bool exclude,
-                              struct match_question *question, struct match_answer *out,
-                              struct arena *a, struct error *err)
+static enum status try_values(struct storage *db, const struct select_request *request,
+                              bool exclude, struct match_question *question,
+                              struct match_answer *out, struct arena *a, struct error *err)
 {
+    const struct matcher *m = question->matcher;
     struct symbol_list list;
     enum status st = symbols_values(&db->symbols, m->name, a, &list, err);
     if (st) return st;
@@ -64,6 +65,8 @@ static enum status try_values(struct storage *db, const struct matcher *m, bool 
         if (i + PREFETCH_AHEAD < list.count) __builtin_prefetch(list.items[i + PREFETCH_AHEAD]);
         if (matcher_matches(m, symbol_text(list.items[i])) != exclude)
             list.items[kept++] = list.items[i];
+        st = match_tick(request, i, err);
+        if (st) return st;
     }
     *out = (struct match_answer){.any = kept == list.count && kept > 0, .values = list.items};
     out->count = out->any ? 0 : kept;
@@ -74,8 +77,9 @@ static enum status try_values(struct storage *db, const struct matcher *m, bool 
 }
 
 /* least: how many series the other terms leave at most. */
-static enum status term_of_pattern(struct storage *db, const struct matcher *m, uint64_t least,
-                                   struct match_term *term, struct arena *a, struct error *err)
+static enum status term_of_pattern(struct storage *db, const struct select_request *request,
+                                   const struct matcher *m, uint64_t least, struct match_term *term,
+                                   struct arena *a, struct error *err)
 {
     struct symbol_name name = symbols_look_up(&db->symbols, m->name);
     struct match_question question = {
@@ -88,7 +92,7 @@ static enum status term_of_pattern(struct storage *db, const struct matcher *m, 
             term->pattern = m;
             return OK;
         }
-        enum status st = try_values(db, m, term->exclude, &question, &answer, a, err);
+        enum status st = try_values(db, request, term->exclude, &question, &answer, a, err);
         if (st) return st;
     }
     term->any = answer.any;
@@ -146,16 +150,16 @@ static uint64_t least_series(const struct match_plan *plan)
     return least;
 }
 
-static enum status add_patterns(struct storage *db, const struct matcher *matchers, size_t count,
+static enum status add_patterns(struct storage *db, const struct select_request *request,
                                 struct match_plan *plan, struct arena *a, struct error *err)
 {
     uint64_t least = least_series(plan);
-    for (size_t i = 0; i < count && !plan->impossible; i++) {
-        const struct matcher *m = &matchers[i];
+    for (size_t i = 0; i < request->matcher_count && !plan->impossible; i++) {
+        const struct matcher *m = &request->matchers[i];
         size_t text_count;
         if (named_texts(m, &text_count)) continue;
         struct match_term term = {.exclude = matcher_matches_empty(m)};
-        enum status st = term_of_pattern(db, m, least, &term, a, err);
+        enum status st = term_of_pattern(db, request, m, least, &term, a, err);
         if (st) return st;
         plan_add(plan, &term);
         if (match_term_has_sets(&term) && series_of(&term) < least) least = series_of(&term);
@@ -183,15 +187,16 @@ static enum status list_any(struct storage *db, struct match_plan *plan, struct 
     return st;
 }
 
-enum status match_plan_build(struct storage *db, const struct matcher *matchers, size_t count,
+enum status match_plan_build(struct storage *db, const struct select_request *request,
                              struct arena *a, struct match_plan *out, struct error *err)
 {
+    size_t count = request->matcher_count;
     /* First the number, then the lists: a series born up to here has its symbols listed. */
-    *out = (struct match_plan){.newest_birth = atomic_load(&db->common.births)};
+    *out = (struct match_plan){.newest_birth = atomic_load(&db->common.births), .request = request};
     out->terms = arena_alloc_array(a, count, sizeof(*out->terms));
     if (!out->terms) return arena_error(a, err);
-    enum status st = add_named(db, matchers, count, out, a, err);
-    if (!st) st = add_patterns(db, matchers, count, out, a, err);
+    enum status st = add_named(db, request->matchers, count, out, a, err);
+    if (!st) st = add_patterns(db, request, out, a, err);
     if (!st) st = list_any(db, out, a, err);
     if (out->count > 1) qsort(out->terms, out->count, sizeof(*out->terms), compare_terms);
     return st;

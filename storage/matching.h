@@ -11,7 +11,7 @@
  * (storage/match_cache.h). When the terms before leave fewer series than there are values, an
  * expression is asked of these series instead.
  *
- * Threads: a plan belongs to one query, inside its epoch; it lives as long as the matchers. The
+ * Threads: a plan belongs to one query, inside its epoch; it lives as long as the request. The
  * plan does not know values that appear later, and series born after `newest_birth` are not part of
  * the answer.
  */
@@ -19,6 +19,7 @@
 #define HEARTH_STORAGE_MATCHING_H
 
 #include "model/matcher.h"
+#include "storage/querier.h"
 #include "storage/series.h"
 #include "storage/state.h"
 
@@ -37,12 +38,22 @@ struct match_plan {
     size_t count;
     bool impossible; /* no series can match */
     uint64_t newest_birth;
+    const struct select_request *request;
 };
 
-/* ERR_TOO_LARGE, ERR_NO_MEMORY from the arena. */
-MUST_USE enum status match_plan_build(struct storage *db, const struct matcher *matchers,
-                                      size_t count, struct arena *a, struct match_plan *out,
-                                      struct error *err);
+/* Of the matchers of a request. ERR_TOO_LARGE, ERR_NO_MEMORY from the arena, or what its tick says.
+ */
+MUST_USE enum status match_plan_build(struct storage *db, const struct select_request *request,
+                                      struct arena *a, struct match_plan *out, struct error *err);
+
+/* One of so many values or series was tried. An expression may take milliseconds for a text. */
+static inline enum status match_tick(const struct select_request *request, size_t i,
+                                     struct error *err)
+{
+    enum { TICKED = 64, WORK_OF_A_MATCH = 256 };
+    if (i % TICKED || !request->tick) return OK;
+    return request->tick(request->tick_self, (uint64_t)TICKED * WORK_OF_A_MATCH, err);
+}
 
 /* It asks for one of some values: their sets can be looked up. */
 static inline bool match_term_has_sets(const struct match_term *term)
@@ -51,5 +62,11 @@ static inline bool match_term_has_sets(const struct match_term *term)
 }
 
 bool match_term_accepts(const struct match_term *term, const struct series *s);
+
+/* Some expression is asked of each series. */
+static inline bool match_plan_has_patterns(const struct match_plan *plan)
+{
+    return plan->count > 0 && plan->terms[plan->count - 1].pattern;
+}
 
 #endif

@@ -39,9 +39,13 @@ void querier_close(struct querier *q);
 
 /* Series that match all matchers and have a chunk that overlaps [t_min_ms, t_max_ms] (both
  * inclusive). An empty matcher list selects every series. ERR_TOO_LARGE, ERR_NO_MEMORY from the
- * arena. */
+ * arena, or what tick says. */
 struct select_request {
     const struct matcher *matchers;
+    /* Told now and then of the work done with regular expressions, of which there is no end; what
+     * it returns, if not OK, ends the selecting. May be NULL. */
+    enum status (*tick)(void *self, uint64_t work, struct error *err);
+    void *tick_self;
     size_t matcher_count;
     int64_t t_min_ms;
     int64_t t_max_ms;

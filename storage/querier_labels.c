@@ -218,8 +218,7 @@ static enum status collect(struct hunt *h, const struct select_request *request,
     struct match_plan plan;
     struct gather g;
     struct storage *db = h->q->db;
-    enum status st =
-        match_plan_build(db, request->matchers, request->matcher_count, h->q->arena, &plan, err);
+    enum status st = match_plan_build(db, request, h->q->arena, &plan, err);
     if (st || plan.impossible) return st;
     plan.newest_birth = h->q->view->births;
     st = gather_init(&g, &plan, h->q->arena, err);

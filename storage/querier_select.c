@@ -38,9 +38,11 @@ static void drop_absent(const struct shard *sh, const struct select_range *range
 }
 
 /* What the sets have not settled is asked of the series. */
-static void drop_rejected(const struct gather *g, struct series_list *list, size_t first)
+static enum status drop_rejected(const struct gather *g, struct series_list *list, size_t first,
+                                 struct error *err)
 {
     size_t kept = first;
+    bool ticks = match_plan_has_patterns(g->plan);
     for (size_t i = first; i < list->count; i++) {
         if (i + PREFETCH_AHEAD < list->count) {
             const char *ahead = (const char *)list->items[i + PREFETCH_AHEAD];
@@ -48,11 +50,14 @@ static void drop_rejected(const struct gather *g, struct series_list *list, size
             __builtin_prefetch(ahead + CACHE_LINE_BYTES);
             __builtin_prefetch(ahead + 2 * (size_t)CACHE_LINE_BYTES);
         }
+        enum status st = ticks ? match_tick(g->plan->request, i, err) : OK;
+        if (st) return st;
         if (!gather_accepts(g, list->items[i])) continue;
         list->newest[kept] = list->newest[i];
         list->items[kept++] = list->items[i];
     }
     list->count = kept;
+    return OK;
 }
 
 static bool series_list_reserve(struct series_list *list, struct arena *a, size_t more)
@@ -82,8 +87,7 @@ static enum status keep_series(const struct gather *g, const struct shard *sh,
         out->newest[out->count] = atomic_load_explicit(&place->newest, memory_order_acquire);
         out->items[out->count++] = s;
     }
-    if (!g->settled) drop_rejected(g, out, first);
-    return OK;
+    return g->settled ? OK : drop_rejected(g, out, first, err);
 }
 
 enum status select_in_shard(struct gather *g, struct shard *sh, const struct select_range *range,
@@ -106,8 +110,7 @@ enum status select_series(struct querier *q, const struct select_request *reques
     struct gather g;
     *out = (struct series_list){0};
     if (range.empty) return OK;
-    enum status st =
-        match_plan_build(q->db, request->matchers, request->matcher_count, q->arena, &plan, err);
+    enum status st = match_plan_build(q->db, request, q->arena, &plan, err);
     if (st || plan.impossible) return st;
     plan.newest_birth = q->view->births;
     st = gather_init(&g, &plan, q->arena, err);
