@@ -198,5 +198,6 @@ enum status aggregate_count_values_open(struct eval *ev, const struct ast *node,
     }
     if (!st) st = eval_hold(ev, row_table_samples(&c.table, range->steps), err);
     if (st) return st;
-    return rows_from_table(ev, &c.table, range->steps, grouping_is_unnamed(&c.grouping), out, err);
+    bool unnamed_unique = grouping_is_unnamed(&c.grouping) && !label_is_reserved(c.label);
+    return rows_from_table(ev, &c.table, range->steps, unnamed_unique, out, err);
 }

@@ -360,7 +360,7 @@ static enum status match_all(struct match *m, struct error *err)
 static bool may_collide(const struct match *m)
 {
     bool one_to_one = m->matching->cardinality == CARD_ONE_TO_ONE;
-    return one_to_one && m->drops_name && grouping_has_reserved(&m->signatures);
+    return one_to_one && m->drops_name && !grouping_is_unnamed(&m->signatures);
 }
 
 /* Are results distinct without their names? With one-to-one matching the signature alone makes

@@ -39,13 +39,6 @@ enum status grouping_init_matching(struct grouping *g, const struct vector_match
     return init(g, &matching->labels, !matching->on, a, err);
 }
 
-bool grouping_is_unnamed(const struct grouping *g)
-{
-    for (size_t i = 0; i < g->name_count && !g->without; i++)
-        if (label_is_reserved(g->names[i])) return false;
-    return true;
-}
-
 static bool is_grouped_by(const struct grouping *g, struct str name)
 {
     bool listed = false;
@@ -65,12 +58,14 @@ static bool has_reserved(const struct grouping *g, struct labels set)
     return false;
 }
 
-bool grouping_has_reserved(const struct grouping *g)
+bool grouping_is_unnamed(const struct grouping *g)
 {
-    bool found = !g->without && !grouping_is_unnamed(g);
+    bool found = false;
+    for (size_t i = 0; i < g->name_count && !found && !g->without; i++)
+        found = label_is_reserved(g->names[i]);
     for (size_t i = 0; i < g->examples.count && !found && g->without; i++)
         found = has_reserved(g, g->examples.items[i]);
-    return found;
+    return !found;
 }
 
 static const struct label *next_kept(const struct grouping *g, struct labels set, size_t *at)

@@ -55,9 +55,8 @@ static inline bool grouping_is_one(const struct grouping *g)
 {
     return !g->without && g->name_count == 0;
 }
-/* Results of different groups stay distinct without their names. */
+/* Results of the groups so far stay distinct without their names, and what goes with these: no
+ * group is by such a label. */
 bool grouping_is_unnamed(const struct grouping *g);
-/* Some rows so far had one of the labels that go with a name, and their group does, too. */
-bool grouping_has_reserved(const struct grouping *g);
 
 #endif
