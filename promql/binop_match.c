@@ -368,11 +368,11 @@ static bool may_collide(const struct match *m)
 static bool is_unnamed_unique(const struct match *m)
 {
     const struct vector_matching *v = m->matching;
+    for (size_t i = 0; i < v->include.count; i++)
+        if (label_is_reserved(v->include.items[i])) return false;
     if (m->drops_name) return true;
-    bool named = m->fill_many != NULL; /* a filled partner has no name, others keep theirs */
-    for (size_t i = 0; i < v->labels.count && v->on; i++)
-        named = named || label_is_reserved(v->labels.items[i]);
-    return v->cardinality == CARD_ONE_TO_ONE && !named;
+    bool filled = m->fill_many != NULL; /* such a partner has no name, others keep theirs */
+    return v->cardinality == CARD_ONE_TO_ONE && !filled && grouping_is_unnamed(&m->signatures);
 }
 
 static void drop_sides(const struct match *m)

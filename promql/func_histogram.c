@@ -187,13 +187,14 @@ static enum status histogram_row_of(struct histograms *h, size_t group, const do
     return out->drops_name ? OK : labels_unname(out->labels, NULL, h->ev->arena, &out->labels, err);
 }
 
+/* label: what tells rows of one histogram apart; empty: there are none. */
 static enum status histogram_finish(struct histograms *h, const struct row_table *table,
-                                    struct rows **out, struct error *err)
+                                    struct str label, struct rows **out, struct error *err)
 {
+    bool unnamed_unique = !h->ev->delays_names && !label_is_reserved(label);
     struct rows *rows;
     eval_drop(h->ev, h->held);
-    enum status st =
-        rows_from_table(h->ev, table, h->range->steps, !h->ev->delays_names, &rows, err);
+    enum status st = rows_from_table(h->ev, table, h->range->steps, unnamed_unique, &rows, err);
     return st ? st : rows_merge(rows, MERGE_DISJOINT, out, err);
 }
 
@@ -222,7 +223,7 @@ static enum status rows_histogram_quantile(struct eval *ev, const struct ast *ca
         if (!row) return no_room(ev->arena, err);
         st = histogram_row_of(&h, g, q, NULL, row, err);
     }
-    return st ? st : histogram_finish(&h, &table, out, err);
+    return st ? st : histogram_finish(&h, &table, STR(""), out, err);
 }
 
 static enum status rows_histogram_fraction(struct eval *ev, const struct ast *call,
@@ -241,7 +242,7 @@ static enum status rows_histogram_fraction(struct eval *ev, const struct ast *ca
         if (!row) return no_room(ev->arena, err);
         st = histogram_row_of(&h, g, lower, upper, row, err);
     }
-    return st ? st : histogram_finish(&h, &table, out, err);
+    return st ? st : histogram_finish(&h, &table, STR(""), out, err);
 }
 
 /* histogram_quantiles(v, "label", q ...): one row per histogram and quantile, told apart by a
@@ -335,7 +336,7 @@ static enum status rows_histogram_quantiles(struct eval *ev, const struct ast *c
         if (!st) st = warn_quantile(ev, q, range, call->call.args[i], err);
         if (!st) st = add_quantile_rows(&h, q, label, &table, err);
     }
-    return st ? st : histogram_finish(&h, &table, out, err);
+    return st ? st : histogram_finish(&h, &table, label, out, err);
 }
 
 const struct function_impl func_histogram_quantile = {.kind = FUNCTION_ROWS,
