@@ -48,8 +48,8 @@ static enum status sort_with(struct eval *ev, const struct ast *call,
                              struct error *err)
 {
     struct row_table table = {0};
-    enum status st = warn_sort(ev, call, range, err);
-    if (!st) st = eval_rows(ev, call->call.args[0], range, out, err);
+    enum status st = eval_rows(ev, call->call.args[0], range, out, err);
+    if (!st) st = warn_sort(ev, call, range, err);
     if (st || range->steps > 1) return st;
     struct rows *child = *out;
     st = rows_collect(child, &table, err);
@@ -189,8 +189,8 @@ static enum status sort_by_label(struct eval *ev, const struct ast *call,
                                  struct error *err)
 {
     struct row_table table = {0};
-    enum status st = warn_sort(ev, call, range, err);
-    if (!st) st = eval_rows(ev, call->call.args[0], range, out, err);
+    enum status st = eval_rows(ev, call->call.args[0], range, out, err);
+    if (!st) st = warn_sort(ev, call, range, err);
     if (st || range->steps > 1) return st;
     struct rows *child = *out;
     st = rows_collect(child, &table, err);
