@@ -5,6 +5,7 @@
  * step gathers the buckets that are there.
  */
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/bits.h"
@@ -113,6 +114,41 @@ static enum status take_row(struct histograms *h, const struct row *row, struct 
     return eval_hold(h->ev, samples, err);
 }
 
+/* Of equal bounds the one that came first is first. */
+static int compare_rows(const void *a, const void *b)
+{
+    const struct histogram_row *x = *(const struct histogram_row *const *)a;
+    const struct histogram_row *y = *(const struct histogram_row *const *)b;
+    int order = (x->upper_bound > y->upper_bound) - (x->upper_bound < y->upper_bound);
+    return order ? order : (x > y) - (x < y);
+}
+
+/* By bound, so that no step has to sort. sorted: room for all rows. */
+static void sort_group(struct histograms *h, struct histogram_group *g,
+                       const struct histogram_row **sorted)
+{
+    size_t count = 0;
+    for (size_t i = g->first; i != SIZE_MAX; i = h->rows.items[i].next)
+        sorted[count++] = &h->rows.items[i];
+    qsort(sorted, count, sizeof(sorted[0]), compare_rows);
+    size_t *place = &g->first;
+    for (size_t i = 0; i < count; i++) {
+        *place = (size_t)(sorted[i] - h->rows.items);
+        place = &h->rows.items[*place].next;
+    }
+    *place = SIZE_MAX;
+}
+
+static enum status sort_groups(struct histograms *h, struct error *err)
+{
+    const struct histogram_row **sorted =
+        arena_alloc_array(h->ev->arena, h->rows.count, sizeof(sorted[0]));
+    if (!sorted) return no_room(h->ev->arena, err);
+    for (size_t g = 0; g < h->groups.count; g++)
+        sort_group(h, &h->groups.items[g], sorted);
+    return OK;
+}
+
 static enum status histograms_open(struct histograms *h, struct eval *ev, const struct ast *call,
                                    const struct ast *vector, const struct eval_range *range,
                                    struct error *err)
@@ -128,7 +164,7 @@ static enum status histograms_open(struct histograms *h, struct eval *ev, const 
     }
     if (st) return st;
     h->scratch = arena_alloc_array(ev->arena, h->rows.count, sizeof(h->scratch[0]));
-    return h->scratch ? OK : no_room(ev->arena, err);
+    return h->scratch ? sort_groups(h, err) : no_room(ev->arena, err);
 }
 
 /* The buckets of one histogram that are there at a step. */
@@ -274,8 +310,10 @@ static enum status find_asked(struct eval *ev, const double *q, size_t steps,
         uint64_t hash = hash_mix(bits_from_double(key), 0);
         size_t probe = 0;
         size_t item;
-        while ((item = hash_index_next(&index, hash, &probe)) != HASH_INDEX_END)
+        while ((item = hash_index_next(&index, hash, &probe)) != HASH_INDEX_END) {
+            DEBUG_ASSERT(out->items);
             if (bits_from_double(out->items[item].q) == bits_from_double(key)) break;
+        }
         if (item == HASH_INDEX_END) {
             struct asked *slot = VEC_PUSH(out, ev->arena);
             if (!slot) return no_room(ev->arena, err);

@@ -94,10 +94,17 @@ static int compare_buckets(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static bool is_sorted(const struct bucket *buckets, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        if (buckets[i].upper_bound < buckets[i - 1].upper_bound) return false;
+    return true;
+}
+
 /* Sorted, equal bounds joined; returns how many are left. */
 static size_t arrange(struct bucket *buckets, size_t count)
 {
-    qsort(buckets, count, sizeof(buckets[0]), compare_buckets);
+    if (!is_sorted(buckets, count)) qsort(buckets, count, sizeof(buckets[0]), compare_buckets);
     size_t last = 0;
     for (size_t i = 1; i < count; i++) {
         if (buckets[i].upper_bound == buckets[last].upper_bound)
@@ -123,10 +130,15 @@ static void make_monotonic(struct bucket *buckets, size_t count, struct bucket_r
 {
     *repair =
         (struct bucket_repair){.bucket_min = (double)INFINITY, .bucket_max = -(double)INFINITY};
+    const double clearly = 1 + 10 * small_delta; /* more than rounding, without a division */
     double before = buckets[0].count;
     for (size_t i = 1; i < count; i++) {
         struct bucket *b = &buckets[i];
         if (b->count == before) continue;
+        if (before > 0 && b->count > before * clearly) {
+            before = b->count;
+            continue;
+        }
         if (is_almost_equal(before, b->count, small_delta)) {
             b->count = before;
             continue;
