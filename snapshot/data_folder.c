@@ -211,9 +211,33 @@ static bool is_strange(const uint8_t *bytes, size_t size)
 
 /* What is known of a folder that may not be ours. */
 struct stranger {
-    struct file_path path; /* of a file that is not; empty: none yet */
-    bool ours;             /* another one is */
+    const struct identity *identity; /* that HEARTH says; NULL: there is none */
+    struct file_path path;           /* of a file that is not ours; empty: none yet */
+    bool ours;                       /* another one is, or may be */
 };
+
+/* With an identity a stranger is a file of another folder of ours, without one anybody else's. */
+static enum status judge(struct stranger *s, const struct file_path *path, enum head_kind kind,
+                         struct error *err)
+{
+    struct head head;
+    struct error why;
+    uint8_t bytes[HEAD_BYTES];
+    bool strange;
+    size_t size = read_start(path->text, bytes);
+    enum status intact = head_decode(bytes, size, kind, &head, &why);
+    if (s->identity) {
+        strange = intact == OK && memcmp(&head.identity, s->identity, sizeof(head.identity)) != 0;
+        s->ours = !strange && size > 0;
+    } else {
+        if (intact == ERR_UNSUPPORTED)
+            return error_set(err, intact, "%s: %s", path->text, why.text);
+        strange = intact != OK && is_strange(bytes, size);
+        s->ours = intact == OK;
+    }
+    if (strange && !s->path.text[0]) s->path = *path;
+    return OK;
+}
 
 static enum status look_for_strangers(const struct data_folder *folder, enum data_kind kind,
                                       struct arena *a, struct stranger *s, struct error *err)
@@ -222,41 +246,44 @@ static enum status look_for_strangers(const struct data_folder *folder, enum dat
     enum status st = data_folder_list(folder, kind, a, &names, err);
     for (size_t i = 0; st == OK && i < names.count && !s->ours; i++) {
         struct file_path path;
-        struct head head;
-        struct error why;
-        uint8_t bytes[HEAD_BYTES];
         data_folder_path(folder, kind, names.items[i], &path);
-        size_t size = read_start(path.text, bytes);
-        enum status intact = head_decode(bytes, size, head_kinds[kind], &head, &why);
-        s->ours = intact == OK;
-        if (intact == ERR_UNSUPPORTED)
-            st = error_set(err, intact, "%s: %s", path.text, why.text);
-        else if (!s->path.text[0] && is_strange(bytes, size))
-            s->path = path;
+        st = judge(s, &path, head_kinds[kind], err);
     }
     return st;
 }
 
 /* Prometheus' log has names like ours, and a start would cut and delete what it cannot read. So a
- * folder without an identity, in which such a file is not ours, and none is, is not for us. */
+ * folder without an identity, in which such a file is not ours, and none is, is not for us. Nor is
+ * one where all files are of another folder than HEARTH is. */
 static enum status refuse_strangers(const struct data_folder *folder, struct arena *a,
                                     struct error *err)
 {
     struct stranger s = {.ours = false};
     struct file_path path;
+    struct head head;
     struct file f;
+    uint8_t bytes[HEAD_BYTES];
     enum status st = file_path_join(&path, folder->path, "HEARTH", err);
     if (st) return st;
     st = file_open(&f, path.text, FILE_READ, err);
+    file_close(&f);
     if (st != ERR_NOT_FOUND) {
-        file_close(&f);
-        return OK; /* what is wrong with it is told when it is read */
+        size_t size = read_start(path.text, bytes);
+        /* What is wrong with it is told when it is read. */
+        if (head_decode(bytes, size, HEAD_IDENTITY, &head, NULL)) return OK;
+        s.identity = &head.identity;
     }
     for (size_t i = 0; i < ARRAY_COUNT(kinds) && !s.ours; i++) {
         st = look_for_strangers(folder, kinds[i], a, &s, err);
         if (st && st != ERR_NOT_FOUND) return st;
     }
     if (s.ours || !s.path.text[0]) return OK;
+    if (s.identity)
+        return error_set(err, ERR_IO,
+                         "%s belongs to another data folder than %s, and no file belongs to that: "
+                         "remove that HEARTH if the files are the right ones, it is made again of "
+                         "them; or choose another folder",
+                         s.path.text, path.text);
     return error_set(err, ERR_IO,
                      "%s is not a file of Hearth, and the folder has no HEARTH: choose another "
                      "folder for the data, or move that file away",

@@ -313,6 +313,54 @@ START_TEST(files_of_another_folder_are_never_deleted)
 }
 END_TEST
 
+/* As when somebody has copied files into the wrong folder: a start would find nothing that is its
+ * own, and show an empty store. */
+START_TEST(an_identity_that_no_file_has_is_refused)
+{
+    struct patient p = {0};
+    char path[512];
+    char other[512];
+    struct error err = {0};
+    world_init(&p.w);
+    world_open(&p.w);
+    world_write_all(&p.w, 0, 2);
+    world_snapshot(&p.w);
+    world_write_all(&p.w, 2, 4);
+    patient_take(&p);
+    patient_heal(&p);
+    make_foreign(&p, "HEARTH");
+    ck_assert_int_eq(world_start(&p.w, &err), ERR_IO);
+    ck_assert_msg(strstr(err.text, "manifests/00000001") && strstr(err.text, "HEARTH"), "%s",
+                  err.text);
+    for (int i = 0; i < 2; i++) { /* a file of which nobody knows may be its own */
+        static const char *const files[] = {"wal/00000001", "manifests/00000001"};
+        size_t size;
+        uint8_t *bytes = original_bytes(&p, files[i], &size);
+        bytes[i == 0 ? 3 : 40] ^= 1;
+        patient_heal(&p);
+        make_foreign(&p, "HEARTH");
+        snprintf(path, sizeof(path), "%s/%s", p.w.path, files[i]);
+        world_write_file(path, bytes, size);
+        world_open(&p.w);
+        free(bytes);
+    }
+    patient_heal(&p); /* as it says */
+    make_foreign(&p, "HEARTH");
+    snprintf(path, sizeof(path), "%s/HEARTH", p.w.path);
+    ck_assert_int_eq(unlink(path), 0);
+    world_open(&p.w);
+    ck_assert_uint_eq(world_check(&p.w, 0), 4);
+
+    patient_heal(&p); /* a folder that never held anything, and a stray file */
+    snprintf(path, sizeof(path), "%s/wal/00000001", p.w.path);
+    snprintf(other, sizeof(other), "%s/manifests/00000001", p.w.path);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(unlink(other), 0);
+    world_open(&p.w);
+    patient_release(&p);
+}
+END_TEST
+
 static char told[4096];
 
 static void keep_told(const char *line)
@@ -540,7 +588,7 @@ SUITE(recover, a_flipped_bit_in_the_log_takes_at_most_one_batch,
       a_log_cut_anywhere_keeps_what_is_before, a_torn_tail_is_cut_once,
       zeros_garbage_and_moved_pieces_take_only_what_they_cover,
       junk_and_zeros_behind_the_log_lose_nothing,
-      segments_missing_renamed_foreign_or_no_files_at_all,
+      segments_missing_renamed_foreign_or_no_files_at_all, an_identity_that_no_file_has_is_refused,
       the_segment_that_a_snapshot_goes_on_with_is_named_when_it_is_missing,
       files_of_another_folder_are_never_deleted, a_stray_name_at_the_end_of_numbers_loses_nothing,
       a_damaged_window_file_is_replaced_by_the_older_generation,
