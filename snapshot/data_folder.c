@@ -211,7 +211,7 @@ static bool is_strange(const uint8_t *bytes, size_t size)
 
 /* What is known of a folder that may not be ours. */
 struct stranger {
-    const struct identity *identity; /* that HEARTH says; NULL: there is none */
+    const struct identity *identity; /* of HEARTH; NULL: there is none */
     struct file_path path;           /* of a file that is not ours; empty: none yet */
     bool ours;                       /* another one is, or may be */
 };
@@ -252,42 +252,50 @@ static enum status look_for_strangers(const struct data_folder *folder, enum dat
     return st;
 }
 
+static enum status find_strangers(const struct data_folder *folder, struct arena *a,
+                                  struct stranger *s, struct error *err)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(kinds) && !s->ours; i++) {
+        enum status st = look_for_strangers(folder, kinds[i], a, s, err);
+        if (st && st != ERR_NOT_FOUND) return st;
+    }
+    return OK;
+}
+
 /* Prometheus' log has names like ours, and a start would cut and delete what it cannot read. So a
- * folder without an identity, in which such a file is not ours, and none is, is not for us. Nor is
- * one where all files are of another folder than HEARTH is. */
+ * folder without an identity, in which such a file is not ours, and none is, is not for us. */
 static enum status refuse_strangers(const struct data_folder *folder, struct arena *a,
                                     struct error *err)
 {
     struct stranger s = {.ours = false};
     struct file_path path;
-    struct head head;
     struct file f;
-    uint8_t bytes[HEAD_BYTES];
     enum status st = file_path_join(&path, folder->path, "HEARTH", err);
     if (st) return st;
     st = file_open(&f, path.text, FILE_READ, err);
-    file_close(&f);
     if (st != ERR_NOT_FOUND) {
-        size_t size = read_start(path.text, bytes);
-        /* What is wrong with it is told when it is read. */
-        if (head_decode(bytes, size, HEAD_IDENTITY, &head, NULL)) return OK;
-        s.identity = &head.identity;
+        file_close(&f);
+        return OK; /* what is wrong with it is told when it is read */
     }
-    for (size_t i = 0; i < ARRAY_COUNT(kinds) && !s.ours; i++) {
-        st = look_for_strangers(folder, kinds[i], a, &s, err);
-        if (st && st != ERR_NOT_FOUND) return st;
-    }
-    if (s.ours || !s.path.text[0]) return OK;
-    if (s.identity)
-        return error_set(err, ERR_IO,
-                         "%s belongs to another data folder than %s, and no file belongs to that: "
-                         "remove that HEARTH if the files are the right ones, it is made again of "
-                         "them; or choose another folder",
-                         s.path.text, path.text);
+    st = find_strangers(folder, a, &s, err);
+    if (st || s.ours || !s.path.text[0]) return st;
     return error_set(err, ERR_IO,
                      "%s is not a file of Hearth, and the folder has no HEARTH: choose another "
                      "folder for the data, or move that file away",
                      s.path.text);
+}
+
+enum status data_folder_check(const struct data_folder *folder, struct arena *a, struct error *err)
+{
+    struct stranger s = {.identity = &folder->identity};
+    enum status st = find_strangers(folder, a, &s, err);
+    if (st || s.ours || !s.path.text[0]) return st;
+    return error_set(
+        err, ERR_IO,
+        "%s belongs to another data folder than %s/HEARTH, and no file belongs to "
+        "that: remove that HEARTH if the files are the right ones, it is made again of "
+        "them; or choose another folder",
+        s.path.text, folder->path);
 }
 
 /* Any file of ours with an intact head tells the identity. */

@@ -32,6 +32,11 @@ MUST_USE enum status data_folder_open(struct data_folder *folder, const char *pa
                                       struct error *err);
 void data_folder_close(struct data_folder *folder);
 
+/* ERR_IO when the folder holds files of another one, and none of its own: HEARTH is not the right
+ * one. Reads the heads of files until one may be its own. */
+MUST_USE enum status data_folder_check(const struct data_folder *folder, struct arena *a,
+                                       struct error *err);
+
 /* A file we keep. Segments and manifests have number only; windows have both. */
 enum data_kind { DATA_SEGMENT, DATA_WINDOW, DATA_MANIFEST };
 struct data_name {

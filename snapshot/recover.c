@@ -471,6 +471,7 @@ enum status durability_recover(struct durability *d, struct storage *db, struct 
     enum status st = read_manifests(d, &arena, err);
     if (st == OK) st = check_chunk_ms(d, db, err);
     if (st == OK) st = note_progress(d, &arena, err);
+    if (st == OK) st = data_folder_check(&d->folder, &arena, err);
     storage_resume_at(db, time_of(d, db));
     reach_windows(d, db);
     bool unfinished = false;
