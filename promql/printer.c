@@ -500,6 +500,16 @@ enum status ast_prettify(const struct ast *root, size_t line_bytes, struct arena
     return take_printed(&b, a, out, err);
 }
 
+const char *value_type_name(enum value_type type)
+{
+    static const char *const names[] = {[VALUE_NONE] = "none",
+                                        [VALUE_SCALAR] = "scalar",
+                                        [VALUE_STRING] = "string",
+                                        [VALUE_VECTOR] = "vector",
+                                        [VALUE_MATRIX] = "matrix"};
+    return names[type];
+}
+
 const char *value_type_words(enum value_type type)
 {
     static const char *const words[] = {[VALUE_NONE] = "none",

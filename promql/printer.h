@@ -17,5 +17,7 @@ MUST_USE enum status ast_prettify(const struct ast *root, size_t line_bytes, str
 
 /* "none", "scalar", "string", "instant vector", "range vector": as error messages name them. */
 const char *value_type_words(enum value_type type);
+/* The same, but "vector" and "matrix": as the API names them, and one error message. */
+const char *value_type_name(enum value_type type);
 
 #endif

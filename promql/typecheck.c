@@ -19,17 +19,6 @@ struct checker {
 
 static enum status check(const struct checker *c, struct ast *node);
 
-/* "range vector" in most messages, but the bare name in one. */
-static const char *bare_type_name(enum value_type type)
-{
-    static const char *const names[] = {[VALUE_NONE] = "none",
-                                        [VALUE_SCALAR] = "scalar",
-                                        [VALUE_STRING] = "string",
-                                        [VALUE_VECTOR] = "vector",
-                                        [VALUE_MATRIX] = "matrix"};
-    return names[type];
-}
-
 static bool is_number_or_vector(enum value_type type)
 {
     return type == VALUE_SCALAR || type == VALUE_VECTOR;
@@ -245,7 +234,7 @@ static enum status check_subquery(const struct checker *c, struct ast *node)
     if (st || node->subquery.expr->type == VALUE_VECTOR) return st;
     return CHECK_FAIL(c, node->position.start,
                       "subquery is only allowed on instant vector, got %s instead",
-                      bare_type_name(node->subquery.expr->type));
+                      value_type_name(node->subquery.expr->type));
 }
 
 static enum status check(const struct checker *c, struct ast *node)

@@ -8,6 +8,7 @@
 
 #include "model/number.h"
 #include "promql/functions.h"
+#include "promql/printer.h"
 #include "wire/json.h"
 
 static void write_node(struct buf *b, const struct ast *node);
@@ -167,16 +168,6 @@ static void write_duration(struct buf *b, const struct ast *node)
 
 /* ---- Calls and operators ---- */
 
-static struct str type_name(enum value_type type)
-{
-    static const char *const names[] = {[VALUE_NONE] = "none",
-                                        [VALUE_SCALAR] = "scalar",
-                                        [VALUE_STRING] = "string",
-                                        [VALUE_VECTOR] = "vector",
-                                        [VALUE_MATRIX] = "matrix"};
-    return str_from(names[type]);
-}
-
 static void write_call(struct buf *b, const struct ast *node)
 {
     const struct function *function = node->call.function;
@@ -185,9 +176,9 @@ static void write_call(struct buf *b, const struct ast *node)
         put_node(b, i > 0 ? "," : "", node->call.args[i]);
     put(b, "],\"func\":{\"argTypes\":[");
     for (size_t i = 0; i < function->arg_count; i++)
-        put_string(b, i > 0 ? "," : "", type_name(function->args[i]));
+        put_string(b, i > 0 ? "," : "", str_from(value_type_name(function->args[i])));
     put_string(b, "],\"name\":", str_from(function->name));
-    put_string(b, ",\"returnType\":", type_name(function->returns));
+    put_string(b, ",\"returnType\":", str_from(value_type_name(function->returns)));
     put_ms(b, ",\"variadic\":", function->variadic);
     buf_append_byte(b, '}');
     put_type(b, "call");

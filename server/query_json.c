@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "model/number.h"
+#include "promql/printer.h"
 
 static const char truncated_text[] = "results truncated due to limit";
 
@@ -87,12 +88,8 @@ static void write_scalar(struct json *j, const struct value *value)
 
 static void write_result(struct json *j, const struct value *value, size_t count)
 {
-    static const char *const types[] = {[VALUE_SCALAR] = "scalar",
-                                        [VALUE_STRING] = "string",
-                                        [VALUE_VECTOR] = "vector",
-                                        [VALUE_MATRIX] = "matrix"};
     json_key(j, STR("resultType"));
-    json_string(j, str_from(types[value->type]));
+    json_string(j, str_from(value_type_name(value->type)));
     json_key(j, STR("result"));
     switch (value->type) {
     case VALUE_SCALAR: write_scalar(j, value); return;
