@@ -168,14 +168,13 @@ enum status hearth_open(const struct config *config, struct hearth **out, struct
 
 static enum status start_background(struct hearth *h, struct error *err)
 {
-    bool at_interval = h->config.wal_sync == WAL_SYNC_INTERVAL;
-    const struct maintenance_options options = {
-        .storage = h->storage,
-        .durability = h->durability,
-        .memory_limit_bytes = h->memory_limit_bytes,
-        .snapshot_interval_ms = h->config.snapshot_interval_ms,
-        .sync_interval_ms = at_interval ? h->config.wal_sync_interval_ms : 0,
-        .rests = h->config.chunk_ms >= RESTS_CHUNK_MS};
+    const struct maintenance_options options = {.storage = h->storage,
+                                                .durability = h->durability,
+                                                .memory_limit_bytes = h->memory_limit_bytes,
+                                                .snapshot_interval_ms =
+                                                    h->config.snapshot_interval_ms,
+                                                .sync_interval_ms = h->config.wal_sync_interval_ms,
+                                                .rests = h->config.chunk_ms >= RESTS_CHUNK_MS};
     enum status st = maintenance_start(&h->maintenance, &options, err);
     if (!st) st = self_scrape_start(&h->self_scrape, h, err);
     return st;

@@ -216,8 +216,7 @@ enum status maintenance_start(struct maintenance *m, const struct maintenance_op
     m->oldest_window = storage_bounds(options->storage).oldest_window;
     enum status st = ticker_start(&m->maintain, "maintain", maintain_round, m, err);
     if (!st) st = ticker_start(&m->snapshot, "snapshot", snapshot_round, m, err);
-    if (!st && options->sync_interval_ms > 0)
-        st = ticker_start(&m->sync, "wal-sync", sync_round, m, err);
+    if (!st) st = ticker_start(&m->sync, "wal-sync", sync_round, m, err);
     if (st) maintenance_stop(m);
     return st;
 }

@@ -5,11 +5,11 @@
  *                storage_maintain; measure memory that is not ours, set the heap's pressure
  *                (server/budget), return idle pages. When nobody has worked, every
  *                MAINTENANCE_REST_MS, and nothing is measured that cannot have changed
- *     snapshot   every --snapshot.interval; at once when a sync of the log failed, because memory
- *                then has what the disk may have lost, and again every MAINTENANCE_RETRY_MS
- *                until it works
+ *     snapshot   every --snapshot.interval; at once when a sync of the log failed or files of it
+ *                are gone, because memory then has what the disk may have lost, and again every
+ *                MAINTENANCE_RETRY_MS until it works
  *     wal-sync   every --wal.sync-interval, with --wal.sync=interval; when nothing was logged in
- *                one of them, not before something is
+ *                one of them, not before something is. Else only to wake the one above
  *
  * Threads: maintenance_pressure, _notice and _logged from any thread; the rest from main.
  */
@@ -45,7 +45,7 @@ struct maintenance_options {
     struct durability *durability;
     uint64_t memory_limit_bytes;
     int64_t snapshot_interval_ms;
-    int64_t sync_interval_ms; /* 0: no syncer */
+    int64_t sync_interval_ms; /* of the log, where that is synced at intervals */
     bool rests;               /* windows are so long that a rest is short beside them */
 };
 
@@ -62,7 +62,7 @@ struct maintenance {
     atomic_bool noticed;           /* somebody has worked since */
     _Atomic uint64_t rested_bytes; /* more than that wakes the maintain thread; 0: it comes soon */
     bool snapshot_due;             /* the snapshot thread's own */
-    atomic_bool rescuing; /* a failed sync has woken the snapshot thread; until one is published */
+    atomic_bool rescuing;        /* the log has woken the snapshot thread; until one is published */
     struct gauge boundary_ms;    /* wall time at which the last expiry was through; 0: none yet */
     struct gauge other_bytes;    /* resident memory that is not the heap's */
     struct gauge lazyfree_bytes; /* resident still, though the heap gave it back */

@@ -121,7 +121,8 @@ static enum status fill(const struct data_folder *half, const struct data_folder
 static enum status half_folder(const struct data_folder *folder, const struct file_path *parent,
                                const char *name, struct data_folder *out, struct error *err)
 {
-    *out = (struct data_folder){.lock = FILE_CLOSED, .identity = folder->identity};
+    *out = (struct data_folder){
+        .root = FILE_CLOSED, .lock = FILE_CLOSED, .identity = folder->identity};
     int size = snprintf(out->path, sizeof(out->path), "%s/%s", parent->text, name);
     if (size > 0 && (size_t)size < sizeof(out->path)) return OK;
     return error_set(err, ERR_INVALID, "path too long: %.60s...", parent->text);

@@ -157,30 +157,69 @@ static void lock_write_pid(const struct file *lock)
     if (file_truncate(lock, 0, NULL) == OK) (void)!file_write(lock, 0, &piece, 1, NULL);
 }
 
+static enum status in_use(const struct data_folder *folder, struct error *err)
+{
+    struct file_path path;
+    struct file lock;
+    char text[24] = "";
+    size_t got = 0;
+    enum status st = file_path_join(&path, folder->path, "lock", err);
+    if (st) return st;
+    if (file_open(&lock, path.text, FILE_READ, NULL) == OK) {
+        if (file_read(&lock, 0, text, sizeof(text) - 1, &got, NULL)) got = 0;
+        file_close(&lock);
+    }
+    text[got] = '\0';
+    text[strspn(text, "0123456789")] = '\0';
+    return error_set(err, ERR_UNAVAILABLE, "data folder %s is in use by another process (pid %s)",
+                     folder->path, text[0] ? text : "unknown");
+}
+
+/* Still, or again: instead of one that has been removed or replaced. */
+static bool is_held(const struct file *f)
+{
+    return f->fd >= 0 && file_is_in_place(f);
+}
+
+static void hold(struct file *held, const struct file *now)
+{
+    file_close(held);
+    *held = *now;
+}
+
+static enum status lock_root(struct data_folder *folder, struct error *err)
+{
+    struct file root;
+    if (is_held(&folder->root)) return OK;
+    enum status st = folder_open(&root, folder->path, err);
+    if (st) return st;
+    if (file_lock(&root, NULL) == ERR_UNAVAILABLE) {
+        file_close(&root);
+        return in_use(folder, err);
+    }
+    hold(&folder->root, &root);
+    return OK;
+}
+
 static enum status take_lock(struct data_folder *folder, struct error *err)
 {
     struct file_path path;
-    enum status st = file_path_join(&path, folder->path, "lock", err);
+    struct file lock;
+    enum status st = lock_root(folder, err);
+    if (st || is_held(&folder->lock)) return st;
+    st = file_path_join(&path, folder->path, "lock", err);
     if (st) return st;
-    st = file_open(&folder->lock, path.text, FILE_CHANGE, err);
-    if (st == ERR_NOT_FOUND) st = file_open(&folder->lock, path.text, FILE_OVERWRITE, err);
+    st = file_open(&lock, path.text, FILE_CHANGE, err);
+    if (st == ERR_NOT_FOUND) st = file_open(&lock, path.text, FILE_OVERWRITE, err);
     if (st) return st;
-    st = file_lock(&folder->lock, err);
-    if (st == OK) {
-        lock_write_pid(&folder->lock);
-        return OK;
+    st = file_lock(&lock, err);
+    if (st) {
+        file_close(&lock);
+        return st == ERR_UNAVAILABLE ? in_use(folder, err) : st;
     }
-    if (st == ERR_UNAVAILABLE) {
-        char text[24] = "";
-        size_t got = 0;
-        if (file_read(&folder->lock, 0, text, sizeof(text) - 1, &got, NULL)) got = 0;
-        text[got] = '\0';
-        text[strspn(text, "0123456789")] = '\0';
-        st = error_set(err, st, "data folder %s is in use by another process (pid %s)",
-                       folder->path, text[0] ? text : "unknown");
-    }
-    file_close(&folder->lock);
-    return st;
+    lock_write_pid(&lock);
+    hold(&folder->lock, &lock);
+    return OK;
 }
 
 static const enum data_kind kinds[] = {DATA_MANIFEST, DATA_SEGMENT, DATA_WINDOW};
@@ -333,11 +372,11 @@ static void sync_name(const struct data_folder *folder)
     (void)!folder_sync(end == parent.text ? "." : parent.text, NULL);
 }
 
+/* Under the identity that is known, or that its files tell, or a new one. */
 static enum status identity_make(struct data_folder *folder, const struct file_path *path,
-                                 struct arena *a, struct error *err)
+                                 bool known, struct arena *a, struct error *err)
 {
     struct identity *identity = &folder->identity;
-    bool known = false;
     sync_name(folder);
     for (size_t i = 0; i < ARRAY_COUNT(kinds) && !known; i++)
         known = identity_from(folder, kinds[i], a, identity);
@@ -362,46 +401,45 @@ static enum status identity_make(struct data_folder *folder, const struct file_p
                              err);
 }
 
-static enum status identity_read(struct data_folder *folder, struct arena *a, struct error *err)
+/* What HEARTH says. */
+static enum status identity_read(const struct data_folder *folder, struct file_path *path,
+                                 struct identity *out, struct error *err)
 {
-    struct file_path path;
     struct file f;
     struct head head;
     uint8_t bytes[HEAD_BYTES];
     size_t got = 0;
-    enum status st = file_path_join(&path, folder->path, "HEARTH", err);
+    enum status st = file_path_join(path, folder->path, "HEARTH", err);
     if (st) return st;
-    st = file_open(&f, path.text, FILE_READ, err);
-    if (st == ERR_NOT_FOUND) return identity_make(folder, &path, a, err);
+    st = file_open(&f, path->text, FILE_READ, err);
     if (st) return st;
     st = file_read(&f, 0, bytes, sizeof(bytes), &got, err);
     file_close(&f);
     if (st) return st;
     st = head_decode(bytes, got, HEAD_IDENTITY, &head, err);
-    if (st == ERR_CORRUPT) {
-        log_warn("snapshot", "identity of the data folder is damaged and made anew", "file=%s",
-                 LOG_TEXT(str_from(path.text)));
-        return identity_make(folder, &path, a, err);
-    }
-    if (st) {
-        (void)error_wrap(err, "%s: ", path.text);
-        return st;
-    }
-    folder->identity = head.identity;
-    return OK;
+    if (st == OK) *out = head.identity;
+    if (st && st != ERR_CORRUPT) (void)error_wrap(err, "%s: ", path->text);
+    return st;
 }
 
-enum status data_folder_open(struct data_folder *folder, const char *path, struct arena *a,
-                             struct error *err)
+static enum status identify(struct data_folder *folder, bool known, struct arena *a,
+                            struct error *err)
 {
-    struct error local;
-    if (!err) err = &local;
-    folder->lock.fd = -1;
-    int size = snprintf(folder->path, sizeof(folder->path), "%s", path);
-    if (size <= 0 || (size_t)size >= sizeof(folder->path))
-        return error_set(err, ERR_INVALID,
-                         "path of the data folder: 1 to %d bytes expected, got %d",
-                         DATA_FOLDER_PATH_BYTES - 1, size);
+    struct file_path path;
+    struct identity found;
+    enum status st = identity_read(folder, &path, &found, err);
+    if (st == ERR_CORRUPT)
+        log_warn("snapshot", "identity of the data folder is damaged and made anew", "file=%s",
+                 LOG_TEXT(str_from(path.text)));
+    if (st == ERR_NOT_FOUND || st == ERR_CORRUPT)
+        return identity_make(folder, &path, known, a, err);
+    if (st == OK) folder->identity = found;
+    return st;
+}
+
+static enum status prepare(struct data_folder *folder, bool known, struct arena *a,
+                           struct error *err)
+{
     enum status st = folder_prepare(folder->path, err);
     if (st == OK) st = refuse_strangers(folder, a, err);
     if (st == OK) st = take_lock(folder, err);
@@ -414,17 +452,50 @@ enum status data_folder_open(struct data_folder *folder, const char *path, struc
          * it stands for will be deleted. The last process may have ended before it saw to that. */
         if (st == OK) st = folder_sync(sub.text, err);
     }
-    if (st == OK) st = identity_read(folder, a, err);
+    if (st == OK) st = identify(folder, known, a, err);
     if (st == OK) st = folder_sync(folder->path, err);
-    if (st) data_folder_close(folder);
     /* A missing parent or a full disk are one thing to the caller: it cannot be used. */
     if (st == ERR_NOT_FOUND || st == ERR_CONFLICT) st = err->status = ERR_IO;
     return st;
 }
 
+enum status data_folder_open(struct data_folder *folder, const char *path, struct arena *a,
+                             struct error *err)
+{
+    struct error local;
+    if (!err) err = &local;
+    folder->root.fd = -1;
+    folder->lock.fd = -1;
+    int size = snprintf(folder->path, sizeof(folder->path), "%s", path);
+    if (size <= 0 || (size_t)size >= sizeof(folder->path))
+        return error_set(err, ERR_INVALID,
+                         "path of the data folder: 1 to %d bytes expected, got %d",
+                         DATA_FOLDER_PATH_BYTES - 1, size);
+    enum status st = prepare(folder, false, a, err);
+    if (st) data_folder_close(folder);
+    return st;
+}
+
+enum status data_folder_remake(struct data_folder *folder, struct arena *a, struct error *err)
+{
+    struct file_path path;
+    struct identity found;
+    struct error local;
+    if (!err) err = &local;
+    enum status st = identity_read(folder, &path, &found, err);
+    if (st == OK && memcmp(&found, &folder->identity, sizeof(found)) != 0)
+        return error_set(err, ERR_IO,
+                         "data folder %s has been replaced by another one: move that away, and "
+                         "what is in memory is written to a new one",
+                         folder->path);
+    if (st && st != ERR_NOT_FOUND && st != ERR_CORRUPT) return st;
+    return prepare(folder, true, a, err);
+}
+
 void data_folder_close(struct data_folder *folder)
 {
     file_close(&folder->lock);
+    file_close(&folder->root);
 }
 
 enum status data_file_crc(const struct file *f, uint64_t size, uint32_t *out, struct error *err)

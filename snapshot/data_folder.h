@@ -5,7 +5,8 @@
  *
  * A name is ours only if it is exactly what we would write; everything else is never touched.
  *
- * Threads: constant after data_folder_open; any thread may make paths.
+ * Threads: path and identity are constant after data_folder_open, any thread may make paths; what
+ * is open belongs to who opens, remakes and closes.
  */
 #ifndef HEARTH_SNAPSHOT_DATA_FOLDER_H
 #define HEARTH_SNAPSHOT_DATA_FOLDER_H
@@ -18,7 +19,8 @@ enum { DATA_FOLDER_PATH_BYTES = FILE_PATH_BYTES - 100 };
 
 struct data_folder {
     char path[DATA_FOLDER_PATH_BYTES];
-    struct file lock;
+    struct file root; /* the folder, locked: nobody takes that lock away by removing a file */
+    struct file lock; /* says who has it; and locked, too: network file systems lock no folders */
     struct identity identity;
 };
 
@@ -31,6 +33,12 @@ struct data_folder {
 MUST_USE enum status data_folder_open(struct data_folder *folder, const char *path, struct arena *a,
                                       struct error *err);
 void data_folder_close(struct data_folder *folder);
+
+/* Files of it are gone, or all of it: make what is missing, hold what is there now. Not in the data
+ * of anybody else, another data folder of ours included (ERR_IO); else statuses as
+ * data_folder_open. */
+MUST_USE enum status data_folder_remake(struct data_folder *folder, struct arena *a,
+                                        struct error *err);
 
 /* ERR_IO when the folder holds files of another one, and none of its own: HEARTH is not the right
  * one. Reads the heads of files until one may be its own. */

@@ -81,6 +81,15 @@ static int system_lock(int fd)
     return flock(fd, LOCK_EX | LOCK_NB);
 }
 
+static int system_at(int fd, const char *path)
+{
+    struct stat here;
+    struct stat there;
+    if (fstat(fd, &here) != 0) return -1;
+    if (stat(path, &there) != 0) return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+    return here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+}
+
 static int system_folder_make(const char *path)
 {
     struct stat st;
@@ -91,6 +100,12 @@ static int system_folder_make(const char *path)
         return -1;
     }
     return access(path, R_OK | W_OK | X_OK);
+}
+
+static int system_folder_open(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd >= 0 ? lift(fd) : -1;
 }
 
 static int system_folder_sync(const char *path)
@@ -129,10 +144,12 @@ const struct disk disk_system = {
     .sync = fdatasync,
     .truncate = system_truncate,
     .lock = system_lock,
+    .at = system_at,
     .rename = rename,
     .remove = remove,
     .link = link,
     .folder_make = system_folder_make,
+    .folder_open = system_folder_open,
     .folder_sync = system_folder_sync,
     .folder_list = system_folder_list,
 };

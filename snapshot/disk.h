@@ -42,13 +42,16 @@ struct disk {
     ssize_t (*write)(int fd, uint64_t offset, const struct iovec *pieces, int count);
     int (*sync)(int fd); /* data and size */
     int (*truncate)(int fd, uint64_t size);
-    int (*lock)(int fd); /* EWOULDBLOCK: somebody else has it */
+    int (*lock)(int fd);                 /* EWOULDBLOCK: somebody else has it */
+    int (*at)(int fd, const char *path); /* 1: the path leads to this file or folder; 0: not, or
+                                          * nowhere */
 
     int (*rename)(const char *from, const char *to);
     int (*remove)(const char *path);               /* a file, or an empty folder */
     int (*link)(const char *from, const char *to); /* another name for a file */
 
     int (*folder_make)(const char *path); /* 0 when it is there already and can be used */
+    int (*folder_open)(const char *path); /* a descriptor, as of open, to lock and to know it by */
     int (*folder_sync)(const char *path); /* the names in it */
     /* Tells every name but "." and ".."; `each` answers false to end early. */
     int (*folder_list)(const char *path, bool (*each)(void *context, const char *name),

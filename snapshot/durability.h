@@ -1,7 +1,7 @@
 /*
  * durability - what survives a crash: the data folder with its WAL and snapshots.
  *
- *     lock                       held (flock) while a process uses the folder
+ *     lock                       held (flock), as the folder is, while a process uses it
  *     HEARTH                     its identity
  *     wal/00000007               segments; a batch is one record (docs/formats.md)
  *     windows/123470-00000012    one file per window, written in time order
@@ -40,7 +40,7 @@ struct durability_options {
     uint64_t segment_bytes;   /* a new segment after so much; 1 GiB */
     uint32_t restore_threads; /* that read files at a start; 0 as 1 */
     /* Called by a thread that logs after durability_sync has said that there was nothing to do:
-     * there is again. NULL: nobody waits for it. */
+     * there is again; and by any when a snapshot is wanted. NULL: nobody waits for it. */
     void (*news)(void *self);
     void *news_self;
 };

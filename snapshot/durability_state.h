@@ -31,16 +31,16 @@ struct durability {
     struct durability_options options; /* path points into folder */
     struct data_folder folder;
     struct wal wal;
-    bool recovered; /* the wal is there */
 
     struct manifest current; /* snapshot 0: none yet */
-    bool current_whole;      /* its files are there and intact, as far as anybody has looked */
     struct manifest previous;
-    bool manifest_unread; /* at the start there was one that could not be read */
-    bool unlisted;        /* window files hold what neither a manifest names nor the log has */
     struct entry_state states[MANIFEST_ENTRIES_MAX]; /* of current's entries */
     uint64_t next_snapshot;
     struct window_block scratch;
+    bool recovered;       /* the wal is there */
+    bool current_whole;   /* its files are there and intact, as far as anybody has looked */
+    bool manifest_unread; /* at the start there was one that could not be read */
+    bool unlisted;        /* window files hold what neither a manifest names nor the log has */
     _Atomic bool snapshotting;
     _Atomic bool hurried; /* snapshots are written without pauses */
 

@@ -34,12 +34,18 @@ enum status file_path_join(struct file_path *out, const char *folder, const char
                      FILE_PATH_BYTES - 1, folder);
 }
 
-enum status file_open(struct file *f, const char *path, enum file_mode mode, struct error *err)
+static enum status set_path(struct file *f, const char *path, struct error *err)
 {
     f->fd = -1;
     int size = snprintf(f->path.text, sizeof(f->path.text), "%s", path);
-    if (size < 0 || (size_t)size >= sizeof(f->path.text))
-        return error_set(err, ERR_INVALID, "path too long: %.60s...", path);
+    if (size >= 0 && (size_t)size < sizeof(f->path.text)) return OK;
+    return error_set(err, ERR_INVALID, "path too long: %.60s...", path);
+}
+
+enum status file_open(struct file *f, const char *path, enum file_mode mode, struct error *err)
+{
+    enum status st = set_path(f, path, err);
+    if (st) return st;
     do {
         f->fd = disk()->open(path, mode);
     } while (f->fd < 0 && errno == EINTR);
@@ -132,6 +138,11 @@ enum status file_lock(const struct file *f, struct error *err)
     return disk()->lock(f->fd) == 0 ? OK : refuse(err, "lock", f->path.text);
 }
 
+bool file_is_in_place(const struct file *f)
+{
+    return disk()->at(f->fd, f->path.text) != 0;
+}
+
 enum status file_rename(const char *from, const char *to, struct error *err)
 {
     return disk()->rename(from, to) == 0 ? OK : refuse(err, "rename to", to);
@@ -161,6 +172,16 @@ enum status folder_prepare(const char *path, struct error *err)
     if (disk()->folder_make(path) == 0) return OK;
     if (errno == DISK_OTHER_KIND) return error_set(err, ERR_IO, "%s is not a folder", path);
     return refuse(err, "use folder", path);
+}
+
+enum status folder_open(struct file *f, const char *path, struct error *err)
+{
+    enum status st = set_path(f, path, err);
+    if (st) return st;
+    do {
+        f->fd = disk()->folder_open(path);
+    } while (f->fd < 0 && errno == EINTR);
+    return f->fd >= 0 ? OK : refuse(err, "open folder", path);
 }
 
 enum status folder_sync(const char *path, struct error *err)

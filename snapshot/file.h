@@ -73,6 +73,10 @@ MUST_USE enum status file_truncate(const struct file *f, uint64_t size, struct e
  * ERR_UNAVAILABLE when another process, or another open file of this one, holds it. */
 MUST_USE enum status file_lock(const struct file *f, struct error *err);
 
+/* False when its path leads to another file, or nowhere: somebody has removed or replaced it, or a
+ * folder above it. True also when the disk does not tell. */
+bool file_is_in_place(const struct file *f);
+
 MUST_USE enum status file_rename(const char *from, const char *to, struct error *err);
 /* A file, or an empty folder. */
 MUST_USE enum status file_remove(const char *path, struct error *err);
@@ -82,6 +86,8 @@ MUST_USE enum status file_link(const char *from, const char *to, struct error *e
 /* Make the folder when it is missing (its parent exists), and check that files can be made in it.
  */
 MUST_USE enum status folder_prepare(const char *path, struct error *err);
+/* The folder itself, for file_lock and file_is_in_place. */
+MUST_USE enum status folder_open(struct file *f, const char *path, struct error *err);
 /* Names made, renamed and removed in it are on stable storage. */
 MUST_USE enum status folder_sync(const char *path, struct error *err);
 

@@ -262,17 +262,80 @@ static enum status draft_and_write(struct durability *d, struct storage *db, str
     return manifest_write(&d->folder, &draft->manifest, err);
 }
 
+/* ---- files that somebody took away ---- */
+
+static bool is_there(const struct durability *d, enum data_kind kind, struct data_name name)
+{
+    struct file_path path;
+    struct file f;
+    data_folder_path(&d->folder, kind, name, &path);
+    enum status st = file_open(&f, path.text, FILE_READ, NULL);
+    file_close(&f);
+    return st != ERR_NOT_FOUND;
+}
+
+/* What the newest manifest names, and itself. */
+static bool snapshot_is_there(const struct durability *d)
+{
+    const struct manifest *m = &d->current;
+    bool there = !m->snapshot ||
+                 is_there(d, DATA_MANIFEST, (struct data_name){.number = (int64_t)m->snapshot});
+    for (size_t i = 0; i < m->count && there; i++)
+        there = d->states[i].state != FILE_STATE_CURRENT ||
+                is_there(d, DATA_WINDOW,
+                         (struct data_name){.number = m->entries[i].window,
+                                            .snapshot = m->entries[i].snapshot});
+    return there;
+}
+
+static void count_segments(struct durability *d, struct arena *a)
+{
+    struct data_names names;
+    uint64_t bytes = 0;
+    if (data_folder_list(&d->folder, DATA_SEGMENT, a, &names, NULL)) return;
+    for (size_t i = 0; i < names.count; i++) {
+        struct file_path path;
+        data_folder_path(&d->folder, DATA_SEGMENT, names.items[i], &path);
+        bytes += size_at(path.text);
+    }
+    gauge_set(&d->wal.segments, (int64_t)names.count);
+    gauge_set(&d->wal.disk_bytes, (int64_t)bytes);
+}
+
+/* Files that nobody here has removed are gone: all of memory is written again, into the folder that
+ * is there now, or a new one. */
+static enum status make_up(struct durability *d, struct error *err)
+{
+    struct arena arena;
+    log_error("snapshot", "files of the data folder are gone, all of memory is written again",
+              "folder=%s", LOG_TEXT(str_from(d->folder.path)));
+    atomic_store(&d->wal.wants_snapshot, true);
+    d->current_whole = false;
+    for (size_t i = 0; i < d->current.count; i++)
+        if (d->states[i].state == FILE_STATE_CURRENT) d->states[i].state = FILE_STATE_STALE;
+    arena_init(&arena, HEAP_SNAPSHOT, UINT64_C(1) << 30);
+    enum status st = data_folder_remake(&d->folder, &arena, err);
+    if (st == OK) count_segments(d, &arena);
+    arena_release(&arena);
+    return st;
+}
+
 enum status publish_snapshot(struct durability *d, struct storage *db, struct error *err)
 {
     bool news = false;
     struct error local;
     if (!err) err = &local;
+    bool whole = wal_look(&d->wal);
+    if (!whole || !snapshot_is_there(d)) {
+        enum status st = make_up(d, err);
+        if (st) return st;
+    }
     struct draft *draft = heap_calloc(1, sizeof(*draft), HEAP_SNAPSHOT);
     if (!draft) return error_set(err, ERR_NO_MEMORY, "no memory for a snapshot");
     draft->manifest.snapshot = d->next_snapshot++;
     bool wanted = atomic_exchange(&d->wal.wants_snapshot, false);
     enum status st = draft_and_write(d, db, draft, &news, err);
-    if (!st && !atomic_load(&d->wal.wants_snapshot)) atomic_store(&d->wal.at_risk, false);
+    if (!st && !atomic_load(&d->wal.wants_snapshot)) atomic_store(&d->wal.risk, WAL_SAFE);
     if (st) {
         if (wanted) atomic_store(&d->wal.wants_snapshot, true);
         clean_up(d, draft, st);

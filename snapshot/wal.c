@@ -56,12 +56,21 @@ static enum status timed_sync(struct wal *w, const struct file *f, struct error 
     return st;
 }
 
+/* Memory has what files may not have any more. */
+static void ask_for_snapshot(struct wal *w)
+{
+    atomic_store(&w->wants_snapshot, true);
+    if (w->news) w->news(w->news_self);
+}
+
 static void count_sync_failure(struct wal *w, const struct error *refused)
 {
+    int safe = WAL_SAFE;
     counter_add(&w->write_errors, 1);
-    atomic_store(&w->wants_snapshot, true);
     /* With `always` nothing was acknowledged that this sync was for. */
-    if (w->mode == WAL_SYNC_INTERVAL) atomic_store(&w->at_risk, true);
+    if (w->mode == WAL_SYNC_INTERVAL)
+        (void)atomic_compare_exchange_strong(&w->risk, &safe, WAL_UNSYNCED);
+    ask_for_snapshot(w);
     log_error("wal", "sync failed, a snapshot will take over", "reason=%s",
               LOG_TEXT(str_from(refused->text)));
 }
@@ -202,7 +211,7 @@ static void abandon(struct wal *w)
 {
     if (w->segment.fd < 0) return;
     struct file_path path = w->segment.path;
-    bool empty = w->segment_records == 0;
+    bool empty = w->segment_records == 0 && file_is_in_place(&w->segment);
     retire(w);
     if (empty && file_remove(path.text, NULL) == OK) {
         gauge_add(&w->segments, -1);
@@ -264,6 +273,38 @@ static enum status begin_segment(struct wal *w, struct error *err)
     return OK;
 }
 
+static enum status refuse_at_risk(const struct wal *w, struct error *err)
+{
+    switch (atomic_load_explicit(&w->risk, memory_order_relaxed)) {
+    case WAL_UNSYNCED:
+        return error_set(err, ERR_UNAVAILABLE,
+                         "a sync of the log failed: nothing is taken until a snapshot has what was "
+                         "acknowledged before");
+    case WAL_TAKEN_AWAY:
+        return error_set(err, ERR_UNAVAILABLE,
+                         "files of the data folder %s were removed or replaced: nothing is taken "
+                         "until a snapshot has what was acknowledged before",
+                         w->folder->path);
+    default: return OK;
+    }
+}
+
+/* The segment may be in nobody's folder, or in somebody else's: then it is left, and nothing is
+ * made beside it before somebody has looked at what is there now. */
+static enum status look(struct wal *w, struct error *err)
+{
+    if (w->segment.fd < 0 || file_is_in_place(&w->segment)) return OK;
+    mutex_lock(&w->lock);
+    w->failed = true;
+    mutex_unlock(&w->lock);
+    log_error("wal", "removed or replaced by somebody, a snapshot will write everything again",
+              "file=%s", LOG_TEXT(str_from(w->segment.path.text)));
+    retire(w);
+    atomic_store(&w->risk, WAL_TAKEN_AWAY);
+    ask_for_snapshot(w);
+    return refuse_at_risk(w, err);
+}
+
 /* A segment that takes the next record. */
 static enum status ensure_segment(struct wal *w, struct error *err)
 {
@@ -272,7 +313,10 @@ static enum status ensure_segment(struct wal *w, struct error *err)
     bool full = w->segment_records > 0 && atomic_load(&w->written) >= w->segment_bytes;
     mutex_unlock(&w->lock);
     if (usable && !full) return OK;
-    enum status st = begin_segment(w, err);
+    enum status st = look(w, err);
+    if (st == OK && atomic_load(&w->risk) == WAL_TAKEN_AWAY) st = refuse_at_risk(w, err);
+    if (st) return st;
+    st = begin_segment(w, err);
     return usable ? OK : st; /* one that is too long is better than none */
 }
 
@@ -357,6 +401,11 @@ static void group_write(struct wal *w, struct group *g)
     if (st) {
         complain(w, &refused);
         cut_off(w, st);
+        group_fail(g, &refused);
+        return;
+    }
+    if (look(w, &refused)) {
+        complain(w, &refused);
         group_fail(g, &refused);
         return;
     }
@@ -470,13 +519,11 @@ static void buffer_give(struct wal *w, struct buf *b)
 
 enum status wal_log(struct wal *w, const struct journal_batch *batch, struct error *err)
 {
-    if (atomic_load_explicit(&w->at_risk, memory_order_relaxed))
-        return error_set(err, ERR_UNAVAILABLE,
-                         "a sync of the log failed: nothing is taken until a snapshot has what was "
-                         "acknowledged before");
+    enum status st = refuse_at_risk(w, err);
+    if (st) return st;
     struct wal_waiter self = {.batch = batch, .place = place_now(w)};
     buffer_take(w, &self.record);
-    enum status st = wal_batch_encode(batch, self.place, &self.record, &self.labeled, &self.error);
+    st = wal_batch_encode(batch, self.place, &self.record, &self.labeled, &self.error);
     self.error.status = st;
     if (!st) {
         commit(w, &self);
@@ -487,23 +534,42 @@ enum status wal_log(struct wal *w, const struct journal_batch *batch, struct err
     return st ? error_set(err, st, "%s", self.error.text) : OK;
 }
 
-enum status wal_rotate(struct wal *w, uint64_t *current, struct error *err)
+/* The current segment belongs to the caller, as to a leader. */
+static void take_segment(struct wal *w)
 {
     mutex_lock(&w->lock);
     while (w->writing)
         cond_wait(&w->changed, &w->lock);
     w->writing = true;
-    bool fresh = w->segment.fd >= 0 && !w->failed && w->segment_records == 0;
     mutex_unlock(&w->lock);
+}
 
-    enum status st = fresh ? OK : begin_segment(w, err);
-    *current = atomic_load(&w->number);
-
+static void give_segment(struct wal *w)
+{
     mutex_lock(&w->lock);
     w->writing = false;
     cond_broadcast(&w->changed);
     mutex_unlock(&w->lock);
+}
+
+enum status wal_rotate(struct wal *w, uint64_t *current, struct error *err)
+{
+    take_segment(w);
+    mutex_lock(&w->lock);
+    bool fresh = w->segment.fd >= 0 && !w->failed && w->segment_records == 0;
+    mutex_unlock(&w->lock);
+    enum status st = fresh ? OK : begin_segment(w, err);
+    *current = atomic_load(&w->number);
+    give_segment(w);
     return st;
+}
+
+bool wal_look(struct wal *w)
+{
+    take_segment(w);
+    enum status st = look(w, NULL);
+    give_segment(w);
+    return st == OK && atomic_load(&w->risk) != WAL_TAKEN_AWAY;
 }
 
 void wal_close(struct wal *w)

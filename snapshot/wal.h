@@ -15,7 +15,9 @@
  * Failures: a write that fails is cut off again. Disk full: the segment stays, every waiter is told
  * ERR_UNAVAILABLE, the next attempt may succeed. Any other refusal, or an fsync that failed: the
  * segment is left for good, never synced again, and a new one is begun. If acknowledged records may
- * have been lost with it, wal_wants_snapshot says so: memory still has them.
+ * have been lost with it, wants_snapshot says so: memory still has them. The same when its path
+ * does not lead to the segment any more, because somebody has removed or replaced it or a folder
+ * above: that is looked for after each write.
  *
  * Threads: wal_log from any; wal_sync from any; wal_rotate from one; init and close from one,
  * alone.
@@ -39,6 +41,13 @@ enum {
     WAL_BUFFER_KEPT_MAX = 4 << 20, /* larger ones are given back */
     WAL_WAIT_MS = 10000,           /* without any progress of the disk */
     WAL_WAIT_SLICES = 10           /* in so many waits: see commit */
+};
+
+/* Why nothing is taken until a snapshot has what was acknowledged before. */
+enum wal_risk {
+    WAL_SAFE,
+    WAL_UNSYNCED,  /* it may have gone with a sync that failed */
+    WAL_TAKEN_AWAY /* with files that were removed or replaced */
 };
 
 struct wal_waiter;
@@ -83,8 +92,7 @@ struct wal {
     _Atomic bool wants_snapshot;
     _Atomic bool
         rests; /* wal_sync found nothing to do, and nothing has come; set with the lock held */
-    _Atomic bool at_risk; /* what was acknowledged may have gone with a sync that failed: nothing is
-                           * taken until a snapshot has it */
+    _Atomic int risk; /* enum wal_risk */
     struct counter records;
     struct counter bytes;
     struct counter write_errors;
@@ -99,7 +107,7 @@ struct wal_options {
     uint64_t segment_bytes;
     uint64_t first_number; /* of the next segment */
     uint64_t first_sequence;
-    void (*news)(void *self); /* see wal_sync; may be NULL */
+    void (*news)(void *self); /* see wal_sync; also when a snapshot is wanted. May be NULL */
     void *news_self;
 };
 /* w is zeroed; its counters may be read before. */
@@ -113,6 +121,10 @@ MUST_USE enum status wal_log(struct wal *w, const struct journal_batch *batch, s
 /* Close the current segment, if it holds anything, and begin the next: *current is its number.
  * Refused: the old one goes on. ERR_UNAVAILABLE, ERR_IO. */
 MUST_USE enum status wal_rotate(struct wal *w, uint64_t *current, struct error *err);
+
+/* False when the segment is not where it should be, or was not and no snapshot has made up for it:
+ * then nothing is taken, and the log goes on with wal_rotate. */
+bool wal_look(struct wal *w);
 
 /* Bring everything written so far to stable storage. Failures are counted and logged, and answered
  * with wal_wants_snapshot. False when nothing was to be done: options.news is called once, without

@@ -2,6 +2,7 @@
 and it recovers by itself. A small tmpfs is full; tests/faults refuses, fails and delays."""
 import errno
 import os
+import shutil
 import subprocess
 import time
 
@@ -230,3 +231,59 @@ def test_a_slow_disk_slows_writers_not_readers(faulty):
         took.append(time.monotonic() - began)
     assert sorted(took)[10] < 0.25, took
     ledger.check()
+
+
+def take_away(data, how, aside):
+    """Under a server that goes on making files in it."""
+    while data.exists():
+        if how == "moved":
+            data.rename(aside)
+        else:
+            shutil.rmtree(data, ignore_errors=True)
+
+
+@pytest.mark.parametrize("sync", ["interval", "always", "never"])
+@pytest.mark.parametrize("how", ["removed", "moved"])
+def test_a_data_folder_that_is_taken_away_comes_back_from_memory(make, tmp_path, sync, how):
+    server = make(f"--wal.sync={sync}", "--snapshot.interval=1h").start()
+    ledger = Ledger(server)
+    for _ in range(100):
+        assert ledger.write().code == 204
+    take_away(server.data, how, tmp_path / "aside")
+    reply = ledger.write()
+    assert refuses(reply) and str(server.data) in reply.text, reply
+    ledger.check()
+    ledger.resumes()
+    wait_until(lambda: 'msg="published"' in server.log)  # told behind the fact
+    ledger.check_killed()
+
+
+def test_a_data_folder_that_is_taken_away_under_load(make, programs, tmp_path):
+    rng = dice()
+    server, traffic = begin_traffic(make, programs, tmp_path, "interval", "turned", rng)
+
+    def stored():
+        return server.metrics()['hearth_write_samples_total{outcome="stored"}']
+
+    traffic.go()
+    for how in ("wal", "", "windows", "manifests"):
+        before = stored()
+        wait_until(lambda: stored() > before, what="it writes")
+        take_away(server.data / how, "removed", None)
+        before = server.log.count('msg="published"')
+        wait_until(lambda: server.log.count('msg="published"') > before + 1, what="all is there")
+        server.kill()
+        restart(server)
+        traffic.check()
+        traffic.go()
+    print(traffic.check())
+
+
+def test_the_folder_stays_locked_without_its_lock(make, tmp_path):
+    server = make().start()
+    (server.data / "lock").unlink()
+    second = subprocess.run(
+        [BINARY, f"--storage.path={server.data}", "--web.listen-address=127.0.0.1:0"],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert second.returncode == 1 and "in use by another process" in second.stderr

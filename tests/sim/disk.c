@@ -227,6 +227,17 @@ static uint64_t bytes_used(void)
 
 /* ---- operations ---- */
 
+static int descriptor(int inode)
+{
+    for (int i = 0; i < OPEN_MAX; i++)
+        if (!sim.open[i]) {
+            sim.open[i] = inode + 1;
+            return FIRST_FD + i;
+        }
+    ASSERT(!"too many open files");
+    return -1;
+}
+
 static int sim_open(const char *path, enum file_mode mode)
 {
     if (!begin('o')) return -1;
@@ -237,13 +248,7 @@ static int sim_open(const char *path, enum file_mode mode)
     int inode = name ? name->inode : inode_new();
     if (!name) name_change(path, inode, false);
     if (name && mode == FILE_OVERWRITE) file_cut(&sim.inodes[inode], 0);
-    for (int i = 0; i < OPEN_MAX; i++)
-        if (!sim.open[i]) {
-            sim.open[i] = inode + 1;
-            return FIRST_FD + i;
-        }
-    ASSERT(!"too many open files");
-    return -1;
+    return descriptor(inode);
 }
 
 static void sim_close(int fd)
@@ -366,6 +371,13 @@ static int sim_lock(int fd)
     return 0;
 }
 
+static int sim_at(int fd, const char *path)
+{
+    if (!begin('a')) return -1;
+    const struct name *name = name_find(&sim.seen, path);
+    return name && &sim.inodes[name->inode] == inode_of(fd);
+}
+
 static int sim_rename(const char *from, const char *to)
 {
     if (!begin('m')) return -1;
@@ -392,6 +404,13 @@ static int sim_folder_make(const char *path)
     (void)path; /* folders are as durable as one needs them */
     if (!begin('f')) return -1;
     return happens(sim.weather.name_fails) ? refuse(EIO) : 0;
+}
+
+static int sim_folder_open(const char *path)
+{
+    (void)path;
+    if (!begin('p')) return -1;
+    return happens(sim.weather.name_fails) ? refuse(EIO) : descriptor(inode_new());
 }
 
 static int sim_folder_sync(const char *path)
@@ -437,9 +456,11 @@ const struct disk sim_disk = {
     .sync = sim_sync,
     .truncate = sim_truncate,
     .lock = sim_lock,
+    .at = sim_at,
     .rename = sim_rename,
     .remove = sim_remove,
     .folder_make = sim_folder_make,
+    .folder_open = sim_folder_open,
     .folder_sync = sim_folder_sync,
     .folder_list = sim_folder_list,
 };
