@@ -74,7 +74,8 @@ static enum status enable(struct engine_options *options, struct str name, struc
     return error_set(err, ERR_INVALID,
                      "there is no feature \"%.*s\"; those of PromQL are "
                      "promql-experimental-functions, promql-extended-range-selectors, "
-                     "promql-binop-fill-modifiers, promql-delayed-name-removal and all",
+                     "promql-binop-fill-modifiers, promql-delayed-name-removal, "
+                     "promql-per-step-stats, type-and-unit-labels and all",
                      STR_ARG(name));
 }
 

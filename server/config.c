@@ -64,7 +64,7 @@ static const struct flag flags[] = {
     {"web.max-connections", FLAG_COUNT, FIELD(web_connections_max), "1024", 8, 65536, NULL,
      "Connections open at once."},
     {"web.threads", FLAG_COUNT, FIELD(web_threads), "0", 0, 64, NULL,
-     "Threads that serve connections; 0: one per core, at least 2."},
+     "Threads that serve connections; 0: one per core, at least 2 and at most 16."},
     {"web.read-timeout", FLAG_DURATION, FIELD(web_read_timeout_ms), "30s", SECOND_MS, HOUR_MS, NULL,
      "A request that makes no progress for so long is given up."},
     {"web.idle-timeout", FLAG_DURATION, FIELD(web_idle_timeout_ms), "5m", SECOND_MS, DAY_MS, NULL,
@@ -76,9 +76,11 @@ static const struct flag flags[] = {
     {"web.enable-lifecycle", FLAG_SWITCH, FIELD(web_lifecycle), "false", 0, 0, NULL,
      "Allow POST /-/quit and /-/reload."},
     {"web.enable-admin-api", FLAG_SWITCH, FIELD(web_admin), "false", 0, 0, NULL,
-     "Allow looking inside, /debug/heap, and giving free memory back, POST /debug/heap/release."},
+     "Allow snapshots and ending queries (/api/v1/admin), looking at the allocator (/debug/heap), "
+     "and "
+     "giving free memory back (/debug/heap/release)."},
     {"web.enable-remote-write-receiver", FLAG_SWITCH, FIELD(web_remote_write), "true", 0, 0, NULL,
-     "Accept remote write on /api/v1/write."},
+     "Accept remote write on /api/v1/write, as it does by default."},
     {"storage.path", FLAG_TEXT, FIELD(storage_path), "./data", 0, 0, NULL,
      "Folder of the write-ahead log and the snapshots; created when missing."},
     {"storage.chunk-duration", FLAG_DURATION, FIELD(chunk_ms), "4h", SECOND_MS, 7 * DAY_MS, NULL,
@@ -123,7 +125,8 @@ static const struct flag flags[] = {
     {"enable-feature", FLAG_FEATURES, FIELD(features), "", 0, 0, NULL,
      "Experimental parts of PromQL by Prometheus' names, separated by commas: "
      "promql-experimental-functions, promql-extended-range-selectors, promql-binop-fill-modifiers, "
-     "promql-delayed-name-removal, or all. May be repeated."},
+     "promql-delayed-name-removal, promql-per-step-stats, all of these (all), and "
+     "type-and-unit-labels. May be repeated."},
     {"self-scrape.interval", FLAG_DURATION, FIELD(self_scrape_ms), "15s", 0, DAY_MS, NULL,
      "How often our own metrics are stored, under job=\"prometheus\"; 0: never."},
     {"log.level", FLAG_WORD, FIELD(log_level), "info", 0, 0, log_level_words,
@@ -233,6 +236,17 @@ static enum status parse_limit(const struct flag *flag, const char *text, struct
     return check_range(flag, bytes, text, err);
 }
 
+enum { WORDS_BYTES = 64 };
+
+/* "debug, info, warn, error"; returns out. */
+static const char *list_words(const char *const *words, char out[WORDS_BYTES])
+{
+    size_t size = 0;
+    for (size_t i = 0; words[i] && size < WORDS_BYTES; i++)
+        size += (size_t)snprintf(out + size, WORDS_BYTES - size, "%s%s", i ? ", " : "", words[i]);
+    return out;
+}
+
 static enum status parse_word(const struct flag *flag, const char *text, uint64_t *out,
                               struct error *err)
 {
@@ -241,7 +255,8 @@ static enum status parse_word(const struct flag *flag, const char *text, uint64_
         *out = i;
         return OK;
     }
-    return error_set(err, ERR_INVALID, "\"%s\" is none of the allowed words: %s", text, flag->help);
+    return error_set(err, ERR_INVALID, "\"%s\" is none of %s", text,
+                     list_words(flag->words, (char[WORDS_BYTES]){0}));
 }
 
 static enum status add_address(struct config *config, const char *text, struct error *err)
@@ -452,11 +467,28 @@ enum status config_parse(struct config *config, int argc, const char *const *arg
     return st ? st : check_windows(config, err);
 }
 
+/* A paragraph in the column of the texts, on lines that a terminal has room for. */
+static void print_help_text(FILE *out, const char *text)
+{
+    enum { INDENT = 29, WIDTH = 80 - INDENT };
+    while (*text) {
+        size_t size = strlen(text);
+        if (size > WIDTH) {
+            size = WIDTH;
+            while (size > 1 && text[size] != ' ')
+                size--;
+        }
+        fprintf(out, "%*s%.*s\n", INDENT, "", (int)size, text);
+        text += size;
+        text += *text == ' ';
+    }
+}
+
 void config_print_help(FILE *out)
 {
     fputs("usage: hearth [<flags>]\n"
-          "       hearth explain [--server HOST:PORT] ... QUERY    what a query costs, and where\n"
-          "       hearth inspect [--verify] FILE_OR_FOLDER...      what is in a data folder\n\n"
+          "       hearth explain --help     what a query costs, and where\n"
+          "       hearth inspect --help     what is in a data folder\n\n"
           "Keeps the last hours of a monitoring system in memory: remote write in, PromQL out.\n\n"
           "Flags:\n"
           "  -h, --help                 Show this text and exit.\n"
@@ -464,9 +496,9 @@ void config_print_help(FILE *out)
           out);
     for (size_t i = 0; i < FLAG_ROWS; i++) {
         bool is_switch = flags[i].kind == FLAG_SWITCH;
-        fprintf(out, "      --%s%s%s%s\n                             %s\n",
-                is_switch ? "[no-]" : "", flags[i].name, is_switch ? "" : "=",
-                is_switch ? "" : flags[i].fallback, flags[i].help);
+        fprintf(out, "      --%s%s%s%s\n", is_switch ? "[no-]" : "", flags[i].name,
+                is_switch ? "" : "=", is_switch ? "" : flags[i].fallback);
+        print_help_text(out, flags[i].help);
     }
 }
 

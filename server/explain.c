@@ -1,6 +1,7 @@
 /* explain - a request, and its answer as a table. */
 #include "server/explain.h"
 
+#include <errno.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,8 @@
 
 #include "alloc/buf.h"
 #include "base/compiler.h"
-#include "promql/parser.h"
+#include "base/error.h"
+#include "promql/ast.h"
 #include "server/config.h"
 
 enum { EXPLAINED, NO_ANSWER, USAGE };
@@ -121,8 +123,8 @@ static void add_parameter(struct buf *body, const char *name, const char *value)
     }
 }
 
-/* -1: nobody there. */
-static int connect_to(struct str host, struct str port)
+/* -1: nobody there; err says why. */
+static int connect_to(struct str host, struct str port, struct error *err)
 {
     char name[ADDRESS_BYTES];
     char service[ADDRESS_BYTES];
@@ -131,13 +133,17 @@ static int connect_to(struct str host, struct str port)
     int fd = -1;
     (void)snprintf(name, sizeof(name), "%.*s", STR_ARG(host));
     (void)snprintf(service, sizeof(service), "%.*s", STR_ARG(port));
-    if (getaddrinfo(host.size ? name : "127.0.0.1", service, &hints, &found)) return -1;
+    int failed = getaddrinfo(host.size ? name : "127.0.0.1", service, &hints, &found);
+    if (failed) {
+        error_set(err, ERR_IO, "%s", gai_strerror(failed));
+        return -1;
+    }
     for (struct addrinfo *a = found; a && fd < 0; a = a->ai_next) {
         fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
-        if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen)) {
-            (void)close(fd);
-            fd = -1;
-        }
+        if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) == 0) break;
+        error_set_errno(err, ERR_IO, errno, "cannot connect");
+        if (fd >= 0) (void)close(fd);
+        fd = -1;
     }
     freeaddrinfo(found);
     return fd;
@@ -191,13 +197,17 @@ static int ask(const struct question *q, struct buf *form, struct buf *answer)
     add_parameter(form, "start", q->start);
     add_parameter(form, "end", q->end);
     add_parameter(form, "step", q->step);
-    int fd = connect_to(host, port);
-    bool answered =
-        fd >= 0 && exchange(fd, q->start ? STR("/api/v1/query_range") : STR("/api/v1/query"),
-                            view(form), answer);
-    if (fd >= 0) (void)close(fd);
-    if (answered) return EXPLAINED;
-    (void)fprintf(stderr, "hearth: no answer from %s\n", q->server);
+    struct str path = q->start ? STR("/api/v1/query_range") : STR("/api/v1/query");
+    int fd = connect_to(host, port, &err);
+    if (fd >= 0 && exchange(fd, path, view(form), answer)) {
+        (void)close(fd);
+        return EXPLAINED;
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+        error_set(&err, ERR_IO, "the connection was lost");
+    }
+    (void)fprintf(stderr, "hearth: no answer from %s: %s\n", q->server, err.text);
     return NO_ANSWER;
 }
 
@@ -237,15 +247,32 @@ static bool read_words(int count, char **words, struct question *q)
     return q->query && (!range || (q->start && q->end && q->step && !q->time));
 }
 
+static const char usage_text[] =
+    "usage: hearth explain [--server HOST:PORT] [--time T | --start T --end T --step D] QUERY\n";
+
+static const char help_text[] =
+    "\n"
+    "Asks a running server what a query costs, and where: a line for each part of the query\n"
+    "that has series, with all that is below it. The answer of the query is not shown.\n"
+    "\n"
+    "      --server 127.0.0.1:9428    The server.\n"
+    "      --time                     When; else now. Unix seconds or RFC 3339, as all times.\n"
+    "      --start, --end, --step     A range query; a step is 15s, or seconds.\n"
+    "\n"
+    "Exit codes: 0 explained, 1 there is no answer, 2 the words are wrong.\n";
+
 int explain_main(int count, char **words)
 {
     struct question q = {.server = "127.0.0.1:9428"};
     struct buf form;
     struct buf answer;
+    if (count > 0 && (strcmp(words[0], "-h") == 0 || strcmp(words[0], "--help") == 0)) {
+        (void)fputs(usage_text, stdout);
+        (void)fputs(help_text, stdout);
+        return EXPLAINED;
+    }
     if (!read_words(count, words, &q)) {
-        (void)fputs("usage: hearth explain [--server HOST:PORT] [--time T | --start T --end T "
-                    "--step D] QUERY\n",
-                    stderr);
+        (void)fputs(usage_text, stderr);
         return USAGE;
     }
     buf_init(&form, HEAP_HTTP, ANSWER_BYTES_MAX);

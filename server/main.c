@@ -3,7 +3,8 @@
  *
  *     flags -> open -> recover -> serve until SIGTERM -> stop
  *
- * Exit codes: 0 stopped as asked, 1 could not start, 2 wrong flags.
+ * Exit codes: 0 stopped as asked, 1 could not start, 2 wrong flags, 3 stopped at once, since it was
+ * asked a second time.
  */
 #include <errno.h>
 #include <limits.h>
@@ -97,13 +98,32 @@ static int run(const struct config *config)
     return EXIT_STOPPED;
 }
 
-/* hearth inspect [--verify] path...: 0 all good, 1 something is damaged, 2 not readable, or usage.
- */
+static bool is_help(const char *word)
+{
+    return strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0;
+}
+
+/* The words behind "inspect"; the exit codes are in the text. */
 static int inspect(int count, char **words)
 {
+    static const char usage[] = "usage: hearth inspect [--verify] FILE_OR_FOLDER...\n";
+    static const char help[] =
+        "\n"
+        "Tells what each file of a data folder is and holds, what of it is damaged and where,\n"
+        "and what a start would do with it. It only reads and takes no lock: a server may be\n"
+        "running on the folder.\n"
+        "\n"
+        "      --verify    Also decode every chunk, and compare files with their manifests.\n"
+        "\n"
+        "Exit codes: 0 all is good, 1 something is damaged, 2 something cannot be read, or the\n"
+        "words are wrong.\n";
     bool verify = false;
     int paths = 0;
     int worst = INSPECT_GOOD;
+    if (count > 0 && is_help(words[0])) {
+        printf("%s%s", usage, help);
+        return EXIT_STOPPED;
+    }
     for (int i = 0; i < count; i++) {
         if (strcmp(words[i], "--verify") == 0)
             verify = true;
@@ -113,7 +133,7 @@ static int inspect(int count, char **words)
             paths++;
     }
     if (paths <= 0) {
-        (void)fputs("usage: hearth inspect [--verify] FILE_OR_FOLDER...\n", stderr);
+        (void)fputs(usage, stderr);
         return EXIT_USAGE;
     }
     for (int i = 0; i < count; i++) {

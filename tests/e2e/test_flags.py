@@ -40,6 +40,15 @@ def test_help_names_every_flag_of_the_contract():
     ).split():
         assert "--" + flag in result.stdout
     assert run("--help").stdout == result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 88, "lines that a terminal has room for"
+
+
+@pytest.mark.parametrize("command", ["explain", "inspect"])
+def test_commands_have_a_help_of_their_own(command):
+    result = run(command, "--help")
+    assert result.returncode == 0 and not result.stderr
+    assert f"usage: hearth {command}" in result.stdout and "Exit codes" in result.stdout
+    assert run(command, "-h").stdout == result.stdout
 
 
 def test_version():
