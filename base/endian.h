@@ -1,6 +1,6 @@
 /*
- * endian - integers in byte order: little-endian for our files and messages, big-endian for bit
- * streams. Unaligned pointers are fine.
+ * endian - integers in the byte order of our files and messages, little-endian. Unaligned pointers
+ * are fine.
  */
 #ifndef HEARTH_BASE_ENDIAN_H
 #define HEARTH_BASE_ENDIAN_H
@@ -8,12 +8,6 @@
 #include <endian.h>
 #include <stdint.h>
 #include <string.h>
-
-static inline void put_le16(uint8_t *at, uint16_t v)
-{
-    v = htole16(v);
-    memcpy(at, &v, sizeof(v));
-}
 
 static inline void put_le32(uint8_t *at, uint32_t v)
 {

@@ -9,7 +9,6 @@
 #include "encoding/open_lanes.h"
 
 #if defined(__x86_64__)
-#    include "base/endian.h"
 #    include "encoding/decimal.h"
 #    include "encoding/open_avx2.h"
 

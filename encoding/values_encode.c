@@ -12,8 +12,7 @@
 #include "encoding/values_form.h"
 
 enum {
-    STRAY_PARTS = 16, /* of the numbers, one in so many may be no decimal */
-    STRAY_BYTES = 9,
+    STRAY_PARTS = 16,   /* of the numbers, one in so many may be no decimal */
     RAW_WORTH_BYTES = 5 /* a number of a decimal column; longer ones may be shorter as bits */
 };
 
@@ -24,12 +23,6 @@ struct numbers {
     uint64_t *residuals;  /* [count] */
     uint32_t count;
 };
-
-/* NaN, the infinities and -0 have no mantissa at any scale. */
-static bool is_stray(uint64_t bits)
-{
-    return (bits >> 52 & 0x7FF) == 0x7FF || bits == UINT64_C(1) << 63;
-}
 
 /* How many numbers have no mantissa at this scale; stops behind `most`. */
 static uint32_t count_misses(const struct numbers *n, uint32_t scale, uint32_t most)
@@ -42,11 +35,12 @@ static uint32_t count_misses(const struct numbers *n, uint32_t scale, uint32_t m
     return misses;
 }
 
+/* How many have no mantissa at any scale. */
 static uint32_t count_strays(const struct numbers *n)
 {
     uint32_t strays = 0;
     for (uint32_t i = 0; i < n->count; i++)
-        strays += is_stray(n->bits[i]);
+        strays += !decimal_may_be(n->bits[i]);
     return strays;
 }
 

@@ -8,9 +8,8 @@
 
 #include <math.h>
 
-#include "promql/collect.h"
-
 #include "model/number.h"
+#include "promql/collect.h"
 
 struct choice {
     struct eval *ev;

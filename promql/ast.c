@@ -3,7 +3,6 @@
  */
 #include "promql/ast.h"
 
-#include "base/compiler.h"
 #include "promql/parser.h"
 
 static const char *const op_texts[] = {

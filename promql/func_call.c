@@ -1,11 +1,7 @@
-/* func_call - the sources behind functions that work value by value or window by window. */
+/* func_call - the source behind functions that work value by value; scalar arguments of any. */
 #include "promql/func_impl.h"
 
 #include <math.h>
-
-#include "base/assert.h"
-#include "promql/literal.h"
-#include "promql/select.h"
 
 enum status func_scalar_args(struct eval *ev, const struct ast *call,
                              const struct eval_range *range, double ***out, size_t *count,

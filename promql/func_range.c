@@ -10,7 +10,6 @@
 #include "base/assert.h"
 #include "promql/func_impl.h"
 #include "promql/literal.h"
-#include "promql/scan.h"
 #include "promql/select.h"
 
 enum { RANGE_ARGS_MAX = FUNCTION_ARGS_MAX };

@@ -1,5 +1,4 @@
 /* func_vector - functions that make or unmake vectors. */
-#include <math.h>
 
 #include "base/bits.h"
 #include "model/sample.h"

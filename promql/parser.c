@@ -6,8 +6,6 @@
  */
 #include "promql/parser.h"
 
-#include <stdio.h>
-
 #include "base/assert.h"
 #include "promql/parse_error.h"
 #include "promql/parser_state.h"

@@ -3,7 +3,6 @@
  * anchored and smoothed. The durations in there are parser_duration's.
  */
 #include <math.h>
-#include <stdio.h>
 
 #include "promql/parse_error.h"
 #include "promql/parser_state.h"

@@ -1,7 +1,6 @@
 /* select - reading series, looking back, sliding windows. */
 #include "promql/select.h"
 
-#include "base/assert.h"
 #include "base/bits.h"
 #include "promql/extended.h"
 #include "promql/scan.h"
@@ -127,8 +126,7 @@ struct select_rows {
     enum select_what what;
     struct reference ref;
     bool smoothed;
-    bool looks_once;  /* all steps see the same */
-    int64_t after_ms; /* smoothed: how far behind the last reference time samples matter */
+    bool looks_once; /* all steps see the same */
     struct series_reader *reader;
     struct columns *columns;     /* of the present series */
     struct label_scratch labels; /* and its labels */
@@ -309,14 +307,13 @@ enum status select_rows(struct eval *ev, const struct ast *node, const struct ev
         .ref = reference_of(&node->selector.shift, range),
         .smoothed = node->selector.smoothed && what == SELECT_VALUES,
     };
-    s->after_ms = s->smoothed ? ev->lookback_ms : 0;
     s->looks_once = !s->smoothed && (s->ref.fixed || range->steps == 1);
     s->steps = steps_of(&s->ref, range);
     s->steps.range_ms = ev->lookback_ms;
     enum status st = row_alloc(&s->row, range->steps, ev->arena, err);
     if (!st) st = window_tables_open(ev, node, &s->own, &s->tables, err);
     int64_t t_min_ms = bits_sub_clamped(s->ref.first_ms, ev->lookback_ms - 1);
-    int64_t t_max_ms = bits_add_clamped(s->ref.last_ms, s->after_ms);
+    int64_t t_max_ms = bits_add_clamped(s->ref.last_ms, s->smoothed ? ev->lookback_ms : 0);
     if (!st) st = select_series(ev, node, t_min_ms, t_max_ms, err);
     if (st) return st;
     s->base.unnamed_unique = ev->selected.unnamed_unique;

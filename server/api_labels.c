@@ -4,7 +4,6 @@
  * Several match[] selectors are one union: each is selected by itself, the results are sorted
  * together and doubles dropped.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "model/names.h"

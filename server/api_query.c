@@ -1,5 +1,4 @@
 /* api_query - PromQL over HTTP: instant and range queries, formatting, the exemplar probe. */
-#include <inttypes.h>
 
 #include "base/clock.h"
 #include "promql/parser.h"

@@ -1,5 +1,4 @@
 /* api_status - what this server is, how it was started, and what it holds. */
-#include <inttypes.h>
 #include <unistd.h>
 
 #include "base/clock.h"

@@ -20,7 +20,6 @@
 #ifndef HEARTH_SERVER_HTTP_H
 #define HEARTH_SERVER_HTTP_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -1,6 +1,8 @@
 /* traffic - buckets as Prometheus has them for its own web server. */
 #include "server/traffic.h"
 
+#include <stddef.h>
+
 const unsigned traffic_codes[TRAFFIC_CODES] = {200, 204, 400, 401, 403, 404, 405, 408, 409,
                                                413, 415, 417, 422, 500, 501, 503, 0};
 const double traffic_duration_bounds[TRAFFIC_DURATIONS] = {0.1, 0.2, 0.4, 1, 3, 8, 20, 60, 120};

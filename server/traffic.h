@@ -6,7 +6,6 @@
 #ifndef HEARTH_SERVER_TRAFFIC_H
 #define HEARTH_SERVER_TRAFFIC_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "base/counter.h"

@@ -253,23 +253,6 @@ void json_number(struct json *j, double v)
     buf_append(j->out, text, number_format_json(text, v));
 }
 
-void json_sample_value(struct json *j, double v)
-{
-    char text[NUMBER_TEXT_BYTES + 2];
-    value_begin(j);
-    text[0] = '"';
-    size_t size = 1 + number_format_json(text + 1, v);
-    text[size++] = '"';
-    buf_append(j->out, text, size);
-}
-
-void json_seconds(struct json *j, int64_t t_ms)
-{
-    char text[NUMBER_TEXT_BYTES];
-    value_begin(j);
-    buf_append(j->out, text, number_format_seconds(text, t_ms));
-}
-
 /* One reservation for the whole pair: matrices are made of millions of these. */
 void json_point(struct json *j, int64_t t_ms, double v)
 {

@@ -62,10 +62,8 @@ void json_null(struct json *j);
  * null. */
 void json_number(struct json *j, double v);
 
-/* What the query API is made of: a sample's value "1.5" "NaN" "+Inf"; a time 1435781451.781; a pair
- * [1435781451.781,"1.5"]; an object of labels. */
-void json_sample_value(struct json *j, double v);
-void json_seconds(struct json *j, int64_t t_ms);
+/* What the query API is made of: a sample, [1435781451.781,"1.5"], whose value may be "NaN" or
+ * "+Inf"; an object of labels. */
 void json_point(struct json *j, int64_t t_ms, double v);
 void json_labels(struct json *j, struct labels set);
 

@@ -141,13 +141,12 @@ START_TEST(samples_are_written_as_the_query_api_does)
     json_point(&j, -1500, -INFINITY);
     json_point(&j, INT64_MIN, -1.7976931348623157e308);
     json_point(&j, 0, -1e-7);
-    json_sample_value(&j, 1e21);
-    json_seconds(&j, 1005);
+    json_point(&j, 1005, 1e21);
     json_number(&j, INFINITY);
     json_array_end(&j);
     wrote("[[1435781451.781,\"1\"],[1435781451,\"NaN\"],[-1.500,\"-Inf\"],"
-          "[-9223372036854775.808,\"-1.7976931348623157e+308\"],[0,\"-1e-07\"],\"1e+21\",1.005,"
-          "null]");
+          "[-9223372036854775.808,\"-1.7976931348623157e+308\"],[0,\"-1e-07\"],"
+          "[1.005,\"1e+21\"],null]");
 }
 END_TEST
 
