@@ -40,6 +40,15 @@ static inline bool str_starts_with(struct str s, struct str prefix)
            (prefix.size == 0 || memcmp(s.data, prefix.data, prefix.size) == 0);
 }
 
+/* The value of a hexadecimal digit; 16, more than any, when it is none. */
+static inline unsigned str_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') return (unsigned)(c - '0');
+    if (c >= 'a' && c <= 'f') return (unsigned)(c - 'a') + 10;
+    if (c >= 'A' && c <= 'F') return (unsigned)(c - 'A') + 10;
+    return 16;
+}
+
 /* The size without the bytes of a UTF-8 character that text ends in the middle of: for texts cut to
  * fit. What is not UTF-8 is left as it is. */
 static inline size_t str_whole_characters(const char *text, size_t size)

@@ -2,8 +2,6 @@
  * nothing above U+10FFFF), with a fast path over eight ASCII bytes at a time. */
 #include "model/names.h"
 
-#include <stdint.h>
-
 #define HIGH_BITS UINT64_C(0x8080808080808080)
 
 enum { RUNE_MAX = 0x10FFFF, SURROGATE_FIRST = 0xD800, SURROGATE_LAST = 0xDFFF };
@@ -40,6 +38,30 @@ size_t name_character_size(const char *text, size_t size)
         if ((at[i] & 0xC0) != 0x80) return 0;
     }
     return length;
+}
+
+size_t name_character_put(uint32_t code, char *out)
+{
+    if (code < 0x80) {
+        out[0] = (char)code;
+        return 1;
+    }
+    if (code < 0x800) {
+        out[0] = (char)(0xC0 | (code >> 6));
+        out[1] = (char)(0x80 | (code & 0x3F));
+        return 2;
+    }
+    if (code < 0x10000) {
+        out[0] = (char)(0xE0 | (code >> 12));
+        out[1] = (char)(0x80 | ((code >> 6) & 0x3F));
+        out[2] = (char)(0x80 | (code & 0x3F));
+        return 3;
+    }
+    out[0] = (char)(0xF0 | (code >> 18));
+    out[1] = (char)(0x80 | ((code >> 12) & 0x3F));
+    out[2] = (char)(0x80 | ((code >> 6) & 0x3F));
+    out[3] = (char)(0x80 | (code & 0x3F));
+    return 4;
 }
 
 static uint64_t load64(const char *at)
@@ -119,38 +141,6 @@ bool name_is_legacy_label(struct str name)
     return is_legacy(name, false);
 }
 
-static size_t put_rune(char *out, uint32_t rune)
-{
-    if (rune < 0x80) {
-        out[0] = (char)rune;
-        return 1;
-    }
-    if (rune < 0x800) {
-        out[0] = (char)(0xC0 | (rune >> 6));
-        out[1] = (char)(0x80 | (rune & 0x3F));
-        return 2;
-    }
-    if (rune < 0x10000) {
-        out[0] = (char)(0xE0 | (rune >> 12));
-        out[1] = (char)(0x80 | ((rune >> 6) & 0x3F));
-        out[2] = (char)(0x80 | (rune & 0x3F));
-        return 3;
-    }
-    out[0] = (char)(0xF0 | (rune >> 18));
-    out[1] = (char)(0x80 | ((rune >> 12) & 0x3F));
-    out[2] = (char)(0x80 | ((rune >> 6) & 0x3F));
-    out[3] = (char)(0x80 | (rune & 0x3F));
-    return 4;
-}
-
-static int hex_digit(char c)
-{
-    if (is_digit(c)) return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 /* Read "2e_" behind the underscore that starts a code; returns the bytes read, 0 when it is none.
  */
 static size_t take_code(const char *at, const char *end, uint32_t *rune)
@@ -163,9 +153,9 @@ static size_t take_code(const char *at, const char *end, uint32_t *rune)
             *rune = value;
             return i + 1;
         }
-        int digit = hex_digit(at[i]);
-        if (digit < 0) return 0;
-        value = value * 16 + (uint32_t)digit;
+        unsigned digit = str_hex_digit(at[i]);
+        if (digit > 15) return 0;
+        value = value * 16 + digit;
     }
     return 0;
 }
@@ -188,7 +178,7 @@ size_t name_unescape(struct str text, char *out)
              */
             size_t taken = take_code(at + 1, end, &rune);
             if (taken == 0) return 0;
-            size += put_rune(out + size, rune);
+            size += name_character_put(rune, out + size);
             at += taken + 1;
         }
     }

@@ -8,12 +8,15 @@
 #define HEARTH_MODEL_NAMES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/str.h"
 
 bool name_is_utf8(struct str text); /* valid UTF-8; the empty text is */
 /* Bytes of the UTF-8 character that text starts with; 0 when it starts with none, or is empty. */
 size_t name_character_size(const char *text, size_t size);
+/* Write a code point as UTF-8; returns how many bytes it takes, 1 to 4. */
+size_t name_character_put(uint32_t code, char *out);
 bool name_is_legacy_metric(struct str name);
 bool name_is_legacy_label(struct str name);
 

@@ -194,14 +194,6 @@ static struct token lex_number_or_duration(struct lexer *lx)
 
 /* ---- Strings ---- */
 
-static int hex_value(int c)
-{
-    if (character_is_digit(c)) return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return 16;
-}
-
 /* The next character as Go's %#U: U+0063 'c'. */
 static const char *describe_next(const struct lexer *lx, char out[32])
 {
@@ -222,7 +214,7 @@ static const char *describe_next(const struct lexer *lx, char out[32])
 }
 
 /* Check the digits of \123, \xFF, \u1234 or \U00012345; false after a failure, put into *out. */
-static bool read_escape_digits(struct lexer *lx, unsigned count, int base, struct token *out)
+static bool read_escape_digits(struct lexer *lx, unsigned count, unsigned base, struct token *out)
 {
     uint32_t code = 0;
     uint32_t code_max = base == 8 || count == 2 ? 255 : 0x10FFFF;
@@ -234,11 +226,12 @@ static bool read_escape_digits(struct lexer *lx, unsigned count, int base, struc
             *out = FAIL(lx, "escape sequence not terminated");
             return false;
         }
-        if (hex_value(c) >= base) {
+        unsigned digit = str_hex_digit((char)c);
+        if (digit >= base) {
             *out = FAIL(lx, "illegal character %s in escape sequence", describe_next(lx, words));
             return false;
         }
-        code = code * (uint32_t)base + (uint32_t)hex_value(c);
+        code = code * base + digit;
         lx->at++;
     }
     if (code <= code_max && !(code >= 0xD800 && code < 0xE000)) return true;

@@ -13,15 +13,6 @@ static char lower(char c)
     return c;
 }
 
-/* The value of a hexadecimal digit; 16 for anything else. */
-static unsigned digit_value(char c)
-{
-    c = lower(c);
-    if (c >= '0' && c <= '9') return (unsigned)(c - '0');
-    if (c >= 'a' && c <= 'f') return (unsigned)(c - 'a') + 10;
-    return 16;
-}
-
 static bool has_base_prefix(struct str text)
 {
     return text.size >= 2 && text.data[0] == '0' && lower(text.data[1]) == 'x';
@@ -42,7 +33,7 @@ static bool underscores_are_legal(struct str text)
             after_underscore = true;
             continue;
         }
-        after_digit = digit_value(c) < (hexadecimal ? 16 : 10);
+        after_digit = str_hex_digit(c) < (hexadecimal ? 16 : 10);
         if (after_underscore && !after_digit) return false;
         after_underscore = false;
     }
@@ -61,7 +52,7 @@ static bool read_integer(struct str text, double *out)
     if (start == text.size) return false;
     for (size_t i = start; i < text.size; i++) {
         if (text.data[i] == '_') continue;
-        unsigned digit = digit_value(text.data[i]);
+        unsigned digit = str_hex_digit(text.data[i]);
         if (digit >= base) return false;
         if (value > ((uint64_t)INT64_MAX - digit) / base) return false;
         value = value * base + digit;
@@ -76,16 +67,16 @@ static bool is_decimal(struct str text)
     size_t at = 0;
     size_t digits = 0;
 
-    for (; at < text.size && digit_value(text.data[at]) < 10; at++)
+    for (; at < text.size && str_hex_digit(text.data[at]) < 10; at++)
         digits++;
     if (at < text.size && text.data[at] == '.') at++;
-    for (; at < text.size && digit_value(text.data[at]) < 10; at++)
+    for (; at < text.size && str_hex_digit(text.data[at]) < 10; at++)
         digits++;
     if (digits == 0) return false;
     if (at == text.size) return true;
     if (lower(text.data[at++]) != 'e') return false;
     if (at < text.size && (text.data[at] == '+' || text.data[at] == '-')) at++;
-    for (digits = 0; at < text.size && digit_value(text.data[at]) < 10; at++)
+    for (digits = 0; at < text.size && str_hex_digit(text.data[at]) < 10; at++)
         digits++;
     return digits > 0 && at == text.size;
 }
@@ -127,35 +118,11 @@ enum status literal_number(struct str text, struct arena *a, double *out, struct
                      (int)(text.size > 320 ? 320 : text.size), text.data, why);
 }
 
-static size_t encode_utf8(uint32_t code, char *out)
-{
-    if (code < 0x80) {
-        out[0] = (char)code;
-        return 1;
-    }
-    if (code < 0x800) {
-        out[0] = (char)(0xC0 | code >> 6);
-        out[1] = (char)(0x80 | (code & 0x3F));
-        return 2;
-    }
-    if (code < 0x10000) {
-        out[0] = (char)(0xE0 | code >> 12);
-        out[1] = (char)(0x80 | (code >> 6 & 0x3F));
-        out[2] = (char)(0x80 | (code & 0x3F));
-        return 3;
-    }
-    out[0] = (char)(0xF0 | code >> 18);
-    out[1] = (char)(0x80 | (code >> 12 & 0x3F));
-    out[2] = (char)(0x80 | (code >> 6 & 0x3F));
-    out[3] = (char)(0x80 | (code & 0x3F));
-    return 4;
-}
-
 static uint32_t read_digits(struct str text, size_t start, size_t count, unsigned base)
 {
     uint32_t value = 0;
     for (size_t i = start; i < start + count && i < text.size; i++)
-        value = value * base + digit_value(text.data[i]);
+        value = value * base + str_hex_digit(text.data[i]);
     return value;
 }
 
@@ -179,8 +146,8 @@ static size_t unescape(struct str text, char *out, size_t *out_size)
     }
     switch (c) {
     case 'x': *out = (char)read_digits(text, 1, 2, 16); return 3;
-    case 'u': *out_size = encode_utf8(read_digits(text, 1, 4, 16), out); return 5;
-    case 'U': *out_size = encode_utf8(read_digits(text, 1, 8, 16), out); return 9;
+    case 'u': *out_size = name_character_put(read_digits(text, 1, 4, 16), out); return 5;
+    case 'U': *out_size = name_character_put(read_digits(text, 1, 8, 16), out); return 9;
     default: *out = c; return 1; /* a backslash or the quote */
     }
 }

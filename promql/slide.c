@@ -6,8 +6,7 @@
 /* The sum of two parts of a window. */
 static struct kahan join(struct kahan left, struct kahan right)
 {
-    kahan_add(&left, right.sum);
-    left.lost += right.lost;
+    kahan_join(&left, right);
     return left;
 }
 

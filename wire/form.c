@@ -3,14 +3,6 @@
 
 #include "base/log.h"
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 /* How many bytes text decodes to; its own size when there is nothing to decode. */
 static enum status measure(struct str text, bool plus_is_space, size_t *size, bool *plain,
                            struct error *err)
@@ -21,7 +13,8 @@ static enum status measure(struct str text, bool plus_is_space, size_t *size, bo
         if (text.data[i] == '+' && plus_is_space) *plain = false;
         if (text.data[i] != '%') continue;
         size_t left = text.size - i;
-        if (left < 3 || hex_digit(text.data[i + 1]) < 0 || hex_digit(text.data[i + 2]) < 0) {
+        if (left < 3 || str_hex_digit(text.data[i + 1]) > 15 ||
+            str_hex_digit(text.data[i + 2]) > 15) {
             struct str bad = {.data = text.data + i, .size = left < 3 ? left : 3};
             return error_set(err, ERR_INVALID, "invalid URL escape %s", LOG_TEXT(bad));
         }
@@ -47,7 +40,7 @@ enum status form_unescape(struct str text, bool plus_is_space, struct arena *a, 
     for (size_t i = 0; i < size; i++) {
         char c = text.data[from++];
         if (c == '%') {
-            c = (char)(hex_digit(text.data[from]) * 16 + hex_digit(text.data[from + 1]));
+            c = (char)(str_hex_digit(text.data[from]) * 16 + str_hex_digit(text.data[from + 1]));
             from += 2;
         } else if (c == '+' && plus_is_space) {
             c = ' ';
