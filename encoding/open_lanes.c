@@ -7,6 +7,21 @@ enum {
     CHANGING_MIN = 8   /* samples: shorter ones are over before they go in lock step */
 };
 
+bool open_lane_decode(struct open_lane *lane, struct bit_reader *r, struct open_state *state,
+                      uint32_t from, uint32_t to)
+{
+    lane->status = OK;
+    for (uint32_t n = from; n < to; n++) {
+        if (!open_decode_next(r, state) || r->position > r->size_bits) {
+            lane->status = ERR_CORRUPT;
+            return false;
+        }
+        lane->t_ms[n] = state->t_ms;
+        lane->v[n] = bits_to_double(state->v_bits);
+    }
+    return true;
+}
+
 static void decode_alone(struct open_lane *lane)
 {
     struct open_state state;

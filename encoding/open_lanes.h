@@ -8,7 +8,7 @@
  * a branch; a lane that has something else takes that one sample as open_decode does. Streams that
  * are mostly repeats are left to open_decode, which takes those by the dozen.
  *
- * Threads: no state; the choice is made once, by what the CPU can do.
+ * Threads: no state; the kernel is the best that the CPU can run.
  */
 #ifndef HEARTH_ENCODING_OPEN_LANES_H
 #define HEARTH_ENCODING_OPEN_LANES_H
@@ -40,5 +40,26 @@ typedef void open_lanes_function(struct open_lane *const *lanes, size_t count);
 /* NULL: the CPU has none. */
 open_lanes_function *open_lanes_avx512(void);
 open_lanes_function *open_lanes_avx2(void);
+
+/* What kernels do with one lane apart from the others: its first samples, one that is unusual, and
+ * the rest of a stream that cannot go on in lock step. */
+static inline struct bit_reader open_lane_reader(const struct open_lane *lane, uint64_t position)
+{
+    return (struct bit_reader){
+        .bytes = lane->bytes, .size_bits = (uint64_t)lane->size * 8, .position = position};
+}
+
+/* Decode the samples [from, to), as open_decode does. false: lane->status says why. */
+bool open_lane_decode(struct open_lane *lane, struct bit_reader *r, struct open_state *state,
+                      uint32_t from, uint32_t to);
+
+/* Nothing that usual samples may lead to from here overflows in a kernel. */
+static inline bool open_lane_may_go_on(const struct open_state *state)
+{
+    const int64_t near_ms = INT64_C(1) << 62;
+    const int32_t step_ms_max = 1 << 30;
+    return state->scale != OPEN_XOR && state->step_ms > 0 && state->step_ms <= step_ms_max &&
+           state->t_ms < near_ms && state->t_ms > -near_ms;
+}
 
 #endif

@@ -26,11 +26,9 @@ enum {
     FLOAT_BITS = 23, /* below the exponent */
     FLOAT_BIAS = 127
 };
-/* Times and places that cannot overflow, whatever comes. */
+/* Streams with more than that are decoded alone: times and places of others cannot overflow. */
 static const uint32_t count_max = 1 << 24;
 static const size_t size_max = 1 << 30;
-static const int64_t near_ms = INT64_C(1) << 62;
-static const int32_t step_ms_max = 1 << 30;
 
 /* What is known of each stream behind a sample. */
 struct lanes {
@@ -234,6 +232,30 @@ static AVX2 ALWAYS_INLINE struct head read_head(__m256i top)
     };
 }
 
+/* The bits behind the heads: of all 64 when residuals may need them, of 32 in any case. */
+static AVX2 ALWAYS_INLINE __m256i skip_heads(const struct lanes *s, const struct head *head,
+                                             bool on_grid, __m256i ahead[HALVES], bool wide)
+{
+    if (on_grid && !wide) return _mm256_slli_epi32(high_words(s->state.word), HEAD_CHANGED);
+    __m256i head_bits[HALVES];
+    widen(head->bits, head_bits);
+    for (uint32_t h = 0; h < HALVES; h++)
+        ahead[h] = on_grid ? _mm256_slli_epi64(s->state.word[h], HEAD_CHANGED)
+                           : _mm256_sllv_epi64(s->state.word[h], head_bits[h]);
+    return high_words(ahead);
+}
+
+/* The ones in front, by the exponent of a float. Where there are twelve or more, it is as if there
+ * were many more. */
+static AVX2 ALWAYS_INLINE __m256i count_ones(const struct fixed *c, __m256i ahead32)
+{
+    const __m256i zeros =
+        _mm256_xor_si256(_mm256_srli_epi32(ahead32, 32 - OPEN_ONES_MAX), c->bit.ones_mask);
+    const __m256i exponent =
+        _mm256_srli_epi32(_mm256_castps_si256(_mm256_cvtepi32_ps(zeros)), FLOAT_BITS);
+    return _mm256_sub_epi32(c->bit.ones_exponent, exponent);
+}
+
 /* One sample of each active lane that has a usual one; returns the lanes that have not. Those of
  * `all` stay as they are then; others may do anything. */
 static AVX2 ALWAYS_INLINE uint32_t take(struct lanes *s, const struct fixed *c, uint32_t all,
@@ -244,23 +266,8 @@ static AVX2 ALWAYS_INLINE uint32_t take(struct lanes *s, const struct fixed *c, 
     __m256i step_ms = c->step_ms;
     __m256i changed = head->changed;
     __m256i k = each(-1);
-    __m256i ahead32;
-    if (on_grid && !wide) {
-        ahead32 = _mm256_slli_epi32(high_words(s->state.word), HEAD_CHANGED);
-    } else {
-        __m256i head_bits[HALVES];
-        widen(head->bits, head_bits);
-        for (uint32_t h = 0; h < HALVES; h++)
-            ahead[h] = on_grid ? _mm256_slli_epi64(s->state.word[h], HEAD_CHANGED)
-                               : _mm256_sllv_epi64(s->state.word[h], head_bits[h]);
-        ahead32 = high_words(ahead);
-    }
-    /* Where there are twelve ones or more, it is as if there were many more. */
-    const __m256i zeros =
-        _mm256_xor_si256(_mm256_srli_epi32(ahead32, 32 - OPEN_ONES_MAX), c->bit.ones_mask);
-    const __m256i exponent =
-        _mm256_srli_epi32(_mm256_castps_si256(_mm256_cvtepi32_ps(zeros)), FLOAT_BITS);
-    const __m256i ones = _mm256_sub_epi32(c->bit.ones_exponent, exponent);
+    const __m256i ahead32 = skip_heads(s, head, on_grid, ahead, wide);
+    const __m256i ones = count_ones(c, ahead32);
     const __m256i low = low_bits_of(&s->state.learned, &c->k);
     __m256i bits = _mm256_add_epi32(ones, low);
     if (on_grid) {
@@ -363,13 +370,6 @@ static uint64_t lane_position(const struct group *g, uint32_t i)
     return (uint64_t)g->words.at[i] * 8 - g->words.valid[i];
 }
 
-/* Nothing that usual samples may lead to overflows. */
-static bool may_go_on(const struct open_state *state)
-{
-    return state->scale != OPEN_XOR && state->step_ms > 0 && state->step_ms <= step_ms_max &&
-           state->t_ms < near_ms && state->t_ms > -near_ms;
-}
-
 static void mask_set(uint32_t *k, uint32_t i, bool on)
 {
     *k = (*k & ~(1u << i)) | (uint32_t)on << i;
@@ -404,20 +404,7 @@ static void lane_finish(struct group *g, uint32_t i, struct bit_reader r, struct
     struct open_lane *stream = g->streams[i];
     g->end[i] = done;
     lane_leave(g, i);
-    for (; done < stream->count; done++) {
-        if (!open_decode_next(&r, &state) || r.position > r.size_bits) {
-            stream->status = ERR_CORRUPT;
-            return;
-        }
-        stream->t_ms[done] = state.t_ms;
-        stream->v[done] = bits_to_double(state.v_bits);
-    }
-}
-
-static struct bit_reader lane_reader(const struct open_lane *stream, uint64_t position)
-{
-    return (struct bit_reader){
-        .bytes = stream->bytes, .size_bits = (uint64_t)stream->size * 8, .position = position};
+    (void)open_lane_decode(stream, &r, &state, done, stream->count);
 }
 
 static void scales_load(struct group *g)
@@ -436,12 +423,12 @@ static void take_alone(struct group *g, uint32_t lanes, uint32_t done)
     bool moved = false;
     for (uint32_t left = lanes; left; left &= left - 1) {
         uint32_t i = (uint32_t)__builtin_ctz(left);
-        const struct bit_reader before = lane_reader(g->streams[i], lane_position(g, i));
+        const struct bit_reader before = open_lane_reader(g->streams[i], lane_position(g, i));
         const struct open_state old = lane_state(g, i);
         struct bit_reader r = before;
         struct open_state state = old;
         bool whole = open_decode_next(&r, &state) && r.position <= r.size_bits;
-        if (whole && may_go_on(&state))
+        if (whole && open_lane_may_go_on(&state))
             lane_set(g, i, &state, &r);
         else
             lane_finish(g, i, before, old, done);
@@ -517,17 +504,9 @@ static void lane_begin(struct group *g, uint32_t i)
 {
     struct open_lane *stream = g->streams[i];
     struct open_state state = {.bits = 0};
-    struct bit_reader r = lane_reader(stream, 0);
-    stream->status = OK;
-    for (uint32_t n = 0; n < FIRST_SAMPLES; n++) {
-        if (!open_decode_next(&r, &state) || r.position > r.size_bits) {
-            stream->status = ERR_CORRUPT;
-            return;
-        }
-        stream->t_ms[n] = state.t_ms;
-        stream->v[n] = bits_to_double(state.v_bits);
-    }
-    if (!may_go_on(&state) || stream->count > count_max || stream->size > size_max) {
+    struct bit_reader r = open_lane_reader(stream, 0);
+    if (!open_lane_decode(stream, &r, &state, 0, FIRST_SAMPLES)) return;
+    if (!open_lane_may_go_on(&state) || stream->count > count_max || stream->size > size_max) {
         lane_finish(g, i, r, state, FIRST_SAMPLES);
         return;
     }

@@ -33,10 +33,8 @@ enum {
     HEAD_CHANGED = 2,
     HEAD_LATE = 3 + OPEN_LATE_BITS + 1
 };
-/* Times that cannot overflow, whatever comes. */
+/* With more samples than that a stream is decoded alone: times of fewer cannot overflow. */
 static const uint32_t count_max = 1 << 30;
-static const int64_t near_ms = INT64_C(1) << 62;
-static const int32_t step_ms_max = 1 << 30;
 
 /* What is known of each stream behind a sample. Lane i of 32 bits is lane i / 2 of half i % 2: so
  * a half is a shift away from the whole. */
@@ -359,6 +357,35 @@ static AVX512 ALWAYS_INLINE struct head read_head(__m512i top, __mmask16 first, 
     };
 }
 
+/* The bits behind the heads: of all 64 when residuals may need them, of 32 in any case. */
+static AVX512 ALWAYS_INLINE __m512i skip_heads(const struct lanes *s, const struct head *head,
+                                               __m512i ahead[HALVES], uint32_t halves, bool wide)
+{
+    if (head->on_grid && !wide) return _mm512_slli_epi32(high_words(s->word, halves), HEAD_CHANGED);
+    __m512i head_bits[HALVES];
+    if (!head->on_grid) widen(head->bits, head_bits);
+    for (uint32_t h = 0; h < halves; h++)
+        ahead[h] = head->on_grid ? _mm512_slli_epi64(s->word[h], HEAD_CHANGED)
+                                 : _mm512_sllv_epi64(s->word[h], head_bits[h]);
+    return high_words(ahead, halves);
+}
+
+/* What is expected of the samples' values, in the lanes where they changed. */
+static AVX512 ALWAYS_INLINE struct expectation expect(const struct lanes *s,
+                                                      const struct constants *c, __mmask16 changed,
+                                                      __m512i sloping, __m512i ones, __m512i low)
+{
+    const __m512i follows =
+        _mm512_srai_epi32(_mm512_sub_epi32(_mm512_setzero_si512(), s->trend), 31);
+    const __m512i in_pages = _mm512_srai_epi32(_mm512_sub_epi32(each(c->one), s->pages), 31);
+    return (struct expectation){
+        .expected = _mm512_maskz_and_epi32(changed, sloping, follows),
+        .page_shift = _mm512_andnot_si512(follows, _mm512_and_si512(in_pages, each(c->page_shift))),
+        .ones = ones,
+        .low = _mm512_mask_mov_epi32(each(c->bits_64), changed, low),
+    };
+}
+
 /* One sample of each active lane that has a usual one; returns the lanes that have not. Those of
  * `all` stay as they are then; others may do anything. */
 static AVX512 ALWAYS_INLINE __mmask16 take(struct lanes *s, const struct fixed *c, __mmask16 all,
@@ -367,25 +394,14 @@ static AVX512 ALWAYS_INLINE __mmask16 take(struct lanes *s, const struct fixed *
 {
     const bool on_grid = head->on_grid;
     __m512i ahead[HALVES];
-    __m512i ahead32;
-    __m512i ones;
     __m512i step_ms = c->step_ms;
     __mmask16 k = active;
     if (!on_grid) {
         step_ms = _mm512_add_epi32(step_ms, _mm512_sub_epi32(head->lateness, s->late_ms));
         k = _mm512_mask_cmpgt_epi32_mask(k & head->known, step_ms, _mm512_setzero_si512());
     }
-    if (on_grid && !wide) {
-        ahead32 = _mm512_slli_epi32(high_words(s->word, halves), HEAD_CHANGED);
-    } else {
-        __m512i head_bits[HALVES];
-        if (!on_grid) widen(head->bits, head_bits);
-        for (uint32_t h = 0; h < halves; h++)
-            ahead[h] = on_grid ? _mm512_slli_epi64(s->word[h], HEAD_CHANGED)
-                               : _mm512_sllv_epi64(s->word[h], head_bits[h]);
-        ahead32 = high_words(ahead, halves);
-    }
-    ones = _mm512_lzcnt_epi32(_mm512_xor_si512(ahead32, each(-1)));
+    __m512i ahead32 = skip_heads(s, head, ahead, halves, wide);
+    __m512i ones = _mm512_lzcnt_epi32(_mm512_xor_si512(ahead32, each(-1)));
     __m512i low = _mm512_subs_epu16(_mm512_srli_epi32(s->length, 2), each(c->k.one));
     __m512i bits = _mm512_add_epi32(ones, low);
     bits = on_grid ? _mm512_mask_add_epi32(each(c->k.one), head->changed, bits, each(c->k.three))
@@ -403,21 +419,12 @@ static AVX512 ALWAYS_INLINE __mmask16 take(struct lanes *s, const struct fixed *
     }
     s->valid = _mm512_sub_epi32(s->valid, bits);
 
-    const __m512i sloping = _mm512_srai_epi32(s->slope, 4);
-    const __m512i follows =
-        _mm512_srai_epi32(_mm512_sub_epi32(_mm512_setzero_si512(), s->trend), 31);
-    const __m512i in_pages = _mm512_srai_epi32(_mm512_sub_epi32(each(c->k.one), s->pages), 31);
-    const struct expectation e = {
-        .expected = _mm512_maskz_and_epi32(changed, sloping, follows),
-        .page_shift =
-            _mm512_andnot_si512(follows, _mm512_and_si512(in_pages, each(c->k.page_shift))),
-        .ones = ones,
-        .low = _mm512_mask_mov_epi32(each(c->k.bits_64), changed, low),
-    };
     __m512i bits64[HALVES];
     __m512i step64[HALVES];
     __m512i difference[HALVES];
     __m512i v_bits[HALVES];
+    const __m512i sloping = _mm512_srai_epi32(s->slope, 4);
+    const struct expectation e = expect(s, &c->k, changed, sloping, ones, low);
     widen(bits, bits64);
     widen(step_ms, step64);
     const struct lesson lesson = wide ? wide_difference(&c->k, &e, ahead, difference, halves)
@@ -502,13 +509,6 @@ static uint64_t lane_position(const struct group *g, uint32_t i)
     return (uint64_t)(g->words.at[slot(i)] - g->streams[i]->bytes) * 8 - g->words.valid[i];
 }
 
-/* Nothing that usual samples may lead to overflows. */
-static bool may_go_on(const struct open_state *state)
-{
-    return state->scale != OPEN_XOR && state->step_ms > 0 && state->step_ms <= step_ms_max &&
-           state->t_ms < near_ms && state->t_ms > -near_ms;
-}
-
 static void mask_set(__mmask16 *k, uint32_t i, bool on)
 {
     *k = (__mmask16)((*k & ~(1u << i)) | (uint32_t)on << i);
@@ -550,20 +550,7 @@ static void lane_finish(struct group *g, uint32_t i, struct bit_reader r, struct
     struct open_lane *stream = g->streams[i];
     g->end[i] = done;
     lane_leave(g, i);
-    for (; done < stream->count; done++) {
-        if (!open_decode_next(&r, &state) || r.position > r.size_bits) {
-            stream->status = ERR_CORRUPT;
-            return;
-        }
-        stream->t_ms[done] = state.t_ms;
-        stream->v[done] = bits_to_double(state.v_bits);
-    }
-}
-
-static struct bit_reader lane_reader(const struct open_lane *stream, uint64_t position)
-{
-    return (struct bit_reader){
-        .bytes = stream->bytes, .size_bits = (uint64_t)stream->size * 8, .position = position};
+    (void)open_lane_decode(stream, &r, &state, done, stream->count);
 }
 
 static void scales_load(struct group *g)
@@ -590,12 +577,12 @@ static void take_alone(struct group *g, __mmask16 lanes, uint32_t done)
     bool moved = false;
     for (uint32_t left = lanes; left; left &= left - 1) {
         uint32_t i = (uint32_t)__builtin_ctz(left);
-        const struct bit_reader before = lane_reader(g->streams[i], lane_position(g, i));
+        const struct bit_reader before = open_lane_reader(g->streams[i], lane_position(g, i));
         const struct open_state old = lane_state(g, i);
         struct bit_reader r = before;
         struct open_state state = old;
         bool whole = open_decode_next(&r, &state) && r.position <= r.size_bits;
-        if (whole && may_go_on(&state))
+        if (whole && open_lane_may_go_on(&state))
             lane_set(g, i, &state, &r);
         else
             lane_finish(g, i, before, old, done);
@@ -651,17 +638,9 @@ static void lane_begin(struct group *g, uint32_t i)
 {
     struct open_lane *stream = g->streams[i];
     struct open_state state = {.bits = 0};
-    struct bit_reader r = lane_reader(stream, 0);
-    stream->status = OK;
-    for (uint32_t n = 0; n < FIRST_SAMPLES; n++) {
-        if (!open_decode_next(&r, &state) || r.position > r.size_bits) {
-            stream->status = ERR_CORRUPT;
-            return;
-        }
-        stream->t_ms[n] = state.t_ms;
-        stream->v[n] = bits_to_double(state.v_bits);
-    }
-    if (!may_go_on(&state) || stream->count > count_max) {
+    struct bit_reader r = open_lane_reader(stream, 0);
+    if (!open_lane_decode(stream, &r, &state, 0, FIRST_SAMPLES)) return;
+    if (!open_lane_may_go_on(&state) || stream->count > count_max) {
         lane_finish(g, i, r, state, FIRST_SAMPLES);
         return;
     }

@@ -7,7 +7,7 @@
  * samples are put together before anybody stores them. It takes what most samples are
  * (open_encode_few, and repeats); a run ends before the first that is something else.
  *
- * Threads: no state; the choice is made once, by what the CPU can do.
+ * Threads: no state; the kernel is the best that the CPU can run.
  */
 #ifndef HEARTH_ENCODING_OPEN_RUNS_H
 #define HEARTH_ENCODING_OPEN_RUNS_H
