@@ -112,9 +112,9 @@ static uint64_t http_threads(const struct config *config)
 {
     enum { LEAST = 2, MOST = 16 };
     if (config->web_threads > 0) return config->web_threads;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    uint32_t cores = process_cores();
     if (cores < LEAST) return LEAST;
-    return cores > MOST ? MOST : (uint64_t)cores;
+    return cores > MOST ? MOST : cores;
 }
 
 static enum status open_http(struct hearth *h, struct error *err)
