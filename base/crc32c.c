@@ -37,8 +37,9 @@ TARGET static uint64_t crc_word(uint64_t crc, const uint8_t *at)
     return _mm_crc32_u64(crc, word);
 }
 
-/* The crc that has so many zeros behind it, for which `power` stands: x^(8 * bytes - 33) modulo the
- * polynomial. The instruction multiplies by x^32, and bits that count from the other end by x. */
+/* The crc of the same data with n zero bytes behind it: the crc times x^(8 * n), modulo the
+ * polynomial. `power` is x^(8 * n - 33), since the crc instruction multiplies by x^32, and the
+ * carry-less product of two numbers whose bits are reversed has one more x. */
 TARGET static uint64_t crc_shift(uint64_t crc, uint32_t power)
 {
     __m128i product =
@@ -46,9 +47,10 @@ TARGET static uint64_t crc_shift(uint64_t crc, uint32_t power)
     return _mm_crc32_u64(0, (uint64_t)_mm_cvtsi128_si64(product));
 }
 
-/* An instruction takes three cycles, but begins in each: three stretches at once. */
+/* The instruction has its result after three cycles, but another one can begin in each of them: so
+ * three stretches are done at once, and their checksums joined. */
 #    define STRETCH ((size_t)512)
-static const uint32_t one_stretch = 0xDD7E3B0C; /* powers */
+static const uint32_t one_stretch = 0xDD7E3B0C; /* powers, as crc_shift takes them */
 static const uint32_t two_stretches = 0x170076FA;
 
 TARGET static uint32_t crc_fast(uint32_t crc, const uint8_t *bytes, size_t size)

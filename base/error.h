@@ -6,7 +6,7 @@
  *     return error_set(err, ERR_CORRUPT, "crc mismatch at offset %zu", offset);
  *     return error_wrap(err, "replay segment %u: ", n);     on the way up
  *
- * A NULL err is allowed everywhere: the status still comes back, the words are dropped.
+ * A NULL err is allowed, but for error_wrap: the status still comes back, the words are dropped.
  */
 #ifndef HEARTH_BASE_ERROR_H
 #define HEARTH_BASE_ERROR_H
@@ -29,7 +29,7 @@ PRINTF_LIKE(4, 5)
 enum status error_set_errno(struct error *err, enum status st, int errno_value, const char *format,
                             ...);
 
-/* Put words in front of what is there; returns the status it already has. err may not be NULL. */
+/* Put words in front of what is there; returns the status it already has. err is not NULL. */
 PRINTF_LIKE(2, 3) enum status error_wrap(struct error *err, const char *format, ...);
 
 #endif

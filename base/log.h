@@ -1,15 +1,14 @@
 /*
  * log - one event, one line on stderr, in logfmt or JSON.
  *
- *     log_info("wal", "segment sealed", "segment=%u bytes=%zu", n, size);
+ *     log_info("wal", "segment sealed", "segment=%u", n);
  *     ts=2026-01-01T00:00:00.000Z level=info component=wal msg="segment sealed" segment=7
- * bytes=1024
  *
  * The fields are written by the caller as key=value; text from outside goes through LOG_TEXT, which
  * quotes and escapes it. A line is formatted in a fixed buffer (LOG_LINE_BYTES, cut beyond) and
  * written by one write(2): no allocation, no lock.
  *
- * error: someone must act. warn: we degraded. info: start, stop, recover, snapshot. debug: a
+ * error: someone must act. warn: we degraded. info: start, stop, recover, snapshot. debug: one
  * request.
  */
 #ifndef HEARTH_BASE_LOG_H
@@ -35,8 +34,8 @@ PRINTF_LIKE(4, 5)
 void log_write(enum log_level level, const char *component, const char *message, const char *fields,
                ...);
 
-/* Quote text into a buffer of the caller, so that a line stays one line: "a\"b\n" ->
- * "\"a\\\"b\\n\"". Returns the buffer. */
+/* Put text into quotes, with quotes, backslashes and control characters escaped, so that a line
+ * stays one line; what does not fit the buffer is cut off. Returns buffer->data. */
 struct log_text {
     char data[LOG_TEXT_BYTES];
 };

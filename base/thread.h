@@ -43,8 +43,8 @@ void thread_once(struct thread_once *once, void (*fn)(void));
 /* Sleep on the real clock; clock_freeze does not hold it. */
 void thread_sleep_ms(int64_t ms);
 
-/* Let others who wait for this core go first: for who is about to take a lock that he should not be
- * put aside with. */
+/* Let threads that wait for this core run first: before taking a lock that must not be held while
+ * the system runs something else. */
 void thread_yield(void);
 
 #endif

@@ -12,8 +12,8 @@
  * al., "Super-Scalar RAM-CPU Cache Compression", ICDE 2006). What does not fit the width of its
  * block is patched: position in the block and the bits above.
  *
- *     block:  | patched: 1, width: 7 | [patches: 8 | width: 8] | numbers | [position: 6, above ...]
- * |
+ *     block:  | patched: 1, width: 7 | [patches: 8 | patch width: 8] | numbers | [patches] |
+ *     patch:  | position: 6, the bits above the width |
  *
  * Short columns are zigzag varints of the differences instead. Arithmetic wraps, so that every
  * column survives.

@@ -308,7 +308,7 @@ struct bit_window {
     const uint8_t *last; /* eight bytes can be read from here, but not behind it */
 };
 
-/* Behind the stream are zeros: as many as are read before somebody sees how far he is. */
+/* Behind the stream are zeros: as many as may be read before the position is looked at again. */
 enum { TAIL_BYTES = 24 };
 
 static ALWAYS_INLINE uint64_t window_position(const struct bit_window *w)

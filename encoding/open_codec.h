@@ -16,10 +16,10 @@
  *
  * Values are decimals as long as they can be: mantissas at the present scale (encoding/decimal.h).
  * What is stored of one is its residual, zigzag: how far it is from the one before it, or from
- * where the slope of the last ones leads, whichever came nearer lately. Residuals are of Rice's
- * code
- * ("Some Practical Universal Noiseless Coding Techniques", JPL 1979), its parameter from the usual
- * length of them. Differences that are all multiples of 4096, pages of memory, are coded in pages.
+ * where the slope of the last ones leads, whichever came nearer lately. Residuals are written in
+ * Rice's code ("Some Practical Universal Noiseless Coding Techniques", JPL 1979), with a parameter
+ * that follows their usual length. Differences that are all multiples of 4096, pages of memory, are
+ * coded in pages.
  *
  *     value:    q ones  0  k bits             residual = q << k | bits, q < 12
  *               12 ones  length: 6  residual  in so many bits, which are usual from then on; in
@@ -93,12 +93,13 @@ MUST_USE enum status open_decode(const uint8_t *bytes, size_t size, uint32_t *co
  * state->bits. false: what no encoder writes. */
 MUST_USE bool open_decode_next(struct bit_reader *r, struct open_state *state);
 
-/* ---- The last sample, read beside the one who encodes ---- */
+/* ---- The last sample, read while another thread encodes the next ---- */
 
-/* Time and value are two words, and a reader must not have one of this sample and one of the next.
- * So the encoder stores first how many bits there will be, then both. Who finds no more bits than
- * he knows to be published has words of samples that were published, and of no two values: a
- * sample that repeats adds no bits, and changes the time alone. */
+/* Time and value are two words, and a reader must not get one of this sample and one of the next.
+ * So the encoder stores first how many bits there will be, then time and value. A reader loads time
+ * and value first and then the bits: if these are no more than it knows to be published, the words
+ * are of published samples, and the value belongs to the time (a sample that repeats adds no bits,
+ * and changes the time alone). */
 static ALWAYS_INLINE void open_begin_last(struct open_state *state, uint32_t bits)
 {
     __atomic_store_n(&state->bits, bits, __ATOMIC_RELAXED);
@@ -233,8 +234,8 @@ struct open_few {
 };
 
 /* A sample on the grid, or nearly, whose value differs by a decimal of a usual residual or not at
- * all; false when it is another. The state is not changed. What it is of these hardly anybody can
- * foretell, so it is computed without a branch. */
+ * all; false when it is another. The state is not changed. Which of these it is changes from sample
+ * to sample, so that branches would be predicted wrongly: there are none. */
 static ALWAYS_INLINE bool open_encode_few(const struct open_state *state, int64_t t_ms, double v,
                                           struct open_few *few)
 {

@@ -233,7 +233,7 @@ static AVX2 ALWAYS_INLINE void put_bits(struct group *g, struct lanes *s,
         s->state.word[h] = _mm256_blendv_epi8(word, rest, part(is_full, h));
     }
     const uint32_t full = lanes_of(is_full);
-    for (uint32_t i = 0; i < LANES; i++) { /* nobody can foretell which of them are full */
+    for (uint32_t i = 0; i < LANES; i++) { /* without a branch: which are full changes */
         *g->filled[i] = words[slot(i)];
         g->filled[i] += full >> i & 1;
     }

@@ -25,7 +25,7 @@ enum {
     LABEL_BYTES_FRONT = 24 /* readable in front of the first of several that are to be compared */
 };
 
-/* How many bytes label_bytes_put writes in front of the value, which is the end of it. */
+/* How many bytes label_bytes_put writes before the value, which comes last. */
 size_t label_bytes_head(struct label label);
 /* Write the label to out[label_bytes_head(label) + label.value.size]. */
 void label_bytes_put(struct label label, uint8_t *out);

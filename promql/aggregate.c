@@ -43,7 +43,7 @@ static enum status fold_part(const struct parts_use *use, struct eval *ev, struc
     enum status st = OK;
     for (size_t i = 0; !st && i < u->count; i++) {
         st = fold_init(&folds[i], ev, u->into[i].node, u->steps, err);
-        folds[i].grouping.by_class = true; /* labels are the business of who joins them */
+        folds[i].grouping.by_class = true; /* labels are read when parts are joined */
     }
     *result = folds;
     return st ? st : fold_rows(folds, u->count, rows, err);

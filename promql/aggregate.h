@@ -14,12 +14,14 @@ MUST_USE enum status aggregate_open(struct eval *ev, const struct ast *node,
                                     const struct eval_range *range, struct rows **out,
                                     struct error *err);
 
-/* Once the answer is known, the other rows may be left: there is no group that is not known yet,
- * and nothing that a row could be remarked on for. */
+/* May the aggregation stop pulling rows as soon as its answer is known? Yes when all rows are of
+ * one group, so that no other group can come, and when their expression is a selector, which makes
+ * no remarks. */
 bool aggregate_may_stop(const struct ast *node, const struct grouping *g);
 
-/* For who chooses nothing, or cannot for the reason in `why` and err: no rows. The expression is
- * evaluated all the same: what is wrong with it comes first, and it may have remarks. */
+/* The answer when the parameter chooses no rows (why is OK), or is refused (why and err say so).
+ * The expression is evaluated all the same, as it is in Prometheus: its own errors come first, and
+ * its remarks are shown. */
 MUST_USE enum status aggregate_nothing(struct eval *ev, const struct ast *node,
                                        const struct eval_range *range, enum status why,
                                        struct rows **out, struct error *err);

@@ -77,8 +77,9 @@ enum status query_give_up(struct query *query, struct error *err);
 MUST_USE enum status eval_hold(struct eval *ev, uint64_t samples, struct error *err);
 void eval_drop(struct eval *ev, uint64_t samples);
 
-/* From here to eval_unshare_held what ev holds and what copies of it do (begin with samples_held
- * and held_told 0) is one number to eval_hold. A copy tells its last changes before it ends. */
+/* Between eval_share_held and eval_unshare_held the samples that ev and copies of it hold count
+ * together against the limit. A copy begins with samples_held and held_told 0, and calls
+ * eval_tell_held before it ends. */
 void eval_share_held(struct eval *ev, struct held_common *common);
 void eval_unshare_held(struct eval *ev);
 void eval_tell_held(struct eval *ev);

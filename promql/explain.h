@@ -1,5 +1,5 @@
 /*
- * explain - what each part of a query gave and cost, for who asks (query.explains).
+ * explain - what each part of a query gave and cost, when that is asked for (query.explains).
  *
  * Every node that has series is listed when it is opened, those above before those below. Its
  * numbers are its own and those of everything below it.

@@ -14,8 +14,8 @@
 
 #include "promql/func_impl.h"
 
-/* The value at t_ms on the line from sample i to the next. A counter that fell between them started
- * from zero. */
+/* The value at time t on the line from sample i to the next. A counter that fell between them
+ * started from zero. */
 double interpolate_samples(const int64_t *t_ms, const double *v, size_t i, int64_t t, bool counter);
 
 struct window_ends {

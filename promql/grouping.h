@@ -32,6 +32,7 @@ struct grouping {
     bool by_class; /* set by the user of bare rows: each class is a group, without labels */
     struct grouping_classes classes[2]; /* of bare rows: with all labels, and unnamed */
 };
+
 /* Of an aggregation; of vector matching, where a group is a signature. */
 MUST_USE enum status grouping_init(struct grouping *g, const struct ast *aggregation,
                                    struct arena *a, struct error *err);

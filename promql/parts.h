@@ -8,15 +8,14 @@
  *     the query's thread          take   ->   take         in their order
  *
  * How series are cut depends on nothing but their number and the time that is asked for, and parts
- * are taken in order: the answer
- * is the same, bit for bit, however many threads there are. The query's thread evaluates parts like
- * the others, and waits only for those that somebody else is at. So many parts lie between the
- * first that was not taken and the last that was begun as there are slots: memory does not grow
- * with their number.
+ * are taken in order: so the answer is the same, bit for bit, however many threads there are. The
+ * query's thread evaluates parts like the others, and waits only for parts that another thread has
+ * begun. No more parts are begun and not yet taken than there are slots: memory does not grow with
+ * the number of parts.
  *
  * Limits are those of the query: the arenas share its ceiling, samples held are counted together
- * (to a thousandth of the limit: counters that threads share are dear), deadline and cancel flag
- * are looked at by every part.
+ * (to a thousandth of the limit, since a counter that threads share is slow), deadline and cancel
+ * flag are looked at by every part.
  *
  * Threads: as drawn.
  */

@@ -22,7 +22,7 @@ struct search {
     const struct ast *self;
     const struct ast *expr;  /* what it uses */
     bool expr_is_row_by_row; /* only such rows are kept for others */
-    bool passed;             /* self: who comes now is evaluated later */
+    bool passed;             /* self: users that come now are evaluated later */
     uint32_t looks;
     struct sharers *out;
 };

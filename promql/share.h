@@ -1,10 +1,10 @@
 /*
  * share - equal expressions of one query: sum(x) / count(x) reads x once.
  *
- * Who needs the rows of an expression in turn is a *user* of it: an aggregation that folds them, or
- * an operator that keeps them all (promql/collect.h). The user that is evaluated first works for
- * those behind it, too, and what they get waits for them here: what was folded for them or, as soon
- * as one of them keeps rows, the rows.
+ * A *user* of an expression is what needs its rows: an aggregation that folds them, or an operator
+ * that keeps them all (promql/collect.h). The user that is evaluated first works for the later
+ * ones, too, and leaves their results here: what was folded for them or, if one of them keeps rows,
+ * the rows.
  *
  * Shared are expressions with equal trees over the same steps: those of the query, or of one
  * subquery (the scope of the eval), of which the first thousand nodes are looked at. A remark names

@@ -28,7 +28,7 @@
 #include "alloc/heap.h"
 #include "server/config.h"
 
-/* limit of base_bytes: a share of it, or the bytes themselves. */
+/* The limit in bytes: as it was given, or as a share of base_bytes. */
 uint64_t budget_resolve(struct config_limit limit, uint64_t base_bytes);
 
 /* Where the levels begin; UINT64_MAX without a limit (0). */

@@ -98,8 +98,8 @@ enum heap_pressure maintenance_pressure(const struct maintenance *m);
  * lazyfree_bytes were given back by the heap. */
 uint64_t maintenance_other_bytes(uint64_t lazyfree_bytes);
 
-/* The same for who shows it beside these stats; as the maintain thread found it last, where
- * measuring is a walk over all pages. Any thread. */
+/* The same, to be shown beside these stats: measured now or, with lazy release, where measuring is
+ * a walk over all pages, as the maintain thread found it last. Any thread. */
 struct memstats;
 uint64_t maintenance_other_now(const struct maintenance *m, const struct memstats *stats);
 

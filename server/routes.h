@@ -15,8 +15,8 @@ enum {
     ROUTE_POOLED = 1,        /* runs on the query pool: may take long */
     ROUTE_WHEN_STARTING = 2, /* also answered before recovery has finished */
     ROUTE_API = 4,           /* Prometheus' API conventions: CORS, compression, OPTIONS */
-    ROUTE_LOGGED = 16,       /* waits for the log: on the writers' threads, when there are any */
-    ROUTE_QUICK = 8 /* of pooled ones: may be little work, is tried at once (request.tries) */
+    ROUTE_QUICK = 8,  /* of pooled ones: may be little work, is tried at once (request.tries) */
+    ROUTE_LOGGED = 16 /* waits for the log: on the writers' threads, when there are any */
 };
 
 struct route {

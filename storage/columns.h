@@ -66,8 +66,8 @@ static inline void columns_begin_chain(struct columns *c, struct columns_link *l
     c->rising = 0;
 }
 
-/* All times, whatever there was of the chain's. ERR_CORRUPT; ERR_NO_MEMORY, ERR_TOO_LARGE: the
- * arena. */
+/* columns_chain.c: all times, whatever there was of the chain's. ERR_CORRUPT; ERR_NO_MEMORY,
+ * ERR_TOO_LARGE: the arena. */
 MUST_USE enum status columns_lay_times(struct columns *c, struct error *err);
 
 /* Whoever changes samples, all of whose times are laid, says so. */

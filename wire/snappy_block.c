@@ -1,8 +1,8 @@
 /*
  * snappy_block - a quick loop for the elements that nearly all are, and one that takes any.
  *
- * The quick loop moves 64 bytes for every copy: which of them are shorter hardly anybody can
- * foretell, and moves are cheap.
+ * The quick loop moves 64 bytes for every copy, however short it is: a branch on the length would
+ * often be predicted wrongly, and moves are cheap.
  */
 #include "wire/snappy_block.h"
 
@@ -39,8 +39,8 @@ static ALWAYS_INLINE void move_all(uint8_t *to, const uint8_t *from)
         move(to + i, from + i);
 }
 
-/* From at least MOVE_BYTES back: each move may need what the one before it wrote, which takes its
- * time to come, so there are none too many. */
+/* From at least MOVE_BYTES back: each move may read what the one before it has just written, and
+ * waits for that, so there are no more of them than needed. */
 static ALWAYS_INLINE void move_near(uint8_t *to, const uint8_t *from, size_t size)
 {
     for (size_t i = 0; i < size; i += MOVE_BYTES)
