@@ -20,8 +20,7 @@ MUST_USE enum status aggregate_open(struct eval *ev, const struct ast *node,
 bool aggregate_may_stop(const struct ast *node, const struct grouping *g);
 
 /* The answer when the parameter chooses no rows (why is OK), or is refused (why and err say so).
- * The expression is evaluated all the same, as it is in Prometheus: its own errors come first, and
- * its remarks are shown. */
+ * The expression is evaluated all the same: its own errors come first, its remarks are shown. */
 MUST_USE enum status aggregate_nothing(struct eval *ev, const struct ast *node,
                                        const struct eval_range *range, enum status why,
                                        struct rows **out, struct error *err);
