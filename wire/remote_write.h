@@ -21,8 +21,8 @@
  * Everything is on the arena or a view of the body: both live until the appender has committed. The
  * arena's ceiling bounds what a small body can swell to: ERR_TOO_LARGE.
  *
- * Exemplars, native histograms and metadata are counted, not read. wire/remote_reference.h reads
- * the same bodies with protobuf-c; tests hold the two equal.
+ * Exemplars, native histograms and metadata are counted, not read. tests/reference reads the same
+ * bodies with protobuf-c, and tests hold the two equal.
  *
  * Threads: one at a time.
  */

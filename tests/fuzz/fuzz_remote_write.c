@@ -1,4 +1,4 @@
-/* links: wire */
+/* links: reference wire */
 /*
  * A remote write body, two ways: the input as a snappy block, and the input as the protobuf inside
  * of one (a fuzzer seldom guesses a valid block). It is read where it lies and by protobuf-c, and
@@ -11,8 +11,8 @@
 #include "base/assert.h"
 #include "base/bits.h"
 #include "model/names.h"
+#include "tests/reference/remote_reference.h"
 #include "wire/frame.h"
-#include "wire/remote_reference.h"
 #include "wire/remote_write.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -140,7 +140,6 @@ def test_what_only_looks_like_a_breach_is_left_alone(tree, text):
         ("base/clock.c", "int e = clock_gettime(a, &t);\n"),
         ("server/main.c", 'int n = printf("x");\n'),
         ("promql/good.c", '#include "storage/storage.h"\n#include "promql/own.h"\n'),
-        ("wire/good.c", '#include "remote.pb-c.h"\n#include <protobuf-c/protobuf-c.h>\n'),
     ],
 )
 def test_who_may_does(tree, name, text):

@@ -100,8 +100,7 @@ def check_include_ours(tree, name, number, to_header):
     if to == folder:
         return
     if to not in tree.floors:
-        if header or not to.endswith(".pb-c.h"):
-            tree.report(name, number, f'"{to_header}" is not a path from the root')
+        tree.report(name, number, f'"{to_header}" is not a path from the root')
         return
     below, _ = tree.floors[folder]
     shown = tree.floors[to][1]

@@ -1,5 +1,5 @@
 /* remote_reference: it reads what it should, so that it can serve as one. */
-#include "wire/remote_reference.h"
+#include "tests/reference/remote_reference.h"
 
 #include <stdio.h>
 

@@ -5,9 +5,9 @@
  * It takes every byte through the allocator below, so that the arena's ceiling bounds what a small
  * body can swell to; freeing is left to the arena.
  */
-#include "wire/remote_reference.h"
+#include "tests/reference/remote_reference.h"
 
-#include "wire/remote.pb-c.h"
+#include "tests/reference/remote.pb-c.h"
 
 /* The arena, and whether it was what made unpacking fail. */
 struct unpack_memory {

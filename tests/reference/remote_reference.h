@@ -1,13 +1,12 @@
 /*
  * remote_reference - remote write bodies read by protobuf-c: what wire/remote_write.h has to equal.
  *
- * Slow, and simple: the message is unpacked into a tree, and the tree is looked at. For tests; the
- * server reads bodies where they lie.
+ * Slow, and simple: the message is unpacked into a tree, and the tree is looked at.
  *
  * Threads: one at a time.
  */
-#ifndef HEARTH_WIRE_REMOTE_REFERENCE_H
-#define HEARTH_WIRE_REMOTE_REFERENCE_H
+#ifndef HEARTH_TESTS_REFERENCE_REMOTE_REFERENCE_H
+#define HEARTH_TESTS_REFERENCE_REMOTE_REFERENCE_H
 
 #include "wire/remote_write.h"
 
