@@ -240,6 +240,7 @@ static bool read_words(int count, char **words, struct question *q)
         for (size_t o = 0; o < ARRAY_COUNT(options); o++)
             if (strcmp(words[i], options[o].word) == 0) value = options[o].value;
         if (!value && words[i][0] == '-' && words[i][1] == '-') return false;
+        if (!value && q->query) return false; /* a query without quotes is several words */
         if (value && ++i == count) return false;
         *(value ? value : &q->query) = words[i];
     }

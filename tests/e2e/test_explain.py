@@ -39,5 +39,6 @@ def test_what_cannot_be_explained(server):
     code, _, errors = explain("--server", address, "up")
     assert code == 1 and "no answer from" in errors
     unusable = (), ("--wrong", "up"), ("--server",), ("--start", "1", "up"), ("--server", "x", "up")
-    for words in unusable:
+    not_quoted = "sum(up)", "by", "(job)"
+    for words in (*unusable, not_quoted):
         assert explain(*words)[0] == 2, words
