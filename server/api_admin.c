@@ -71,8 +71,7 @@ void api_admin_snapshot(struct request *req)
     }
     query_json_begin(&j, &req->reply.body);
     json_object_begin(&j);
-    json_key(&j, STR("name"));
-    json_string(&j, str_from(name));
+    json_text(&j, "name", str_from(name));
     json_object_end(&j);
     query_json_end(&j, NULL);
     reply_json_done(&req->reply);

@@ -116,8 +116,7 @@ static void write_owners(struct json *j, const struct memstats *s)
     json_array_begin(j);
     for (int t = 0; t < HEAP_TAG_COUNT; t++) {
         json_object_begin(j);
-        json_key(j, STR("owner"));
-        json_string(j, str_from(heap_tag_name((enum heap_tag)t)));
+        json_text(j, "owner", str_from(heap_tag_name((enum heap_tag)t)));
         json_count(j, "bytes", s->tag_bytes[t]);
         json_count(j, "requestedBytes", s->tag_requested[t]);
         json_count(j, "objects", s->tag_objects[t]);
@@ -171,17 +170,13 @@ static void write_run(struct json *j, const struct heap_map_run *run)
     json_object_begin(j);
     json_count(j, "page", run->page);
     json_count(j, "pages", run->pages);
-    json_key(j, STR("state"));
-    json_string(j, str_from(heap_map_state_name(run->state)));
+    json_text(j, "state", str_from(heap_map_state_name(run->state)));
     if (run->state == HEAP_MAP_SMALL) {
         json_count(j, "objectBytes", run->object_bytes);
         json_count(j, "slots", run->slots);
         json_count(j, "freeSlots", run->free_slots);
     }
-    if (run->tag >= 0) {
-        json_key(j, STR("owner"));
-        json_string(j, str_from(heap_tag_name((enum heap_tag)run->tag)));
-    }
+    if (run->tag >= 0) json_text(j, "owner", str_from(heap_tag_name((enum heap_tag)run->tag)));
     json_object_end(j);
 }
 

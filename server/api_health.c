@@ -6,17 +6,15 @@
 #include "server/hearth.h"
 #include "server/version.h"
 
-#define TEXT_PLAIN "text/plain; charset=utf-8"
-
 void api_healthy(struct request *req)
 {
-    reply_text(&req->reply, 200, TEXT_PLAIN, STR("Prometheus Server is Healthy.\n"));
+    reply_text(&req->reply, 200, REPLY_TEXT_PLAIN, STR("Prometheus Server is Healthy.\n"));
 }
 
 /* Before recovery has finished, dispatch answers 503. */
 void api_ready(struct request *req)
 {
-    reply_text(&req->reply, 200, TEXT_PLAIN, STR("Prometheus Server is Ready.\n"));
+    reply_text(&req->reply, 200, REPLY_TEXT_PLAIN, STR("Prometheus Server is Ready.\n"));
 }
 
 void api_root(struct request *req)
@@ -34,7 +32,7 @@ void api_root(struct request *req)
         "/api/v1/status/flags         how it was started\n"
         "/metrics                     numbers about itself\n"
         "/-/healthy, /-/ready         for probes\n";
-    reply_text(&req->reply, 200, TEXT_PLAIN, STR(text));
+    reply_text(&req->reply, 200, REPLY_TEXT_PLAIN, STR(text));
 }
 
 static bool lifecycle_allowed(struct request *req)
@@ -48,7 +46,7 @@ static bool lifecycle_allowed(struct request *req)
 void api_quit(struct request *req)
 {
     if (!lifecycle_allowed(req)) return;
-    reply_text(&req->reply, 200, TEXT_PLAIN, STR("Requesting termination... Goodbye!"));
+    reply_text(&req->reply, 200, REPLY_TEXT_PLAIN, STR("Requesting termination... Goodbye!"));
     (void)kill(getpid(), SIGTERM);
 }
 
@@ -56,5 +54,5 @@ void api_quit(struct request *req)
 void api_reload(struct request *req)
 {
     if (!lifecycle_allowed(req)) return;
-    reply_text(&req->reply, 200, TEXT_PLAIN, STR(""));
+    reply_text(&req->reply, 200, REPLY_TEXT_PLAIN, STR(""));
 }

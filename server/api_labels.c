@@ -13,8 +13,6 @@
 #include "server/query_json.h"
 #include "wire/api_time.h"
 
-static const struct str truncated_warning = {"results truncated due to limit", 30};
-
 /* One question about labels: parameters, pinned storage, and the memory of both. */
 struct lookup {
     struct arena mem; /* HEAP_QUERY */
@@ -104,7 +102,7 @@ static enum status union_lists(struct request *req, struct lookup *l, struct str
 
 static void end_envelope(struct request *req, struct json *j, bool truncated)
 {
-    struct str warning = truncated_warning;
+    struct str warning = QUERY_JSON_TRUNCATED;
     struct annotations remarks = {.warnings = &warning, .warning_count = truncated};
     query_json_end(j, &remarks);
     reply_json_done(&req->reply);

@@ -5,14 +5,11 @@
 #include "model/number.h"
 #include "promql/printer.h"
 
-static const char truncated_text[] = "results truncated due to limit";
-
 void query_json_begin(struct json *j, struct buf *out)
 {
     json_init(j, out);
     json_object_begin(j);
-    json_key(j, STR("status"));
-    json_string(j, STR("success"));
+    json_text(j, "status", STR("success"));
     json_key(j, STR("data"));
 }
 
@@ -88,8 +85,7 @@ static void write_scalar(struct json *j, const struct value *value)
 
 static void write_result(struct json *j, const struct value *value, size_t count)
 {
-    json_key(j, STR("resultType"));
-    json_string(j, str_from(value_type_name(value->type)));
+    json_text(j, "resultType", str_from(value_type_name(value->type)));
     json_key(j, STR("result"));
     switch (value->type) {
     case VALUE_SCALAR: write_scalar(j, value); return;
@@ -206,7 +202,7 @@ void query_json_write(struct buf *out, const struct query *query,
     size_t count = value->series_count;
     if (options->limit > 0 && count > options->limit) {
         count = (size_t)options->limit;
-        add_warning(&annotations, remarks, str_from(truncated_text));
+        add_warning(&annotations, remarks, QUERY_JSON_TRUNCATED);
     }
     if (options->warning.size) add_warning(&annotations, remarks, options->warning);
     query_json_begin(&j, out);

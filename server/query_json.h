@@ -15,6 +15,9 @@
 void query_json_begin(struct json *j, struct buf *out);
 void query_json_end(struct json *j, const struct annotations *annotations);
 
+/* The warning of an answer that was cut at the limit that the request set. */
+#define QUERY_JSON_TRUNCATED STR("results truncated due to limit")
+
 /* With explained nodes when the query has them. */
 enum query_json_stats { QUERY_JSON_NO_STATS, QUERY_JSON_STATS };
 

@@ -10,8 +10,6 @@
 #include "server/gzip.h"
 #include "wire/json.h"
 
-#define TEXT_PLAIN "text/plain; charset=utf-8"
-
 static const struct reply_meaning meanings[STATUS_COUNT] = {
     [OK] = {200, "", LOG_DEBUG, false},
     [ERR_INVALID] = {400, "bad_data", LOG_DEBUG, false},
@@ -62,7 +60,7 @@ void reply_text(struct reply *reply, unsigned code, const char *content_type, st
 
 void reply_plain_error(struct reply *reply, unsigned code, const char *text)
 {
-    reply_text(reply, code, TEXT_PLAIN, str_from(text));
+    reply_text(reply, code, REPLY_TEXT_PLAIN, str_from(text));
     buf_append_byte(&reply->body, '\n');
     reply_add_header(reply, "X-Content-Type-Options", "nosniff");
 }
@@ -101,12 +99,9 @@ void reply_api_error(struct reply *reply, unsigned code, const char *error_type,
     buf_reset(&reply->body);
     json_init(&j, &reply->body);
     json_object_begin(&j);
-    json_key(&j, STR("status"));
-    json_string(&j, STR("error"));
-    json_key(&j, STR("errorType"));
-    json_string(&j, str_from(error_type));
-    json_key(&j, STR("error"));
-    json_string(&j, text);
+    json_text(&j, "status", STR("error"));
+    json_text(&j, "errorType", str_from(error_type));
+    json_text(&j, "error", text);
     json_object_end(&j);
     reply->code = code;
     reply->content_type = "application/json";

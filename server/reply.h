@@ -27,6 +27,7 @@ enum {
     REPLY_GZIP_BYTES_MIN = 1024, /* smaller bodies are sent as they are */
     REPLY_RETRY_AFTER_S = 5
 };
+#define REPLY_TEXT_PLAIN      "text/plain; charset=utf-8"
 #define REPLY_BODY_BYTES_MAX  (UINT64_C(1) << 30)
 #define REPLY_LOG_INTERVAL_NS INT64_C(1000000000)
 
