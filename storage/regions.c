@@ -80,16 +80,17 @@ static struct window_region *create(struct regions *r)
     return w;
 }
 
-/* First out of everybody's sight, then retired. */
+/* First out of everybody's sight, then counted: who counts off what went with the drop must not
+ * find any of it afterwards and count it off again. Then retired. */
 static void drop(struct regions *r, struct region_slot *s)
 {
     struct window_region *home = s->home;
     struct window_region *old = s->old;
     s->home = NULL;
     s->old = NULL;
-    if (home) atomic_fetch_add(&s->drops, 1);
     atomic_store(&s->number, 0);
     atomic_store(&s->leaving, 0);
+    if (home) atomic_fetch_add(&s->drops, 1);
     retire(r, home);
     retire(r, old);
 }

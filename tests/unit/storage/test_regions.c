@@ -2,6 +2,7 @@
 #include "storage/regions.h"
 
 #include "alloc/memstats.h"
+#include "base/thread.h"
 #include "tests/unit/suite.h"
 
 enum { SLOTS = 4, SIZE = 1000 };
@@ -218,7 +219,48 @@ START_TEST(the_next_block_is_there_before_it_is_needed)
 }
 END_TEST
 
-SUITE(regions, a_word_counts_until_its_window_is_dropped, a_slot_goes_on_to_later_windows_only,
-      a_window_that_was_dropped_begins_anew, a_region_with_too_much_dead_is_left_for_a_new_one,
+/* Windows of one slot come and go: the nth word is of a region that is the nth to be dropped. */
+enum { PASSING = 80000 / SUITE_FEWER, COLLECT_APART = 256 };
+static struct passing {
+    uint64_t words[PASSING];
+    _Atomic uint32_t count; /* of the words that are there */
+} passing;
+
+static void let_windows_pass(void *arg)
+{
+    (void)arg;
+    for (int64_t n = 0; n < PASSING; n++) {
+        regions_enter(&r, n * SLOTS);
+        passing.words[n] = seal(n * SLOTS);
+        atomic_store(&passing.count, (uint32_t)n + 1);
+        regions_drop_before(&r, n * SLOTS + 1);
+        if (n % COLLECT_APART == 0) (void)epoch_collect(epoch, SIZE_MAX);
+    }
+    heap_flush_thread();
+}
+
+START_TEST(what_a_drop_is_counted_for_is_gone)
+{
+    struct thread thread;
+    struct error err;
+    uint32_t count = 0;
+    setup();
+    memset(&passing, 0, sizeof(passing));
+    ck_assert(thread_start(&thread, "passing", let_windows_pass, NULL, &err) == OK);
+    while (count < PASSING) {
+        count = atomic_load(&passing.count);
+        if (count == 0) continue;
+        uint32_t drops = atomic_load(&r.slots[0].drops);
+        struct held held = regions_hold(&r, 0, passing.words[count - 1]);
+        EXPECT(drops < count || !held.sealed);
+    }
+    thread_join(&thread);
+    teardown();
+}
+END_TEST
+
+SUITE(regions, what_a_drop_is_counted_for_is_gone, a_word_counts_until_its_window_is_dropped,
+      a_slot_goes_on_to_later_windows_only, a_window_that_was_dropped_begins_anew,
+      a_region_with_too_much_dead_is_left_for_a_new_one,
       a_column_lives_as_long_as_one_chunk_has_its_times,
       the_next_block_is_there_before_it_is_needed)
