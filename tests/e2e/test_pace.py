@@ -15,6 +15,7 @@ SERIES, PER_REQUEST = (100_000, 2000) if LONG else (10_000, 1000)
 ROUNDS = 20 if LONG else 12  # requests for each series
 STEP_MS = 60_000  # all attempts are of the last seven hours
 BECAUSE_OF_IT_MS = 5.0
+JUDGED = (0.99, 1)
 
 
 class Client:
@@ -58,6 +59,10 @@ def bodies_of(first_ms, step_ms):
             )
 
 
+def is_unnoticed(pairs):
+    return all(beside <= still + BECAUSE_OF_IT_MS for still, beside in pairs)
+
+
 def test_no_request_is_5_ms_slower_because_of_a_snapshot(make, tmp_path):
     servers = [
         make(f"--snapshot.interval={interval}", folder=tmp_path / interval).start()
@@ -65,7 +70,7 @@ def test_no_request_is_5_ms_slower_because_of_a_snapshot(make, tmp_path):
     ]
     clients = [Client(server) for server in servers]
     begin_ms = now_ms() - 7 * 3600_000
-    seen, snapshots = [], 0
+    seen, snapshots, both = [], 0, [[], []]
     for attempt in range(2 * ATTEMPTS):
         took = [[], []]
         for n, body in enumerate(bodies_of(begin_ms + attempt * ROUNDS * STEP_MS, STEP_MS)):
@@ -73,15 +78,18 @@ def test_no_request_is_5_ms_slower_because_of_a_snapshot(make, tmp_path):
                 took[which].append(clients[which].write(body))
                 if n % 4 == 0:
                     took[which].append(clients[which].query('sum(m{g="0"})'))
-        still, beside = (percentile(ms, 0.99) for ms in took)
-        seen.append((round(still, 2), round(beside, 2)))
-        snapshots = servers[1].metrics()["hearth_snapshots_total"]
-        if beside <= still + BECAUSE_OF_IT_MS and snapshots >= 3:
+        before, snapshots = snapshots, servers[1].metrics()["hearth_snapshots_total"]
+        for all_of_them, ms in zip(both, took):
+            all_of_them += ms
+        seen.append([[round(percentile(ms, p), 2) for ms in took] for p in JUDGED])
+        if is_unnoticed(seen[-1]) and snapshots >= max(3, before + 1):
             break
-    print(f"p99 without and beside {snapshots:.0f} snapshots, ms: {seen}")
-    assert snapshots >= 3
-    still, beside = seen[-1]
-    assert beside <= still + BECAUSE_OF_IT_MS, seen
+    for name, ms in zip(("without", "beside"), both):
+        tail = ", ".join(f"p{100 * p:g} {percentile(ms, p):.2f}" for p in (0.99, 0.999, 1))
+        print(f"{name} {snapshots:.0f} snapshots, {len(ms)} requests, ms: {tail}")
+    print(f"p99 and the slowest of each attempt, without and beside: {seen}")
+    assert snapshots >= max(3, before + 1)
+    assert is_unnoticed(seen[-1]), seen
 
 
 WRITERS = 16
