@@ -172,24 +172,30 @@ static int64_t maintain_round(void *arg)
     return busy || !m->options.rests ? MAINTENANCE_IDLE_MS : rest(m);
 }
 
+/* False: somebody else is taking one, and it is tried again soon. */
+static bool take_snapshot(struct maintenance *m)
+{
+    struct error err;
+    enum status st = durability_snapshot(m->options.durability, m->options.storage, &err);
+    if (st == ERR_CONFLICT) return false;
+    if (st)
+        log_error("snapshot", "snapshot failed, the previous one stays", "err=%s",
+                  LOG_TEXT(str_from(err.text)));
+    else
+        atomic_store(&m->rescuing, false);
+    return true;
+}
+
 static int64_t snapshot_round(void *arg)
 {
     struct maintenance *m = arg;
-    struct error err;
     /* The first call is at the start, when everything is on disk already. */
-    if (m->snapshot_due) {
-        enum status st = durability_snapshot(m->options.durability, m->options.storage, &err);
-        if (!st) atomic_store(&m->rescuing, false);
-        if (st)
-            log_error("snapshot", "snapshot failed, the previous one stays", "err=%s",
-                      LOG_TEXT(str_from(err.text)));
-    }
+    bool soon = m->snapshot_due && !take_snapshot(m);
     m->snapshot_due = true;
     maintenance_notice(m);
+    soon = soon || durability_wants_snapshot(m->options.durability);
     int64_t wait_ms = m->options.snapshot_interval_ms;
-    if (durability_wants_snapshot(m->options.durability) && wait_ms > MAINTENANCE_RETRY_MS)
-        wait_ms = MAINTENANCE_RETRY_MS;
-    return wait_ms;
+    return soon && wait_ms > MAINTENANCE_RETRY_MS ? MAINTENANCE_RETRY_MS : wait_ms;
 }
 
 static int64_t sync_round(void *arg)

@@ -70,6 +70,13 @@ void durability_hurry(struct durability *d)
     atomic_store(&d->hurried, true);
 }
 
+static enum status begin_snapshot(struct durability *d, struct error *err)
+{
+    if (atomic_exchange(&d->snapshotting, true))
+        return error_set(err, ERR_CONFLICT, "a snapshot is being taken already");
+    return OK;
+}
+
 static void count_snapshot(struct durability *d, int64_t start_ns, enum status st)
 {
     if (st) {
@@ -81,15 +88,24 @@ static void count_snapshot(struct durability *d, int64_t start_ns, enum status s
     gauge_set(&d->snapshot_last_ns, clock_mono_ns() - start_ns);
 }
 
-enum status durability_snapshot(struct durability *d, struct storage *db, struct error *err)
+static enum status end_snapshot(struct durability *d, int64_t start_ns, enum status st,
+                                struct error *err)
 {
-    if (atomic_exchange(&d->snapshotting, true))
-        return error_set(err, ERR_CONFLICT, "a snapshot is being taken already");
-    int64_t start_ns = clock_mono_ns();
-    enum status st = publish_snapshot(d, db, err);
     count_snapshot(d, start_ns, st);
     atomic_store(&d->snapshotting, false);
-    return st;
+    /* A file that is in the way is not a snapshot that is being taken. */
+    if (st != ERR_CONFLICT) return st;
+    if (err) err->status = ERR_IO;
+    return ERR_IO;
+}
+
+enum status durability_snapshot(struct durability *d, struct storage *db, struct error *err)
+{
+    enum status st = begin_snapshot(d, err);
+    if (st) return st;
+    int64_t start_ns = clock_mono_ns();
+    st = publish_snapshot(d, db, err);
+    return end_snapshot(d, start_ns, st, err);
 }
 
 /* Of the current manifest, what a backup is to hold. */
@@ -118,13 +134,11 @@ static enum status backup(struct durability *d, struct storage *db, bool without
 enum status durability_backup(struct durability *d, struct storage *db, bool without_open,
                               char name[BACKUP_NAME_BYTES], struct error *err)
 {
-    if (atomic_exchange(&d->snapshotting, true))
-        return error_set(err, ERR_CONFLICT, "a snapshot is being taken already");
+    enum status st = begin_snapshot(d, err);
+    if (st) return st;
     int64_t start_ns = clock_mono_ns();
-    enum status st = backup(d, db, without_open, name, err);
-    count_snapshot(d, start_ns, st);
-    atomic_store(&d->snapshotting, false);
-    return st;
+    st = backup(d, db, without_open, name, err);
+    return end_snapshot(d, start_ns, st, err);
 }
 
 static uint64_t read_gauge(const struct gauge *g)

@@ -2,6 +2,8 @@
 #include "server/maintenance.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <string.h>
 
 #include "alloc/heap.h"
 #include "alloc/memstats.h"
@@ -82,6 +84,55 @@ START_TEST(a_failed_sync_of_the_log_brings_a_snapshot_at_once)
     ck_assert_uint_eq(stats.wal_write_errors, 1);
     ck_assert(!durability_wants_snapshot(s.app->durability));
     faults_set(NULL);
+    served_close(&s);
+}
+END_TEST
+
+/* A snapshot on demand lasts longer than the interval. */
+static atomic_bool is_slow;
+static _Atomic uint32_t errors_told;
+
+static int wait_for_rename(enum fault_op op, const char *path)
+{
+    (void)path;
+    while (op == FAULT_RENAME && atomic_load(&is_slow))
+        thread_sleep_ms(1);
+    return 0;
+}
+
+static void count_errors(const char *line)
+{
+    if (strstr(line, "level=error")) atomic_fetch_add(&errors_told, 1);
+}
+
+static void *take_backup(void *arg)
+{
+    char name[BACKUP_NAME_BYTES];
+    struct error err;
+    (void)arg;
+    EXPECT(durability_backup(s.app->durability, s.app->storage, false, name, &err) == OK);
+    return NULL;
+}
+
+START_TEST(a_snapshot_that_is_being_taken_is_no_failure)
+{
+    pthread_t thread;
+    struct durability_stats stats;
+    served_open(&s, "--snapshot.interval=1s", "--self-scrape.interval=0", NULL);
+    served_store(&s, "m", clock_wall_ms(), 1);
+    atomic_store(&errors_told, 0);
+    atomic_store(&is_slow, true);
+    log_tap(count_errors);
+    faults_set(wait_for_rename);
+    ck_assert_int_eq(pthread_create(&thread, NULL, take_backup, NULL), 0);
+    thread_sleep_ms(1300);
+    atomic_store(&is_slow, false);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    faults_set(NULL);
+    log_tap(NULL);
+    durability_stats_read(s.app->durability, &stats);
+    ck_assert_uint_eq(stats.snapshot_failures, 0);
+    ck_assert_uint_eq(atomic_load(&errors_told), 0);
     served_close(&s);
 }
 END_TEST
@@ -252,5 +303,6 @@ END_TEST
 SUITE(maintenance, it_rests_when_nothing_happens_and_is_woken_by_who_takes_memory,
       pressure_follows_what_is_held_and_free_pages_go_back, expired_samples_go_by_themselves,
       a_log_that_was_quiet_is_synced_when_something_comes, snapshots_are_taken_at_their_interval,
-      a_failed_sync_of_the_log_brings_a_snapshot_at_once, memory_that_is_not_ours_is_measured,
+      a_failed_sync_of_the_log_brings_a_snapshot_at_once,
+      a_snapshot_that_is_being_taken_is_no_failure, memory_that_is_not_ours_is_measured,
       what_went_lazily_is_not_taken_for_memory_of_others)
