@@ -1,8 +1,6 @@
 /* parallel - start, take part, join. */
 #include "base/parallel.h"
 
-#include <unistd.h>
-
 #include "base/thread.h"
 
 void parallel_run(uint32_t threads, const char *name, void (*fn)(void *arg), void *arg)
@@ -19,7 +17,6 @@ void parallel_run(uint32_t threads, const char *name, void (*fn)(void *arg), voi
 
 uint32_t parallel_cores(void)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    if (cores < 1) return 1;
-    return cores > PARALLEL_THREADS_MAX ? PARALLEL_THREADS_MAX : (uint32_t)cores;
+    uint32_t cores = thread_cores();
+    return cores < PARALLEL_THREADS_MAX ? cores : PARALLEL_THREADS_MAX;
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 
@@ -74,4 +75,10 @@ void thread_sleep_ms(int64_t ms)
 void thread_yield(void)
 {
     (void)sched_yield();
+}
+
+uint32_t thread_cores(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores > 0 ? (uint32_t)cores : 1;
 }

@@ -47,4 +47,7 @@ void thread_sleep_ms(int64_t ms);
  * the system runs something else. */
 void thread_yield(void);
 
+/* Cores that are online; at least 1. */
+uint32_t thread_cores(void);
+
 #endif

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "model/duration.h"
 #include "server/api.h"
 #include "server/hearth.h"
@@ -69,7 +70,7 @@ void api_status_runtimeinfo(struct request *req)
     write_time(&j, "lastConfigTime", h->start_ms);
     json_integer(&j, "corruptionCount", (int64_t)durability.wal_corruptions);
     json_integer(&j, "goroutineCount", (int64_t)process.threads);
-    json_integer(&j, "GOMAXPROCS", process_cores());
+    json_integer(&j, "GOMAXPROCS", thread_cores());
     json_integer(&j, "GOMEMLIMIT", (int64_t)h->memory_limit_bytes);
     json_text(&j, "GOGC", STR(""));
     json_text(&j, "GODEBUG", STR(""));

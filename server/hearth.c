@@ -112,7 +112,7 @@ static uint64_t http_threads(const struct config *config)
 {
     enum { LEAST = 2, MOST = 16 };
     if (config->web_threads > 0) return config->web_threads;
-    uint32_t cores = process_cores();
+    uint32_t cores = thread_cores();
     if (cores < LEAST) return LEAST;
     return cores > MOST ? MOST : cores;
 }

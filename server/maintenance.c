@@ -7,6 +7,7 @@
 #include "alloc/memstats.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "server/budget.h"
 #include "server/process.h"
 
@@ -217,7 +218,7 @@ enum status maintenance_start(struct maintenance *m, const struct maintenance_op
                               struct error *err)
 {
     m->options = *options;
-    m->cores = process_cores();
+    m->cores = thread_cores();
     atomic_store(&m->start_ns, clock_mono_ns());
     m->oldest_window = storage_bounds(options->storage).oldest_window;
     enum status st = ticker_start(&m->maintain, "maintain", maintain_round, m, err);

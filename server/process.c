@@ -83,12 +83,6 @@ void process_stats_read(struct process_stats *out)
         out->virtual_max_bytes = limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
 }
 
-uint32_t process_cores(void)
-{
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return cores > 0 ? (uint32_t)cores : 1;
-}
-
 static uint64_t least(uint64_t a, uint64_t b)
 {
     if (a == 0) return b;

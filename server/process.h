@@ -31,9 +31,6 @@ uint64_t process_lazyfree_bytes(void);
  * this process that can be seen; 0 when unknown. */
 uint64_t process_memory_available_bytes(void);
 
-/* Cores that are online; at least 1. */
-uint32_t process_cores(void);
-
 /* Raise the soft limit of open files to the hard one. */
 void process_raise_fd_limit(void);
 

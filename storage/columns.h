@@ -50,7 +50,7 @@ struct columns {
     struct times_cache *times; /* on the arena, of series_read; else NULL */
     struct columns_chain chain;
     bool times_laid;            /* all of the chain's */
-    size_t rising;              /* so many first values do not fall, and none is NaN; or more */
+    size_t rising;              /* at least so many first values do not fall, and none is NaN */
     struct columns_link *links; /* [COLUMNS_LINKS_MAX], of the chain; NULL: no chains are made */
 };
 

@@ -2,11 +2,11 @@
 #include "storage/storage.h"
 
 #include <inttypes.h>
-#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/bits.h"
 #include "base/clock.h"
+#include "base/thread.h"
 #include "storage/state.h"
 
 enum {
@@ -29,8 +29,7 @@ struct storage_options storage_options_default(void)
 
 static uint32_t default_shards(void)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    uint32_t wanted = cores > 0 ? (uint32_t)cores * SHARDS_PER_CORE : SHARDS_MIN;
+    uint32_t wanted = thread_cores() * SHARDS_PER_CORE;
     uint32_t shards = SHARDS_MIN;
     while (shards < wanted && shards < SHARDS_MAX)
         shards *= 2;
