@@ -335,7 +335,7 @@ enum status publish_snapshot(struct durability *d, struct storage *db, struct er
     draft->manifest.snapshot = d->next_snapshot++;
     bool wanted = atomic_exchange(&d->wal.wants_snapshot, false);
     enum status st = draft_and_write(d, db, draft, &news, err);
-    if (!st && !atomic_load(&d->wal.wants_snapshot)) atomic_store(&d->wal.risk, WAL_SAFE);
+    if (!st) wal_made_up(&d->wal);
     if (st) {
         if (wanted) atomic_store(&d->wal.wants_snapshot, true);
         clean_up(d, draft, st);

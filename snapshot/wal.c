@@ -56,21 +56,29 @@ static enum status timed_sync(struct wal *w, const struct file *f, struct error 
     return st;
 }
 
-/* Memory has what files may not have any more. */
-static void ask_for_snapshot(struct wal *w)
+/* Memory has what files may not have any more. Both are told at once: a snapshot that comes to its
+ * end meanwhile must not take this risk for one that it has made up for (wal_made_up). */
+static void ask_for_snapshot(struct wal *w, enum wal_risk risk)
 {
+    mutex_lock(&w->lock);
     atomic_store(&w->wants_snapshot, true);
+    if ((int)risk > atomic_load(&w->risk)) atomic_store(&w->risk, (int)risk);
+    mutex_unlock(&w->lock);
     if (w->news) w->news(w->news_self);
+}
+
+void wal_made_up(struct wal *w)
+{
+    mutex_lock(&w->lock);
+    if (!atomic_load(&w->wants_snapshot)) atomic_store(&w->risk, WAL_SAFE);
+    mutex_unlock(&w->lock);
 }
 
 static void count_sync_failure(struct wal *w, const struct error *refused)
 {
-    int safe = WAL_SAFE;
     counter_add(&w->write_errors, 1);
     /* With `always` nothing was acknowledged that this sync was for. */
-    if (w->mode == WAL_SYNC_INTERVAL)
-        (void)atomic_compare_exchange_strong(&w->risk, &safe, WAL_UNSYNCED);
-    ask_for_snapshot(w);
+    ask_for_snapshot(w, w->mode == WAL_SYNC_INTERVAL ? WAL_UNSYNCED : WAL_SAFE);
     log_error("wal", "sync failed, a snapshot will take over", "reason=%s",
               LOG_TEXT(str_from(refused->text)));
 }
@@ -300,8 +308,7 @@ static enum status look(struct wal *w, struct error *err)
     log_error("wal", "removed or replaced by somebody, a snapshot will write everything again",
               "file=%s", LOG_TEXT(str_from(w->segment.path.text)));
     retire(w);
-    atomic_store(&w->risk, WAL_TAKEN_AWAY);
-    ask_for_snapshot(w);
+    ask_for_snapshot(w, WAL_TAKEN_AWAY);
     return refuse_at_risk(w, err);
 }
 

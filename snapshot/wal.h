@@ -43,7 +43,7 @@ enum {
     WAL_WAIT_SLICES = 10           /* in so many waits: see commit */
 };
 
-/* Why nothing is taken until a snapshot has what was acknowledged before. */
+/* Why nothing is taken until a snapshot has what was acknowledged before; the graver ones last. */
 enum wal_risk {
     WAL_SAFE,
     WAL_UNSYNCED,  /* it may have gone with a sync that failed */
@@ -125,9 +125,12 @@ MUST_USE enum status wal_rotate(struct wal *w, uint64_t *current, struct error *
 /* False when the segment is not where it should be, or was not and no snapshot has made up for it:
  * then nothing is taken, and the log goes on with wal_rotate. */
 bool wal_look(struct wal *w);
+/* A snapshot is published that has all of memory: what was at risk is not, unless another one has
+ * been asked for since it began. */
+void wal_made_up(struct wal *w);
 
 /* Bring everything written so far to stable storage. Failures are counted and logged, and answered
- * with wal_wants_snapshot. False when nothing was to be done: options.news is called once, without
+ * with wants_snapshot. False when nothing was to be done: options.news is called once, without
  * a lock, when something is. */
 bool wal_sync(struct wal *w);
 
