@@ -76,9 +76,8 @@ static const struct flag flags[] = {
     {"web.enable-lifecycle", FLAG_SWITCH, FIELD(web_lifecycle), "false", 0, 0, NULL,
      "Allow POST /-/quit and /-/reload."},
     {"web.enable-admin-api", FLAG_SWITCH, FIELD(web_admin), "false", 0, 0, NULL,
-     "Allow snapshots and ending queries (/api/v1/admin), looking at the allocator (/debug/heap), "
-     "and "
-     "giving free memory back (/debug/heap/release)."},
+     "Allow snapshots and ending queries (/api/v1/admin), looking at the allocator "
+     "(/debug/heap), and giving free memory back (/debug/heap/release)."},
     {"web.enable-remote-write-receiver", FLAG_SWITCH, FIELD(web_remote_write), "true", 0, 0, NULL,
      "Accept remote write on /api/v1/write, as it does by default."},
     {"storage.path", FLAG_TEXT, FIELD(storage_path), "./data", 0, 0, NULL,
@@ -441,6 +440,11 @@ static enum status check_windows(const struct config *config, struct error *err)
                            "--storage.future-tolerance do not fit together: ");
 }
 
+bool config_is_help(const char *word)
+{
+    return strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0;
+}
+
 enum status config_parse(struct config *config, int argc, const char *const *argv,
                          enum config_action *action, struct error *err)
 {
@@ -448,7 +452,7 @@ enum status config_parse(struct config *config, int argc, const char *const *arg
     *action = CONFIG_RUN;
     for (int i = 1; i < argc; i++) {
         struct argument argument;
-        if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0) {
+        if (config_is_help(argv[i])) {
             *action = CONFIG_SHOW_HELP;
             return OK;
         }

@@ -85,6 +85,8 @@ enum config_action { CONFIG_RUN, CONFIG_SHOW_HELP, CONFIG_SHOW_VERSION };
 MUST_USE enum status config_parse(struct config *config, int argc, const char *const *argv,
                                   enum config_action *action, struct error *err);
 
+/* -h or --help. */
+bool config_is_help(const char *word);
 void config_print_help(FILE *out);
 
 /* Every flag with its current text, in the order of the table; false at the end. */

@@ -267,7 +267,7 @@ int explain_main(int count, char **words)
     struct question q = {.server = "127.0.0.1:9428"};
     struct buf form;
     struct buf answer;
-    if (count > 0 && (strcmp(words[0], "-h") == 0 || strcmp(words[0], "--help") == 0)) {
+    if (count > 0 && config_is_help(words[0])) {
         (void)fputs(usage_text, stdout);
         (void)fputs(help_text, stdout);
         return EXPLAINED;

@@ -98,11 +98,6 @@ static int run(const struct config *config)
     return EXIT_STOPPED;
 }
 
-static bool is_help(const char *word)
-{
-    return strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0;
-}
-
 /* The words behind "inspect"; the exit codes are in the text. */
 static int inspect(int count, char **words)
 {
@@ -120,7 +115,7 @@ static int inspect(int count, char **words)
     bool verify = false;
     int paths = 0;
     int worst = INSPECT_GOOD;
-    if (count > 0 && is_help(words[0])) {
+    if (count > 0 && config_is_help(words[0])) {
         printf("%s%s", usage, help);
         return EXIT_STOPPED;
     }
