@@ -77,39 +77,50 @@ static void compare_owners(const struct memstats_owners *found, const struct mem
     }
 }
 
-/* A thread that stands still in the middle has taken an object and not counted it, or the reverse.
- * Whoever is outside has done and counted all it began, for everybody to see after the barrier. */
+/* A thread that stands still in the middle has taken an object and not counted it, or the reverse;
+ * one that ends has given back a part of what it keeps. Whoever is outside has done and counted all
+ * it began, for everybody to see after the barrier. */
 static bool others_are_outside(void)
 {
-    cache_hold();
     bool outside = !cache_any_torn();
     bool seen = os_barrier();
     for (const struct cache *cache = cache_first(); cache; cache = cache->next)
         if (cache->seat && cache->seat != &cache_seat && atomic_load(&cache->seat->busy))
             outside = false;
-    cache_let_go();
     return outside || !seen; /* without barriers: for all we know */
 }
 
-/* Looked at twice, behind the first reading and before the second: what began and ended in between
- * makes a difference between the two, and what did not end is seen. */
+/* Both ways of counting. */
+struct findings {
+    struct memstats books;
+    struct walk walk;
+    struct memstats_owners owner_books;
+    struct owners_walk owners_walk;
+};
+
+/* The walk between two readings of the books; false when these differ. */
+static bool count_both_ways(struct findings *found)
+{
+    struct memstats before;
+    memstats_read(&before);
+    found->walk = take_walk(&before);
+    memstats_read_owners(&found->owner_books);
+    if (HEARTH_DEBUG) page_heap_visit(add_span, &found->owners_walk);
+    memstats_read(&found->books);
+    return before.mallocs == found->books.mallocs && before.frees == found->books.frees &&
+           before.heap_inuse == found->books.heap_inuse;
+}
+
+/* What began and ended in between makes a difference between the two readings, and what did not
+ * end is seen. Held: nobody's cache goes back meanwhile. */
 bool audit_books(void)
 {
-    struct owners_walk owners = {0};
-    struct memstats_owners owner_books;
-    struct memstats before;
-    struct memstats after;
-    memstats_read(&before);
-    if (!others_are_outside()) return false;
-    struct walk walk = take_walk(&before);
-    memstats_read_owners(&owner_books);
-    if (HEARTH_DEBUG) page_heap_visit(add_span, &owners);
-    if (!others_are_outside()) return false;
-    memstats_read(&after);
-    if (before.mallocs != after.mallocs || before.frees != after.frees ||
-        before.heap_inuse != after.heap_inuse)
-        return false;
-    compare(&walk, &after);
-    if (HEARTH_DEBUG) compare_owners(&owners.found, &owner_books);
+    struct findings found = {.owners_walk = {0}};
+    cache_hold();
+    bool known = others_are_outside() && count_both_ways(&found) && others_are_outside();
+    cache_let_go();
+    if (!known) return false;
+    compare(&found.walk, &found.books);
+    if (HEARTH_DEBUG) compare_owners(&found.owners_walk.found, &found.owner_books);
     return true;
 }

@@ -8,8 +8,9 @@
  *     by owner   in debug builds, class by class: what the notes of live objects say (alloc/live)
  *                = objects in the books; of large ones the bytes, too
  *
- * Threads: any, but the two can be compared only while nobody allocates or frees: the caller sees
- * to that, or is told. Contents of other threads' caches are read without a lock.
+ * Threads: any, but the two can be compared only while nobody allocates or frees, and no thread
+ * ends: the caller sees to that, or is told. That nobody flushes or scavenges meanwhile is the
+ * caller's to see to. Contents of other threads' caches are read without a lock.
  */
 #ifndef HEARTH_ALLOC_AUDIT_H
 #define HEARTH_ALLOC_AUDIT_H

@@ -32,22 +32,25 @@ static struct {
     bool torn; /* some were forgotten in the middle of something; under the lock */
 } caches = {.lock = MUTEX_INIT(LOCK_CACHES)};
 
-/* At the end of a thread. libc frees behind this, when no exit hook runs any more: no cache for
- * that, nobody would take it back. */
+/* At the end of a thread. It is inside until its cache waits for another thread: so nobody takes
+ * that meanwhile, and alloc/audit knows. libc frees behind this, when no exit hook runs any more:
+ * no cache for that, nobody would take it back. */
 static void detach(void *value)
 {
-    struct cache *cache = value;
-    mutex_lock(&caches.lock);
-    cache->seat = NULL; /* nobody takes it any more, and nobody has it now */
-    mutex_unlock(&caches.lock);
+    struct cache *cache = cache_enter();
+    if (cache == &cache_none) cache = cache_join(); /* it is taken away just now */
+    DEBUG_ASSERT(cache == value);
+    (void)value;
     cache_flush(cache);
+    mutex_lock(&caches.lock);
     atomic_store_explicit(&cache_seat.cache, &cache_none, memory_order_relaxed);
     cache_seat.owned = NULL;
     cache_seat.left = true;
-    mutex_lock(&caches.lock);
+    cache->seat = NULL;
     cache->next_free = caches.free;
     caches.free = cache;
     mutex_unlock(&caches.lock);
+    cache_leave();
     atomic_fetch_sub_explicit(&caches.attached, 1, memory_order_relaxed);
 }
 

@@ -217,7 +217,42 @@ START_TEST(nothing_is_said_while_a_thread_is_inside)
 }
 END_TEST
 
+static void fill_a_cache(void *arg)
+{
+    enum { COUNT = 1000 };
+    void *p[COUNT];
+    (void)arg;
+    for (size_t i = 0; i < COUNT; i++)
+        p[i] = heap_alloc(16 + i * 3, HEAP_CHUNKS);
+    for (size_t i = 0; i < COUNT; i++)
+        heap_free(p[i], 16 + i * 3, HEAP_CHUNKS);
+}
+
+enum { GUESTS = 2000 / SUITE_FEWER };
+static atomic_int guests;
+
+static void come_and_go(void *arg)
+{
+    for (; atomic_load(&guests) < GUESTS; atomic_fetch_add(&guests, 1)) {
+        struct thread t;
+        ck_assert_int_eq(thread_start(&t, "guest", fill_a_cache, arg, NULL), OK);
+        thread_join(&t);
+    }
+}
+
+/* What it gives back then moves, and no counter changes. */
+START_TEST(nothing_is_said_while_a_thread_ends)
+{
+    struct thread t;
+    ck_assert_int_eq(thread_start(&t, "host", come_and_go, NULL, NULL), OK);
+    while (atomic_load(&guests) < GUESTS)
+        (void)!audit_books();
+    thread_join(&t);
+    ck_assert(audit_books());
+}
+END_TEST
+
 SUITE(audit, the_books_are_what_a_walk_finds, spans_of_several_lengths_are_in_the_books,
       what_another_thread_did_and_left_is_counted, a_difference_ends_the_process,
       a_wrong_owner_ends_the_process_too, regions_are_no_ones_objects_in_the_walk,
-      nothing_is_said_while_a_thread_is_inside)
+      nothing_is_said_while_a_thread_is_inside, nothing_is_said_while_a_thread_ends)
