@@ -10,13 +10,6 @@ static const char *base_name(const char *path)
     return last ? last + 1 : path;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t size = strlen(text);
-    size_t tail = strlen(end);
-    return size >= tail && strcmp(text + size - tail, end) == 0;
-}
-
 bool place_head(const char *path, struct head *out)
 {
     static const struct {
@@ -43,14 +36,26 @@ bool place_head(const char *path, struct head *out)
     return false;
 }
 
+/* One of our names, and this behind it. */
+static bool is_ours_with(const char *path, const char *suffix)
+{
+    struct file_path ours;
+    struct head head;
+    size_t size = strlen(path);
+    size_t tail = strlen(suffix);
+    if (size < tail || strcmp(path + size - tail, suffix) != 0) return false;
+    int written = snprintf(ours.text, sizeof(ours.text), "%.*s", (int)(size - tail), path);
+    return written >= 0 && (size_t)written < sizeof(ours.text) && place_head(ours.text, &head);
+}
+
 enum place_kind place_of(const char *path)
 {
     struct head head;
     if (place_head(path, &head)) return PLACE_OURS;
     if (strcmp(base_name(path), "lock") == 0) return PLACE_LOCK;
-    if (ends_with(path, ".tmp")) return PLACE_UNFINISHED;
-    if (ends_with(path, ".unreadable")) return PLACE_UNREADABLE;
-    if (ends_with(path, ".foreign")) return PLACE_FOREIGN;
+    if (is_ours_with(path, ".tmp")) return PLACE_UNFINISHED;
+    if (is_ours_with(path, ".unreadable")) return PLACE_UNREADABLE;
+    if (is_ours_with(path, ".foreign")) return PLACE_FOREIGN;
     return PLACE_OTHER;
 }
 

@@ -22,6 +22,10 @@ START_TEST(names_tell_what_a_start_does)
                 {"d/windows/1-00000001.tmp", PLACE_UNFINISHED},
                 {"d/wal/00000007.unreadable", PLACE_UNREADABLE},
                 {"d/wal/00000007.foreign", PLACE_FOREIGN},
+                {"d/wal/7.tmp", PLACE_OTHER},
+                {"d/wal/notes.unreadable", PLACE_OTHER},
+                {"d/notes.foreign", PLACE_OTHER},
+                {".tmp", PLACE_OTHER},
                 {"", PLACE_OTHER},
                 {"/", PLACE_OTHER}};
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
