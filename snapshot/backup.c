@@ -29,6 +29,20 @@ static enum status make_name(char out[BACKUP_NAME_BYTES], struct error *err)
     return OK;
 }
 
+/* A name as make_name gives, of a folder that is not complete. */
+static bool is_unfinished(const char *name)
+{
+    static const char shape[] = "ddddddddTddddddZ-xxxxxxxxxxxxxxxx"; /* digits, of ten and of 16 */
+    const size_t size = sizeof(shape) - 1;
+    if (strlen(name) < size || strcmp(name + size, temporary_end) != 0) return false;
+    for (size_t i = 0; i < size; i++) {
+        const char *digits = shape[i] == 'x' ? "0123456789abcdef" : "0123456789";
+        bool digit = shape[i] == 'd' || shape[i] == 'x';
+        if (digit ? !strchr(digits, name[i]) : name[i] != shape[i]) return false;
+    }
+    return true;
+}
+
 /* Another name for a file, or, where that cannot be, another file. */
 static enum status link_or_copy(const struct file_path *old, const struct file_path *new,
                                 const char *folder_path, struct error *err)
@@ -166,9 +180,7 @@ void backup_clean(const struct data_folder *folder)
         names.count = 0; /* there was none yet */
     for (size_t i = 0; i < names.count; i++) {
         struct data_folder half;
-        size_t size = strlen(names.items[i]);
-        size_t end = sizeof(temporary_end) - 1;
-        if (size < end || strcmp(names.items[i] + size - end, temporary_end) != 0) continue;
+        if (!is_unfinished(names.items[i])) continue;
         if (half_folder(folder, &parent, names.items[i], &half, NULL)) continue;
         log_info("snapshot", "unfinished copy removed", "folder=%s", LOG_TEXT(str_from(half.path)));
         remove_all(&half, &scratch);

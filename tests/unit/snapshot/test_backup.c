@@ -225,7 +225,34 @@ START_TEST(what_a_crash_left_half_made_goes_at_the_next_start)
 }
 END_TEST
 
+/* Somebody copies a folder away by hand, beside it. */
+START_TEST(what_has_another_name_stays)
+{
+    static const char *const names[] = {"mine.tmp", "20261127T101500Z-0123456789ABCDEF.tmp",
+                                        "20261127T101500Z-0123456789abcde.tmp",
+                                        "20261127T101500Z-0123456789abcdef0.tmp", ".tmp"};
+    struct world w;
+    char name[BACKUP_NAME_BYTES];
+    char whole[512];
+    char copied[512];
+    world_init(&w);
+    world_open(&w);
+    world_write_all(&w, 0, 20);
+    ck_assert_int_eq(durability_backup(w.d, w.db, false, name, NULL), OK);
+    path_of(&w, name, whole);
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        path_of(&w, names[i], copied);
+        world_copy(whole, copied);
+    }
+    world_close(&w);
+    world_open(&w);
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+        ck_assert_uint_eq(batches_in(&w, names[i]), 20);
+    world_release(&w);
+}
+END_TEST
+
 SUITE_TIMES(backup, 2, a_folder_of_its_own_holds_the_same, the_open_window_can_be_left_out,
             an_empty_store_gives_an_empty_folder, where_nothing_can_be_linked_it_is_copied,
             whatever_fails_there_is_no_half_folder,
-            what_a_crash_left_half_made_goes_at_the_next_start)
+            what_a_crash_left_half_made_goes_at_the_next_start, what_has_another_name_stays)
