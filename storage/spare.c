@@ -17,7 +17,8 @@ static uint64_t shard_spare(struct shard *sh)
     rwlock_read_lock(&sh->lock);
     uint64_t bytes = unused(sh->map.capacity, sh->map.count, sizeof(*sh->map.entries));
     bytes += unused(sh->postings.capacity, sh->postings.count, sizeof(*sh->postings.entries));
-    bytes += unused(directory_places(&sh->directory), sh->map.count, sizeof(uintptr_t));
+    bytes +=
+        unused(directory_places(&sh->directory), sh->map.count, sizeof(struct directory_place));
     bytes += (uint64_t)gauge_read(&sh->counters.chunk_spare_bytes);
     rwlock_read_unlock(&sh->lock);
     return bytes;
