@@ -117,69 +117,77 @@ static void forget_found(struct hunt *h)
     h->symbols.count = kept;
 }
 
-/* The values whose sets would have to be looked at to find what is left: those of the names. */
-static enum status values_to_try(struct hunt *h, size_t most, struct symbol_list *out,
-                                 struct error *err)
+/* How many sets would have to be looked at to find what is left, one for each value; `most` and
+ * more are not told apart. */
+static size_t sets_to_try(const struct hunt *h, size_t most)
 {
-    struct arena *a = h->q->arena;
-    enum status st = OK;
     size_t count = 0;
-    *out = h->symbols;
-    if (h->name) return OK;
+    if (h->name) return h->symbols.count;
     for (size_t i = 0; i < h->symbols.count && count <= most; i++)
         count += symbols_look_up(&h->q->db->symbols, symbol_text(h->symbols.items[i])).values;
-    *out = (struct symbol_list){.count = count};
-    if (count > most) return OK; /* so many are not tried */
-    out->items = arena_alloc_array(a, count, sizeof(*out->items));
-    if (!out->items) return arena_error(a, err);
-    out->count = 0;
-    for (size_t i = 0; i < h->symbols.count && !st; i++) {
-        struct symbol_list values;
-        st = symbols_values(&h->q->db->symbols, symbol_text(h->symbols.items[i]), a, &values, err);
-        for (size_t v = 0; v < values.count && out->count < count; v++)
-            out->items[out->count++] = values.items[v];
-    }
-    return st;
+    return count;
 }
 
-/* The ids of all lists, those left out that have nothing in the range, as bits. */
-static uint64_t *ids_as_bits(const struct hunt *h, const struct gather *g, const struct shard *sh,
-                             size_t *words)
+/* A bit for each id of a shard. */
+struct id_bits {
+    uint64_t *words; /* on the arena; NULL when it refuses */
+    size_t count;    /* of words */
+};
+
+/* The ids of all lists, those left out that have nothing in the range. */
+static struct id_bits ids_as_bits(const struct hunt *h, const struct gather *g,
+                                  const struct shard *sh)
 {
     struct shard_slots slots = shard_slots(sh, h->range.first_window, h->range.last_window);
-    *words = directory_high(&sh->directory) / 64 + 1;
-    uint64_t *bits = arena_calloc(h->q->arena, *words, sizeof(*bits));
-    for (size_t l = 0; bits && l < g->list_count; l++) {
+    struct id_bits bits = {.count = directory_high(&sh->directory) / 64 + 1};
+    bits.words = arena_calloc(h->q->arena, bits.count, sizeof(*bits.words));
+    if (!bits.words) return bits;
+    for (size_t l = 0; l < g->list_count; l++) {
         for (size_t i = 0; i < g->lists[l].count; i++) {
             uint32_t id = g->lists[l].items[i];
-            if (id / 64 < *words) bits[id / 64] |= UINT64_C(1) << id % 64;
+            if (id / 64 < bits.count) bits.words[id / 64] |= UINT64_C(1) << id % 64;
         }
     }
-    for (size_t n = 0; bits && n < *words; n++)
-        if (bits[n]) bits[n] &= shard_may_hold_word(sh, (uint32_t)n, &slots);
+    for (size_t n = 0; n < bits.count; n++)
+        if (bits.words[n]) bits.words[n] &= shard_may_hold_word(sh, (uint32_t)n, &slots);
     return bits;
 }
 
-/* Find values, or names by their values, whose sets have one of the ids. */
-static enum status try_sets(struct hunt *h, const struct gather *g, struct shard *sh,
-                            const struct symbol_list *values, struct error *err)
+/* Find those of the values, or their name, whose sets have one of the ids. */
+static enum status try_sets_of(struct hunt *h, const struct symbol_list *values, struct shard *sh,
+                               const struct id_bits *ids, struct error *err)
 {
     enum { LOOKUPS_AT_ONCE = 256 };
-    size_t words;
-    const uint64_t *bits = ids_as_bits(h, g, sh, &words);
-    bool ok = bits != NULL;
+    bool ok = true;
     for (size_t at = 0; at < values->count && ok;) {
         rwlock_read_lock(&sh->lock);
         for (size_t n = 0; n < LOOKUPS_AT_ONCE && at < values->count && ok; n++) {
             const struct symbol *value = values->items[at++];
             const struct symbol *wanted = h->name ? value : value->name;
             if (set_has(&h->found, wanted)) continue;
-            const struct id_set *ids = postings_find(&sh->postings, value);
-            if (ids && id_set_touches(ids, bits, words)) ok = set_add(&h->found, wanted);
+            const struct id_set *set = postings_find(&sh->postings, value);
+            if (set && id_set_touches(set, ids->words, ids->count)) ok = set_add(&h->found, wanted);
         }
         rwlock_read_unlock(&sh->lock);
     }
     return ok ? OK : arena_error(h->q->arena, err);
+}
+
+/* Look into the sets of what is left. */
+static enum status try_sets(struct hunt *h, const struct gather *g, struct shard *sh,
+                            struct error *err)
+{
+    const struct id_bits ids = ids_as_bits(h, g, sh);
+    enum status st = OK;
+    if (!ids.words) return arena_error(h->q->arena, err);
+    if (h->name) return try_sets_of(h, &h->symbols, sh, &ids, err);
+    for (size_t i = 0; i < h->symbols.count && !st; i++) {
+        struct str name = symbol_text(h->symbols.items[i]);
+        struct symbol_list values;
+        st = symbols_values(&h->q->db->symbols, name, h->q->arena, &values, err);
+        if (!st) st = try_sets_of(h, &values, sh, &ids, err);
+    }
+    return st;
 }
 
 /* Look at the series. */
@@ -203,12 +211,8 @@ static enum status hunt_in_shard(struct hunt *h, struct gather *g, struct shard 
                                  struct error *err)
 {
     enum { SETS_PER_SERIES = 2 }; /* a look into a set costs so many looks at a series */
-    struct symbol_list values = {0};
     size_t most = g->id_count / SETS_PER_SERIES;
-    enum status st = OK;
-    if (g->settled) st = values_to_try(h, most, &values, err);
-    if (st) return st;
-    if (g->settled && values.count <= most) return try_sets(h, g, sh, &values, err);
+    if (g->settled && sets_to_try(h, most) <= most) return try_sets(h, g, sh, err);
     return try_series(h, g, sh, err);
 }
 
