@@ -147,6 +147,7 @@ enum status series_read_newest(struct querier *q, const struct series *s, int64_
 
 enum {
     BATCH_FIRST = 4, /* perhaps there is no need for more */
+    BATCH_MIN = 2,   /* one alone has no chains, and says nothing about the next ones */
     BATCH_MAX = CHUNK_BATCH_MAX,
     BATCH_SAMPLES = 1 << 16 /* more would not stay in the caches until they are used */
 };
@@ -321,10 +322,11 @@ static enum status read_batch(struct series_reader *r, struct error *err)
     for (size_t i = 0; i < r->end - r->first; i++)
         samples += r->columns[i].count;
     if (2 * samples <= BATCH_SAMPLES && 2 * r->batch <= BATCH_MAX) r->batch *= 2;
-    if (samples > BATCH_SAMPLES && r->batch > 1) r->batch /= 2;
+    if (samples > BATCH_SAMPLES && r->batch > BATCH_MIN) r->batch /= 2;
     return st;
 }
 
+/* The last series, or the only one. Its columns leave the chains: nothing comes behind it. */
 static enum status read_one(struct series_reader *r, struct error *err)
 {
     return series_read(r->q, r->request.series[r->first], r->request.t_min_ms, r->request.t_max_ms,

@@ -243,6 +243,41 @@ START_TEST(what_is_not_retained_is_no_series)
 }
 END_TEST
 
+/* More samples than are decoded together, and then few again. */
+START_TEST(short_series_behind_long_ones_are_read_together)
+{
+    enum { LONG = 6, SHORT = 20, MANY = 40000 };
+    static struct sample samples[MANY];
+    struct store s;
+    struct series_reader *reader;
+    const struct series *series;
+    struct columns *columns;
+    store_open(&s);
+    for (int n = 0; n < MANY; n++)
+        samples[n] = (struct sample){STORE_NOW_MS - MANY + n, n};
+    for (int i = 0; i < LONG + SHORT; i++) {
+        const char *name = arena_printf(&s.arena, i < LONG ? "a%d" : "b%d", i).data;
+        struct labels labels = store_labels(&s.arena, "__name__", name, NULL);
+        store_append_many(&s, labels, samples, i < LONG ? MANY : 10);
+    }
+    clock_advance(4 * HOUR_MS);
+    store_settle(&s);
+    struct querier *q = store_query(&s);
+    struct selection selection = store_select(q, NULL, 0);
+    struct series_reader_request request = {.series = selection.series,
+                                            .count = selection.count,
+                                            .t_min_ms = INT64_MIN,
+                                            .t_max_ms = INT64_MAX};
+    ck_assert(series_reader_create(q, &request, &s.arena, &reader, NULL) == OK);
+    size_t together = 0; /* a series that is read alone has no chain */
+    while (ck_assert(series_reader_next(reader, &series, &columns, NULL) == OK), series)
+        together += columns->chain.links > 0;
+    ck_assert_uint_ge(together, LONG + SHORT - 1);
+    querier_close(q);
+    store_close(&s);
+}
+END_TEST
+
 /* With every ceiling: a clear error, or all samples. */
 START_TEST(a_small_arena_is_a_clear_error)
 {
@@ -277,5 +312,5 @@ START_TEST(a_small_arena_is_a_clear_error)
 END_TEST
 
 SUITE(querier_read, many_series_are_read_as_one_by_one, sealed_ones_too,
-      series_of_a_target_have_its_times, what_is_not_retained_is_no_series,
-      a_small_arena_is_a_clear_error)
+      series_of_a_target_have_its_times, short_series_behind_long_ones_are_read_together,
+      what_is_not_retained_is_no_series, a_small_arena_is_a_clear_error)
