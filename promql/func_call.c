@@ -1,4 +1,4 @@
-/* func_call - the source behind functions that work value by value; scalar arguments of any. */
+/* func_call - the source behind functions that work value by value; arguments of any function. */
 #include "promql/func_impl.h"
 
 #include <math.h>
@@ -19,12 +19,45 @@ enum status func_scalar_args(struct eval *ev, const struct ast *call,
     return OK;
 }
 
+/* False: nothing is left. */
+static bool take_samples(const struct ast *call, struct row *row, size_t steps)
+{
+    enum function_takes takes = call->call.function->takes;
+    if (takes == TAKES_BOTH || (takes == TAKES_FLOATS && !row->histograms)) return true;
+    if (takes == TAKES_FLOATS)
+        row_drop_histograms(row, steps);
+    else
+        row_drop_floats(row, steps);
+    return bits_any(row->present, steps);
+}
+
+enum status func_next(const struct ast *call, struct rows *arg, struct row **out, struct error *err)
+{
+    enum status st;
+    do
+        st = arg->next(arg, out, err);
+    while (!st && *out && !take_samples(call, *out, arg->steps));
+    return st;
+}
+
+enum status func_collect(const struct ast *call, struct rows *arg, struct row_table *table,
+                         struct error *err)
+{
+    for (;;) {
+        struct row *row;
+        enum status st = func_next(call, arg, &row, err);
+        if (st || !row) return st;
+        st = rows_keep(arg, row, table, err);
+        if (st) return st;
+    }
+}
+
 enum { MAP_ARGS_MAX = FUNCTION_ARGS_MAX };
 
 struct map_rows {
     struct rows base;
     struct rows *child;
-    const struct function_impl *impl;
+    const struct ast *call;
     double **args;
     size_t arg_count;
     struct label_scratch scratch;
@@ -32,13 +65,14 @@ struct map_rows {
 
 static void map_row(const struct map_rows *m, struct row *row)
 {
+    const struct function_impl *impl = m->call->call.function->impl;
     double args[MAP_ARGS_MAX] = {0};
     struct bit_walk walk = bit_walk(row->present, m->base.steps);
     size_t i;
     while (bit_walk_next(&walk, &i)) {
         for (size_t k = 0; k < m->arg_count; k++)
             args[k] = m->args[k][i];
-        if (!m->impl->map(row->v[i], args, m->arg_count, &row->v[i])) bit_clear(row->present, i);
+        if (!impl->map(row->v[i], args, m->arg_count, &row->v[i])) bit_clear(row->present, i);
     }
 }
 
@@ -47,7 +81,7 @@ static enum status map_next(struct rows *self, struct row **out, struct error *e
     struct map_rows *m = (struct map_rows *)self;
     m->child->bare = self->bare;
     for (;;) {
-        enum status st = m->child->next(m->child, out, err);
+        enum status st = func_next(m->call, m->child, out, err);
         if (st || !*out) return st;
         map_row(m, *out);
         if (bits_any((*out)->present, self->steps)) return row_unname(self, *out, &m->scratch, err);
@@ -88,6 +122,6 @@ enum status func_map_open(struct eval *ev, const struct ast *call, const struct 
     if (st) return st;
     m->base = *m->child;
     m->base.next = map_next;
-    m->impl = call->call.function->impl;
+    m->call = call;
     return rows_unnamed(&m->base, MERGE_DISJOINT, out, err);
 }

@@ -102,6 +102,13 @@ MUST_USE enum status func_range_open(struct eval *ev, const struct ast *call,
 /* ERR_CONFLICT: the function does not take the anchored or smoothed selector that it is given. */
 MUST_USE enum status func_check_selector(const struct ast *call, const struct ast *matrix,
                                          struct error *err);
+/* The next row of a vector argument, with those samples alone that the function takes and at least
+ * one of them; NULL at the end. */
+MUST_USE enum status func_next(const struct ast *call, struct rows *arg, struct row **out,
+                               struct error *err);
+/* Keep all of them, as rows_collect does. */
+MUST_USE enum status func_collect(const struct ast *call, struct rows *arg, struct row_table *table,
+                                  struct error *err);
 /* All scalar arguments of a call in their order: (*out)[i] has range->steps values; *count. */
 MUST_USE enum status func_scalar_args(struct eval *ev, const struct ast *call,
                                       const struct eval_range *range, double ***out, size_t *count,

@@ -52,7 +52,7 @@ static enum status sort_with(struct eval *ev, const struct ast *call,
     if (!st) st = warn_sort(ev, call, range, err);
     if (st || range->steps > 1) return st;
     struct rows *child = *out;
-    st = rows_collect(child, &table, err);
+    st = func_collect(call, child, &table, err);
     if (st) return st;
     if (table.count) qsort(table.items, table.count, sizeof(table.items[0]), compare);
     st = eval_tick(ev, table.count * SORT_WORK, err);

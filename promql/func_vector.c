@@ -116,7 +116,7 @@ static enum status scalar_of(struct eval *ev, const struct ast *call,
     enum status st = eval_rows(ev, call->call.args[0], range, &child, err);
     while (!st) {
         struct row *row;
-        st = child->next(child, &row, err);
+        st = func_next(call, child, &row, err);
         if (st || !row) break;
         struct bit_walk walk = bit_walk(row->present, range->steps);
         size_t i;
@@ -187,7 +187,7 @@ static enum status rows_nothing(struct eval *ev, const struct ast *call,
     enum status st = eval_rows(ev, call->call.args[0], range, &child, err);
     while (!st) {
         struct row *row;
-        st = child->next(child, &row, err);
+        st = func_next(call, child, &row, err);
         if (st || !row) break;
     }
     return st ? st : rows_empty(ev, range->steps, out, err);

@@ -13,6 +13,10 @@ enum { FUNCTION_ARGS_MAX = 5 };
 
 struct function_impl; /* promql/func_impl.h: how the engine calls it */
 
+/* Which samples of its argument a function looks at; those of the other kind are as if they were
+ * not there. (Floats are all that is stored in this version: promql/row.h.) */
+enum function_takes { TAKES_FLOATS, TAKES_HISTOGRAMS, TAKES_BOTH };
+
 struct function {
     const char *name;
     enum value_type args[FUNCTION_ARGS_MAX];
@@ -22,6 +26,7 @@ struct function {
     int8_t variadic;
     enum value_type returns;
     bool experimental;
+    enum function_takes takes;
     const struct function_impl *impl;
 };
 

@@ -66,6 +66,16 @@ enum status row_alloc(struct row *row, size_t steps, struct arena *a, struct err
     return OK;
 }
 
+static enum status copy_histograms(const struct row *from, size_t steps, struct arena *a,
+                                   struct row *out, struct error *err)
+{
+    if (!from->histograms) return OK;
+    out->histograms = arena_alloc_array(a, steps, sizeof(out->histograms[0]));
+    if (!out->histograms) return no_room(a, err);
+    memcpy(out->histograms, from->histograms, steps * sizeof(out->histograms[0]));
+    return OK;
+}
+
 enum status row_copy(const struct row *from, size_t steps, struct arena *a, struct row *out,
                      struct error *err)
 {
@@ -76,7 +86,21 @@ enum status row_copy(const struct row *from, size_t steps, struct arena *a, stru
     out->drops_name = from->drops_name;
     out->series = from->series;
     out->unnamed = from->unnamed;
-    return from->series ? OK : labels_pin(from->labels, a, &out->labels, err);
+    st = copy_histograms(from, steps, a, out, err);
+    return st || from->series ? st : labels_pin(from->labels, a, &out->labels, err);
+}
+
+void row_drop_histograms(struct row *row, size_t steps)
+{
+    for (size_t i = 0; row->histograms && i < steps; i++)
+        if (row->histograms[i]) bit_clear(row->present, i);
+    row->histograms = NULL;
+}
+
+void row_drop_floats(struct row *row, size_t steps)
+{
+    for (size_t i = 0; i < steps; i++)
+        if (!row->histograms || !row->histograms[i]) bit_clear(row->present, i);
 }
 
 enum status rows_keep(struct rows *rows, const struct row *row, struct row_table *table,
@@ -160,19 +184,42 @@ static size_t first_step(const struct row *row, size_t steps)
     return bit_walk_next(&walk, &first) ? first : steps;
 }
 
-/* Move the values of `from` into `into`; false when a step has both. Whether the name goes is what
- * the row with the first value says. */
-static bool row_absorb(struct row *into, const struct row *from, size_t steps)
+static bool rows_meet(const struct row *a, const struct row *b, size_t steps)
 {
     for (size_t w = 0; w < row_words(steps); w++)
-        if (into->present[w] & from->present[w]) return false;
+        if (a->present[w] & b->present[w]) return true;
+    return false;
+}
+
+static enum status absorb_histograms(struct row *into, const struct row *from, size_t steps,
+                                     struct arena *a, struct error *err)
+{
+    if (!from->histograms) return OK;
+    if (!into->histograms) {
+        into->histograms = arena_calloc(a, steps, sizeof(into->histograms[0]));
+        if (!into->histograms) return no_room(a, err);
+    }
+    struct bit_walk walk = bit_walk(from->present, steps);
+    size_t i;
+    while (bit_walk_next(&walk, &i))
+        into->histograms[i] = from->histograms[i];
+    return OK;
+}
+
+/* Move the values of `from` into `into`; at no step do both have one. Whether the name goes is what
+ * the row with the first value says. */
+static enum status row_absorb(struct row *into, const struct row *from, size_t steps,
+                              struct arena *a, struct error *err)
+{
+    enum status st = absorb_histograms(into, from, steps, a, err);
+    if (st) return st;
     if (first_step(from, steps) < first_step(into, steps)) into->drops_name = from->drops_name;
     struct bit_walk walk = bit_walk(from->present, steps);
     size_t i;
     while (bit_walk_next(&walk, &i))
         into->v[i] = from->v[i];
     bits_or(into->present, from->present, steps);
-    return true;
+    return OK;
 }
 
 static enum status merge_one(struct row_table *table, size_t index, enum merge_rule rule,
@@ -184,10 +231,12 @@ static enum status merge_one(struct row_table *table, size_t index, enum merge_r
     size_t item;
     while ((item = hash_index_next(ix, hash, &probe)) != HASH_INDEX_END) {
         if (!labels_equal(table->items[item].labels, row->labels)) continue;
-        if (rule == MERGE_NONE || !row_absorb(&table->items[item], row, child->steps))
+        struct row *into = &table->items[item];
+        if (rule == MERGE_NONE || rows_meet(into, row, child->steps))
             return error_same_labelset(err);
+        enum status st = row_absorb(into, row, child->steps, child->ev->arena, err);
         bits_zero(row->present, child->steps); /* table_next passes it over */
-        return OK;
+        return st;
     }
     return hash_index_add(ix, hash, index, child->ev->arena, err);
 }

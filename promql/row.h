@@ -1,8 +1,9 @@
 /*
  * row - one series of a result over all steps: labels, a value per step, and which steps have one.
  *
- *     v        | 1.0 | 1.5 |  -  | 2.0 |       T doubles; undefined where absent
- *     present  |  1  |  1  |  0  |  1  |       one bit per step: any double, NaN too, is a value
+ *     v           | 1.0 | 1.5 |  -  |  -  |    T doubles; undefined where absent
+ *     histograms  |  -  |  -  |  -  |  h  |    the step has this instead of a float
+ *     present     |  1  |  1  |  0  |  1  |    one bit per step: any double, NaN too, is a value
  *
  * Operators pull rows from each other (struct rows), so that an aggregation over many series needs
  * the row of one series at a time. A row belongs to its source until the next pull; the puller may
@@ -10,9 +11,8 @@
  *
  * No source hands out a row without a single value.
  *
- * LATER(native histograms are stored): a row gets a second array beside v, of histograms, and a
- * second bitmap of the steps that have one; those without it are floats, as all are now. Functions
- * that know nothing of histograms then clear such steps, as the table of functions says.
+ * A sample is a float or a native histogram. None of the latter is stored in this version, so no
+ * source hands out any yet; functions already know which of the two they take (promql/functions.h).
  *
  * Threads: one query, one thread.
  */
@@ -23,11 +23,13 @@
 #include "model/labels.h"
 
 struct eval;
+struct native_histogram;
 struct series;
 
 struct row {
     struct labels labels;
     double *v;
+    const struct native_histogram **histograms; /* NULL: no step has one */
     uint64_t *present;
     bool drops_name; /* the labels lose their name when the query ends: see row_unname */
     /* When not NULL, there are no labels here: they are this series', or what is left of them
@@ -149,6 +151,10 @@ MUST_USE enum status row_alloc(struct row *row, size_t steps, struct arena *a, s
 /* A copy, bare if the row is. */
 MUST_USE enum status row_copy(const struct row *from, size_t steps, struct arena *a,
                               struct row *out, struct error *err);
+
+/* Take away all of one kind. */
+void row_drop_histograms(struct row *row, size_t steps);
+void row_drop_floats(struct row *row, size_t steps);
 
 /* Keep a row that was just pulled: */
 MUST_USE enum status rows_keep(struct rows *rows, const struct row *row, struct row_table *table,

@@ -113,4 +113,102 @@ START_TEST(implementations_fit_their_types)
 }
 END_TEST
 
-SUITE(functions, every_stable_function_is_implemented, implementations_fit_their_types)
+static bool is_listed(const char *name, const char *const *list)
+{
+    while (*list && strcmp(name, *list) != 0)
+        list++;
+    return *list != NULL;
+}
+
+/* As the documentation of Prometheus says of each. */
+START_TEST(functions_know_the_samples_that_they_take)
+{
+    static const char *const histograms[] = {"histogram_avg",    "histogram_count",
+                                             "histogram_stddev", "histogram_stdvar",
+                                             "histogram_sum",    NULL};
+    static const char *const both[] = {"absent",
+                                       "absent_over_time",
+                                       "avg_over_time",
+                                       "changes",
+                                       "count_over_time",
+                                       "delta",
+                                       "first_over_time",
+                                       "histogram_fraction",
+                                       "histogram_quantile",
+                                       "idelta",
+                                       "increase",
+                                       "irate",
+                                       "label_join",
+                                       "label_replace",
+                                       "last_over_time",
+                                       "present_over_time",
+                                       "rate",
+                                       "resets",
+                                       "sum_over_time",
+                                       "timestamp",
+                                       NULL};
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        const struct function *f = function_find(str_from(names[i]));
+        enum function_takes takes = is_listed(names[i], histograms) ? TAKES_HISTOGRAMS
+                                    : is_listed(names[i], both)     ? TAKES_BOTH
+                                                                    : TAKES_FLOATS;
+        ck_assert_msg(f->takes == takes, "%s", names[i]);
+        if (f->impl->kind == FUNCTION_MAP) ck_assert_int_eq(f->takes, TAKES_FLOATS);
+    }
+}
+END_TEST
+
+struct native_histogram {
+    int any;
+};
+
+/* A row of two steps: a histogram and a float. */
+struct mixed_rows {
+    struct rows base;
+    struct row row;
+    double v[2];
+    uint64_t present[1];
+    const struct native_histogram *histograms[2];
+    unsigned left;
+};
+
+static enum status mixed_next(struct rows *self, struct row **out, struct error *err)
+{
+    static const struct native_histogram h;
+    struct mixed_rows *m = (struct mixed_rows *)self;
+    (void)err;
+    *out = NULL;
+    if (m->left == 0) return OK;
+    m->left--;
+    m->present[0] = m->left ? 1 : 3; /* the first one has the histogram alone */
+    m->histograms[0] = &h;
+    m->row = (struct row){.v = m->v, .present = m->present, .histograms = m->histograms};
+    *out = &m->row;
+    return OK;
+}
+
+/* The bits of all rows that the function is given. */
+static uint64_t taken_by(const char *name)
+{
+    struct ast call = {.kind = AST_CALL, .call = {.function = function_find(str_from(name))}};
+    struct mixed_rows m = {.base = {.next = mixed_next, .steps = 2}, .left = 2};
+    uint64_t bits = 0;
+    for (;;) {
+        struct row *row;
+        ck_assert_int_eq(func_next(&call, &m.base, &row, NULL), OK);
+        if (!row) return bits;
+        ck_assert_uint_ne(row->present[0], 0);
+        bits = bits << 2 | row->present[0];
+    }
+}
+
+START_TEST(functions_are_given_the_samples_that_they_take)
+{
+    ck_assert_uint_eq(taken_by("abs"), 2);
+    ck_assert_uint_eq(taken_by("histogram_sum"), 1 << 2 | 1);
+    ck_assert_uint_eq(taken_by("label_replace"), 1 << 2 | 3);
+}
+END_TEST
+
+SUITE(functions, every_stable_function_is_implemented, implementations_fit_their_types,
+      functions_know_the_samples_that_they_take, functions_are_given_the_samples_that_they_take)

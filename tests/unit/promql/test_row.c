@@ -196,7 +196,79 @@ START_TEST(equal_rows_at_the_same_step_are_an_error)
 }
 END_TEST
 
+struct native_histogram {
+    int any;
+};
+
+/* {i="..."} with a histogram at each of three steps that has a bit, and in `floats` a float. */
+static void push_mixed(struct row_table *table, struct label *label, unsigned histograms,
+                       unsigned floats, const struct native_histogram *h, struct arena *a)
+{
+    push_row(table, label, histograms | floats, 10, a);
+    struct row *row = &table->items[table->count - 1];
+    row->histograms = arena_calloc(a, 3, sizeof(row->histograms[0]));
+    ck_assert_ptr_nonnull(row->histograms);
+    for (size_t i = 0; i < 3; i++)
+        if (histograms >> i & 1) row->histograms[i] = h;
+}
+
+START_TEST(one_kind_of_samples_can_be_taken_out)
+{
+    struct arena a;
+    struct native_histogram h = {0};
+    struct label one = {STR("i"), STR("1")};
+    struct row_table table = {0};
+    arena_init(&a, HEAP_QUERY, UINT64_MAX);
+    for (int i = 0; i < 2; i++) {
+        push_mixed(&table, &one, 1, 4, &h, &a);
+        push_row(&table, &one, 5, 10, &a);
+    }
+    row_drop_histograms(&table.items[0], 3);
+    row_drop_histograms(&table.items[1], 3);
+    row_drop_floats(&table.items[2], 3);
+    row_drop_floats(&table.items[3], 3);
+    ck_assert_uint_eq(table.items[0].present[0], 4);
+    ck_assert_ptr_null(table.items[0].histograms);
+    ck_assert_uint_eq(table.items[1].present[0], 5);
+    ck_assert_uint_eq(table.items[2].present[0], 1);
+    ck_assert_ptr_eq(table.items[2].histograms[0], &h);
+    ck_assert_uint_eq(table.items[3].present[0], 0);
+    arena_release(&a);
+}
+END_TEST
+
+START_TEST(histograms_are_copied_and_merged)
+{
+    struct asking k;
+    struct native_histogram h[2] = {{0}, {0}};
+    struct label one = {STR("i"), STR("1")};
+    struct label two = {STR("i"), STR("2")};
+    asking_open(&k);
+    struct eval ev = {.engine = &k.engine, .query = &k.query, .arena = &k.arena};
+    struct row_table table = {0};
+    struct rows *rows;
+    struct row *row;
+    push_row(&table, &one, 1, 20, &k.arena);
+    push_mixed(&table, &one, 4, 0, &h[0], &k.arena);
+    push_mixed(&table, &two, 2, 1, &h[1], &k.arena);
+    ck_assert_int_eq(rows_from_table(&ev, &table, 3, true, &rows, NULL), OK);
+    rows->stable = false; /* so that they are copied */
+    ck_assert_int_eq(rows_merge(rows, MERGE_DISJOINT, &rows, NULL), OK);
+    ck_assert_int_eq(rows->next(rows, &row, NULL), OK);
+    ck_assert_uint_eq(row->present[0], 5);
+    ck_assert_double_eq(row->v[0], 20);
+    ck_assert_ptr_null(row->histograms[0]);
+    ck_assert_ptr_eq(row->histograms[2], &h[0]);
+    ck_assert_int_eq(rows->next(rows, &row, NULL), OK);
+    ck_assert_ptr_ne(row->histograms, table.items[2].histograms);
+    ck_assert_double_eq(row->v[0], 10);
+    ck_assert_ptr_eq(row->histograms[1], &h[1]);
+    asking_close(&k);
+}
+END_TEST
+
 SUITE(row, bits_are_walked_in_order, filling_stops_at_the_last_step, runs_are_all_that_is_set,
       the_hash_index_finds_every_item_under_a_hash, names_and_their_metadata_are_dropped,
       label_sets_are_written_as_errors_show_them, equal_rows_merge_when_their_steps_do_not_meet,
-      equal_rows_at_the_same_step_are_an_error)
+      equal_rows_at_the_same_step_are_an_error, one_kind_of_samples_can_be_taken_out,
+      histograms_are_copied_and_merged)
