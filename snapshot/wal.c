@@ -17,6 +17,7 @@ enum waiter_state { WAITER_QUEUED, WAITER_TAKEN, WAITER_DONE };
 struct wal_waiter {
     const struct journal_batch *batch;
     struct wal_place place; /* the record is encoded for */
+    uint32_t unit;          /* in which it begins, when it is in the file */
     struct buf record;
     size_t labeled;          /* series in it whose labels were written */
     enum waiter_state state; /* under the lock, like next */
@@ -345,14 +346,12 @@ static void group_fail(struct group *g, const struct error *refused)
             (void)error_set(&g->items[i]->error, ERR_UNAVAILABLE, "%s", refused->text);
 }
 
-/* Where the next record goes, or will soon: the log only grows. */
+/* Where the next record goes. */
 static struct wal_place place_now(const struct wal *w)
 {
     /* In this order: begin_segment sets them in the other one. */
     uint32_t ordinal = atomic_load(&w->ordinal);
-    uint64_t unit = atomic_load(&w->written) / WAL_UNIT_BYTES;
-    return (struct wal_place){.ordinal = ordinal,
-                              .unit = unit < WAL_UNIT_MAX ? (uint32_t)unit : WAL_UNIT_MAX};
+    return (struct wal_place){.ordinal = ordinal, .unit = wal_unit_at(atomic_load(&w->written))};
 }
 
 /* Encode for the current segment and seal. Returns the bytes to write; those that cannot be encoded
@@ -361,6 +360,7 @@ static size_t group_seal(struct wal *w, struct group *g, struct file_piece piece
                          uint64_t *bytes)
 {
     const struct wal_place place = place_now(w);
+    uint64_t start = atomic_load(&w->written);
     uint64_t sequence = w->next_sequence;
     size_t count = 0;
     *bytes = 0;
@@ -376,6 +376,7 @@ static size_t group_seal(struct wal *w, struct group *g, struct file_piece piece
         record_seal(waiter->record.data, w->seed, sequence++);
         pieces[count++] =
             (struct file_piece){.data = waiter->record.data, .size = waiter->record.size};
+        waiter->unit = wal_unit_at(start + *bytes);
         *bytes += waiter->record.size;
     }
     return count;
@@ -536,7 +537,7 @@ enum status wal_log(struct wal *w, const struct journal_batch *batch, struct err
         commit(w, &self);
         st = self.error.status;
     }
-    if (!st && self.labeled > 0) wal_batch_note(batch, self.place);
+    if (!st && self.labeled > 0) wal_batch_note(batch, self.place, self.unit);
     buffer_give(w, &self.record);
     return st ? error_set(err, st, "%s", self.error.text) : OK;
 }

@@ -25,7 +25,7 @@ enum { UNITS_APART = 2 }; /* more than one page, wherever in their units the cop
 struct note {
     uint32_t ordinal;
     enum copies copies;
-    uint32_t unit; /* of the first copy, or of the last of two near ones */
+    uint32_t unit; /* of the last copy */
 };
 
 static struct note read_note(const struct journal_series *series)
@@ -43,7 +43,7 @@ static bool needs_labels(const struct note *note, struct wal_place place)
     return note->copies != COPIES_ENOUGH;
 }
 
-void wal_batch_note(const struct journal_batch *batch, struct wal_place place)
+void wal_batch_note(const struct journal_batch *batch, struct wal_place place, uint32_t unit)
 {
     if (place.ordinal > WAL_ORDINAL_MAX) return;
     for (size_t i = 0; i < batch->series_count; i++) {
@@ -52,9 +52,9 @@ void wal_batch_note(const struct journal_batch *batch, struct wal_place place)
         if (!needs_labels(&note, place)) continue;
         enum copies copies = COPIES_ONE;
         if (note.ordinal == place.ordinal)
-            copies = place.unit >= note.unit + UNITS_APART ? COPIES_ENOUGH : COPIES_NEAR;
-        uint32_t next = place.ordinal << NOTE_ORDINAL_SHIFT |
-                        (uint32_t)copies << NOTE_COPIES_SHIFT | place.unit;
+            copies = unit >= note.unit + UNITS_APART ? COPIES_ENOUGH : COPIES_NEAR;
+        uint32_t next =
+            place.ordinal << NOTE_ORDINAL_SHIFT | (uint32_t)copies << NOTE_COPIES_SHIFT | unit;
         atomic_store_explicit(series->defined_in, next, memory_order_relaxed);
     }
 }

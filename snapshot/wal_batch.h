@@ -6,11 +6,13 @@
  * two lie so close that one damaged page could take both. That is remembered in the series itself
  * (journal_series.defined_in):
  *
- *     | ordinal of the segment in this process: 19 bits | copies: 2 | place in it, 8 KiB units: 11
- * |
+ *     ordinal of the segment in this process                19 bits
+ *     copies in it: none, one, two that are near, enough     2
+ *     unit of the last of them                              11
  *
  * It is only noted after the record is in the file, so a failed or repeated write can at most write
- * labels once too often; and a note of another segment is no note.
+ * labels once too often; and a note of another segment is no note. All places behind WAL_UNIT_MAX
+ * are one: there the first two copies have to do.
  *
  * Threads: encoding and noting from any thread, also of the same series at once.
  */
@@ -22,11 +24,18 @@
 #include "alloc/vec.h"
 #include "storage/journal.h"
 
-/* Where a record goes. Ordinals start at 1; beyond the last one labels are written every time. */
+/* Ordinals start at 1; beyond the last one labels are written every time. */
 enum { WAL_ORDINAL_MAX = (1 << 19) - 1, WAL_UNIT_BYTES = 8192, WAL_UNIT_MAX = (1 << 11) - 1 };
+static inline uint32_t wal_unit_at(uint64_t offset)
+{
+    uint64_t unit = offset / WAL_UNIT_BYTES;
+    return unit < WAL_UNIT_MAX ? (uint32_t)unit : WAL_UNIT_MAX;
+}
+
+/* Where a record is to go: it may come to lie in a later unit of that segment. */
 struct wal_place {
     uint32_t ordinal;
-    uint32_t unit; /* offset / WAL_UNIT_BYTES, at most WAL_UNIT_MAX; may be too low, not too high */
+    uint32_t unit;
 };
 
 /* Append the whole record (header not sealed); *labeled: of how many series with labels.
@@ -34,9 +43,9 @@ struct wal_place {
 MUST_USE enum status wal_batch_encode(const struct journal_batch *batch, struct wal_place place,
                                       struct buf *out, size_t *labeled, struct error *err);
 
-/* The record that wal_batch_encode made for this place is in the file. Without labels in it there
- * is nothing to note. */
-void wal_batch_note(const struct journal_batch *batch, struct wal_place place);
+/* The record that wal_batch_encode made for this place is in the file, and begins in this unit.
+ * Without labels in it there is nothing to note. */
+void wal_batch_note(const struct journal_batch *batch, struct wal_place place, uint32_t unit);
 
 /* A decoded batch: entries as they stood in it, each with the next `sample_count` of the samples.
  * Samples of ids that are equal modulo WAL_PARTS make a part, which can be applied apart from the

@@ -45,14 +45,12 @@ static void step_done(struct meter *m, int step)
 static enum status encode(void *self, const struct journal_batch *batch, struct error *err)
 {
     struct meter *m = self;
-    uint64_t unit = m->logged_bytes / WAL_UNIT_BYTES;
-    struct wal_place place = {.ordinal = 1,
-                              .unit = unit < WAL_UNIT_MAX ? (uint32_t)unit : WAL_UNIT_MAX};
+    struct wal_place place = {.ordinal = 1, .unit = wal_unit_at(m->logged_bytes)};
     size_t labeled;
     step_done(m, STEP_APPEND);
     buf_reset(&m->record);
     enum status st = wal_batch_encode(batch, place, &m->record, &labeled, err);
-    if (!st && labeled > 0) wal_batch_note(batch, place);
+    if (!st && labeled > 0) wal_batch_note(batch, place, place.unit);
     m->logged_bytes += m->record.size;
     step_done(m, STEP_ENCODE);
     return st;

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "base/thread.h"
+#include "snapshot/durability_state.h"
 #include "tests/unit/snapshot/faults.h"
 #include "tests/unit/snapshot/world.h"
 
@@ -201,8 +202,117 @@ START_TEST(failures_under_load_lose_nothing_that_was_acknowledged)
 }
 END_TEST
 
+/* Requests as storage would log them: series of one name, a sample each. */
+enum { REQUEST_SERIES_MAX = 2000 };
+struct request {
+    struct journal log;
+    struct journal_batch batch;
+    struct journal_series series[REQUEST_SERIES_MAX];
+    _Atomic uint32_t defined_in[REQUEST_SERIES_MAX];
+    struct label label;
+    struct sample sample;
+    struct thread thread;
+};
+
+static void request_make(struct request *r, struct world *w, const char *name, uint32_t first_id,
+                         size_t series)
+{
+    r->log = durability_journal(w->d);
+    r->label = (struct label){LABEL_METRIC_NAME, str_from(name)};
+    r->sample = (struct sample){WORLD_START_MS, 1.0 / 3};
+    r->batch =
+        (struct journal_batch){.series = r->series, .series_count = series, .sample_count = series};
+    for (size_t i = 0; i < series; i++)
+        r->series[i] = (struct journal_series){.id = first_id + (uint32_t)i,
+                                               .labels = {&r->label, 1},
+                                               .defined_in = &r->defined_in[i],
+                                               .samples = &r->sample,
+                                               .sample_count = 1};
+}
+
+static void request_log(void *arg)
+{
+    struct request *r = arg;
+    struct error err = {0};
+    EXPECT_MSG(r->log.log(r->log.self, &r->batch, &err) == OK, "%s", err.text);
+}
+
+static void request_start(struct request *r)
+{
+    ck_assert_int_eq(thread_start(&r->thread, "request", request_log, r, NULL), OK);
+}
+
+static atomic_bool disk_holds;
+static atomic_bool disk_is_asked;
+
+static int hold_writes(enum fault_op op, const char *path)
+{
+    if (op != FAULT_WRITE || !strstr(path, "/wal/")) return 0;
+    atomic_store(&disk_is_asked, true);
+    while (atomic_load(&disk_holds))
+        thread_sleep_ms(1);
+    return 0;
+}
+
+static bool is_queued(struct wal *w)
+{
+    mutex_lock(&w->lock);
+    bool queued = w->first != NULL;
+    mutex_unlock(&w->lock);
+    return queued;
+}
+
+static size_t count_in_log(const struct world *w, const char *word)
+{
+    char path[512];
+    size_t size;
+    size_t count = 0;
+    snprintf(path, sizeof(path), "%s/wal/00000001", w->path);
+    uint8_t *bytes = world_read_file(path, &size);
+    const uint8_t *end = bytes + size;
+    for (const uint8_t *at = bytes; (at = memmem(at, (size_t)(end - at), word, strlen(word))); at++)
+        count++;
+    free(bytes);
+    return count;
+}
+
+/* One that waits while others are written lies further on than when it was encoded, perhaps right
+ * before the next one of its series: a lost page would take both copies of their labels. */
+START_TEST(labels_are_written_once_more_where_two_copies_lie_together)
+{
+    static struct request large;
+    static struct request small;
+    struct world w;
+    world_init(&w);
+    world_open(&w);
+    request_make(&large, &w, "large", 1, REQUEST_SERIES_MAX); /* more than two units */
+    request_make(&small, &w, "lonely", REQUEST_SERIES_MAX + 1, 1);
+    atomic_store(&disk_holds, true);
+    faults_set(hold_writes);
+    request_start(&large);
+    while (!atomic_load(&disk_is_asked))
+        thread_sleep_ms(1);
+    request_start(&small);
+    while (!is_queued(&w.d->wal))
+        thread_sleep_ms(1);
+    atomic_store(&disk_holds, false);
+    thread_join(&large.thread);
+    thread_join(&small.thread);
+    faults_set(NULL);
+    request_log(&small);
+    ck_assert_uint_eq(count_in_log(&w, "lonely"), 2);
+    for (int i = 0; i < 3; i++) {
+        request_log(&large);
+        request_log(&small);
+        ck_assert_uint_eq(count_in_log(&w, "lonely"), 3);
+    }
+    world_release(&w);
+}
+END_TEST
+
 SUITE(wal, four_writers_and_a_syncer_lose_nothing,
       segments_that_change_under_the_writers_repeat_the_labels,
       snapshots_while_writers_run_miss_nothing,
       a_syncer_that_found_nothing_is_told_once_that_there_is_something,
+      labels_are_written_once_more_where_two_copies_lie_together,
       failures_under_load_lose_nothing_that_was_acknowledged)

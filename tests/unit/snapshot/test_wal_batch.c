@@ -143,7 +143,7 @@ START_TEST(random_batches_come_back_bit_for_bit)
             expect_same(m, &out);
             expect_labels(m, &out);
             expect_runs(&out);
-            wal_batch_note(&m->batch, place);
+            wal_batch_note(&m->batch, place, place.unit);
         }
     }
     wal_batch_release(&out);
@@ -170,7 +170,7 @@ static bool has_labels(_Atomic uint32_t *defined_in, struct wal_place place, boo
     ck_assert_int_eq(wal_batch_encode(&batch, place, &b, &labeled, NULL), OK);
     bool written = memmem(b.data, b.size, "up", 2) != NULL;
     ck_assert_uint_eq(labeled, written);
-    if (note) wal_batch_note(&batch, place);
+    if (note) wal_batch_note(&batch, place, place.unit);
     buf_release(&b);
     return written;
 }
@@ -267,7 +267,7 @@ START_TEST(single_samples_without_labels_come_back_bit_for_bit)
                                             .sample_count = 1};
     }
     for (uint32_t unit = 0; unit < 20; unit += 5)
-        wal_batch_note(&batch, PLACE(1, unit));
+        wal_batch_note(&batch, PLACE(1, unit), unit);
     ck_assert_int_eq(wal_batch_encode(&batch, PLACE(1, 20), &b, &labeled, NULL), OK);
     ck_assert_uint_eq(labeled, 0);
     size_t size = b.data[8] + 256u * b.data[9] + 65536u * b.data[10];
