@@ -10,7 +10,6 @@
 #include "alloc/os.h"
 #include "alloc/page_heap.h"
 #include "alloc/page_map.h"
-#include "alloc/poison.h"
 #include "base/assert.h"
 #include "base/lock.h"
 

@@ -3,7 +3,6 @@
 #include "alloc/leaks.h"
 
 #include <inttypes.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "alloc/live.h"

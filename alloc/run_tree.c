@@ -2,8 +2,6 @@
  */
 #include "alloc/run_tree.h"
 
-#include <stdbool.h>
-
 #include "base/assert.h"
 
 /* Length first, address second: one number. */

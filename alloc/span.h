@@ -33,7 +33,6 @@
 #define HEARTH_ALLOC_SPAN_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "alloc/meta.h"

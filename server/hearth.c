@@ -88,7 +88,6 @@ static enum status open_durability(struct hearth *h, struct error *err)
 {
     const struct durability_options options = {.path = h->config.storage_path,
                                                .sync = (enum wal_sync)h->config.wal_sync,
-                                               .sync_interval_ms = h->config.wal_sync_interval_ms,
                                                .segment_bytes = h->config.wal_segment_bytes,
                                                .restore_threads = parallel_cores(),
                                                .news = on_news,

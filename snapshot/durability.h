@@ -28,7 +28,7 @@
 struct durability;
 
 enum wal_sync {
-    WAL_SYNC_INTERVAL, /* fsync every sync_interval_ms; acknowledged after write(2) */
+    WAL_SYNC_INTERVAL, /* by durability_sync; acknowledged after write(2) */
     WAL_SYNC_ALWAYS,   /* acknowledged after fsync, one for a group of waiting requests */
     WAL_SYNC_NEVER
 };
@@ -36,8 +36,7 @@ enum wal_sync {
 struct durability_options {
     const char *path; /* of the data folder; created when missing */
     enum wal_sync sync;
-    int64_t sync_interval_ms;
-    uint64_t segment_bytes;   /* a new segment after so much; 1 GiB */
+    uint64_t segment_bytes;   /* a new segment after so much; 0: 1 GiB */
     uint32_t restore_threads; /* that read files at a start; 0 as 1 */
     /* Called by a thread that logs after durability_sync has said that there was nothing to do:
      * there is again; and by any when a snapshot is wanted. NULL: nobody waits for it. */

@@ -1,8 +1,6 @@
 /* pieces - a list of places, and stretches of it. */
 #include "snapshot/pieces.h"
 
-#include <string.h>
-
 enum { TOGETHER_BYTES_MAX = 512 << 10 }; /* half of what a record of a window usually has */
 
 static const size_t list_bytes_max = UINT64_C(1) << 32;

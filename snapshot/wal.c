@@ -3,8 +3,6 @@
  */
 #include "snapshot/wal.h"
 
-#include <inttypes.h>
-
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"

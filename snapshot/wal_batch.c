@@ -3,7 +3,6 @@
  */
 #include "snapshot/wal_batch.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/bits.h"

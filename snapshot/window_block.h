@@ -23,8 +23,7 @@ struct window_span {
 
 /* A block that grows. The payload is symbols, then chunks, one behind the other. */
 struct window_block {
-    struct text_table texts;
-    struct text_table times; /* columns of sealed chunks */
+    struct text_table texts; /* of labels, and columns of times of sealed chunks */
     struct buf symbols;      /* without their count */
     struct buf chunks;
     uint64_t count; /* chunks */

@@ -75,10 +75,8 @@ static bool start(struct sim *s)
     options.future_ms = WINDOW_MS;
     options.shards = 2;
     s->sync = (enum wal_sync)below(s, 3);
-    struct durability_options how = {.path = FOLDER,
-                                     .sync = s->sync,
-                                     .sync_interval_ms = 1000,
-                                     .segment_bytes = segment_bytes[below(s, 4)]};
+    struct durability_options how = {
+        .path = FOLDER, .sync = s->sync, .segment_bytes = segment_bytes[below(s, 4)]};
     if (storage_open(&options, &s->db, &err)) return false;
     enum status st = durability_open(&how, &s->durability, &err);
     if (st) s->durability = NULL;

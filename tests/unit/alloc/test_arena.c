@@ -1,7 +1,6 @@
 /* arena: growth, ceiling, marks. */
 #include "alloc/arena.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "alloc/arena_share.h"
@@ -262,9 +261,8 @@ static void touch_rewound(void)
 {
     struct arena a;
     arena_init(&a, HEAP_QUERY, NO_CEILING);
-    struct arena_mark mark = arena_mark(&a);
     if (!arena_alloc(&a, 8)) return;
-    mark = arena_mark(&a);
+    struct arena_mark mark = arena_mark(&a);
     volatile char *p = arena_alloc(&a, 8);
     arena_rewind(&a, mark);
     p[0] = 1;

@@ -2,7 +2,6 @@
 #include "alloc/drain.h"
 
 #include <stdatomic.h>
-#include <string.h>
 
 #include "alloc/cache.h"
 #include "alloc/memstats.h"

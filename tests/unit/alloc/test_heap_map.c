@@ -1,7 +1,6 @@
 /* heap_map: every page is in one run, wherever one starts to read. */
 #include "alloc/heap_map.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "alloc/heap.h"

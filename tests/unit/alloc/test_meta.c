@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "alloc/heap.h"
-#include "alloc/limit.h"
 #include "alloc/os.h"
 #include "base/compiler.h"
 #include "tests/unit/suite.h"

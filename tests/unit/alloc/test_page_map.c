@@ -2,7 +2,6 @@
 #include "alloc/page_map.h"
 
 #include "alloc/heap.h"
-#include "alloc/limit.h"
 #include "tests/unit/suite.h"
 
 static struct span *make_span(uint32_t page, uint32_t pages, unsigned size_class)

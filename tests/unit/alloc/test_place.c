@@ -1,9 +1,6 @@
 /* place: numbers for places, one each. */
 #include "alloc/place.h"
 
-#include <string.h>
-
-#include "alloc/limit.h"
 #include "base/thread.h"
 #include "tests/unit/suite.h"
 

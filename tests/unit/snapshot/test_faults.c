@@ -5,7 +5,6 @@
 #include <stdatomic.h>
 #include <sys/wait.h>
 
-#include "base/thread.h"
 #include "snapshot/durability_state.h"
 #include "snapshot/inspect.h"
 #include "tests/unit/snapshot/faults.h"

@@ -1,7 +1,6 @@
 /* file: reads, writes in pieces, refusals with verb and path, what is opened at all. */
 #include "snapshot/file.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>

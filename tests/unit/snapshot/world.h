@@ -121,8 +121,7 @@ UNUSED static void world_init(struct world *w)
     if (!parent) parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
     snprintf(w->path, sizeof(w->path), "%s/hearth-XXXXXX", parent);
     ck_assert_ptr_nonnull(mkdtemp(w->path));
-    w->options = (struct durability_options){
-        .path = w->path, .sync = WAL_SYNC_NEVER, .sync_interval_ms = 1000};
+    w->options = (struct durability_options){.path = w->path, .sync = WAL_SYNC_NEVER};
 }
 
 UNUSED static enum status world_start(struct world *w, struct error *err)
