@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "snapshot/data_file.h"
 
 static const char folder_name[] = "snapshots";
 static const char temporary_end[] = ".tmp";

@@ -14,8 +14,9 @@
 #include "base/assert.h"
 #include "base/crc32c.h"
 #include "base/log.h"
+#include "snapshot/data_file.h"
 
-enum { NAME_BYTES = 64, CRC_BLOCK_BYTES = 256 << 10 };
+enum { NAME_BYTES = 64 };
 
 /* Numbers are given out one by one: a stray file must not leave none behind its own. */
 #define NUMBER_MAX (INT64_MAX / 2)
@@ -223,19 +224,6 @@ static enum status take_lock(struct data_folder *folder, struct error *err)
 }
 
 static const enum data_kind kinds[] = {DATA_MANIFEST, DATA_SEGMENT, DATA_WINDOW};
-static const enum head_kind head_kinds[] = {
-    [DATA_SEGMENT] = HEAD_SEGMENT, [DATA_WINDOW] = HEAD_WINDOW, [DATA_MANIFEST] = HEAD_MANIFEST};
-
-/* The first bytes of a file; none when the disk refuses. */
-static size_t read_start(const char *path, uint8_t out[HEAD_BYTES])
-{
-    struct file f;
-    size_t got = 0;
-    if (file_open(&f, path, FILE_READ, NULL)) return 0;
-    if (file_read(&f, 0, out, HEAD_BYTES, &got, NULL)) got = 0;
-    file_close(&f);
-    return got;
-}
 
 /* Neither a head of ours, damaged or not, nor what a power cut leaves of one. */
 static bool is_strange(const uint8_t *bytes, size_t size)
@@ -263,7 +251,7 @@ static enum status judge(struct stranger *s, const struct file_path *path, enum 
     struct error why;
     uint8_t bytes[HEAD_BYTES];
     bool strange;
-    size_t size = read_start(path->text, bytes);
+    size_t size = data_file_start(path->text, bytes);
     enum status intact = head_decode(bytes, size, kind, &head, &why);
     if (s->identity) {
         strange = intact == OK && memcmp(&head.identity, s->identity, sizeof(head.identity)) != 0;
@@ -286,7 +274,7 @@ static enum status look_for_strangers(const struct data_folder *folder, enum dat
     for (size_t i = 0; st == OK && i < names.count && !s->ours; i++) {
         struct file_path path;
         data_folder_path(folder, kind, names.items[i], &path);
-        st = judge(s, &path, head_kinds[kind], err);
+        st = judge(s, &path, data_head_kind(kind), err);
     }
     return st;
 }
@@ -348,8 +336,8 @@ static bool identity_from(const struct data_folder *folder, enum data_kind kind,
         struct head head;
         uint8_t bytes[HEAD_BYTES];
         data_folder_path(folder, kind, names.items[i - 1], &path);
-        size_t size = read_start(path.text, bytes);
-        if (head_decode(bytes, size, head_kinds[kind], &head, NULL)) continue;
+        size_t size = data_file_start(path.text, bytes);
+        if (head_decode(bytes, size, data_head_kind(kind), &head, NULL)) continue;
         *out = head.identity;
         return true;
     }
@@ -496,131 +484,4 @@ void data_folder_close(struct data_folder *folder)
 {
     file_close(&folder->lock);
     file_close(&folder->root);
-}
-
-enum status data_file_crc(const struct file *f, uint64_t size, uint32_t *out, struct error *err)
-{
-    uint8_t *block = heap_alloc(CRC_BLOCK_BYTES, HEAP_SNAPSHOT);
-    if (!block) return error_set(err, ERR_NO_MEMORY, "no memory to check %s", f->path.text);
-    enum status st = OK;
-    uint32_t crc = 0;
-    for (uint64_t offset = 0; offset < size && st == OK;) {
-        size_t got = 0;
-        size_t want = size - offset < CRC_BLOCK_BYTES ? (size_t)(size - offset) : CRC_BLOCK_BYTES;
-        st = file_read(f, offset, block, want, &got, err);
-        if (st == OK && got < want)
-            st = error_set(err, ERR_CORRUPT, "%s ends at %" PRIu64 " of %" PRIu64 " bytes",
-                           f->path.text, offset + got, size);
-        crc = crc32c(crc, block, got);
-        offset += got;
-    }
-    heap_free(block, CRC_BLOCK_BYTES, HEAP_SNAPSHOT);
-    *out = crc;
-    return st;
-}
-
-enum status data_file_publish(struct file *temporary, const struct file_path *path,
-                              const char *folder_path, uint64_t size, uint32_t crc,
-                              struct error *err)
-{
-    struct file_path old = temporary->path;
-    uint32_t read_back = 0;
-    enum status st = file_sync(temporary, err);
-    if (st == OK) st = data_file_crc(temporary, size, &read_back, err);
-    if (st == OK && read_back != crc)
-        st = error_set(err, ERR_IO, "%s does not read back as it was written", old.text);
-    file_close(temporary);
-    if (st == OK) st = file_rename(old.text, path->text, err);
-    if (st) {
-        (void)!file_remove(old.text, NULL);
-        return st;
-    }
-    return folder_sync(folder_path, err);
-}
-
-static enum status copy(const struct file *from, const struct file *to, uint64_t *size,
-                        uint32_t *crc, struct error *err)
-{
-    uint8_t *block = heap_alloc(CRC_BLOCK_BYTES, HEAP_SNAPSHOT);
-    if (!block) return error_set(err, ERR_NO_MEMORY, "no memory to copy %s", from->path.text);
-    enum status st;
-    size_t got = 0;
-    *size = 0;
-    *crc = 0;
-    while ((st = file_read(from, *size, block, CRC_BLOCK_BYTES, &got, err)) == OK && got > 0) {
-        struct file_piece piece = {.data = block, .size = got};
-        st = file_write(to, *size, &piece, 1, err);
-        if (st) break;
-        *crc = crc32c(*crc, block, got);
-        *size += got;
-    }
-    heap_free(block, CRC_BLOCK_BYTES, HEAP_SNAPSHOT);
-    return st;
-}
-
-enum status data_file_copy(const struct file_path *from, const struct file_path *to,
-                           const char *folder_path, struct error *err)
-{
-    struct file_path temporary;
-    struct file old;
-    struct file new;
-    uint64_t size = 0; /* gcc -O1 does not see that they are set */
-    uint32_t crc = 0;
-    data_folder_temporary(to, &temporary);
-    enum status st = file_open(&old, from->text, FILE_READ, err);
-    if (st) return st;
-    st = file_open(&new, temporary.text, FILE_OVERWRITE, err);
-    if (st == OK) {
-        st = copy(&old, &new, &size, &crc, err);
-        if (st == OK)
-            st = data_file_publish(&new, to, folder_path, size, crc, err);
-        else
-            file_close(&new);
-        if (st) (void)!file_remove(temporary.text, NULL);
-    }
-    file_close(&old);
-    return st;
-}
-
-enum status data_file_renew(const struct data_folder *folder, enum data_kind kind,
-                            struct data_name name, struct error *err)
-{
-    struct file_path path;
-    struct file_path sub;
-    data_folder_path(folder, kind, name, &path);
-    data_folder_subfolder(folder, kind, &sub);
-    return data_file_copy(&path, &path, sub.text, err);
-}
-
-static void set_aside(const char *path, const char *suffix, const char *told)
-{
-    char aside[FILE_PATH_BYTES + 16];
-    struct error refused;
-    (void)snprintf(aside, sizeof(aside), "%s%s", path, suffix);
-    if (file_rename(path, aside, &refused))
-        log_error("snapshot", "file could not be set aside", "why=%s reason=%s",
-                  LOG_TEXT(str_from(told)), LOG_TEXT(str_from(refused.text)));
-    else
-        log_error("snapshot", "file set aside", "why=%s file=%s", LOG_TEXT(str_from(told)),
-                  LOG_TEXT(str_from(aside)));
-}
-
-void data_file_set_aside(const char *path)
-{
-    set_aside(path, ".unreadable", "the disk refuses to read it");
-}
-
-bool data_file_keep_foreign(const struct data_folder *folder, enum data_kind kind,
-                            struct data_name name)
-{
-    struct file_path path;
-    struct head head;
-    uint8_t bytes[HEAD_BYTES];
-    data_folder_path(folder, kind, name, &path);
-    size_t size = read_start(path.text, bytes);
-    if (head_decode(bytes, size, head_kinds[kind], &head, NULL) ||
-        memcmp(&head.identity, &folder->identity, sizeof(head.identity)) == 0)
-        return false;
-    set_aside(path.text, ".foreign", "it belongs to another data folder");
-    return true;
 }

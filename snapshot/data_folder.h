@@ -52,6 +52,14 @@ struct data_name {
     uint64_t snapshot; /* of a window file */
 };
 
+static inline enum head_kind data_head_kind(enum data_kind kind)
+{
+    static const enum head_kind kinds[] = {[DATA_SEGMENT] = HEAD_SEGMENT,
+                                           [DATA_WINDOW] = HEAD_WINDOW,
+                                           [DATA_MANIFEST] = HEAD_MANIFEST};
+    return kinds[kind];
+}
+
 /* "path/wal" and so on: cannot fail, data_folder_open has checked the length. */
 void data_folder_subfolder(const struct data_folder *folder, enum data_kind kind,
                            struct file_path *out);
@@ -70,35 +78,5 @@ MUST_USE enum status data_folder_list(const struct data_folder *folder, enum dat
 
 /* True and *out when the text is a name of that kind, exactly. */
 bool data_name_parse(const char *text, enum data_kind kind, struct data_name *out);
-
-/* Give complete bytes their final name, so that after a crash it stands for all of them or does not
- * exist: sync the file, read it back against crc, rename it, sync the folder. The file is closed
- * whatever happens; a refused one is removed. */
-MUST_USE enum status data_file_publish(struct file *temporary, const struct file_path *path,
-                                       const char *folder_path, uint64_t size, uint32_t crc,
-                                       struct error *err);
-
-/* The same bytes under another path, or the same one, made and published as a new file is. */
-MUST_USE enum status data_file_copy(const struct file_path *from, const struct file_path *to,
-                                    const char *folder_path, struct error *err);
-
-/* Write a file of the folder anew under its name, so that all it holds is on stable storage. That
- * is not known of one that another process wrote: its sync may have failed, and the next would not
- * tell (file_sync). */
-MUST_USE enum status data_file_renew(const struct data_folder *folder, enum data_kind kind,
-                                     struct data_name name, struct error *err);
-
-/* Rename a file that the disk refuses to read to <name>.unreadable: from then on it is not ours, so
- * it is not deleted, and people may still save it. A refusal is logged. */
-void data_file_set_aside(const char *path);
-
-/* Before a file is deleted. True when its head is intact and of another folder: then it is not, but
- * renamed to <name>.foreign, for whoever put it there. */
-bool data_file_keep_foreign(const struct data_folder *folder, enum data_kind kind,
-                            struct data_name name);
-
-/* The crc of a file's first size bytes; ERR_CORRUPT when it is shorter. */
-MUST_USE enum status data_file_crc(const struct file *f, uint64_t size, uint32_t *out,
-                                   struct error *err);
 
 #endif

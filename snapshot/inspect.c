@@ -10,7 +10,7 @@
 #include "base/compiler.h"
 #include "base/crc32c.h"
 #include "base/endian.h"
-#include "snapshot/data_folder.h"
+#include "snapshot/data_file.h"
 #include "snapshot/manifest.h"
 #include "snapshot/place.h"
 #include "snapshot/record.h"

@@ -8,6 +8,7 @@
 
 #include "base/crc32c.h"
 #include "base/endian.h"
+#include "snapshot/data_file.h"
 #include "snapshot/record.h"
 
 enum { PREFACE_BYTES = 24, ENTRY_BYTES = 48 };

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "snapshot/data_file.h"
+
 static const char *base_name(const char *path)
 {
     const char *last = strrchr(path, '/');
@@ -15,10 +17,7 @@ bool place_head(const char *path, struct head *out)
     static const struct {
         const char *folder;
         enum data_kind kind;
-        enum head_kind head;
-    } rows[] = {{"wal/", DATA_SEGMENT, HEAD_SEGMENT},
-                {"windows/", DATA_WINDOW, HEAD_WINDOW},
-                {"manifests/", DATA_MANIFEST, HEAD_MANIFEST}};
+    } rows[] = {{"wal/", DATA_SEGMENT}, {"windows/", DATA_WINDOW}, {"manifests/", DATA_MANIFEST}};
     const char *name = base_name(path);
     *out = (struct head){.kind = HEAD_IDENTITY};
     if (strcmp(name, "HEARTH") == 0) return true;
@@ -28,7 +27,7 @@ bool place_head(const char *path, struct head *out)
         if (name - path < (ptrdiff_t)size || strncmp(name - size, rows[i].folder, size) != 0)
             continue;
         if (!data_name_parse(name, rows[i].kind, &parsed)) continue;
-        out->kind = rows[i].head;
+        out->kind = data_head_kind(rows[i].kind);
         out->number = (uint64_t)parsed.number;
         out->sequence = parsed.snapshot;
         return true;
@@ -70,15 +69,11 @@ bool place_sibling(const char *path, const char *name, struct file_path *out)
 bool place_identity(const char *path, struct identity *out)
 {
     struct file_path hearth;
-    struct file f;
     struct head head;
     uint8_t bytes[HEAD_BYTES];
-    size_t got = 0;
-    if (!place_sibling(path, "HEARTH", &hearth) || file_open(&f, hearth.text, FILE_READ, NULL))
-        return false;
-    if (file_read(&f, 0, bytes, sizeof(bytes), &got, NULL)) got = 0;
-    file_close(&f);
-    if (head_decode(bytes, got, HEAD_IDENTITY, &head, NULL)) return false;
+    if (!place_sibling(path, "HEARTH", &hearth)) return false;
+    size_t size = data_file_start(hearth.text, bytes);
+    if (head_decode(bytes, size, HEAD_IDENTITY, &head, NULL)) return false;
     *out = head.identity;
     return true;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "snapshot/data_file.h"
 #include "snapshot/durability_state.h"
 #include "snapshot/retain.h"
 #include "snapshot/window_file.h"
@@ -110,22 +111,12 @@ static bool is_needed(const struct durability *d, enum data_kind kind, const str
     return true;
 }
 
-static uint64_t size_at(const char *path)
-{
-    struct file f;
-    uint64_t size = 0;
-    if (file_open(&f, path, FILE_READ, NULL)) return 0;
-    if (file_size(&f, &size, NULL)) size = 0;
-    file_close(&f);
-    return size;
-}
-
 static bool remove_one(struct durability *d, enum data_kind kind, struct data_name name)
 {
     struct file_path path;
     struct error refused;
     data_folder_path(&d->folder, kind, name, &path);
-    uint64_t size = kind == DATA_SEGMENT ? size_at(path.text) : 0;
+    uint64_t size = kind == DATA_SEGMENT ? data_file_size(&d->folder, kind, name) : 0;
     bool kept = data_file_keep_foreign(&d->folder, kind, name);
     if (!kept && file_remove(path.text, &refused)) {
         log_warn("snapshot", "file that is not needed stays", "reason=%s",
@@ -293,11 +284,8 @@ static void count_segments(struct durability *d, struct arena *a)
     struct data_names names;
     uint64_t bytes = 0;
     if (data_folder_list(&d->folder, DATA_SEGMENT, a, &names, NULL)) return;
-    for (size_t i = 0; i < names.count; i++) {
-        struct file_path path;
-        data_folder_path(&d->folder, DATA_SEGMENT, names.items[i], &path);
-        bytes += size_at(path.text);
-    }
+    for (size_t i = 0; i < names.count; i++)
+        bytes += data_file_size(&d->folder, DATA_SEGMENT, names.items[i]);
     gauge_set(&d->wal.segments, (int64_t)names.count);
     gauge_set(&d->wal.disk_bytes, (int64_t)bytes);
 }

@@ -10,6 +10,7 @@
 #include "base/bits.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "snapshot/data_file.h"
 #include "snapshot/durability_state.h"
 #include "snapshot/wal_replay.h"
 #include "snapshot/window_load.h"
@@ -271,18 +272,6 @@ struct log_end {
     bool replayed; /* it held something */
 };
 
-static uint64_t size_of(const struct durability *d, struct data_name name)
-{
-    struct file_path path;
-    struct file f;
-    uint64_t size = 0;
-    data_folder_path(&d->folder, DATA_SEGMENT, name, &path);
-    if (file_open(&f, path.text, FILE_READ, NULL)) return 0;
-    if (file_size(&f, &size, NULL)) size = 0;
-    file_close(&f);
-    return size;
-}
-
 /* What is walked over in one go. */
 struct log_walk {
     struct wal_replay replay;
@@ -362,7 +351,7 @@ static enum status replay_log(struct durability *d, struct storage *db, struct a
         st = walk_again(d, db, &w, first_segment, err);
     end->segments = w.names.count;
     for (size_t i = 0; i < w.names.count; i++)
-        end->bytes += size_of(d, w.names.items[i]);
+        end->bytes += data_file_size(&d->folder, DATA_SEGMENT, w.names.items[i]);
     end->next_number = w.names.count ? (uint64_t)w.names.items[w.names.count - 1].number + 1 : 1;
     if (end->next_number < d->current.first_segment) end->next_number = d->current.first_segment;
     if (d->manifest_unread) end->next_number += SEGMENTS_SKIPPED;
@@ -389,7 +378,8 @@ static enum status note_progress(struct durability *d, struct arena *a, struct e
     for (size_t i = 0; i < d->current.count; i++)
         bytes += d->current.entries[i].size;
     for (size_t i = 0; st == OK && i < names.count; i++)
-        if ((uint64_t)names.items[i].number >= first) bytes += size_of(d, names.items[i]);
+        if ((uint64_t)names.items[i].number >= first)
+            bytes += data_file_size(&d->folder, DATA_SEGMENT, names.items[i]);
     atomic_store(&d->progress_total, bytes);
     if (st || !names.count) return st;
     if (first < (uint64_t)names.items[0].number) first = (uint64_t)names.items[0].number;

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "snapshot/data_file.h"
 #include "snapshot/record.h"
 
 enum { PROGRESS_MS = 2000, PROGRESS_BYTES = 64 << 10 };

@@ -8,6 +8,7 @@
 #include "base/endian.h"
 #include "base/thread.h"
 #include "base/varint.h"
+#include "snapshot/data_file.h"
 #include "snapshot/record.h"
 
 /* A writer that goes on without a pause takes a core, and requests wait milliseconds for it. */

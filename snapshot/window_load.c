@@ -11,6 +11,7 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/parallel.h"
+#include "snapshot/data_file.h"
 #include "snapshot/manifest.h"
 #include "snapshot/pieces.h"
 #include "snapshot/record.h"
