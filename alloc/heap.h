@@ -124,6 +124,11 @@ uint64_t heap_scavenge_round(int64_t now_ns);
 void heap_scavenge_lazily(bool lazily);
 bool heap_scavenges_lazily(void);
 
+/* Much is about to be allocated that stays, or that is over. While it is, fresh memory of a small
+ * heap comes in huge pages, too, as that of a big one always does: fewer faults, and up to some MiB
+ * more that is idle and goes back later. */
+void heap_expect_growth(bool much);
+
 /* Give the calling thread's cached objects back to the central lists. */
 void heap_flush_thread(void);
 /* The same of its large objects alone: few, and up to 2 MiB of them. For threads of which there are

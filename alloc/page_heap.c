@@ -1,6 +1,7 @@
 /* page_heap - taking runs, freeing them, and changing their length in place. */
 #include "alloc/page_heap.h"
 
+#include "alloc/heap.h"
 #include "alloc/limit.h"
 #include "alloc/page_map.h"
 #include "alloc/page_runs.h"
@@ -171,6 +172,11 @@ void page_heap_big_from(uint64_t bytes)
     mutex_lock(&page_runs.lock);
     page_runs.big_pages = bytes >> PAGE_SHIFT;
     mutex_unlock(&page_runs.lock);
+}
+
+void heap_expect_growth(bool much)
+{
+    page_heap_big_from(much ? 0 : PAGE_HEAP_BIG_BYTES);
 }
 
 struct span *page_heap_reuse(uint32_t pages, uint32_t wanted)

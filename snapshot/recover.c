@@ -111,6 +111,16 @@ static size_t older_loads(const struct durability *d, const struct window_load *
 
 enum { LOADS_MAX = 2 * MANIFEST_ENTRIES_MAX }; /* of both generations */
 
+/* Files of so many bytes become at least as many in memory. */
+static bool is_much(const struct window_load *loads, size_t count)
+{
+    enum { MUCH_BYTES = 16 << 20 };
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += loads[i].size_expected;
+    return bytes >= MUCH_BYTES;
+}
+
 /* The entries of the current manifest, or only those that are pending. *first_segment is lowered
  * when the older generation has to help. */
 static enum status load_entries(struct durability *d, struct storage *db, bool pending_only,
@@ -132,7 +142,9 @@ static enum status load_entries(struct durability *d, struct storage *db, bool p
                                               .snapshot = entry->snapshot,
                                               .size_expected = entry->size};
     }
+    heap_expect_growth(is_much(loads, count));
     enum status st = window_load(&loader, loads, count, err);
+    heap_expect_growth(false);
     struct window_load *older = loads + MANIFEST_ENTRIES_MAX;
     size_t older_count = st ? 0 : older_loads(d, loads, count, older, first_segment);
     for (size_t i = 0; st == OK && i < count; i++) {

@@ -265,6 +265,26 @@ START_TEST(classes_of_a_big_heap_get_whole_blocks)
 }
 END_TEST
 
+START_TEST(a_small_heap_that_is_to_grow_gets_whole_blocks_meanwhile)
+{
+    enum { CLASS = 9, PAGES = 4, SPANS = 2 * PAGE_HEAP_BLOCK_PAGES / PAGES };
+    struct span *first[SPANS];
+    start();
+    uint64_t blocks = stats().block_total;
+    heap_expect_growth(true);
+    for (int i = 0; i < SPANS; i++)
+        ck_assert_ptr_nonnull(first[i] = page_heap_alloc(PAGES, CLASS));
+    heap_expect_growth(false);
+    ck_assert_uint_eq(stats().block_total - blocks, 2 * OS_RANGE_ALIGNMENT);
+    struct span *later = page_heap_alloc(PAGES, CLASS);
+    ck_assert_uint_eq(stats().block_total - blocks, 2 * OS_RANGE_ALIGNMENT);
+    page_heap_free(later);
+    for (int i = 0; i < SPANS; i++)
+        page_heap_free(first[i]);
+    page_heap_check();
+}
+END_TEST
+
 START_TEST(classes_of_a_big_heap_use_up_runs_that_are_too_short_for_them)
 {
     enum { CLASS = 9, PAGES = 4, SCRAP = PAGES - 1 };
@@ -451,6 +471,7 @@ SUITE(page_heap, neighbours_become_one_run_in_any_order_of_freeing,
       what_was_freed_lately_serves_its_own_length_without_a_split,
       a_block_comes_at_once_and_serves_those_who_fill_spans,
       a_shorter_run_that_is_resident_goes_before_a_block, classes_of_a_big_heap_get_whole_blocks,
+      a_small_heap_that_is_to_grow_gets_whole_blocks_meanwhile,
       classes_of_a_big_heap_use_up_runs_that_are_too_short_for_them,
       an_emptied_span_serves_the_next_class_of_its_length,
       at_the_limit_no_block_is_taken_for_a_part_of_it,
