@@ -28,7 +28,8 @@ struct sim {
     int64_t error_ms;      /* the clock less the right time, which senders have */
     int64_t error_left_ms; /* it is put right after so long at the latest */
     /* Nobody can tell a clock that is ahead when nothing is held: the life goes by it, and takes
-     * a while to believe another one. What expired by it has gone. */
+     * a while to believe another one; so do the next ones, when a snapshot without samples says
+     * that time. What expired by it has gone. */
     bool ahead;
     int64_t gone_ms;
 
