@@ -28,13 +28,15 @@ struct arena {
     uint8_t *end;
     uint64_t held_bytes;    /* of all blocks */
     uint64_t ceiling_bytes; /* held_bytes never exceeds it */
-    uint64_t spare_bytes;   /* below the heap's limit, left to others; 0 after arena_init ... */
-    uint64_t granted_bytes; /* ... but for so many, which may be taken in any case */
+    /* The owner's to set; 0 after arena_init. */
+    uint64_t spare_bytes;        /* below the heap's limit that are left to others, ... */
+    uint64_t granted_bytes;      /* ... once the arena holds more than these */
     struct arena_common *common; /* alloc/arena_share.h; NULL: the ceiling is its own */
     enum heap_tag tag;
     enum status refused; /* why the last NULL: ERR_TOO_LARGE or ERR_NO_MEMORY; else OK */
 };
 
+/* Empty; takes no memory yet. */
 void arena_init(struct arena *a, enum heap_tag tag, uint64_t ceiling_bytes);
 /* Free everything; the arena may be used again. */
 void arena_reset(struct arena *a);

@@ -25,7 +25,9 @@ struct buf {
     enum status refused; /* sticky: ERR_TOO_LARGE or ERR_NO_MEMORY; OK so far otherwise */
 };
 
+/* Empty; takes no memory yet. */
 void buf_init(struct buf *b, enum heap_tag tag, size_t ceiling_bytes);
+/* Give the memory back; as after buf_init. */
 void buf_release(struct buf *b);
 /* Empty, failure forgotten, capacity kept. */
 void buf_reset(struct buf *b);

@@ -1,4 +1,4 @@
-/* cache - attaching threads, trips to the central lists, the list of all caches. */
+/* cache - attaching threads, trips to the transfer stacks, the list of all caches. */
 #include "alloc/cache.h"
 
 #include <string.h>
@@ -184,7 +184,7 @@ static bool is_wanted(const struct cache *cache, unsigned size_class, uint32_t r
            (uint64_t)room * size_classes[size_class].bytes <= CACHE_ONE_WAY_BYTES;
 }
 
-/* A trip to the central list: the next one shall be later. False when the stack stays as it is. */
+/* At a trip: the next one shall be later. False when the stack stays as it is. */
 static bool widen(struct cache *cache, unsigned size_class)
 {
     struct cache_bin *bin = &cache->bins[size_class];

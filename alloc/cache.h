@@ -4,16 +4,19 @@
  *     bottom           top           ceiling
  *     | object | object |   room     |          alloc pops, free pushes
  *
- * An empty stack is refilled from alloc/central, a full one gives a part of itself back. A stack
- * starts small and doubles at every trip, up to its class's maximum and as long as all stacks that
- * did so have room for CACHE_BYTES_MAX together at most; beyond that the stacks that made none of
- * the last trips shrink to their start, and if there is none, all stay as they are. A stack that
- * is full again and was never empty meanwhile is of objects that come from other threads: it grows
- * to CACHE_ONE_WAY_BYTES only, since what is in it would wait for nobody. So a thread keeps much
- * only of what it uses much, and never more than CACHE_BYTES_MAX beside what stacks hold that are
- * at their start: 1 MiB, if it used every class there is. The cache counts as it goes
- * (alloc/tally.h). Spans of large objects are kept in alloc/large_cache, within a bound of their
- * own.
+ * An empty stack makes a trip to alloc/transfer and is refilled, a full one gives a part of itself
+ * back. A stack starts small and doubles at every trip, up to three bounds:
+ *
+ *     its class           size_class.cached_max objects
+ *     all stacks          CACHE_BYTES_MAX for those that have doubled. Where more is wanted, stacks
+ *                         that made none of the last trips go back to their start; when there are
+ *                         none, all stay as they are
+ *     one that only fills CACHE_ONE_WAY_BYTES: it is full again and was never empty meanwhile, so
+ *                         its objects come from other threads, and would wait here for nobody
+ *
+ * So a thread keeps much only of what it uses much. What stacks hold that are at their start comes
+ * on top: 1 MiB, if it used every class there is. The cache counts as it goes (alloc/tally.h).
+ * Spans of large objects are kept in alloc/large_cache, within a bound of their own.
  *
  * A cache belongs to one thread at a time. When its thread ends, whoever started it, the objects go
  * back and the cache waits for the next thread; caches are never unmapped, so that memstats can

@@ -1,11 +1,11 @@
 /*
  * cells - the shared pool of 128-byte cells that open chunks are made of.
  *
- *     | 124 bytes of payload | next: uint32 |      one cell, 64-byte aligned
+ *     | 124 bytes of payload | next: uint32 |      one cell, two whole cache lines
  *
  * A cell is named by a 32-bit index (its offset in the heap's address range / 128: 512 GiB of
  * reach), so a chain costs four bytes a link. Cells come from heap_alloc_cell, tagged HEAP_CHUNKS:
- * no growth copies, no growth slack, no holes of odd sizes (design: open chunks).
+ * no growth copies, no growth slack, no holes of odd sizes (docs/architecture.md, A chunk).
  *
  * Threads: all functions from any thread. Contents are the owner's business; `next` is atomic, so
  * that a reader may walk a chain while its only writer links one more cell.

@@ -4,8 +4,8 @@
  *     partial lists by how full a span is, the fullest served first, so that the emptier ones can
  *     become empty and go back to the page heap; and a list of those with nothing left
  *
- * Objects move in batches between here and the thread caches. An empty span is given back at once:
- * the caches are what keeps that from happening in turns.
+ * Objects move in batches between here and the thread caches, by way of alloc/transfer. An empty
+ * span is given back at once: what these two keep is what keeps that from happening in turns.
  *
  * What a thread frees is mostly what it gets next, and then no span that was full once ever becomes
  * empty. So where a class has more free slots than it soon needs, the emptiest spans are

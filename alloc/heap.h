@@ -1,10 +1,11 @@
 /*
  * heap - all memory of the process that is ours: give it, take it back, account for every byte.
  *
- *     thread cache (per thread, no lock)   alloc/cache
- *       -> central list (per size class)   alloc/central
- *         -> spans of 8 KiB pages          alloc/page_heap: best fit, split, coalesce
- *           -> one reserved address range  alloc/os
+ *     thread cache (per thread, no lock)         alloc/cache
+ *       -> transfer stack (per size class)       alloc/transfer
+ *         -> central list (per size class)       alloc/central
+ *           -> spans of 8 KiB pages              alloc/page_heap: best fit, split, coalesce
+ *             -> one reserved address range      alloc/os
  *
  * Small objects (up to HEAP_SMALL_MAX) are rounded up to a size class, larger ones to whole pages.
  * The design follows Go's runtime (mheap, mcentral, mcache) and TCMalloc (Ghemawat, Menage); no
@@ -129,9 +130,10 @@ bool heap_scavenges_lazily(void);
  * more that is idle and goes back later. */
 void heap_expect_growth(bool much);
 
-/* Give the calling thread's cached objects back to the central lists. */
+/* Give the calling thread's cached objects back to the central lists, and with them all that lies
+ * on the transfer stacks. */
 void heap_flush_thread(void);
-/* The same of its large objects alone: few, and up to 2 MiB of them. For threads of which there are
+/* Of the thread's large objects alone: few, and up to 2 MiB of them. For threads of which there are
  * many, after a piece of work: the next one may be another's. */
 void heap_flush_large(void);
 

@@ -69,7 +69,7 @@ struct memstats {
     uint64_t mspan_inuse, mspan_sys; /* span records: used, mapped */
     uint64_t mcache_inuse, mcache_sys; /* thread caches: of live threads, mapped */
     uint64_t buck_hash_sys;            /* table of places, in debug builds (alloc/place.h) */
-    uint64_t gc_sys;                   /* page map and summaries */
+    uint64_t gc_sys;                   /* page map */
     uint64_t other_sys;                /* the rest of our mappings */
     uint64_t sys;                      /* all of it */
     uint64_t resident;                 /* of that: not given back */

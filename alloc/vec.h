@@ -7,7 +7,10 @@
  *     if (!slot) return arena_error(arena, err);
  *     *slot = 1.5;
  *
- * Items move when it grows; do not keep pointers to them across a push.
+ * Items move when it grows; do not keep pointers to them across a push. They are the arena's, and
+ * go with it.
+ *
+ * Threads: one at a time, as for the arena.
  */
 #ifndef HEARTH_ALLOC_VEC_H
 #define HEARTH_ALLOC_VEC_H

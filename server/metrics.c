@@ -253,8 +253,7 @@ static void collect_log(const struct hearth *h, const struct metric_sink *sink,
 
 static void collect_snapshots(const struct metric_sink *sink, const struct durability_stats *d)
 {
-    counter_of(sink, "hearth_snapshots_total", "Snapshots published since the start.",
-               d->snapshots);
+    counter_of(sink, "hearth_snapshots_total", "Snapshots taken since the start.", d->snapshots);
     counter_of(sink, "hearth_snapshot_failures_total", "Snapshots that failed.",
                d->snapshot_failures);
     counter_of(sink, "hearth_snapshot_corruptions_total",
@@ -266,7 +265,7 @@ static void collect_snapshots(const struct metric_sink *sink, const struct durab
     gauge_of(sink, "hearth_snapshot_duration_seconds", "How long the last snapshot took.",
              (double)d->snapshot_last_ns / 1e9);
     gauge_of(sink, "hearth_snapshot_last_timestamp_seconds",
-             "When the last snapshot was published; 0: none since the start.",
+             "When the last snapshot was taken; 0: none since the start.",
              (double)d->snapshot_last_ms / 1000);
     gauge_of(sink, "prometheus_tsdb_data_replay_duration_seconds", "How long recovery took.",
              (double)d->recover_ns / 1e9);

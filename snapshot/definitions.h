@@ -3,10 +3,10 @@
  *
  *     id -> the series, when the caller has found it: nearly always
  *           labels that the caller lends, until it has
- *           place in `words`: | label count | name, value | name, value | ...   (text_table
- * numbers)
+ *           a place in `words`: | label count | name, value | name, value | ...
  *
- * So the labels of a series that is there are not held twice. An id is a word, since all of them
+ * Names and values there are numbers of `texts`. So the labels of a series that is there are not
+ * held twice. An id is a word, since all of them
  * are there when a start has the most memory: 1 million are 8 MB.
  *
  * Threads: one at a time.

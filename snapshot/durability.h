@@ -45,8 +45,11 @@ struct durability_options {
 };
 
 /* ERR_UNAVAILABLE  another process holds the folder
- * ERR_IO           not a folder, not writable, full, ...: the text names path and reason
- * ERR_UNSUPPORTED  a format of another version */
+ * ERR_IO           not a folder, not writable, full, another program's data, ...: the text names
+ *                  path and reason
+ * ERR_INVALID      a path that is empty or too long
+ * ERR_UNSUPPORTED  a format of another version
+ * ERR_NO_MEMORY */
 MUST_USE enum status durability_open(const struct durability_options *options,
                                      struct durability **out, struct error *err);
 
@@ -104,12 +107,12 @@ struct durability_stats {
     uint64_t wal_corruptions;  /* damaged records met by recovery */
     uint64_t wal_truncations;  /* torn tails cut by recovery */
     uint64_t wal_lost_batches; /* gaps in the sequence met by recovery */
-    uint64_t snapshots;        /* published since start */
+    uint64_t snapshots;        /* taken since start, those that found nothing new among them */
     uint64_t snapshot_failures;
     uint64_t snapshot_corruptions; /* damaged places in window files and manifests */
     uint64_t snapshot_bytes;       /* written since start */
     uint64_t snapshot_disk_bytes;
-    int64_t snapshot_last_ms;   /* wall time of the last published; 0: none since start */
+    int64_t snapshot_last_ms;   /* wall time of the last one; 0: none since start */
     int64_t snapshot_last_ns;   /* how long it took */
     int64_t recover_ns;         /* how long recovery took */
     uint64_t recovered_samples; /* from snapshots and WAL together */

@@ -9,6 +9,7 @@
  *     ERR_NOT_FOUND     no such file
  *     ERR_CONFLICT      it exists already (FILE_CREATE)
  *     ERR_UNAVAILABLE   disk or quota full; or the lock is held by another process
+ *     ERR_INVALID       a path that is too long (FILE_PATH_BYTES)
  *     ERR_IO            everything else; the text has verb, path and reason
  *
  * Threads: no state but the caller's; one file may be written and synced by two threads at once.
@@ -91,7 +92,8 @@ MUST_USE enum status folder_open(struct file *f, const char *path, struct error 
 /* Names made, renamed and removed in it are on stable storage. */
 MUST_USE enum status folder_sync(const char *path, struct error *err);
 
-/* Names of everything in the folder but "." and "..", in no order, on the arena. */
+/* Names of everything in the folder but "." and "..", in no order, on the arena; also what that
+ * refuses with. */
 struct folder_names {
     const char **items;
     size_t count;

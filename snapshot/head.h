@@ -21,10 +21,10 @@ struct identity {
 
 struct head {
     enum head_kind kind;
-    struct identity identity;
-    uint64_t number;
-    uint64_t sequence;
-    int64_t chunk_ms;
+    struct identity identity; /* of the data folder */
+    uint64_t number;          /* of the segment, or the window (signed); else 0 */
+    uint64_t sequence;        /* of the snapshot that wrote a window or manifest; else 0 */
+    int64_t chunk_ms;         /* width of a window, in these two; else 0 */
 };
 
 void head_encode(const struct head *head, uint8_t out[HEAD_BYTES]);

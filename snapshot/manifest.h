@@ -16,21 +16,22 @@ enum { MANIFEST_ENTRIES_MAX = 256 };
 struct window_entry {
     int64_t window;
     uint64_t snapshot; /* in the file's name */
-    uint64_t size;
-    uint64_t chunks;
+    uint64_t size;     /* bytes of the file */
+    uint64_t chunks;   /* in it */
     uint64_t samples;
     uint32_t crc; /* of the whole file */
 };
 
 struct manifest {
-    uint64_t snapshot; /* 0: none */
-    int64_t chunk_ms;
-    uint64_t first_segment;
-    int64_t written_ms;
+    uint64_t snapshot;      /* its number; 0: there is none */
+    int64_t chunk_ms;       /* width of a window */
+    uint64_t first_segment; /* of the log, to replay behind the windows */
+    int64_t written_ms;     /* as windows go by it (docs/architecture.md, Time) */
     size_t count;
     struct window_entry entries[MANIFEST_ENTRIES_MAX]; /* ascending by window */
 };
 
+/* The entry of a window; NULL: there is none. */
 const struct window_entry *manifest_find(const struct manifest *m, int64_t window);
 
 /* Append the file's bytes. ERR_NO_MEMORY. */
@@ -44,7 +45,8 @@ MUST_USE enum status manifest_decode(const uint8_t *bytes, size_t size,
                                      const struct identity *identity, struct manifest *out,
                                      struct error *err);
 
-/* Publish under its number; read one back. */
+/* Publish under its number: statuses of data_file_publish. Read one back: of file.h and of
+ * manifest_decode, ERR_CORRUPT also when it has another number than its name. */
 MUST_USE enum status manifest_write(const struct data_folder *folder, const struct manifest *m,
                                     struct error *err);
 MUST_USE enum status manifest_read(const struct data_folder *folder, uint64_t snapshot,

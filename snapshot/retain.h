@@ -3,6 +3,8 @@
  *
  * Kept are the two newest published snapshots with all they refer to. Before there are two, every
  * segment is kept: the log alone must be able to stand in for a damaged first snapshot.
+ *
+ * Threads: no state.
  */
 #ifndef HEARTH_SNAPSHOT_RETAIN_H
 #define HEARTH_SNAPSHOT_RETAIN_H

@@ -1,8 +1,8 @@
 /*
  * wal - the write-ahead log: batches in, records in the current segment out.
  *
- *     wal_log: encode -> queue -> the first waiter leads: one write for all that wait -> [one
- * fsync]
+ *     wal_log: encode -> queue -> the first waiter leads: one write for all, with `always` one
+ * fsync
  *
  * Group commit (as in InnoDB and PostgreSQL): whoever finds nobody writing becomes the leader,
  * takes the queue, writes it with one pwritev outside the lock, and wakes the others. Encoding

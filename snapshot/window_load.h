@@ -9,6 +9,8 @@
  * took what. With one thread everything happens in order, in the caller's.
  *
  * Damage is logged where it is met, with file and offset, and counted; it ends nothing.
+ *
+ * Threads: window_load from one, which starts the others.
  */
 #ifndef HEARTH_SNAPSHOT_WINDOW_LOAD_H
 #define HEARTH_SNAPSHOT_WINDOW_LOAD_H
