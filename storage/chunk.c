@@ -10,7 +10,6 @@
 
 #include "base/assert.h"
 #include "storage/chunk_parts.h"
-#include "storage/regions.h"
 
 struct chunk *chunk_create_over(int64_t window, uint64_t base)
 {
@@ -143,13 +142,24 @@ static NO_INLINE enum chunk_outcome append_any(struct chunk *c, struct extent ex
     return CHUNK_APPENDED;
 }
 
+/* A sample that may be the next one, on time, with the value of the last one: false when it is not;
+ * nothing has happened then. */
+static ALWAYS_INLINE bool append_repeat(struct chunk *c, int64_t t_ms, double v)
+{
+    uint64_t published = atomic_load_explicit(&c->published, memory_order_relaxed);
+    if (!open_repeats(&c->state, t_ms, v) || (uint32_t)published > CHUNK_BITS_MAX) return false;
+    open_take_repeat(&c->state, t_ms);
+    atomic_store_explicit(&c->published, published + (UINT64_C(1) << 32 | 1), memory_order_release);
+    return true;
+}
+
 /* No copy of the state is made: reading in one piece what was just written in several, the CPU has
  * to wait until it has arrived. */
 static ALWAYS_INLINE enum chunk_outcome append(struct chunk *c, int64_t t_ms, double v)
 {
     struct extent extent = extent_load(c);
     struct open_few few;
-    if (chunk_repeat(c, t_ms, v)) return CHUNK_APPENDED;
+    if (append_repeat(c, t_ms, v)) return CHUNK_APPENDED;
     if (extent.bits > CHUNK_BITS_MAX) return CHUNK_NO_MEMORY;
     if (!open_encode_few(&c->state, t_ms, v, &few)) return append_any(c, extent, t_ms, v);
     uint32_t stored = 64 - (uint32_t)__builtin_ctzll(few.bits);

@@ -101,17 +101,6 @@ MUST_USE enum chunk_outcome chunk_add(struct chunk *c, int64_t t_ms, double v);
 /* The same for a time that is not in the stream, and before the end of it: nothing is decoded. */
 MUST_USE enum chunk_outcome chunk_add_absent(struct chunk *c, int64_t t_ms, double v);
 
-/* The same for a sample that may be the next one, on time, with the value of the last one: false
- * when it is not; nothing has happened then. */
-static ALWAYS_INLINE bool chunk_repeat(struct chunk *c, int64_t t_ms, double v)
-{
-    uint64_t published = atomic_load_explicit(&c->published, memory_order_relaxed);
-    if (!open_repeats(&c->state, t_ms, v) || (uint32_t)published > CHUNK_BITS_MAX) return false;
-    open_take_repeat(&c->state, t_ms);
-    atomic_store_explicit(&c->published, published + (UINT64_C(1) << 32 | 1), memory_order_release);
-    return true;
-}
-
 /* What a chunk has grown by. */
 struct chunk_growth {
     int64_t bytes;      /* chunk_bytes */

@@ -1,7 +1,6 @@
 /*
  * chunk - the late run: samples that came after later ones, raw, in order of arrival.
  */
-#include "base/assert.h"
 #include "storage/chunk_parts.h"
 #include "storage/regions.h"
 

@@ -6,7 +6,6 @@
  */
 #include "storage/commit.h"
 
-#include "base/assert.h"
 #include "base/clock.h"
 #include "storage/chunk_runs.h"
 #include "storage/querier.h"

@@ -2,7 +2,6 @@
 #include "storage/expiry.h"
 
 #include "alloc/heap.h"
-#include "base/assert.h"
 #include "base/clock.h"
 #include "storage/seal.h"
 #include "storage/sweep.h"
@@ -108,7 +107,8 @@ static bool start_sweep(struct storage *db)
     return true;
 }
 
-bool expiry_round(struct storage *db)
+/* True when there is more to do at once. */
+static bool sweep_round(struct storage *db)
 {
     if (!db->sweep.running && !start_sweep(db)) return false;
     bool in_use = atomic_load(&db->regions.pending) > 0;
@@ -156,7 +156,7 @@ static void put_back(struct storage *db)
 bool storage_maintain(struct storage *db)
 {
     storage_clock_round(db);
-    bool sweeping = expiry_round(db);
+    bool sweeping = sweep_round(db);
     bool freeing = epoch_collect(&db->epoch, ROUND_COLLECT_MAX);
     if (!sweeping && !freeing) put_back(db);
     return sweeping || freeing;

@@ -66,7 +66,4 @@ static inline bool expiry_is_due(const struct late *late, int64_t chunk_ms, int6
 /* The bounds a sweep goes by. */
 struct storage_bounds expiry_bounds(const struct storage *db);
 
-/* One bounded round; true when there is more to do at once. */
-bool expiry_round(struct storage *db);
-
 #endif

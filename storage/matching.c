@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-#include "base/assert.h"
-
 /* Below this many values a scan beats a binary search. */
 enum { SCAN_MAX = 8, PREFETCH_AHEAD = 8 };
 

@@ -5,7 +5,6 @@
 
 #include "alloc/heap.h"
 #include "base/assert.h"
-#include "base/bits.h"
 #include "base/hash.h"
 
 enum { TABLE_CAPACITY_MIN = 32 };

@@ -11,7 +11,6 @@
  */
 #include <stdlib.h>
 
-#include "base/assert.h"
 #include "base/hash.h"
 #include "storage/select.h"
 

@@ -7,7 +7,6 @@
  */
 #include "storage/querier.h"
 
-#include "base/assert.h"
 #include "storage/chunk_batch.h"
 #include "storage/columns_chain.h"
 #include "storage/select.h"

@@ -1,7 +1,6 @@
 /* querier - selecting: postings to ids, ids to series, series to views. */
 #include <stdlib.h>
 
-#include "base/assert.h"
 #include "storage/select.h"
 
 /* How far ahead of the one that is looked at series are fetched. */

@@ -291,7 +291,6 @@ static void add_bytes(const struct window_region *w, struct region_bytes *out)
     for (unsigned c = 0; c < ARRAY_COUNT(w->region.objects); c++)
         out->objects += w->region.objects[c];
     out->live += w->region.live_bytes;
-    out->requested += w->region.requested_bytes;
     out->deleted += w->region.deleted_bytes;
     out->blocks += w->region.block_bytes;
     out->block_count += w->region.block_count;

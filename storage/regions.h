@@ -123,11 +123,10 @@ void regions_destroy_retired(struct epoch_node *node);
 /* Bytes of the window in this slot. */
 struct region_bytes {
     int64_t window;
-    uint64_t objects;   /* chunks and columns of times */
-    uint64_t live;      /* sealed chunks, rounded */
-    uint64_t requested; /* the same, before rounding */
-    uint64_t deleted;
-    uint64_t blocks; /* all of it, tails included */
+    uint64_t objects; /* chunks and columns of times */
+    uint64_t live;    /* bytes of those */
+    uint64_t deleted; /* bytes of those that were given up */
+    uint64_t blocks;  /* bytes of all blocks, the unfilled end included */
     uint64_t block_count;
 };
 void regions_bytes(struct regions *r, uint32_t slot, struct region_bytes *out);

@@ -10,7 +10,6 @@
 #ifndef HEARTH_STORAGE_SELECT_H
 #define HEARTH_STORAGE_SELECT_H
 
-#include "alloc/vec.h"
 #include "storage/gather.h"
 #include "storage/querier.h"
 #include "storage/series.h"

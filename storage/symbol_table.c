@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "alloc/heap.h"
-#include "base/assert.h"
 
 enum { CAPACITY_MIN = 16, SLOT_BYTES = sizeof(struct symbol *) + sizeof(uint32_t) };
 

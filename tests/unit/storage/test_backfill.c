@@ -1,7 +1,6 @@
 /* backfill - 32 hours that come in any order end as those that came in order. */
 #include "base/bits.h"
 #include "base/hash.h"
-#include "storage/state.h"
 #include "tests/unit/storage/store.h"
 #include "tests/unit/suite.h"
 

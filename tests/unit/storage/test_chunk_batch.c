@@ -3,9 +3,7 @@
 
 #include <stdlib.h>
 
-#include "base/bits.h"
 #include "storage/chunk_parts.h"
-#include "tests/unit/storage/store.h"
 #include "tests/unit/suite.h"
 
 static struct arena arena;

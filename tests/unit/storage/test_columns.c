@@ -1,7 +1,6 @@
 /* columns - room grows, what is there stays. */
 #include "storage/columns.h"
 
-#include "tests/unit/storage/store.h"
 #include "tests/unit/suite.h"
 
 START_TEST(growing_keeps_the_samples)

@@ -2,7 +2,6 @@
 #include "storage/expiry.h"
 
 #include "alloc/memstats.h"
-#include "base/bits.h"
 #include "tests/unit/storage/store.h"
 #include "tests/unit/suite.h"
 

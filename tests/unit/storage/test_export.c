@@ -1,7 +1,6 @@
 /* export - chunks go out window by window, while everything else goes on. */
 #include "storage/export.h"
 
-#include "alloc/memstats.h"
 #include "base/bits.h"
 #include "tests/unit/storage/transfer.h"
 #include "tests/unit/suite.h"

@@ -1,12 +1,10 @@
 /* id_set - every form of a set and of its containers, and intersections, beside naive sets. */
 #include "storage/id_set.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "alloc/memstats.h"
 #include "base/hash.h"
-#include "tests/unit/storage/store.h"
 #include "tests/unit/suite.h"
 
 /* Four containers, the last one short. */

@@ -1,8 +1,6 @@
 /* import_former: chunks of former versions come in with every sample; damaged ones do not. */
 #include "storage/import_former.h"
 
-#include <stdlib.h>
-
 #include "model/sample.h"
 #include "storage/chunk.h"
 #include "storage/xor_codec.h"

@@ -2,7 +2,6 @@
 #include "storage/postings.h"
 
 #include "tests/unit/storage/lonely.h"
-#include "tests/unit/storage/store.h"
 #include "tests/unit/suite.h"
 
 /* The table looks at addresses only. */

@@ -2,7 +2,6 @@
 #include "storage/querier.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/bits.h"
 #include "base/hash.h"

@@ -2,7 +2,6 @@
 #include "storage/resent.h"
 
 #include "alloc/memstats.h"
-#include "base/bits.h"
 #include "tests/unit/suite.h"
 
 enum { SAMPLES = 50, CHUNKS = 40, ARENA_BYTES = 16 << 20 };

@@ -5,7 +5,6 @@
 
 #include "base/hash.h"
 #include "tests/unit/storage/lonely.h"
-#include "tests/unit/storage/store.h"
 #include "tests/unit/suite.h"
 
 enum { IDS = 3000, STEPS = 60000 };

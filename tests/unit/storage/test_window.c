@@ -1,8 +1,6 @@
 /* window - the grid, at ordinary times and at the ends of int64. */
 #include "storage/window.h"
 
-#include <inttypes.h>
-
 #include "tests/unit/suite.h"
 
 static struct window_grid grid_of(int64_t chunk_ms, uint32_t windows, int64_t future_ms)
