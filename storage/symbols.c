@@ -44,7 +44,7 @@ static size_t values_bytes(const struct symbol_family *f)
     return f->capacity * sizeof(f->values[0]);
 }
 
-static bool family_list_reserve(struct symbols *s)
+static bool families_reserve(struct symbols *s)
 {
     void *items = s->families;
     bool ok = list_reserve(&items, s->family_count, &s->family_capacity, sizeof(*s->families));
@@ -52,7 +52,7 @@ static bool family_list_reserve(struct symbols *s)
     return ok;
 }
 
-static bool family_reserve(struct symbol_family *f)
+static bool values_reserve(struct symbol_family *f)
 {
     void *items = f->values;
     bool ok = list_reserve(&items, f->count, &f->capacity, sizeof(struct symbol *));
@@ -60,14 +60,16 @@ static bool family_reserve(struct symbol_family *f)
     return ok;
 }
 
-/* Put a symbol on its list; the room was reserved. */
-static void list_add(struct symbols *s, struct symbol *item)
+/* A family for a name, without values; the room was reserved. */
+static void family_add(struct symbols *s, struct symbol *name)
 {
-    if (!item->name) {
-        item->position = s->family_count;
-        s->families[s->family_count++] = (struct symbol_family){.name = item};
-        return;
-    }
+    name->position = s->family_count;
+    s->families[s->family_count++] = (struct symbol_family){.name = name};
+}
+
+/* Put a value into the family of its name; the room was reserved. */
+static void value_add(struct symbols *s, struct symbol *item)
+{
     struct symbol_family *f = &s->families[item->name->position];
     item->position = f->count;
     f->values[f->count++] = item;
@@ -77,29 +79,29 @@ static void list_add(struct symbols *s, struct symbol *item)
     gauge_add(&s->pair_count, 1);
 }
 
-/* Take a symbol off its list; the last of the list takes its place. */
-static void list_remove(struct symbols *s, const struct symbol *item)
+/* The family of a name that has no values any more goes; the last one takes its place. */
+static void family_remove(struct symbols *s, const struct symbol *name)
 {
-    void *items;
-    if (!item->name) {
-        struct symbol_family *last = &s->families[--s->family_count];
-        DEBUG_ASSERT(s->families[item->position].count == 0);
-        struct symbol_family *gone = &s->families[item->position];
-        heap_free(gone->values, values_bytes(gone), HEAP_LABELS); /* reserved, never used */
-        s->families[item->position] = *last;
-        s->families[item->position].name->position = item->position;
-        items = s->families;
-        list_shrink(&items, s->family_count, &s->family_capacity, sizeof(*s->families));
-        s->families = items;
-        return;
-    }
+    struct symbol_family *gone = &s->families[name->position];
+    DEBUG_ASSERT(gone->count == 0);
+    heap_free(gone->values, values_bytes(gone), HEAP_LABELS); /* reserved, never used */
+    *gone = s->families[--s->family_count];
+    gone->name->position = name->position;
+    void *items = s->families;
+    list_shrink(&items, s->family_count, &s->family_capacity, sizeof(*s->families));
+    s->families = items;
+}
+
+/* Take a value out of the family of its name; the last one takes its place. */
+static void value_remove(struct symbols *s, const struct symbol *item)
+{
     struct symbol_family *f = &s->families[item->name->position];
     struct symbol *last = f->values[--f->count];
     f->values[item->position] = last;
     last->position = item->position;
     f->value_bytes -= item->size;
     f->generation = ++s->generation;
-    items = f->values;
+    void *items = f->values;
     list_shrink(&items, f->count, &f->capacity, sizeof(struct symbol *));
     f->values = items;
     gauge_add(&s->pair_count, -1);
@@ -111,7 +113,7 @@ static struct symbol *symbol_create(struct symbols *s, struct symbol *name, stru
 {
     struct symbol_table *t = table_of(s, hash);
     if (!symbol_table_reserve(t, s->epoch)) return NULL;
-    if (name ? !family_reserve(&s->families[name->position]) : !family_list_reserve(s)) return NULL;
+    if (name ? !values_reserve(&s->families[name->position]) : !families_reserve(s)) return NULL;
     struct label label = {.name = name ? symbol_text(name) : (struct str){0}, .value = text};
     size_t head = name ? label_bytes_head(label) : 0;
     struct symbol *item = heap_alloc(sizeof(*item) + head + text.size, HEAP_LABELS);
@@ -125,34 +127,41 @@ static struct symbol *symbol_create(struct symbols *s, struct symbol *name, stru
         label_bytes_put(label, item->bytes);
     else if (text.size)
         memcpy(item->bytes, text.data, text.size);
-    list_add(s, item);
+    if (name)
+        value_add(s, item);
+    else
+        family_add(s, item);
     symbol_table_insert(t, item);
     gauge_add(&s->symbol_count, 1);
     gauge_add(&s->text_bytes, (int64_t)text.size);
     return item;
 }
 
-/* Nobody refers to it any more: out of table and list, and for a value perhaps its name with it. */
-static void symbol_forget(struct symbols *s, struct symbol *item)
+/* Out of table and list, and retired. */
+static void symbol_remove(struct symbols *s, struct symbol *item)
 {
-    struct symbol *name = item->name;
     symbol_table_remove(table_of(s, item->hash), item, s->epoch);
-    list_remove(s, item);
+    if (item->name)
+        value_remove(s, item);
+    else
+        family_remove(s, item);
     gauge_add(&s->symbol_count, -1);
     gauge_add(&s->text_bytes, -(int64_t)item->size);
     epoch_retire(s->epoch, EPOCH_SYMBOL, &item->retired);
-    if (name && atomic_fetch_sub_explicit(&name->refs, 1, memory_order_relaxed) == 1) {
-        symbol_table_remove(table_of(s, name->hash), name, s->epoch);
-        list_remove(s, name);
-        gauge_add(&s->symbol_count, -1);
-        gauge_add(&s->text_bytes, -(int64_t)name->size);
-        epoch_retire(s->epoch, EPOCH_SYMBOL, &name->retired);
-    }
 }
 
-static struct symbol *find_locked(struct symbols *s, struct symbol *name, struct str text)
+/* Nobody refers to it any more: it goes, and with the last value its name. */
+static void symbol_forget(struct symbols *s, struct symbol *item)
 {
-    return symbols_peek(s, name, text, symbol_hash(name ? name->hash : 0, text));
+    struct symbol *name = item->name;
+    symbol_remove(s, item);
+    if (name && atomic_fetch_sub_explicit(&name->refs, 1, memory_order_relaxed) == 1)
+        symbol_remove(s, name);
+}
+
+static struct symbol *find_name_locked(const struct symbols *s, struct str name)
+{
+    return symbols_peek(s, NULL, name, symbol_hash(0, name));
 }
 
 /* So many more references, unless there is none any more. */
@@ -324,16 +333,7 @@ void symbols_mark_seen(struct symbols *s, struct symbol *const *items, size_t co
 struct symbol *symbols_find_name(struct symbols *s, struct str name)
 {
     rwlock_read_lock(&s->lock);
-    struct symbol *found = find_locked(s, NULL, name);
-    rwlock_read_unlock(&s->lock);
-    return found;
-}
-
-struct symbol *symbols_find_value(struct symbols *s, struct str name, struct str value)
-{
-    rwlock_read_lock(&s->lock);
-    struct symbol *found = find_locked(s, NULL, name);
-    if (found) found = find_locked(s, found, value);
+    struct symbol *found = find_name_locked(s, name);
     rwlock_read_unlock(&s->lock);
     return found;
 }
@@ -342,7 +342,7 @@ struct symbol_name symbols_look_up(struct symbols *s, struct str name)
 {
     struct symbol_name out = {0};
     rwlock_read_lock(&s->lock);
-    out.symbol = find_locked(s, NULL, name);
+    out.symbol = find_name_locked(s, name);
     if (out.symbol) {
         const struct symbol_family *f = &s->families[out.symbol->position];
         out.generation = f->generation;
@@ -375,7 +375,7 @@ enum status symbols_values(struct symbols *s, struct str name, struct arena *a,
     enum status st = OK;
     *out = (struct symbol_list){0};
     rwlock_read_lock(&s->lock);
-    struct symbol *found = find_locked(s, NULL, name);
+    struct symbol *found = find_name_locked(s, name);
     if (found) {
         const struct symbol_family *f = &s->families[found->position];
         out->items = arena_alloc_array(a, f->count, sizeof(*out->items));

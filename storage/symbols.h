@@ -110,7 +110,6 @@ void symbols_mark_seen(struct symbols *s, struct symbol *const *items, size_t co
 
 /* NULL when there is none. The caller is inside the epoch; so for all below. */
 struct symbol *symbols_find_name(struct symbols *s, struct str name);
-struct symbol *symbols_find_value(struct symbols *s, struct str name, struct str value);
 
 /* A name with its values as they are now. */
 struct symbol_name {

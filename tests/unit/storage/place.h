@@ -29,6 +29,15 @@ UNUSED static void place_open(struct place *p)
     arena_init(&p->arena, HEAP_QUERY, 1 << 24);
 }
 
+/* The symbol of a label; NULL when there is none. */
+UNUSED static struct symbol *place_value(struct place *p, struct str name, struct str value)
+{
+    struct symbol *found = NULL;
+    const struct symbol *of = symbols_find_name(&p->symbols, name);
+    if (of) (void)symbols_find_values(&p->symbols, of, &value, 1, &found);
+    return found;
+}
+
 UNUSED static void place_close(struct place *p)
 {
     symbols_check(&p->symbols);

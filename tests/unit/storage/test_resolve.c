@@ -87,7 +87,7 @@ START_TEST(random_sets_resolve_to_what_is_there)
         bool complete = true;
         for (size_t i = 0; i < labels.count; i++) {
             struct label l = labels.items[i];
-            ck_assert_ptr_eq(set.symbols[i], symbols_find_value(&p.at.symbols, l.name, l.value));
+            ck_assert_ptr_eq(set.symbols[i], place_value(&p.at, l.name, l.value));
             complete = complete && set.symbols[i];
         }
         ck_assert(set.complete == complete);
@@ -149,7 +149,7 @@ START_TEST(what_is_found_beside_writers_has_the_text_that_was_looked_for)
         struct epoch_pin pin = epoch_enter(p.at.epoch);
         struct resolved set = resolve_set(&p, (struct labels){labels, 2});
         if (set.symbols[0]) ck_assert(str_equal(symbol_text(set.symbols[0]), labels[0].value));
-        ck_assert_ptr_eq(symbols_find_value(&p.at.symbols, STR("a"), STR("kept")), items[0]);
+        ck_assert_ptr_eq(place_value(&p.at, STR("a"), STR("kept")), items[0]);
         epoch_leave(&pin);
         p.resolver.count = 0; /* outside the epoch, its symbols may go */
     }

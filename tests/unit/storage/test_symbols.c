@@ -32,9 +32,9 @@ START_TEST(equal_pairs_are_one_symbol_and_values_belong_to_their_name)
     ck_assert_ptr_eq(as[1], bs[0]);
     ck_assert_ptr_ne(as[0], as[1]);
     ck_assert(str_equal(symbol_label(as[0]).name, STR("instance")));
-    ck_assert_ptr_eq(symbols_find_value(&p.symbols, STR("job"), STR("x")), as[1]);
+    ck_assert_ptr_eq(place_value(&p, STR("job"), STR("x")), as[1]);
     ck_assert_ptr_eq(symbols_find_name(&p.symbols, STR("job")), as[1]->name);
-    ck_assert_ptr_null(symbols_find_value(&p.symbols, STR("job"), STR("y")));
+    ck_assert_ptr_null(place_value(&p, STR("job"), STR("y")));
     ck_assert_ptr_null(symbols_find_name(&p.symbols, STR("x")));
     ck_assert_uint_eq(gauge_read(&p.symbols.pair_count), 3);
     ck_assert_uint_eq(gauge_read(&p.symbols.symbol_count), 6);
@@ -55,9 +55,9 @@ START_TEST(the_last_reference_takes_value_and_name_with_it)
     ck_assert(symbols_acquire(&p.symbols, (struct labels){a, 1}, as));
     ck_assert(symbols_acquire(&p.symbols, (struct labels){b, 1}, bs));
     symbols_drop(&p.symbols, as, 1);
-    ck_assert_ptr_nonnull(symbols_find_value(&p.symbols, STR("job"), STR("a")));
+    ck_assert_ptr_nonnull(place_value(&p, STR("job"), STR("a")));
     symbols_drop(&p.symbols, as, 1);
-    ck_assert_ptr_null(symbols_find_value(&p.symbols, STR("job"), STR("a")));
+    ck_assert_ptr_null(place_value(&p, STR("job"), STR("a")));
     ck_assert_ptr_nonnull(symbols_find_name(&p.symbols, STR("job")));
     symbols_drop(&p.symbols, bs, 1);
     ck_assert_ptr_null(symbols_find_name(&p.symbols, STR("job")));
@@ -83,7 +83,7 @@ START_TEST(a_symbol_that_was_forgotten_is_not_referred_to_again)
     ck_assert_ptr_eq(found[1], first[1]);
     ck_assert_uint_eq(found[0]->refs, 1);
     ck_assert_uint_eq(found[1]->refs, 2);
-    ck_assert_ptr_eq(symbols_find_value(&p.symbols, STR("job"), STR("a")), found[0]);
+    ck_assert_ptr_eq(place_value(&p, STR("job"), STR("a")), found[0]);
     epoch_leave(&pin);
     place_close(&p);
 }
@@ -103,7 +103,7 @@ START_TEST(what_is_taken_ahead_for_the_next_sets_is_given_back)
                                 {STR("job"), i / STAYS == 1 ? STR("b") : STR("a")},
                                 PAIR("zone", "z")};
         for (int n = 0; n < 3; n++)
-            sets[i][n] = symbols_find_value(&p.symbols, items[n].name, items[n].value);
+            sets[i][n] = place_value(&p, items[n].name, items[n].value);
         ck_assert(symbols_acquire_next(&p.symbols, &credits, (struct labels){items, 3}, sets[i]));
         symbols_check(&p.symbols);
     }
@@ -137,9 +137,9 @@ START_TEST(credit_keeps_a_symbol_until_it_is_settled)
     symbols_drop(&p.symbols, &got[0], 1);
     symbols_drop(&p.symbols, &got[1], 1);
     symbols_drop(&p.symbols, &got[2], 1);
-    ck_assert_ptr_nonnull(symbols_find_value(&p.symbols, STR("job"), STR("a")));
+    ck_assert_ptr_nonnull(place_value(&p, STR("job"), STR("a")));
     symbols_settle(&p.symbols, &credits);
-    ck_assert_ptr_null(symbols_find_value(&p.symbols, STR("job"), STR("a")));
+    ck_assert_ptr_null(place_value(&p, STR("job"), STR("a")));
     epoch_leave(&pin);
     place_close(&p);
 }
@@ -220,8 +220,7 @@ START_TEST(a_random_walk_keeps_count)
             refs[i]--;
         }
         /* Two numbers in ten share a pair: look it up only when this one holds it. */
-        if (refs[i])
-            ck_assert_ptr_eq(symbols_find_value(&p.symbols, item.name, item.value), held[i]);
+        if (refs[i]) ck_assert_ptr_eq(place_value(&p, item.name, item.value), held[i]);
         if (!refs[i]) held[i] = NULL;
         if (step % 4000 == 0) symbols_check(&p.symbols);
     }
