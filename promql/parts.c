@@ -134,7 +134,7 @@ static enum status begin_part(struct run *r, struct part *part, size_t number,
     arena_init_beside(&part->arena, r->parts->ev->arena);
     part->selected = (struct selected){
         .selection = {.series = all->series + from,
-                      .newest = all->newest ? all->newest + from : NULL,
+                      .newest_words = all->newest_words ? all->newest_words + from : NULL,
                       .count = to - from},
         .unnamed_unique = r->selected.unnamed_unique,
     };

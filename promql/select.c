@@ -238,7 +238,7 @@ static enum status open_reader(struct eval *ev, int64_t t_min_ms, int64_t t_max_
                                             .t_max_ms = t_max_ms,
                                             .newest = newest,
                                             .times_later = true,
-                                            .words = ev->selected.selection.newest};
+                                            .newest_words = ev->selected.selection.newest_words};
     return series_reader_create(ev->querier, &request, ev->arena, out, err);
 }
 

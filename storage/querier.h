@@ -29,10 +29,13 @@ struct series;
 
 struct selection {
     const struct series **series; /* sorted by labels when asked for, else in no order */
-    const uint32_t *newest;       /* for a reader of these series; NULL when they are sorted */
+    /* For a reader of these series: when the newest sample of each was (storage/newest.h). NULL
+     * when they are sorted, and where windows are too long for that. */
+    const uint32_t *newest_words;
     size_t count;
 };
 
+/* On the arena. ERR_NO_MEMORY, ERR_TOO_LARGE: the arena; ERR_NO_MEMORY: the limit. */
 MUST_USE enum status querier_open(struct storage *db, struct arena *a, struct querier **out,
                                   struct error *err);
 void querier_close(struct querier *q);
@@ -79,7 +82,8 @@ MUST_USE enum status series_classes_create(struct querier *q,
                                            const struct series_classes_request *request,
                                            struct arena *a, struct series_classes **out,
                                            struct error *err);
-/* Classes are numbered from 0 in the order of their first series, for which *is_new. */
+/* Classes are numbered from 0 in the order of their first series, for which *is_new.
+ * ERR_NO_MEMORY, ERR_TOO_LARGE: the arena. */
 MUST_USE enum status series_classes_find(struct series_classes *c, const struct series *s,
                                          uint32_t *number, bool *is_new, struct error *err);
 
@@ -95,26 +99,28 @@ MUST_USE enum status series_read_newest(struct querier *q, const struct series *
                                         struct error *err);
 
 /* Reading many series, one after the other: several are decoded at once, and memory is asked for
- * ahead. Threads: one at a time; several readers of a querier may be at work. */
+ * ahead. Threads: one at a time; several readers of a querier may be at work. On the arena, as what
+ * it reads. ERR_NO_MEMORY, ERR_TOO_LARGE: the arena. */
 struct series_reader;
 struct series_reader_request {
     const struct series *const *series; /* [count], for as long as the reader is used */
     size_t count;
     int64_t t_min_ms;
     int64_t t_max_ms;
-    bool newest;           /* as series_read_newest, else as series_read */
-    bool times_later;      /* the caller asks for those of chains (columns_lay_times) */
-    const uint32_t *words; /* [count], the selection's `newest`, or NULL */
+    bool newest;                  /* as series_read_newest, else as series_read */
+    bool times_later;             /* the caller asks for those of chains (columns_lay_times) */
+    const uint32_t *newest_words; /* [count], the selection's, or NULL */
 };
 MUST_USE enum status series_reader_create(struct querier *q,
                                           const struct series_reader_request *request,
                                           struct arena *a, struct series_reader **out,
                                           struct error *err);
-/* From now on values are not looked at: they may be any that are not stale markers where there is
- * none. Whether a series has a sample now is mostly known without a look at it. */
+/* From now on the caller looks at times alone: of values it is only right which are stale markers.
+ * Whether a series has a sample now is mostly known without a look at it. Only for readers of the
+ * newest samples that have newest_words. */
 void series_reader_skip_values(struct series_reader *r);
-/* Pass over the series that come next as long as it is known, then, that they have one: how many.
- */
+/* Pass over the series that come next as long as it is known in that way that they have a sample;
+ * how many. */
 MUST_USE size_t series_reader_pass_known(struct series_reader *r);
 /* The next series and its samples, which are the caller's to change until the next call; who
  * changes times says so (columns_forget_chain). *series is NULL behind the last. Statuses as
@@ -123,7 +129,8 @@ MUST_USE enum status series_reader_next(struct series_reader *r, const struct se
                                         struct columns **columns, struct error *err);
 
 /* Distinct label names, or values of one name, sorted; of the series that match and overlap the
- * range as in select. Without matchers no series is touched. */
+ * range as in select, whose statuses these are. Without matchers no series is touched, and names
+ * and values of later requests may be among them. */
 struct str_list {
     struct str *items;
     size_t count;

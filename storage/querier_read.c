@@ -201,22 +201,23 @@ enum status series_reader_create(struct querier *q, const struct series_reader_r
     return request->newest ? make_room_for_newest(r, err) : OK;
 }
 
-/* Series lie anywhere in memory, and so do their chunks and the cells of these. Each is asked for
- * when what leads to it has come: chunks of the newest window a batch ahead, those of others, and
- * cells, when they are read. */
-
 void series_reader_skip_values(struct series_reader *r)
 {
-    r->skips_values = r->request.newest && r->request.words;
+    r->skips_values = r->request.newest && r->request.newest_words;
 }
 
 /* The word beside its address says all that is asked of the series. */
 static inline bool is_known(const struct series_reader *r, size_t i, int64_t *t_ms)
 {
     return r->skips_values &&
-           newest_within(r->request.words[i], r->range.t_min_ms, r->range.t_max_ms, t_ms);
+           newest_within(r->request.newest_words[i], r->range.t_min_ms, r->range.t_max_ms, t_ms);
 }
 
+/* Series lie anywhere in memory, and so do their chunks and the cells of these. Each is asked for
+ * when what leads to it has come: chunks of the newest window a batch ahead, those of others, and
+ * cells, when they are read. */
+
+/* So many batches behind this one. */
 static size_t ahead_of(const struct series_reader *r, size_t batches)
 {
     size_t end = r->end + batches * BATCH_MAX;

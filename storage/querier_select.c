@@ -1,4 +1,4 @@
-/* querier - selecting: postings to ids, ids to series, series to views. */
+/* querier - selecting: postings to ids, ids to series. */
 #include <stdlib.h>
 
 #include "storage/select.h"
@@ -157,6 +157,6 @@ enum status querier_select(struct querier *q, const struct select_request *reque
 
     bool told_apart = !request->sorted && newest_serves(&q->db->grid);
     *out = (struct selection){
-        .series = list.items, .newest = told_apart ? list.newest : NULL, .count = list.count};
+        .series = list.items, .newest_words = told_apart ? list.newest : NULL, .count = list.count};
     return OK;
 }

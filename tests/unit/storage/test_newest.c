@@ -74,7 +74,7 @@ static size_t check_known(struct store *s, int64_t t_min_ms, int64_t t_max_ms)
                                           .t_min_ms = t_min_ms,
                                           .t_max_ms = t_max_ms,
                                           .newest = true,
-                                          .words = found.newest};
+                                          .newest_words = found.newest_words};
     struct series_reader *readers[2];
     for (size_t i = 0; i < 2; i++) {
         ck_assert(series_reader_create(q, &asked, &s->arena, &readers[i], &err) == OK);
@@ -161,7 +161,7 @@ START_TEST(a_view_that_was_told_of_a_change_looks)
                                           .t_min_ms = request.t_min_ms,
                                           .t_max_ms = request.t_max_ms,
                                           .newest = true,
-                                          .words = found.newest};
+                                          .newest_words = found.newest_words};
     struct series_reader *reader;
     ck_assert(series_reader_create(q, &asked, &s.arena, &reader, NULL) == OK);
     series_reader_skip_values(reader);

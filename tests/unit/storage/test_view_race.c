@@ -109,7 +109,7 @@ static struct series_reader *reader_of(struct querier *q, const struct selection
                                             .t_min_ms = INT64_MIN,
                                             .t_max_ms = INT64_MAX,
                                             .newest = look != LOOK_ALL,
-                                            .words = selection->newest};
+                                            .newest_words = selection->newest_words};
     struct series_reader *reader;
     struct error err;
     EXPECT(series_reader_create(q, &request, a, &reader, &err) == OK);
