@@ -46,14 +46,13 @@ size_t export_windows(struct storage *db, struct window_info out[STORAGE_WINDOWS
         const struct shard *sh = &db->shards[n];
         for (uint32_t slot = 0; slot < db->grid.slots; slot++) {
             const struct shard_window *w = &sh->windows[slot];
-            struct window_info info = {
-                .version = atomic_load_explicit(&w->version, memory_order_acquire),
-                .chunks = atomic_load_explicit(&w->chunks, memory_order_relaxed),
-                .window = atomic_load_explicit(&w->window, memory_order_acquire),
-            };
-            if (info.chunks == 0) continue;
-            if (info.window < oldest_window) continue;
-            count = merge_window(out, count, info);
+            struct window_info info;
+            /* First: nothing that is looked at afterwards is older. */
+            info.version = atomic_load_explicit(&w->version, memory_order_acquire);
+            info.chunks = atomic_load_explicit(&w->chunks, memory_order_relaxed);
+            info.window = atomic_load_explicit(&w->window, memory_order_acquire);
+            if (info.chunks > 0 && info.window >= oldest_window)
+                count = merge_window(out, count, info);
         }
     }
     return count;
