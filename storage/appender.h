@@ -3,8 +3,8 @@
  *
  *     appender_begin -> appender_add ... -> appender_commit     (or appender_abort)
  *
- * Adding only stages: it finds or creates nothing. Commit groups the batch by shard, takes each
- * shard's lock once, appends, unlocks, then hands what was accepted to the journal
+ * Adding only stages: no series is created, no sample stored. Commit takes one shard after the
+ * other, appends under its lock (storage/commit.c), and then hands what was accepted to the journal
  * (storage/journal.h says why in this order). Good samples are kept whatever happens to bad ones.
  *
  * Who has the labels as remote write sends them does not take them apart for series that are there:
@@ -63,7 +63,7 @@ void appender_is_logged(struct appender *app);
 
 /* Stage samples of one series; labels and samples stay where they are until the batch is committed
  * or aborted. labels: normalized (model/labels.h), with __name__ or not.
- * ERR_NO_MEMORY, ERR_TOO_LARGE: the arena; abort then. */
+ * ERR_NO_MEMORY, ERR_TOO_LARGE: the arena, or too many labels or series; abort then. */
 MUST_USE enum status appender_add(struct appender *app, struct labels labels,
                                   const struct sample *samples, size_t count, struct error *err);
 
@@ -87,11 +87,15 @@ MUST_USE enum status appender_add_known(struct appender *app, struct series *s,
 
 /* Apply and log. The appender is finished whatever comes back; *result is always filled.
  *
- * OK               everything that could be stored is stored and logged; look at result->refused
- * ERR_UNAVAILABLE, ERR_IO, ERR_NO_MEMORY
- *                  the clock is in doubt, and with it whether some of the samples are retained; the
- *                  journal (or the arena) failed: nothing of it may be acknowledged. Samples
- * may be visible; the same batch may be sent again. */
+ * OK                what could be stored is stored and logged; look at result->refused
+ * ERR_UNAVAILABLE   the journal cannot log it now; or the clock is in doubt, and with it whether
+ *                   some samples are retained; or what an earlier process stored of their time is
+ *                   just being read
+ * ERR_IO            the journal failed
+ * ERR_NO_MEMORY, ERR_TOO_LARGE   the journal or the arena
+ *
+ * When it is not OK, nothing of the batch may be acknowledged. Its samples may be visible, and the
+ * same batch may be sent again. */
 MUST_USE enum status appender_commit(struct appender *app, struct append_result *result,
                                      struct error *err);
 void appender_abort(struct appender *app);

@@ -1,7 +1,7 @@
 /*
  * cardinality - what there is most of. Numbers come from the symbols alone: a value's references
- * are the series that have it, a family's size is the number of its values. What the series of a
- * metric take is summed up in a walk over all series.
+ * are the series that have it, and the few that appenders have taken ahead; a family's size is the
+ * number of its values. What the series of a metric take is summed up in a walk over all series.
  *
  * Texts are copied to the arena: the symbols may go as soon as the epoch is left.
  */

@@ -48,9 +48,9 @@ struct chunk {
         /* The writer's: of the encoder, after the last sample; state.bits is how far the stream is
          * stored. There are cells for so many bits, and what follows is zeros. */
         struct open_state state;
-        struct { /* of a chunk that was discarded: its last sample and its scale count */
-            struct sample last;
-            struct epoch_node retired;
+        struct {
+            struct sample last;        /* t_ms and v_bits */
+            struct epoch_node retired; /* of a discarded chunk, instead of the mantissa */
         };
     };
     int64_t window;
@@ -217,7 +217,7 @@ MUST_USE enum status chunk_export(const struct chunk *c, const struct chunk_end 
 /* A chunk from an image of CHUNK_OPEN, all of it checked: encoding, counts, order, state, times
  * within [t_min_ms, t_max_ms] (the window); without a look at the bytes when they are verified.
  * Even if that was a lie, nothing worse comes of it than readers that find other samples, or a
- * stream that does not decode. Statuses as import_chunks. */
+ * stream that does not decode. Statuses as importer_put. */
 MUST_USE enum status chunk_import(const struct chunk_image *image, int64_t t_min_ms,
                                   int64_t t_max_ms, struct chunk **out, struct error *err);
 

@@ -14,7 +14,7 @@
 enum { CHUNK_BATCH_MAX = CELLS_COPIES_MAX };
 
 struct chunk_batch_item {
-    const struct chunk *chunk;  /* plain: neither base nor late run; or without what is in these */
+    const struct chunk *chunk;  /* of its stream alone: a base and a late run are not read */
     struct chunk_extent extent; /* so much of it */
     struct columns *columns;    /* of this chunk alone */
 };

@@ -28,6 +28,9 @@ enum {
 
 _Static_assert(sizeof(struct chunk) == CELL_BYTES, "a chunk is as large as a cell");
 _Static_assert(offsetof(struct chunk, words) == CACHE_LINE_BYTES, "appending touches one line");
+_Static_assert(offsetof(struct chunk, retired) == offsetof(struct chunk, state.mantissa) &&
+                   sizeof(struct epoch_node) == sizeof(int64_t),
+               "the last sample of a discarded chunk is still there, and that it is discarded");
 
 /* One reading of chunk.published. */
 struct extent {

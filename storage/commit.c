@@ -1,5 +1,9 @@
 /*
- * commit - the staged series in order of shard, one hold of the lock for each.
+ * commit - the staged series in order of shard, under the lock of each.
+ *
+ * A hold of the lock ends early when it has become long, and when a late run is to be merged. What
+ * a chunk may have already is put aside until the lock is free, looked up, and settled under
+ * another hold (storage/resent.h).
  *
  * Memory decides how fast this is: of each sample the series, its chunk and the end of that chunk
  * are somewhere. They are asked for a few series ahead, each when the one before it has arrived.

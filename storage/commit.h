@@ -1,5 +1,5 @@
 /*
- * commit - applying what an appender has staged: one pass per shard, then the journal.
+ * commit - applying what an appender has staged: shard by shard, then the journal.
  */
 #ifndef HEARTH_STORAGE_COMMIT_H
 #define HEARTH_STORAGE_COMMIT_H

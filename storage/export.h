@@ -25,8 +25,9 @@ enum chunk_encoding {
 };
 
 struct chunk_image {
-    struct labels labels;    /* or only their count, and */
-    const uint32_t *numbers; /* of texts told to the importer: name and value by turns; else NULL */
+    struct labels labels; /* with numbers: their count alone */
+    const uint32_t
+        *numbers; /* NULL, or labels as numbers of the importer's texts: name, value, ... */
     int64_t window;
     uint8_t encoding; /* enum chunk_encoding */
     bool verified;    /* a checksum says that bytes and state are what was exported */
@@ -40,22 +41,25 @@ struct chunk_image {
     struct open_state state; /* CHUNK_OPEN: behind the last sample */
 };
 
-/* Retained windows that hold anything, oldest first; also those later than the clock, which may
- * have gone back, and be wrong. version grows with every change of any
- * chunk of the window: equal versions mean that nothing changed in between (within one process). */
 struct window_info {
     int64_t window;
-    uint64_t version;
+    uint64_t version; /* grows with every change of any chunk of the window, in this process: as
+                       * long as it is the same nothing has changed */
     uint64_t chunks;
 };
+/* Retained windows that hold anything, oldest first; returns how many. Also those later than the
+ * clock, which may have gone back, and be wrong. */
 size_t export_windows(struct storage *db, struct window_info out[STORAGE_WINDOWS_MAX]);
 
-/* Iterate the chunks of one window. Everything that was applied before export_open is in it. */
+/* The chunks of one window, one after the other. Everything that was applied before export_open is
+ * among them. The exporter is on the arena, which it rewinds at each step. ERR_NO_MEMORY,
+ * ERR_TOO_LARGE: the arena. */
 struct exporter;
 MUST_USE enum status export_open(struct storage *db, int64_t window, struct arena *a,
                                  struct exporter **out, struct error *err);
 /* The next chunk; *image views memory that is valid until the next call. *more is false at the end.
- * Does not hold a shard lock between calls, nor while the caller writes. */
+ * Does not hold a shard lock between calls, nor while the caller writes. ERR_CORRUPT: broken
+ * memory; other statuses as export_open. */
 MUST_USE enum status export_next(struct exporter *e, struct chunk_image *image, bool *more,
                                  struct error *err);
 void export_close(struct exporter *e);
@@ -69,27 +73,28 @@ void export_settle(struct storage *db);
 MUST_USE enum status chunk_image_check(const struct chunk_image *image, int64_t t_min_ms,
                                        int64_t t_max_ms, struct arena *scratch, struct error *err);
 
-/* Chunks on their way back. An importer is one thread's; any number of them at once. */
+/* Chunks on their way back. An importer is one thread's; any number of them at once.
+ * ERR_NO_MEMORY: the limit. */
 struct importer;
 MUST_USE enum status importer_open(struct storage *db, struct importer **out, struct error *err);
 void importer_close(struct importer *im);
 
-/* Images that follow may name their labels by the numbers of these texts, which stay where they are
- * until the next call. ERR_NO_MEMORY, ERR_TOO_LARGE. */
+/* Images that follow may name their labels by the numbers of these texts, from 0 on, which stay
+ * where they are until the next call. ERR_NO_MEMORY, ERR_TOO_LARGE. */
 MUST_USE enum status importer_texts(struct importer *im, const struct str *texts, size_t count,
                                     struct error *err);
 
 /* Put chunks back, one after the other, up to the first that does not go in; *done is how many are
- * in. They are checked before anything of a chunk is stored, and decoded, but for those of
- * CHUNK_OPEN that are verified. Who has many hands over many at once: those of one shard that
- * follow each other, as an exporter's do, share a hold of its lock.
+ * in. Each is decoded and checked before anything of it is stored; what is verified and of
+ * CHUNK_OPEN is not decoded. Hand over many at once: those of one shard that follow each other, as
+ * an exporter's do, share a hold of its lock.
  *
  * OK                 all of them
  * Otherwise nothing is stored of images[*done], because
  * ERR_OUT_OF_RANGE   its window is not retained any more (or not yet)
  * ERR_CORRUPT        labels, bytes, count, times or window do not agree
  * ERR_UNSUPPORTED    unknown encoding
- * ERR_NO_MEMORY      the limit */
+ * ERR_NO_MEMORY, ERR_TOO_LARGE   the limit, or scratch for one chunk */
 MUST_USE enum status importer_put(struct importer *im, const struct chunk_image *images,
                                   size_t count, size_t *done, struct error *err);
 

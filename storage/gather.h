@@ -31,7 +31,7 @@ struct gather {
     bool settled;    /* every id is of a series that the plan means */
 };
 
-/* g is zeroed. ERR_TOO_LARGE, ERR_NO_MEMORY from the arena; so below. */
+/* ERR_TOO_LARGE, ERR_NO_MEMORY: the arena; so below. */
 MUST_USE enum status gather_init(struct gather *g, const struct match_plan *plan, struct arena *a,
                                  struct error *err);
 

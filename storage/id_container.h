@@ -65,10 +65,10 @@ size_t id_container_intersect(const struct id_container *const *with, size_t wit
                               const struct id_container *const *without, size_t without_count,
                               uint32_t *out);
 
-/* Aborts on a broken invariant. */
 /* Some number, with the key in front, has its bit set among `words` words. */
 bool id_container_touches(const struct id_container *c, const uint64_t *bits, size_t words);
 
+/* Aborts on a broken invariant. */
 void id_container_check(const struct id_container *c);
 
 #endif

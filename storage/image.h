@@ -11,9 +11,12 @@
 #include "storage/export.h"
 #include "storage/sealed.h"
 
-/* Append the samples of an image of any encoding but CHUNK_XOR to the columns; all of them are
- * within [t_min_ms, t_max_ms] (the window), and what the image says of them is true. Statuses as
- * import_chunks, and ERR_TOO_LARGE: the arena. */
+/* Append the samples of an image of CHUNK_OPEN or CHUNK_SEALED to the columns; all of them are
+ * within [t_min_ms, t_max_ms] (the window), and what the image says of them is true.
+ *
+ * ERR_CORRUPT       it does not decode, or something else than it says
+ * ERR_UNSUPPORTED   another encoding
+ * ERR_NO_MEMORY, ERR_TOO_LARGE   the arena */
 MUST_USE enum status image_read(const struct chunk_image *image, int64_t t_min_ms, int64_t t_max_ms,
                                 struct columns *columns, struct error *err);
 

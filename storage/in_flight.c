@@ -1,6 +1,4 @@
-/*
- * in_flight - see in_flight.h.
- */
+/* in_flight - two counters; requests that begin count in the one whose turn it is. */
 #include "storage/in_flight.h"
 
 #include "base/thread.h"

@@ -33,7 +33,7 @@ static const struct str *named_texts(const struct matcher *m, size_t *count)
     *count = 1;
     if (m->type == MATCH_EQUAL || m->type == MATCH_NOT_EQUAL) return &m->value;
     const struct str *texts = regex_literals(m->regex, count);
-    /* The empty text is no value: with others, what counts are the values that are not named. */
+    /* a| matches the empty text: it forbids all values but a, and those have to be looked for. */
     return texts && (*count == 1 || texts[0].size > 0) ? texts : NULL;
 }
 

@@ -18,11 +18,11 @@
 struct refill;
 struct series;
 
-/* The arena lives at least until refill_end. NULL: it refuses. */
+/* On the arena, which lives at least until refill_end. NULL when that refuses. */
 MUST_USE struct refill *refill_begin(struct storage *db, struct arena *a);
 
-/* Samples of one series, in the order of the log: how many of them, from the first on, are in. The
- * first that is not may still be a good one. */
+/* Samples of one series (at least one), in the order of the log: how many of them, from the first
+ * on, are in. The first that is not may still be a good one. */
 MUST_USE size_t refill_append(struct refill *r, const struct series *s,
                               const struct sample *samples, size_t count);
 

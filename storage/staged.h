@@ -22,7 +22,7 @@ struct newcomer {
     struct series *made;
 };
 
-/* Samples of a series, or a piece of many. */
+/* Samples of one series; if there are more of them, a piece. */
 enum { STAGED_SAMPLES_MAX = 32 };
 struct staged {
     struct series *series; /* NULL before its newcomer is in the store */

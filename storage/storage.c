@@ -17,6 +17,8 @@ enum {
     SHARDS_PER_CORE = 4
 };
 
+_Static_assert((int)STORAGE_WINDOWS_MAX == 2 * (int)SLOTS_MAX, "those of two turns of the ring");
+
 struct storage_options storage_options_default(void)
 {
     return (struct storage_options){

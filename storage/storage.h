@@ -4,8 +4,9 @@
  *     label set -> series (32-bit id) -> ring of windows -> open chunk -> cells
  *                                                       -> sealed chunk in the window's region
  *
- *     window = floor(t_ms / chunk_ms), aligned to UTC; the ring holds the current window and the
- *     windows - 1 before it, plus one spare slot for samples up to future_ms ahead of the clock.
+ *     window = floor(t_ms / chunk_ms), aligned to UTC; the ring holds the current window, the
+ *     windows - 1 before it, and those that samples up to future_ms ahead of the clock may be in:
+ *     one, unless future_ms is more than chunk_ms.
  *
  * "Current" follows the clock, as far as it is believed (storage/present.h), never the data. What
  * is older than the oldest retained window is invisible at once, for reads and writes, and freed by
@@ -166,7 +167,7 @@ void storage_stats_read(const struct storage *db, struct storage_stats *out);
 
 /* The top `limit` of each kind, for status/tsdb; arrays on the arena, largest first. Bytes of
  * metrics take a look at every series, under its shard's lock for a few at a time; all else comes
- * from the symbols. */
+ * from the symbols. ERR_NO_MEMORY, ERR_TOO_LARGE: the arena. */
 struct cardinality_row {
     struct str name;
     uint64_t value;
@@ -191,9 +192,12 @@ MUST_USE enum status storage_cardinality(struct storage *db, size_t limit, struc
  * lock once. */
 uint64_t storage_spare_bytes(struct storage *db);
 
-/* Where the bytes of the chunks of each retained window are, oldest first; at most
- * STORAGE_WINDOWS_MAX rows, those of windows that hold anything. */
-enum { STORAGE_WINDOWS_MAX = 2 * (64 + 2) };
+/* More windows hold nothing: there are at most 65 slots in a ring, and while one goes on to a later
+ * window some shards are in the one before. */
+enum { STORAGE_WINDOWS_MAX = 2 * 65 };
+
+/* Where the bytes of the chunks of each retained window are, oldest first; how many rows, those of
+ * windows that hold anything. */
 struct window_bytes {
     int64_t start_ms;
     uint64_t blocks;  /* of the window's region: how many */

@@ -19,9 +19,10 @@
  * Invariants, see symbols_check(): every value is in the table and at `position` of its name's
  * family; refs > 0.
  *
- * Threads: one rwlock inside (LOCK_SYMBOLS), taken for new and forgotten symbols and by queries.
- * References to a symbol that somebody else refers to are taken and given back without it; only
- * under it do they become 0, and from 0 they never come back.
+ * Threads: one rwlock inside (LOCK_SYMBOLS), taken for new and forgotten symbols, for those that
+ * are seen in a window for the first time, and by queries. References to a symbol that somebody
+ * else refers to are taken and given back without it; only under it do they become 0, and from 0
+ * they never come back.
  */
 #ifndef HEARTH_STORAGE_SYMBOLS_H
 #define HEARTH_STORAGE_SYMBOLS_H
@@ -44,7 +45,7 @@ struct symbol_family {
 enum { SYMBOL_TABLES = 64, SYMBOL_TABLE_SHIFT = 26 };
 
 struct symbols {
-    struct rwlock lock; /* guards all below, and refs and position of every symbol */
+    struct rwlock lock; /* guards all below, positions, `seen`, and that a refs becomes 0 */
     struct epoch *epoch;
     struct symbol_table tables[SYMBOL_TABLES];
     struct symbol_family *families; /* heap; in no order */

@@ -47,7 +47,7 @@ struct times_cache {
     uint32_t values_capacity;
 };
 
-/* NULL when the arena refuses; for nobody yet. */
+/* Of no reader before times_cache_begin. NULL when the arena refuses. */
 MUST_USE struct times_cache *times_cache_create(struct arena *a);
 /* Of this reader (not 0) from now on. */
 void times_cache_begin(struct times_cache *cache, uint64_t reader);
@@ -57,8 +57,8 @@ void times_cache_begin(struct times_cache *cache, uint64_t reader);
 MUST_USE enum status times_cache_get(struct times_cache *cache, const uint8_t *bytes, size_t size,
                                      uint32_t count, const int64_t **t_ms);
 
-/* The column behind a chain, for times from range_ms[0] to range_ms[1]: always the same for one
- * reader. Statuses as times_cache_get. */
+/* The column behind a chain, for times from range_ms[0] to range_ms[1], a range that one reader
+ * keeps. Statuses as times_cache_get. */
 MUST_USE enum status times_cache_link(struct times_cache *cache, uint64_t before,
                                       const uint8_t *bytes, size_t size, const int64_t range_ms[2],
                                       struct times_link *out);

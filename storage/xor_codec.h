@@ -10,6 +10,9 @@
  *             10   + bits              inside the last window of meaningful bits
  *             11   + 5 leading + 6 count + bits   a new window (count 0 stands for 64)
  *
+ * Former versions wrote chunks like that. They are still read; only tests and
+ * measurements encode.
+ *
  * The first sample is 64 bits of time and 64 bits of value. Encoding: Pelkonen et al., "Gorilla",
  * VLDB 2015, 4.1, with the time widths Prometheus uses for milliseconds.
  *
