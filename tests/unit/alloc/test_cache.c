@@ -7,7 +7,7 @@
 #include "base/thread.h"
 #include "tests/unit/suite.h"
 
-enum { CELL_CLASS = 9 };
+enum { CLASS_128 = 9 };
 
 static struct cache *start(void)
 {
@@ -32,26 +32,26 @@ START_TEST(a_stack_widens_with_every_trip_up_to_its_maximum)
     enum { OBJECTS = 4096 };
     static void *p[OBJECTS];
     struct cache *cache = start();
-    uint32_t most = size_classes[CELL_CLASS].cached_max;
-    uint32_t before = room(cache, CELL_CLASS);
+    uint32_t most = size_classes[CLASS_128].cached_max;
+    uint32_t before = room(cache, CLASS_128);
     ck_assert_uint_lt(before, most);
     for (int i = 0; i < OBJECTS; i++) {
         p[i] = heap_alloc(128, HEAP_CHUNKS);
-        ck_assert_uint_ge(room(cache, CELL_CLASS), before);
-        ck_assert_uint_le(room(cache, CELL_CLASS), most);
-        before = room(cache, CELL_CLASS);
+        ck_assert_uint_ge(room(cache, CLASS_128), before);
+        ck_assert_uint_le(room(cache, CLASS_128), most);
+        before = room(cache, CLASS_128);
     }
     ck_assert_uint_eq(before, most);
     for (int i = 0; i < OBJECTS; i++) {
         heap_free(p[i], 128, HEAP_CHUNKS);
-        ck_assert_uint_le(held(cache, CELL_CLASS), most);
+        ck_assert_uint_le(held(cache, CLASS_128), most);
     }
     cache_check(cache);
-    ck_assert_uint_gt(held(cache, CELL_CLASS), 0);
+    ck_assert_uint_gt(held(cache, CLASS_128), 0);
     cache_flush(cache);
     transfer_flush();
-    ck_assert_uint_eq(held(cache, CELL_CLASS), 0);
-    ck_assert_uint_eq(central_spans(CELL_CLASS), 0);
+    ck_assert_uint_eq(held(cache, CLASS_128), 0);
+    ck_assert_uint_eq(central_spans(CLASS_128), 0);
 }
 END_TEST
 
@@ -130,7 +130,7 @@ START_TEST(all_stacks_together_keep_no_more_than_the_maximum)
         }
     }
     /* Those used last have the room. */
-    ck_assert_uint_eq(room(cache, CELL_CLASS), CACHE_START_OBJECTS);
+    ck_assert_uint_eq(room(cache, CLASS_128), CACHE_START_OBJECTS);
     /* Those that are at their start hold something too, if each was used. */
     for (unsigned c = 1; c < SIZE_CLASS_COUNT; c++) {
         size_t size = c == SIZE_CLASS_CELLS ? 1 : size_classes[c].bytes;
@@ -183,11 +183,11 @@ START_TEST(at_the_limit_there_is_no_refill)
 {
     struct cache *cache = start();
     heap_set_limit(1);
-    ck_assert(!cache_refill(cache, CELL_CLASS));
-    ck_assert_uint_eq(held(cache, CELL_CLASS), 0);
+    ck_assert(!cache_refill(cache, CLASS_128));
+    ck_assert_uint_eq(held(cache, CLASS_128), 0);
     heap_set_limit(0);
-    ck_assert(cache_refill(cache, CELL_CLASS));
-    ck_assert_uint_gt(held(cache, CELL_CLASS), 0);
+    ck_assert(cache_refill(cache, CLASS_128));
+    ck_assert_uint_gt(held(cache, CLASS_128), 0);
     cache_check(cache);
 }
 END_TEST

@@ -3,7 +3,6 @@
 
 #include <stdbool.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "alloc/heap.h"
 #include "alloc/live.h"
@@ -13,23 +12,24 @@
 #include "alloc/poison.h"
 #include "tests/unit/aborts.h"
 #include "tests/unit/alloc/random.h"
+#include "tests/unit/alloc/resident.h"
 #include "tests/unit/suite.h"
 
-enum { CELL_CLASS = 9, SLOTS = 256 }; /* of 128 bytes, in spans of 4 pages */
+enum { CLASS_128 = 9, SLOTS = 256 }; /* of 128 bytes, in spans of 4 pages */
 
 static void start(void)
 {
     heap_free(heap_alloc(1, HEAP_PROCESS), 1, HEAP_PROCESS);
     heap_flush_thread();
-    ck_assert_uint_eq(size_classes[CELL_CLASS].bytes, 128);
-    ck_assert_uint_eq(size_classes[CELL_CLASS].slots, SLOTS);
+    ck_assert_uint_eq(size_classes[CLASS_128].bytes, 128);
+    ck_assert_uint_eq(size_classes[CLASS_128].slots, SLOTS);
 }
 
 /* Exactly count objects, from as many spans as it takes. */
 static void take_all(void **out, uint32_t count)
 {
     for (uint32_t got = 0; got < count;) {
-        uint32_t more = central_take(CELL_CLASS, out + got, count - got);
+        uint32_t more = central_take(CLASS_128, out + got, count - got);
         ck_assert_uint_gt(more, 0);
         got += more;
     }
@@ -39,14 +39,14 @@ START_TEST(objects_of_a_new_span_come_in_the_order_of_addresses)
 {
     void *p[SLOTS];
     start();
-    ck_assert_uint_eq(central_take(CELL_CLASS, p, 100), 100);
-    ck_assert_uint_eq(central_take(CELL_CLASS, p + 100, SLOTS), SLOTS - 100);
+    ck_assert_uint_eq(central_take(CLASS_128, p, 100), 100);
+    ck_assert_uint_eq(central_take(CLASS_128, p + 100, SLOTS), SLOTS - 100);
     for (int i = 1; i < SLOTS; i++)
         ck_assert_ptr_eq(p[i], (uint8_t *)p[i - 1] + 128);
-    ck_assert_uint_eq(central_spans(CELL_CLASS), 1);
+    ck_assert_uint_eq(central_spans(CLASS_128), 1);
     central_check();
-    central_give(CELL_CLASS, p, SLOTS);
-    ck_assert_uint_eq(central_spans(CELL_CLASS), 0);
+    central_give(CLASS_128, p, SLOTS);
+    ck_assert_uint_eq(central_spans(CLASS_128), 0);
     central_check();
     page_heap_check();
 }
@@ -58,24 +58,24 @@ START_TEST(the_fullest_span_is_served_first)
     void *p[SPANS * SLOTS];
     start();
     take_all(p, SPANS * SLOTS);
-    ck_assert_uint_eq(central_spans(CELL_CLASS), SPANS);
-    central_give(CELL_CLASS, p, 200);             /* 200 free in the first span */
-    central_give(CELL_CLASS, p + SLOTS, 10);      /* 10 in the second */
-    central_give(CELL_CLASS, p + 2 * SLOTS, 120); /* 120 in the third */
+    ck_assert_uint_eq(central_spans(CLASS_128), SPANS);
+    central_give(CLASS_128, p, 200);             /* 200 free in the first span */
+    central_give(CLASS_128, p + SLOTS, 10);      /* 10 in the second */
+    central_give(CLASS_128, p + 2 * SLOTS, 120); /* 120 in the third */
     central_check();
     void *got[10];
-    ck_assert_uint_eq(central_take(CELL_CLASS, got, 10), 10);
+    ck_assert_uint_eq(central_take(CLASS_128, got, 10), 10);
     for (int i = 0; i < 10; i++)
         ck_assert_ptr_eq(got[i], p[SLOTS + i]);
-    ck_assert_uint_eq(central_take(CELL_CLASS, got, 10), 10);
+    ck_assert_uint_eq(central_take(CLASS_128, got, 10), 10);
     for (int i = 0; i < 10; i++)
         ck_assert_ptr_eq(got[i], p[2 * SLOTS + i]);
-    central_give(CELL_CLASS, got, 10);
-    central_give(CELL_CLASS, p + 200, SLOTS - 200);
-    ck_assert_uint_eq(central_spans(CELL_CLASS), SPANS - 1); /* the first is empty and gone */
-    central_give(CELL_CLASS, p + SLOTS, SLOTS);
-    central_give(CELL_CLASS, p + 2 * SLOTS + 120, SLOTS - 120);
-    ck_assert_uint_eq(central_spans(CELL_CLASS), 0);
+    central_give(CLASS_128, got, 10);
+    central_give(CLASS_128, p + 200, SLOTS - 200);
+    ck_assert_uint_eq(central_spans(CLASS_128), SPANS - 1); /* the first is empty and gone */
+    central_give(CLASS_128, p + SLOTS, SLOTS);
+    central_give(CLASS_128, p + 2 * SLOTS + 120, SLOTS - 120);
+    ck_assert_uint_eq(central_spans(CLASS_128), 0);
     central_check();
 }
 END_TEST
@@ -89,15 +89,15 @@ START_TEST(one_trip_goes_to_few_spans)
     start();
     take_all(p, SPANS * SLOTS);
     for (int i = 0; i < SPANS; i++)
-        central_give(CELL_CLASS, p + i * SLOTS, 1);
-    ck_assert_uint_eq(central_take(CELL_CLASS, got, SPANS), 2);
-    ck_assert_uint_eq(central_take(CELL_CLASS, got + 2, SPANS), 2);
-    ck_assert_uint_eq(central_spans(CELL_CLASS), SPANS);
+        central_give(CLASS_128, p + i * SLOTS, 1);
+    ck_assert_uint_eq(central_take(CLASS_128, got, SPANS), 2);
+    ck_assert_uint_eq(central_take(CLASS_128, got + 2, SPANS), 2);
+    ck_assert_uint_eq(central_spans(CLASS_128), SPANS);
     central_check();
-    central_give(CELL_CLASS, got, SPANS);
+    central_give(CLASS_128, got, SPANS);
     for (int i = 0; i < SPANS; i++)
-        central_give(CELL_CLASS, p + i * SLOTS + 1, SLOTS - 1);
-    ck_assert_uint_eq(central_spans(CELL_CLASS), 0);
+        central_give(CLASS_128, p + i * SLOTS + 1, SLOTS - 1);
+    ck_assert_uint_eq(central_spans(CLASS_128), 0);
     central_check();
 }
 END_TEST
@@ -115,16 +115,16 @@ START_TEST(the_second_span_of_a_trip_is_of_the_next_list)
     void *got[6];
     start();
     take_all(p, SPANS * SLOTS);
-    central_give(CELL_CLASS, p, 1);
-    central_give(CELL_CLASS, p + SLOTS, 1);
-    central_give(CELL_CLASS, p + 2 * SLOTS, 5);
-    ck_assert_uint_eq(central_take(CELL_CLASS, got, 6), 6);
+    central_give(CLASS_128, p, 1);
+    central_give(CLASS_128, p + SLOTS, 1);
+    central_give(CLASS_128, p + 2 * SLOTS, 5);
+    ck_assert_uint_eq(central_take(CLASS_128, got, 6), 6);
     ck_assert_ptr_eq(got[0], p[SLOTS]);
     for (int i = 0; i < 5; i++)
         ck_assert_ptr_eq(got[1 + i], p[2 * SLOTS + i]);
-    ck_assert_uint_eq(central_take(CELL_CLASS, got, 6), 1);
+    ck_assert_uint_eq(central_take(CLASS_128, got, 6), 1);
     ck_assert_ptr_eq(got[0], p[0]);
-    central_give(CELL_CLASS, p, SPANS * SLOTS);
+    central_give(CLASS_128, p, SPANS * SLOTS);
     central_check();
 }
 END_TEST
@@ -136,10 +136,10 @@ START_TEST(the_emptiest_spans_give_nothing_away_while_others_can)
     void *got[SPANS * SLOTS];
     start();
     take_all(p, SPANS * SLOTS);
-    central_give(CELL_CLASS, p, 200);
+    central_give(CLASS_128, p, 200);
     ck_assert(!is_emptying(p[0])); /* its slots are all there is */
     for (int i = 1; i < SPANS; i++)
-        central_give(CELL_CLASS, p + i * SLOTS, 100);
+        central_give(CLASS_128, p + i * SLOTS, 100);
     ck_assert(is_emptying(p[0]));
     for (int i = 1; i < SPANS; i++)
         ck_assert(!is_emptying(p[i * SLOTS]));
@@ -148,18 +148,18 @@ START_TEST(the_emptiest_spans_give_nothing_away_while_others_can)
     for (int i = 0; i < 300; i++)
         ck_assert(got[i] < p[0] || got[i] > p[SLOTS - 1]);
     ck_assert(is_emptying(p[0]));
-    ck_assert_uint_eq(central_take(CELL_CLASS, got + 300, 1), 1); /* rather than a new span */
+    ck_assert_uint_eq(central_take(CLASS_128, got + 300, 1), 1); /* rather than a new span */
     ck_assert_ptr_eq(got[300], p[0]);
     ck_assert(!is_emptying(p[0]));
     central_check();
-    central_give(CELL_CLASS, got, 301);
+    central_give(CLASS_128, got, 301);
     ck_assert(is_emptying(p[0]));
-    central_give(CELL_CLASS, p + 200, SLOTS - 200);
-    ck_assert_uint_eq(central_spans(CELL_CLASS), SPANS - 1);
+    central_give(CLASS_128, p + 200, SLOTS - 200);
+    ck_assert_uint_eq(central_spans(CLASS_128), SPANS - 1);
     ck_assert(!is_emptying(p[0])); /* the pages are nobody's */
     for (int i = 1; i < SPANS; i++)
-        central_give(CELL_CLASS, p + i * SLOTS + 100, SLOTS - 100);
-    ck_assert_uint_eq(central_spans(CELL_CLASS), 0);
+        central_give(CLASS_128, p + i * SLOTS + 100, SLOTS - 100);
+    ck_assert_uint_eq(central_spans(CLASS_128), 0);
     central_check();
     page_heap_check();
 }
@@ -180,13 +180,13 @@ START_TEST(an_object_of_an_emptying_span_goes_home_when_it_is_freed)
     uint64_t others = 0;
     for (int i = 0; i < COUNT; i++) {
         if (page_map_offset(p[i]) % HEAP_PAGE_BYTES) continue;
-        uint64_t before = central_free_slots(CELL_CLASS);
-        uint64_t spans = central_spans(CELL_CLASS);
+        uint64_t before = central_free_slots(CLASS_128);
+        uint64_t spans = central_spans(CLASS_128);
         bool home = is_emptying(p[i]);
         *(home ? &emptying : &others) += 1;
         heap_free(p[i], 128, HEAP_PROCESS);
-        if (central_spans(CELL_CLASS) < spans) continue; /* it was the last one */
-        ck_assert_uint_eq(central_free_slots(CELL_CLASS), before + home);
+        if (central_spans(CLASS_128) < spans) continue; /* it was the last one */
+        ck_assert_uint_eq(central_free_slots(CLASS_128), before + home);
     }
     ck_assert_uint_gt(emptying, 0);
     ck_assert_uint_gt(others, 0);
@@ -202,22 +202,14 @@ START_TEST(at_the_limit_there_is_nothing_but_what_comes_back)
     start();
     take_all(p, SLOTS);
     heap_set_limit(1);
-    ck_assert_uint_eq(central_take(CELL_CLASS, &one, 1), 0);
-    central_give(CELL_CLASS, &p[17], 1);
-    ck_assert_uint_eq(central_take(CELL_CLASS, &one, 1), 1);
+    ck_assert_uint_eq(central_take(CLASS_128, &one, 1), 0);
+    central_give(CLASS_128, &p[17], 1);
+    ck_assert_uint_eq(central_take(CLASS_128, &one, 1), 1);
     ck_assert_ptr_eq(one, p[17]);
     heap_set_limit(0);
-    central_give(CELL_CLASS, p, SLOTS);
+    central_give(CLASS_128, p, SLOTS);
 }
 END_TEST
-
-static bool is_resident(const void *p)
-{
-    unsigned char resident = 0;
-    void *page = (void *)((uintptr_t)p & ~(uintptr_t)(OS_PAGE_BYTES - 1));
-    ck_assert_int_eq(mincore(page, OS_PAGE_BYTES, &resident), 0);
-    return resident & 1;
-}
 
 /* Write count objects: anything, or what debug builds want to find in free ones. */
 static void fill(void *const *objects, uint32_t count, int value)
@@ -231,7 +223,7 @@ static void fill(void *const *objects, uint32_t count, int value)
 static void give_clean(void *const *objects, uint32_t count)
 {
     fill(objects, count, LIVE_PATTERN);
-    central_give(CELL_CLASS, objects, count);
+    central_give(CLASS_128, objects, count);
 }
 
 START_TEST(pages_that_lie_free_go_back_and_are_charged_again_when_taken)
@@ -246,9 +238,9 @@ START_TEST(pages_that_lie_free_go_back_and_are_charged_again_when_taken)
     for (int page = 0; page < PAGES; page++)
         give_clean(p + page * PER_PAGE + page % 2, PER_PAGE - page % 2);
     uint64_t used = heap_used_bytes();
-    ck_assert_uint_eq(central_trim(CELL_CLASS, 1, UINT64_MAX, false), 0); /* too young */
-    ck_assert_uint_eq(central_trim(CELL_CLASS, 0, UINT64_MAX, false), PAGES / 2 * OS_PAGE_BYTES);
-    ck_assert_uint_eq(central_trim(CELL_CLASS, 0, UINT64_MAX, false), 0);
+    ck_assert_uint_eq(central_trim(CLASS_128, 1, UINT64_MAX, false), 0); /* too young */
+    ck_assert_uint_eq(central_trim(CLASS_128, 0, UINT64_MAX, false), PAGES / 2 * OS_PAGE_BYTES);
+    ck_assert_uint_eq(central_trim(CLASS_128, 0, UINT64_MAX, false), 0);
     ck_assert_uint_eq(central_bytes(CENTRAL_RELEASED), PAGES / 2 * OS_PAGE_BYTES);
     ck_assert_uint_eq(heap_used_bytes(), used - PAGES / 2 * OS_PAGE_BYTES);
     central_check();
@@ -257,16 +249,16 @@ START_TEST(pages_that_lie_free_go_back_and_are_charged_again_when_taken)
 
     /* Resident slots first, all of them; then page by page. */
     uint32_t resident = PAGES / 2 * (PER_PAGE - 1);
-    ck_assert_uint_eq(central_take(CELL_CLASS, again, SLOTS), resident);
+    ck_assert_uint_eq(central_take(CLASS_128, again, SLOTS), resident);
     ck_assert_uint_eq(heap_used_bytes(), used - PAGES / 2 * OS_PAGE_BYTES);
-    ck_assert_uint_eq(central_take(CELL_CLASS, again + resident, 5), 5);
+    ck_assert_uint_eq(central_take(CLASS_128, again + resident, 5), 5);
     ck_assert_uint_eq(heap_used_bytes(), used - (PAGES / 2 - 1) * OS_PAGE_BYTES);
     ck_assert_uint_eq(central_bytes(CENTRAL_RETAKEN), OS_PAGE_BYTES);
     central_check();
     heap_set_limit(1);
-    uint32_t last = central_take(CELL_CLASS, again + resident + 5, SLOTS);
+    uint32_t last = central_take(CLASS_128, again + resident + 5, SLOTS);
     ck_assert_uint_eq(last, PER_PAGE - 5); /* the rest of the page that is charged */
-    ck_assert_uint_eq(central_take(CELL_CLASS, again, 1), 0);
+    ck_assert_uint_eq(central_take(CLASS_128, again, 1), 0);
     heap_set_limit(0);
     central_check();
     for (int page = 1; page < PAGES; page += 2) {
@@ -275,7 +267,7 @@ START_TEST(pages_that_lie_free_go_back_and_are_charged_again_when_taken)
         give_clean(p + page * PER_PAGE, 1);
     }
     give_clean(again, resident + PER_PAGE);
-    ck_assert_uint_eq(central_spans(CELL_CLASS), 0);
+    ck_assert_uint_eq(central_spans(CLASS_128), 0);
     ck_assert_uint_eq(central_bytes(CENTRAL_RELEASED), 0);
     ck_assert_uint_eq(heap_used_bytes(), used);
     central_check();
@@ -291,7 +283,7 @@ START_TEST(an_empty_span_with_pages_gone_is_a_released_run_at_the_limit)
     fill(p, SLOTS, 0x5A);
     give_clean(p, SLOTS - 1);
     uint64_t used = heap_used_bytes();
-    uint64_t gone = central_trim(CELL_CLASS, 0, UINT64_MAX, false);
+    uint64_t gone = central_trim(CLASS_128, 0, UINT64_MAX, false);
     ck_assert_uint_eq(gone, (size_t)SLOTS * 128 - OS_PAGE_BYTES);
     heap_set_limit(1);
     give_clean(&p[SLOTS - 1], 1);
@@ -310,16 +302,16 @@ START_TEST(a_span_is_idle_for_as_many_ticks_as_nobody_touched_it)
     start();
     take_all(p, SLOTS);
     central_tick(250);
-    central_give(CELL_CLASS, p, SLOTS - 1);
+    central_give(CLASS_128, p, SLOTS - 1);
     central_tick(1); /* seven later: the clock goes round */
-    ck_assert_uint_eq(central_trim(CELL_CLASS, 8, UINT64_MAX, false), 0);
-    ck_assert_uint_eq(central_take(CELL_CLASS, &one, 1), 1);
+    ck_assert_uint_eq(central_trim(CLASS_128, 8, UINT64_MAX, false), 0);
+    ck_assert_uint_eq(central_take(CLASS_128, &one, 1), 1);
     central_tick(2);
-    ck_assert_uint_eq(central_trim(CELL_CLASS, 8, UINT64_MAX, false), 0);
+    ck_assert_uint_eq(central_trim(CLASS_128, 8, UINT64_MAX, false), 0);
     central_tick(9);
-    ck_assert_uint_gt(central_trim(CELL_CLASS, 8, 1, false), 0);
-    central_give(CELL_CLASS, &one, 1);
-    central_give(CELL_CLASS, &p[SLOTS - 1], 1);
+    ck_assert_uint_gt(central_trim(CLASS_128, 8, 1, false), 0);
+    central_give(CLASS_128, &one, 1);
+    central_give(CLASS_128, &p[SLOTS - 1], 1);
     central_tick(0);
     central_check();
 }
@@ -367,9 +359,9 @@ END_TEST
 static void give_twice(void)
 {
     void *p[2];
-    if (central_take(CELL_CLASS, p, 2) != 2) return;
+    if (central_take(CLASS_128, p, 2) != 2) return;
     p[1] = p[0];
-    central_give(CELL_CLASS, p, 2);
+    central_give(CLASS_128, p, 2);
 }
 
 START_TEST(an_object_given_back_twice_ends_the_process)

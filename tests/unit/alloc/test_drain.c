@@ -4,18 +4,11 @@
 #include <stdatomic.h>
 
 #include "alloc/cache.h"
-#include "alloc/memstats.h"
 #include "alloc/os.h"
 #include "base/thread.h"
 #include "tests/unit/alloc/random.h"
+#include "tests/unit/alloc/stats.h"
 #include "tests/unit/suite.h"
-
-static struct memstats stats(void)
-{
-    struct memstats s;
-    memstats_read(&s);
-    return s;
-}
 
 /* A thread that leaves objects in its cache and sleeps until it is told to go on. */
 struct sleeper {

@@ -2,22 +2,15 @@
 #include "alloc/heap.h"
 
 #include <string.h>
-#include <sys/mman.h>
 
-#include "alloc/memstats.h"
 #include "alloc/poison.h"
 #include "base/bits.h"
 #include "tests/unit/aborts.h"
 #include "tests/unit/alloc/death.h"
 #include "tests/unit/alloc/random.h"
+#include "tests/unit/alloc/resident.h"
+#include "tests/unit/alloc/stats.h"
 #include "tests/unit/suite.h"
-
-static struct memstats stats(void)
-{
-    struct memstats s;
-    memstats_read(&s);
-    return s;
-}
 
 static bool all_zero(const uint8_t *p, size_t size)
 {
@@ -88,24 +81,13 @@ START_TEST(calloc_gives_zeros_from_used_memory_too)
 }
 END_TEST
 
-enum { ZEROS_BYTES = 16 << 20, SYSTEM_PAGE_BYTES = 4096 };
-
-static size_t resident_pages(void *p)
-{
-    static unsigned char is_there[ZEROS_BYTES / SYSTEM_PAGE_BYTES];
-    size_t count = 0;
-    ck_assert_int_eq(mincore(p, ZEROS_BYTES, is_there), 0);
-    for (size_t i = 0; i < ARRAY_COUNT(is_there); i++)
-        count += is_there[i] & 1;
-    return count;
-}
-
 START_TEST(calloc_does_not_touch_what_is_zero_already)
 {
+    enum { ZEROS_BYTES = 16 << 20 };
     for (int round = 0; round < 2; round++) {
         uint8_t *p = heap_calloc(ZEROS_BYTES / 8, 8, HEAP_HTTP);
         ck_assert_ptr_nonnull(p);
-        ck_assert_uint_eq(resident_pages(p), 0);
+        ck_assert_uint_eq(resident_bytes(p, ZEROS_BYTES), 0);
         ck_assert(all_zero(p, ZEROS_BYTES));
         memset(p, 0xEE, ZEROS_BYTES);
         heap_free(p, ZEROS_BYTES, HEAP_HTTP);

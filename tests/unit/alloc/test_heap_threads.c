@@ -6,22 +6,15 @@
 #include <string.h>
 
 #include "alloc/central.h"
-#include "alloc/memstats.h"
 #include "alloc/size_class.h"
 #include "base/clock.h"
 #include "base/lock.h"
 #include "base/thread.h"
 #include "tests/unit/alloc/random.h"
+#include "tests/unit/alloc/stats.h"
 #include "tests/unit/suite.h"
 
 enum { THREADS = 4 };
-
-static struct memstats stats(void)
-{
-    struct memstats s;
-    memstats_read(&s);
-    return s;
-}
 
 static void use_and_leave(void *arg)
 {

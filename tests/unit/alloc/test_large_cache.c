@@ -2,17 +2,10 @@
 #include "alloc/large_cache.h"
 
 #include "alloc/cache.h"
-#include "alloc/memstats.h"
 #include "alloc/page_heap.h"
 #include "tests/unit/alloc/random.h"
+#include "tests/unit/alloc/stats.h"
 #include "tests/unit/suite.h"
-
-static struct memstats stats(void)
-{
-    struct memstats s;
-    memstats_read(&s);
-    return s;
-}
 
 static struct large_cache *start(void)
 {

@@ -60,7 +60,7 @@ START_TEST(sizes_are_those_of_classes_and_pages)
     static struct memstats start, s;
     memstats_read(&start);
     void *small = heap_alloc(100, HEAP_LABELS);
-    void *cell = heap_alloc(128, HEAP_CHUNKS);
+    void *exact = heap_alloc(128, HEAP_CHUNKS);
     void *large = heap_alloc(100000, HEAP_QUERY);
     memstats_read(&s);
     check_identities(&s);
@@ -76,7 +76,7 @@ START_TEST(sizes_are_those_of_classes_and_pages)
     ck_assert_uint_eq(s.classes[0].mallocs, start.classes[0].mallocs + 1);
     ck_assert_uint_eq(s.classes[0].size_bytes, 0);
     heap_free(small, 100, HEAP_LABELS);
-    heap_free(cell, 128, HEAP_CHUNKS);
+    heap_free(exact, 128, HEAP_CHUNKS);
     heap_free(large, 100000, HEAP_QUERY);
     memstats_read(&s);
     ck_assert_uint_eq(s.heap_alloc, 0);

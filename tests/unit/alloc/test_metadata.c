@@ -1,14 +1,11 @@
 /* What the records of the allocator cost beside what they describe. Notes of debug builds, which
  * are a part of span records there, do not count. */
-#include <stdbool.h>
-#include <sys/mman.h>
-
 #include "alloc/heap.h"
 #include "alloc/memstats.h"
-#include "alloc/os.h"
 #include "alloc/page_map.h"
 #include "alloc/region.h"
 #include "tests/unit/alloc/random.h"
+#include "tests/unit/alloc/resident.h"
 #include "tests/unit/suite.h"
 
 enum { MAP_ENTRY_BYTES = 5 };
@@ -76,14 +73,6 @@ START_TEST(records_are_at_most_a_thousandth_of_a_region)
     region_release(&region);
 }
 END_TEST
-
-static bool is_resident(const void *p)
-{
-    unsigned char in_core;
-    uintptr_t page = (uintptr_t)p & ~(uintptr_t)(OS_PAGE_BYTES - 1);
-    ck_assert_int_eq(mincore((void *)page, OS_PAGE_BYTES, &in_core), 0);
-    return in_core & 1;
-}
 
 /* A 16-byte node costs 16.04 bytes: 48 of a record for 2048 nodes, and no bits. */
 START_TEST(bits_of_small_objects_take_no_memory_before_one_is_freed)

@@ -3,13 +3,13 @@
 
 #include <stdbool.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "alloc/heap.h"
 #include "alloc/page_map.h"
 #include "alloc/page_runs.h"
 #include "alloc/poison.h"
 #include "tests/unit/alloc/random.h"
+#include "tests/unit/alloc/resident.h"
 #include "tests/unit/suite.h"
 
 /* The first allocation sets everything up; then all pages are one released run. */
@@ -155,17 +155,9 @@ START_TEST(what_was_freed_lately_serves_its_own_length_without_a_split)
 }
 END_TEST
 
-/* Whether the whole block is in the resident set. */
-static uint64_t resident_bytes(uint32_t page, uint32_t pages)
+static uint64_t resident_block(uint32_t page)
 {
-    enum { SYSTEM_PAGES_MAX = 2 * PAGE_HEAP_BLOCK_PAGES };
-    static unsigned char is_there[SYSTEM_PAGES_MAX];
-    uint64_t count = 0;
-    size_t bytes = (size_t)pages * HEAP_PAGE_BYTES;
-    ck_assert_int_eq(mincore(page_map_address(page), bytes, is_there), 0);
-    for (size_t i = 0; i < bytes / OS_PAGE_BYTES; i++)
-        count += is_there[i] & 1;
-    return count * OS_PAGE_BYTES;
+    return resident_bytes(page_map_address(page), PAGE_HEAP_BLOCK_PAGES * HEAP_PAGE_BYTES);
 }
 
 START_TEST(a_block_comes_at_once_and_serves_those_who_fill_spans)
@@ -185,7 +177,7 @@ START_TEST(a_block_comes_at_once_and_serves_those_who_fill_spans)
                           before.released_bytes + stats().sys_bytes - before.sys_bytes);
     }
     ck_assert_uint_eq(spans[0]->page % BLOCK, 0);
-    ck_assert_uint_eq(resident_bytes(spans[0]->page, BLOCK), BLOCK * HEAP_PAGE_BYTES);
+    ck_assert_uint_eq(resident_block(spans[0]->page), BLOCK * HEAP_PAGE_BYTES);
     page_heap_check();
     uint32_t page = spans[0]->page;
     for (int i = 0; i < SPANS; i++)
@@ -240,7 +232,7 @@ START_TEST(classes_of_a_big_heap_get_whole_blocks)
         ck_assert_ptr_nonnull(spans[i] = page_heap_alloc(PAGES, CLASS));
     ck_assert_uint_eq(stats().block_total - blocks, BLOCK * HEAP_PAGE_BYTES);
     ck_assert_uint_eq(spans[0]->page % BLOCK, 0);
-    ck_assert_uint_eq(resident_bytes(spans[0]->page, BLOCK), BLOCK * HEAP_PAGE_BYTES);
+    ck_assert_uint_eq(resident_block(spans[0]->page), BLOCK * HEAP_PAGE_BYTES);
     for (int i = 0; i < 3; i++) {
         ck_assert_int_eq(spans[i]->state, SPAN_SMALL);
         ck_assert_uint_eq(spans[i]->page, spans[0]->page + PAGES * (uint32_t)i);
@@ -251,7 +243,7 @@ START_TEST(classes_of_a_big_heap_get_whole_blocks)
     ck_assert_uint_eq(before.idle_bytes - before.released_bytes,
                       (BLOCK - 3 * PAGES) * HEAP_PAGE_BYTES);
     ck_assert_uint_eq(page_heap_release(UINT64_MAX), (BLOCK - 3 * PAGES) * HEAP_PAGE_BYTES);
-    ck_assert_uint_eq(resident_bytes(spans[0]->page, BLOCK), 3 * PAGES * HEAP_PAGE_BYTES);
+    ck_assert_uint_eq(resident_block(spans[0]->page), 3 * PAGES * HEAP_PAGE_BYTES);
     /* A run of released pages that has no block in it is used up first. */
     struct span *next = page_heap_alloc(PAGES, CLASS);
     ck_assert_uint_eq(stats().block_total, before.block_total);
@@ -429,14 +421,6 @@ START_TEST(any_history_leaves_consistent_runs)
     page_heap_check();
 }
 END_TEST
-
-static bool is_resident(void *p)
-{
-    unsigned char in_core;
-    void *page = (void *)((uintptr_t)p & ~(uintptr_t)(OS_PAGE_BYTES - 1));
-    ck_assert_int_eq(mincore(page, OS_PAGE_BYTES, &in_core), 0);
-    return in_core & 1;
-}
 
 /* A heap of 128 MiB in small spans needs entries for all its pages; a free run only two. */
 START_TEST(a_long_released_run_needs_no_page_map)

@@ -30,14 +30,14 @@ END_TEST
 
 START_TEST(every_page_of_a_class_span_knows_span_and_class)
 {
-    unsigned cells = size_class_of(128);
+    unsigned size_class = size_class_of(128);
     page_map_init();
     ck_assert(page_map_commit(100));
-    struct span *span = make_span(10, size_classes[cells].pages, cells);
+    struct span *span = make_span(10, size_classes[size_class].pages, size_class);
     page_map_set(span);
     for (uint32_t i = 0; i < span->pages; i++) {
         ck_assert_ptr_eq(page_map_span(10 + i), span);
-        ck_assert_uint_eq(page_map.classes[10 + i], cells);
+        ck_assert_uint_eq(page_map.classes[10 + i], size_class);
     }
     ck_assert_uint_eq(page_map.classes[9], 0);
     ck_assert_uint_eq(page_map.classes[10 + span->pages], 0);

@@ -2,15 +2,14 @@
 #include "alloc/region.h"
 
 #include <string.h>
-#include <sys/mman.h>
 
 #include "alloc/memstats.h"
-#include "alloc/os.h"
 #include "alloc/page_heap.h"
 #include "alloc/page_map.h"
 #include "alloc/poison.h"
 #include "tests/unit/alloc/death.h"
 #include "tests/unit/alloc/random.h"
+#include "tests/unit/alloc/resident.h"
 #include "tests/unit/suite.h"
 
 enum { OBJECTS = 20000 };
@@ -178,18 +177,6 @@ START_TEST(blocks_are_taken_ahead_and_given_back)
 }
 END_TEST
 
-/* Of the first so many bytes of a block. */
-static uint64_t resident_pages(const struct span *block, uint64_t bytes)
-{
-    unsigned char is_there[REGION_BLOCK_BYTES_MIN / OS_PAGE_BYTES];
-    uint64_t count = 0;
-    ck_assert_uint_le(bytes, REGION_BLOCK_BYTES_MIN);
-    ck_assert_int_eq(mincore(page_map_address(block->page), bytes, is_there), 0);
-    for (uint64_t i = 0; i < bytes / OS_PAGE_BYTES; i++)
-        count += is_there[i] & 1;
-    return count;
-}
-
 START_TEST(what_was_taken_ahead_costs_no_page_faults_later)
 {
     struct region r;
@@ -198,8 +185,8 @@ START_TEST(what_was_taken_ahead_costs_no_page_faults_later)
         ck_assert(region_alloc(&r, 1000) != REGION_NONE);
     heap_scavenge(UINT64_MAX); /* nothing is resident that lies idle */
     struct span *block = region_take_block(REGION_BLOCK_BYTES_MIN);
-    ck_assert_uint_eq(resident_pages(block, REGION_BLOCK_BYTES_MIN),
-                      REGION_BLOCK_BYTES_MIN / OS_PAGE_BYTES);
+    ck_assert_uint_eq(resident_bytes(page_map_address(block->page), REGION_BLOCK_BYTES_MIN),
+                      REGION_BLOCK_BYTES_MIN);
     region_put_block(&r, block);
     region_check(&r);
     region_release(&r);

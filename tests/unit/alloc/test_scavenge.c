@@ -4,11 +4,11 @@
 
 #include "alloc/heap.h"
 #include "alloc/large_cache.h"
-#include "alloc/memstats.h"
 #include "alloc/page_heap.h"
 #include "alloc/page_map.h"
 #include "alloc/poison.h"
 #include "base/thread.h"
+#include "tests/unit/alloc/stats.h"
 #include "tests/unit/suite.h"
 
 #define SECOND INT64_C(1000000000)
@@ -18,13 +18,6 @@ enum { SPIKE_SECONDS = 300 }; /* giving back is dearer then, and the pace takes 
 #else
 enum { SPIKE_SECONDS = 7 };
 #endif
-
-static struct memstats stats(void)
-{
-    struct memstats s;
-    memstats_read(&s);
-    return s;
-}
 
 static uint64_t resident_idle(void)
 {

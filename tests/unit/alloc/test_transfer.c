@@ -12,14 +12,14 @@
 #include "tests/unit/alloc/random.h"
 #include "tests/unit/suite.h"
 
-enum { CELL_CLASS = 9, SLOTS = 256, OBJECTS = 512 };
+enum { CLASS_128 = 9, SLOTS = 256, OBJECTS = 512 };
 
 static void start(void)
 {
     heap_free(heap_alloc(1, HEAP_PROCESS), 1, HEAP_PROCESS);
     heap_flush_thread();
-    ck_assert_uint_eq(size_classes[CELL_CLASS].bytes, 128);
-    ck_assert_uint_eq(central_spans(CELL_CLASS), 0);
+    ck_assert_uint_eq(size_classes[CLASS_128].bytes, 128);
+    ck_assert_uint_eq(central_spans(CLASS_128), 0);
 }
 
 static void take_all(unsigned size_class, void **out, uint32_t count)
@@ -36,18 +36,18 @@ START_TEST(what_came_last_goes_first)
     void *p[OBJECTS];
     void *again[OBJECTS];
     start();
-    take_all(CELL_CLASS, p, OBJECTS);
-    transfer_give(CELL_CLASS, p, OBJECTS);
-    ck_assert_uint_eq(transfer_objects(CELL_CLASS), OBJECTS);
-    ck_assert_uint_eq(transfer_take(CELL_CLASS, again, 100), 100);
+    take_all(CLASS_128, p, OBJECTS);
+    transfer_give(CLASS_128, p, OBJECTS);
+    ck_assert_uint_eq(transfer_objects(CLASS_128), OBJECTS);
+    ck_assert_uint_eq(transfer_take(CLASS_128, again, 100), 100);
     ck_assert_mem_eq(again, p + OBJECTS - 100, 100 * sizeof(void *));
-    ck_assert_uint_eq(transfer_take(CELL_CLASS, again, OBJECTS), OBJECTS - 100);
+    ck_assert_uint_eq(transfer_take(CLASS_128, again, OBJECTS), OBJECTS - 100);
     ck_assert_mem_eq(again, p, (OBJECTS - 100) * sizeof(void *));
-    transfer_give(CELL_CLASS, p, OBJECTS);
+    transfer_give(CLASS_128, p, OBJECTS);
     transfer_check();
     ck_assert_uint_eq(transfer_flush(), OBJECTS);
     ck_assert_uint_eq(transfer_flush(), 0);
-    ck_assert_uint_eq(central_spans(CELL_CLASS), 0);
+    ck_assert_uint_eq(central_spans(CLASS_128), 0);
 }
 END_TEST
 
@@ -55,10 +55,10 @@ START_TEST(objects_of_a_new_span_are_used_from_its_start)
 {
     void *p[8];
     start();
-    ck_assert_uint_eq(transfer_take(CELL_CLASS, p, 8), 8);
+    ck_assert_uint_eq(transfer_take(CLASS_128, p, 8), 8);
     for (int i = 1; i < 8; i++)
         ck_assert_ptr_eq(p[i - 1], (uint8_t *)p[i] + 128);
-    central_give(CELL_CLASS, p, 8);
+    central_give(CLASS_128, p, 8);
 }
 END_TEST
 
@@ -67,10 +67,10 @@ START_TEST(what_does_not_fit_goes_on_to_central)
     enum { MORE = TRANSFER_OBJECTS_MAX + 300 };
     static void *p[MORE];
     start();
-    take_all(CELL_CLASS, p, MORE);
-    transfer_give(CELL_CLASS, p, MORE);
-    ck_assert_uint_eq(transfer_objects(CELL_CLASS), TRANSFER_OBJECTS_MAX);
-    ck_assert_uint_eq(central_spans(CELL_CLASS), TRANSFER_OBJECTS_MAX / SLOTS);
+    take_all(CLASS_128, p, MORE);
+    transfer_give(CLASS_128, p, MORE);
+    ck_assert_uint_eq(transfer_objects(CLASS_128), TRANSFER_OBJECTS_MAX);
+    ck_assert_uint_eq(central_spans(CLASS_128), TRANSFER_OBJECTS_MAX / SLOTS);
     transfer_check();
     transfer_flush();
 }
@@ -122,19 +122,19 @@ END_TEST
 
 START_TEST(what_nobody_came_for_goes_back_and_what_is_used_stays)
 {
-    enum { OTHER_CLASS = CELL_CLASS + 1 };
+    enum { OTHER_CLASS = CLASS_128 + 1 };
     void *p[8];
     void *q[8];
     start();
-    take_all(CELL_CLASS, p, 8);
+    take_all(CLASS_128, p, 8);
     take_all(OTHER_CLASS, q, 8);
-    transfer_give(CELL_CLASS, p, 8);
+    transfer_give(CLASS_128, p, 8);
     transfer_give(OTHER_CLASS, q, 8);
     ck_assert_uint_eq(transfer_drain(), 0); /* seen for the first time */
     take_all(OTHER_CLASS, q, 4);
     transfer_give(OTHER_CLASS, q, 4);
     ck_assert_uint_eq(transfer_drain(), 8 + 4); /* of the other, four were never wanted */
-    ck_assert_uint_eq(transfer_objects(CELL_CLASS), 0);
+    ck_assert_uint_eq(transfer_objects(CLASS_128), 0);
     ck_assert_uint_eq(transfer_objects(OTHER_CLASS), 4);
     take_all(OTHER_CLASS, q, 4);
     transfer_give(OTHER_CLASS, q, 4);
