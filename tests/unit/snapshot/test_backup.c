@@ -22,14 +22,6 @@ static size_t count_in(const char *path)
     return count;
 }
 
-static char told[4096];
-
-static void keep_told(const char *line)
-{
-    size_t used = strlen(told);
-    (void)snprintf(told + used, sizeof(told) - used, "%s", line);
-}
-
 /* What a server that is started on the folder holds, without a word of warning. */
 static size_t batches_in(const struct world *original, const char *name)
 {
@@ -39,13 +31,8 @@ static size_t batches_in(const struct world *original, const char *name)
     path_of(original, name, path);
     copy.options.path = path;
     memcpy(copy.tried, original->tried, sizeof(copy.tried));
-    told[0] = '\0';
-    log_configure(LOG_WARN, LOG_FORMAT_LOGFMT);
-    log_tap(keep_told);
-    world_open(&copy);
-    log_tap(NULL);
-    world_quiet();
-    ck_assert_str_eq(told, "");
+    world_open_heard(&copy);
+    ck_assert_str_eq(world_told, "");
     size_t count = world_check(&copy, 0);
     ck_assert_uint_eq(world_stats(&copy).snapshot_corruptions, 0);
     world_write_all(&copy, 0, 1); /* it is a data folder like any other */

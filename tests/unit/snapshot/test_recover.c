@@ -62,6 +62,19 @@ static uint8_t *original_bytes(const struct patient *p, const char *file, size_t
     return world_read_file(path, size);
 }
 
+/* The head of another folder, in one of our files. */
+static void make_foreign(const struct patient *p, const char *file)
+{
+    char path[512];
+    size_t size;
+    uint8_t *bytes = original_bytes(p, file, &size);
+    bytes[16] ^= 1;
+    put_le32(bytes + 56, crc32c(0, bytes, 56));
+    snprintf(path, sizeof(path), "%s/%s", p->w.path, file);
+    world_write_file(path, bytes, size);
+    free(bytes);
+}
+
 /* Afterwards a second start must show the same, and writing must go on. */
 static void expect_stable(struct patient *p, size_t found, size_t missing_allowed)
 {
@@ -79,6 +92,32 @@ static void log_patient(struct patient *p, size_t batches)
     world_init(&p->w);
     world_open(&p->w);
     world_write_all(&p->w, 0, batches);
+    patient_take(p);
+}
+
+/* The first snapshot, and a log behind it. */
+static void young_patient(struct patient *p)
+{
+    *p = (struct patient){0};
+    world_init(&p->w);
+    world_open(&p->w);
+    world_write_all(&p->w, 0, 2);
+    world_snapshot(&p->w);
+    world_write_all(&p->w, 2, 4);
+    patient_take(p);
+}
+
+/* Two generations whose windows differ, and a log behind them. */
+static void snapshot_patient(struct patient *p)
+{
+    *p = (struct patient){0};
+    world_init(&p->w);
+    world_open(&p->w);
+    world_write_all(&p->w, 0, 4);
+    world_snapshot(&p->w);
+    world_write_all(&p->w, 4, 8);
+    world_snapshot(&p->w);
+    world_write_all(&p->w, 8, 12);
     patient_take(p);
 }
 
@@ -213,11 +252,9 @@ END_TEST
 
 START_TEST(segments_missing_renamed_foreign_or_no_files_at_all)
 {
-    struct patient p;
+    struct patient p = {0};
     char from[512];
     char to[512];
-    size_t size;
-    p = (struct patient){0};
     world_init(&p.w);
     p.w.options.segment_bytes = 1; /* one batch a segment */
     world_open(&p.w);
@@ -251,28 +288,12 @@ START_TEST(segments_missing_renamed_foreign_or_no_files_at_all)
     ck_assert_uint_eq(world_check(&p.w, 1), 5);
 
     patient_heal(&p);
-    uint8_t *bytes = original_bytes(&p, "wal/00000003", &size); /* another folder's identity */
-    bytes[16] ^= 1;
-    put_le32(bytes + 56, crc32c(0, bytes, 56));
-    damage_open(&p, "wal/00000003", bytes, size);
+    make_foreign(&p, "wal/00000003");
+    world_open(&p.w);
     ck_assert_uint_eq(world_check(&p.w, 1), 5);
-    free(bytes);
     patient_release(&p);
 }
 END_TEST
-
-/* The head of another folder, in one of our files. */
-static void make_foreign(const struct patient *p, const char *file)
-{
-    char path[512];
-    size_t size;
-    uint8_t *bytes = original_bytes(p, file, &size);
-    bytes[16] ^= 1;
-    put_le32(bytes + 56, crc32c(0, bytes, 56));
-    snprintf(path, sizeof(path), "%s/%s", p->w.path, file);
-    world_write_file(path, bytes, size);
-    free(bytes);
-}
 
 static bool is_there(const struct patient *p, const char *file)
 {
@@ -286,13 +307,8 @@ START_TEST(files_of_another_folder_are_never_deleted)
 {
     static const char *const files[] = {"wal/00000001", "windows/28333333-00000001",
                                         "manifests/00000001"};
-    struct patient p = {0};
-    world_init(&p.w);
-    world_open(&p.w);
-    world_write_all(&p.w, 0, 2);
-    world_snapshot(&p.w);
-    world_write_all(&p.w, 2, 4);
-    patient_take(&p);
+    struct patient p;
+    young_patient(&p);
     for (size_t i = 0; i < ARRAY_COUNT(files); i++) {
         char aside[512];
         patient_heal(&p);
@@ -317,16 +333,11 @@ END_TEST
  * own, and show an empty store. */
 START_TEST(an_identity_that_no_file_has_is_refused)
 {
-    struct patient p = {0};
+    struct patient p;
     char path[512];
     char other[512];
     struct error err = {0};
-    world_init(&p.w);
-    world_open(&p.w);
-    world_write_all(&p.w, 0, 2);
-    world_snapshot(&p.w);
-    world_write_all(&p.w, 2, 4);
-    patient_take(&p);
+    young_patient(&p);
     patient_heal(&p);
     make_foreign(&p, "HEARTH");
     ck_assert_int_eq(world_start(&p.w, &err), ERR_IO);
@@ -361,36 +372,18 @@ START_TEST(an_identity_that_no_file_has_is_refused)
 }
 END_TEST
 
-static char told[4096];
-
-static void keep_told(const char *line)
-{
-    size_t used = strlen(told);
-    (void)snprintf(told + used, sizeof(told) - used, "%s", line);
-}
-
 /* Its first batches have none before them that a gap could show. */
 START_TEST(the_segment_that_a_snapshot_goes_on_with_is_named_when_it_is_missing)
 {
-    struct patient p = {0};
-    world_init(&p.w);
-    world_open(&p.w);
-    world_write_all(&p.w, 0, 2);
-    world_snapshot(&p.w);
-    world_write_all(&p.w, 2, 4);
-    patient_take(&p);
+    struct patient p;
+    young_patient(&p);
     for (int missing = 0; missing < 2; missing++) {
         char path[512];
         patient_heal(&p);
         snprintf(path, sizeof(path), "%s/wal/00000002", p.w.path);
         if (missing) ck_assert_int_eq(unlink(path), 0);
-        told[0] = '\0';
-        log_configure(LOG_WARN, LOG_FORMAT_LOGFMT);
-        log_tap(keep_told);
-        world_open(&p.w);
-        log_tap(NULL);
-        world_quiet();
-        ck_assert_msg((strstr(told, "wal/00000002") != NULL) == missing, "%s", told);
+        world_open_heard(&p.w);
+        ck_assert_msg((strstr(world_told, "wal/00000002") != NULL) == missing, "%s", world_told);
         ck_assert_uint_eq(world_check(&p.w, missing ? 2 : 0), missing ? 2 : 4);
     }
     patient_release(&p);
@@ -425,20 +418,6 @@ START_TEST(a_stray_name_at_the_end_of_numbers_loses_nothing)
     }
 }
 END_TEST
-
-/* Two generations whose windows differ, and a log behind them. */
-static void snapshot_patient(struct patient *p)
-{
-    *p = (struct patient){0};
-    world_init(&p->w);
-    world_open(&p->w);
-    world_write_all(&p->w, 0, 4);
-    world_snapshot(&p->w);
-    world_write_all(&p->w, 4, 8);
-    world_snapshot(&p->w);
-    world_write_all(&p->w, 8, 12);
-    patient_take(p);
-}
 
 static void flip_all(struct patient *p, const char *file)
 {

@@ -93,19 +93,25 @@ START_TEST(a_snapshot_notices_what_is_gone)
 }
 END_TEST
 
+/* The folder has been moved away; `moved` is a process on it where it is now. */
+static void begin_moved(struct world *w, struct world *moved)
+{
+    begin(w, WAL_SYNC_INTERVAL);
+    *moved = *w;
+    memcpy(moved->path + strlen(moved->path), ".moved", sizeof(".moved"));
+    moved->options.path = moved->path;
+    ck_assert_int_eq(rename(w->path, moved->path), 0);
+}
+
 /* An empty folder is one to write to, whoever made it; the one that was moved is not written to. */
 START_TEST(a_new_folder_in_its_place_gets_everything)
 {
     struct world w;
     struct world moved;
     struct error err = {0};
-    begin(&w, WAL_SYNC_INTERVAL);
-    moved = w;
-    memcpy(moved.path + strlen(moved.path), ".moved", sizeof(".moved"));
-    ck_assert_int_eq(rename(w.path, moved.path), 0);
+    begin_moved(&w, &moved);
     ck_assert_int_eq(mkdir(w.path, 0700), 0);
     expect_refused(&w, 75);
-    moved.options.path = moved.path;
     ck_assert_int_eq(world_start(&moved, &err), ERR_UNAVAILABLE); /* still held */
     world_snapshot(&w);
     world_write_all(&w, 75, 80);
@@ -122,12 +128,10 @@ END_TEST
 START_TEST(another_folder_in_its_place_is_left_alone)
 {
     struct world w;
+    struct world moved;
     struct world other;
     struct error err = {0};
-    char moved[512];
-    begin(&w, WAL_SYNC_INTERVAL);
-    snprintf(moved, sizeof(moved), "%s.moved", w.path);
-    ck_assert_int_eq(rename(w.path, moved), 0);
+    begin_moved(&w, &moved);
     world_init(&other);
     world_open(&other);
     world_write_all(&other, 0, 10);
@@ -146,7 +150,7 @@ START_TEST(another_folder_in_its_place_is_left_alone)
     ck_assert_uint_eq(world_check(&other, 0), 10);
     world_release(&other);
     clock_freeze(WORLD_START_MS);
-    ck_assert_int_eq(rename(moved, w.path), 0);
+    ck_assert_int_eq(rename(moved.path, w.path), 0);
     world_snapshot(&w);
     expect_whole(&w, 75);
 }
