@@ -40,18 +40,36 @@ static bool equals_ignoring_case(struct str a, const char *b)
     return a.size == strlen(b) && strncasecmp(a.data, b, a.size) == 0;
 }
 
-/* application/x-protobuf, perhaps with ;proto=prometheus.WriteRequest; absent is that too. */
+/* The part of *rest up to a semicolon, without the spaces around it; *rest is what is behind. */
+static struct str next_part(struct str *rest)
+{
+    const char *semicolon = memchr(rest->data, ';', rest->size);
+    struct str part = *rest;
+    if (semicolon) part.size = (size_t)(semicolon - part.data);
+    size_t step = part.size + (semicolon != NULL);
+    *rest = (struct str){rest->data + step, rest->size - step};
+    return trim(part);
+}
+
+static bool is_other_message(struct str parameter)
+{
+    static const char proto[] = "proto=";
+    size_t size = sizeof(proto) - 1;
+    if (parameter.size < size || strncasecmp(parameter.data, proto, size) != 0) return false;
+    return !equals_ignoring_case(parameter, "proto=prometheus.WriteRequest") &&
+           !equals_ignoring_case(parameter, "proto=\"prometheus.WriteRequest\"");
+}
+
+/* application/x-protobuf, unless a parameter says that it is another message; absent is that too.
+ */
 static bool is_write_request(struct str content_type)
 {
-    if (content_type.size == 0) return true;
-    const char *semicolon = memchr(content_type.data, ';', content_type.size);
-    struct str type = content_type;
-    if (semicolon) type.size = (size_t)(semicolon - content_type.data);
-    if (!equals_ignoring_case(trim(type), "application/x-protobuf")) return false;
-    if (!semicolon) return true;
-    struct str parameter = trim((struct str){semicolon + 1, content_type.size - type.size - 1});
-    return equals_ignoring_case(parameter, "proto=prometheus.WriteRequest") ||
-           equals_ignoring_case(parameter, "proto=\"prometheus.WriteRequest\"");
+    struct str rest = content_type;
+    if (rest.size == 0) return true;
+    if (!equals_ignoring_case(next_part(&rest), "application/x-protobuf")) return false;
+    while (rest.size > 0)
+        if (is_other_message(next_part(&rest))) return false;
+    return true;
 }
 
 static bool check_headers(struct request *req)

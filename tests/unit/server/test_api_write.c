@@ -88,12 +88,15 @@ START_TEST(types_and_encodings_that_are_not_ours_are_415)
         "Content-Type: text/plain\r\nContent-Encoding: snappy\r\n",
         "Content-Type: application/x-protobuf;proto=io.prometheus.write.v2.Request\r\n"
         "Content-Encoding: snappy\r\n",
+        "Content-Type: application/x-protobuf; charset=utf-8; proto=another.Request\r\n",
         "Content-Type: application/x-protobuf\r\nContent-Encoding: gzip\r\n",
         "Content-Type: application/x-protobuf\r\nContent-Encoding: zstd\r\n",
     };
     static const char *const right[] = {
         "Content-Encoding: snappy\r\n", "Content-Type: application/x-protobuf\r\n",
-        "Content-Type: application/x-protobuf; proto=prometheus.WriteRequest\r\n"};
+        "Content-Type: application/x-protobuf; proto=prometheus.WriteRequest\r\n",
+        "Content-Type: application/x-protobuf; charset=utf-8\r\n",
+        "Content-Type: application/x-protobuf;proto=prometheus.WriteRequest; q=1;\r\n"};
     open_server();
     for (size_t i = 0; i < ARRAY_COUNT(wrong); i++)
         expect_contains(send_with(wrong[i]), 415, "unsupported Content-");
