@@ -50,16 +50,17 @@ static void on_begin(struct request *req)
         refuse_not_ready(req, state == HEARTH_STOPPING);
         return;
     }
+    if (req->method == HTTP_OPTIONS && routes_have_options(req->path)) {
+        add_cors(req);
+        reply_empty(&req->reply);
+        return;
+    }
     if (!req->route) {
         reply_plain_error(&req->reply, 404, "404 page not found");
         return;
     }
     if (req->route->flags & ROUTE_API) add_cors(req);
-    if (req->route->methods & (unsigned)req->method) return;
-    if ((req->route->flags & ROUTE_API) && req->method == HTTP_OPTIONS)
-        reply_empty(&req->reply);
-    else
-        refuse_method(req);
+    if (!(req->route->methods & (unsigned)req->method)) refuse_method(req);
 }
 
 static void handle(struct request *req)

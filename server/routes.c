@@ -105,6 +105,11 @@ size_t routes_index(const struct route *route)
     return (size_t)(route - routes);
 }
 
+bool routes_have_options(struct str path)
+{
+    return str_starts_with(path, STR("/api/v1/"));
+}
+
 void routes_allow(const struct route *route, char out[ROUTES_ALLOW_BYTES])
 {
     static const struct {
@@ -115,7 +120,8 @@ void routes_allow(const struct route *route, char out[ROUTES_ALLOW_BYTES])
                  {HTTP_POST, "POST"},
                  {HTTP_PUT, "PUT"},
                  {HTTP_OPTIONS, "OPTIONS"}};
-    unsigned methods = route->methods | (route->flags & ROUTE_API ? (unsigned)HTTP_OPTIONS : 0);
+    bool has_options = routes_have_options(str_from(route->pattern));
+    unsigned methods = route->methods | (has_options ? (unsigned)HTTP_OPTIONS : 0);
     size_t size = 0;
     out[0] = '\0';
     for (size_t i = 0; i < ARRAY_COUNT(names); i++) {

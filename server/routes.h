@@ -14,7 +14,7 @@
 enum {
     ROUTE_POOLED = 1,        /* runs on the query pool: may take long */
     ROUTE_WHEN_STARTING = 2, /* also answered before recovery has finished */
-    ROUTE_API = 4,           /* Prometheus' API conventions: CORS, compression, OPTIONS */
+    ROUTE_API = 4,           /* Prometheus' API conventions: CORS, compression */
     ROUTE_QUICK = 8,  /* of pooled ones: may be little work, is tried at once (request.tries) */
     ROUTE_LOGGED = 16 /* waits for the log: on the writers' threads, when there are any */
 };
@@ -34,6 +34,9 @@ const struct route *routes_find(struct str path, struct str *value);
 size_t routes_count(void);
 const struct route *routes_at(size_t index);
 size_t routes_index(const struct route *route);
+
+/* Of the API, every path can be asked for its options, also those that have no route. */
+bool routes_have_options(struct str path);
 
 /* "GET, OPTIONS": the value of an Allow header, at most ROUTES_ALLOW_BYTES with its NUL. */
 enum { ROUTES_ALLOW_BYTES = 48 };

@@ -72,6 +72,22 @@ START_TEST(origins_are_answered_as_allowed)
 }
 END_TEST
 
+START_TEST(every_path_of_the_api_has_options)
+{
+    static const char *const paths[] = {"/api/v1/write", "/api/v1/label/job/values",
+                                        "/api/v1/status/walreplay", "/api/v1/nothing"};
+    served_open(&s, NULL);
+    for (size_t i = 0; i < ARRAY_COUNT(paths); i++) {
+        struct answer answer = served_ask(&s, "OPTIONS", paths[i], "Origin: http://x\r\n", "", 0);
+        ck_assert_msg(answer.code == 204, "%s: %d", paths[i], answer.code);
+        expect_header(answer, "Access-Control-Allow-Origin: *");
+    }
+    ck_assert_int_eq(served_ask(&s, "OPTIONS", "/metrics", "", "", 0).code, 405);
+    ck_assert_int_eq(served_ask(&s, "OPTIONS", "/nothing", "", "", 0).code, 404);
+    served_close(&s);
+}
+END_TEST
+
 START_TEST(requests_are_counted_by_handler_and_code)
 {
     served_open(&s, NULL);
@@ -90,4 +106,5 @@ END_TEST
 
 SUITE(dispatch, unknown_paths_are_404_and_wrong_methods_405_with_allow,
       before_recovery_only_a_few_paths_answer, while_stopping_nothing_new_is_begun,
-      origins_are_answered_as_allowed, requests_are_counted_by_handler_and_code)
+      origins_are_answered_as_allowed, every_path_of_the_api_has_options,
+      requests_are_counted_by_handler_and_code)

@@ -59,7 +59,7 @@ START_TEST(allow_lists_the_methods)
     routes_allow(find("/api/v1/query", &value), allow);
     ck_assert_str_eq(allow, "GET, POST, OPTIONS");
     routes_allow(find("/api/v1/write", &value), allow);
-    ck_assert_str_eq(allow, "POST");
+    ck_assert_str_eq(allow, "POST, OPTIONS");
     routes_allow(find("/-/healthy", &value), allow);
     ck_assert_str_eq(allow, "GET, HEAD");
     routes_allow(find("/-/quit", &value), allow);
