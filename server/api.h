@@ -44,6 +44,8 @@ void api_rules(struct request *req);
 void api_alerts(struct request *req);
 void api_alertmanagers(struct request *req);
 void api_targets(struct request *req);
+void api_target_metadata(struct request *req);
+void api_scrape_pools(struct request *req);
 
 /* api_metrics.c */
 void api_metrics(struct request *req);

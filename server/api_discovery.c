@@ -2,7 +2,10 @@
  * api_discovery - what a Prometheus with rules, alerts and targets would list. We scrape nothing
  * but ourselves and evaluate no rules, and say so in the shapes that clients expect.
  */
+#include <strings.h>
+
 #include "model/duration.h"
+#include "promql/parser.h"
 #include "server/api.h"
 #include "server/hearth.h"
 #include "server/params.h"
@@ -35,10 +38,9 @@ void api_metadata(struct request *req)
     struct form form;
     struct error err;
     struct json j;
-    uint64_t limit;
     enum status st = params_read(req, &form, &err);
-    if (!st) st = params_count(&form, "limit", 0, &limit, &err);
-    if (!st) st = params_count(&form, "limit_per_metric", 0, &limit, &err);
+    if (!st) st = params_number(&form, "limit", &err);
+    if (!st) st = params_number(&form, "limit_per_metric", &err);
     if (st) {
         reply_error(&req->reply, st, &err);
         return;
@@ -80,6 +82,11 @@ void api_alertmanagers(struct request *req)
     answer_end(req, &j);
 }
 
+static bool scrapes_itself(const struct request *req)
+{
+    return req->app->config.self_scrape_ms > 0;
+}
+
 /* The one target we have: ourselves. */
 static void write_self(struct request *req, struct json *j)
 {
@@ -117,6 +124,15 @@ static void write_self(struct request *req, struct json *j)
     json_object_end(j);
 }
 
+static bool shows_active(struct str state)
+{
+    static const char *const shown[] = {"", "any", "active"};
+    for (size_t i = 0; i < ARRAY_COUNT(shown); i++)
+        if (state.size == strlen(shown[i]) && strncasecmp(state.data, shown[i], state.size) == 0)
+            return true;
+    return false;
+}
+
 void api_targets(struct request *req)
 {
     struct form form;
@@ -127,9 +143,8 @@ void api_targets(struct request *req)
         reply_error(&req->reply, st, &err);
         return;
     }
-    struct str state = form_get(&form, STR("state"));
     struct str scrape_pool = form_get(&form, STR("scrapePool"));
-    bool wanted = req->app->config.self_scrape_ms > 0 && !str_equal(state, STR("dropped")) &&
+    bool wanted = scrapes_itself(req) && shows_active(form_get(&form, STR("state"))) &&
                   (scrape_pool.size == 0 || str_equal(scrape_pool, STR("prometheus")));
     query_json_begin(&j, &req->reply.body);
     json_object_begin(&j);
@@ -139,6 +154,52 @@ void api_targets(struct request *req)
     json_array_end(&j);
     write_empty_list(&j, STR("droppedTargets"));
     write_empty_object(&j, STR("droppedTargetCounts"));
+    json_object_end(&j);
+    answer_end(req, &j);
+}
+
+static enum status check_target_selector(struct request *req, const struct form *form,
+                                         struct error *err)
+{
+    struct str text = form_get(form, STR("match_target"));
+    struct matcher *matchers;
+    size_t count;
+    if (text.size == 0) return OK;
+    enum status st = parse_selector(text, &req->mem, &matchers, &count, err);
+    if (st) return st == ERR_INVALID ? error_wrap(err, "invalid parameter \"match_target\": ") : st;
+    for (size_t i = 0; i < count; i++)
+        matcher_release(&matchers[i]);
+    return OK;
+}
+
+/* As api_metadata. */
+void api_target_metadata(struct request *req)
+{
+    struct form form;
+    struct error err;
+    struct json j;
+    enum status st = params_read(req, &form, &err);
+    if (!st) st = params_number(&form, "limit", &err);
+    if (!st) st = check_target_selector(req, &form, &err);
+    if (st) {
+        reply_error(&req->reply, st, &err);
+        return;
+    }
+    query_json_begin(&j, &req->reply.body);
+    json_array_begin(&j);
+    json_array_end(&j);
+    answer_end(req, &j);
+}
+
+void api_scrape_pools(struct request *req)
+{
+    struct json j;
+    query_json_begin(&j, &req->reply.body);
+    json_object_begin(&j);
+    json_key(&j, STR("scrapePools"));
+    json_array_begin(&j);
+    if (scrapes_itself(req)) json_string(&j, STR("prometheus"));
+    json_array_end(&j);
     json_object_end(&j);
     answer_end(req, &j);
 }

@@ -62,39 +62,52 @@ enum status params_duration(const struct form *form, const char *name, int64_t *
     return st ? invalid(err, name) : OK;
 }
 
-/* In the words of Go's Atoi. */
-static enum status not_a_count(struct str text, const char *name, const char *why,
-                               struct error *err)
+/* As Go's Atoi, the value without its sign. NULL, or in its words why not. */
+static const char *read_number(struct str text, bool *negative, uint64_t *value)
 {
-    error_set(err, ERR_INVALID, "strconv.Atoi: parsing %s: %s", LOG_TEXT(text), why);
-    return invalid(err, name);
+    *value = 0;
+    *negative = text.data[0] == '-';
+    bool has_sign = *negative || text.data[0] == '+';
+    bool overflows = false;
+    if (has_sign && text.size == 1) return "invalid syntax";
+    for (size_t i = has_sign; i < text.size; i++) {
+        unsigned digit = (unsigned char)text.data[i] - (unsigned)'0';
+        if (digit > 9) return "invalid syntax";
+        overflows = overflows || __builtin_mul_overflow(*value, UINT64_C(10), value) ||
+                    __builtin_add_overflow(*value, (uint64_t)digit, value) ||
+                    *value > (uint64_t)INT64_MAX + *negative;
+    }
+    return overflows ? "value out of range" : NULL;
 }
 
 enum status params_count(const struct form *form, const char *name, uint64_t fallback,
                          uint64_t *out, struct error *err)
 {
     struct str text = form_get(form, str_from(name));
-    uint64_t value = 0;
+    bool negative;
     *out = fallback;
     if (text.size == 0) return OK;
-    bool negative = text.data[0] == '-';
-    bool has_sign = negative || text.data[0] == '+';
-    bool overflows = false;
-    if (has_sign && text.size == 1) return not_a_count(text, name, "invalid syntax", err);
-    for (size_t i = has_sign; i < text.size; i++) {
-        unsigned digit = (unsigned char)text.data[i] - (unsigned)'0';
-        if (digit > 9) return not_a_count(text, name, "invalid syntax", err);
-        overflows = overflows || __builtin_mul_overflow(value, UINT64_C(10), &value) ||
-                    __builtin_add_overflow(value, (uint64_t)digit, &value) ||
-                    value > (uint64_t)INT64_MAX + negative;
+    uint64_t value;
+    const char *why = read_number(text, &negative, &value);
+    if (why) {
+        error_set(err, ERR_INVALID, "strconv.Atoi: parsing %s: %s", LOG_TEXT(text), why);
+        return invalid(err, name);
     }
-    if (overflows) return not_a_count(text, name, "value out of range", err);
     if (negative && value > 0) {
         error_set(err, ERR_INVALID, "%s must be non-negative", name);
         return invalid(err, name);
     }
     *out = value;
     return OK;
+}
+
+enum status params_number(const struct form *form, const char *name, struct error *err)
+{
+    struct str text = form_get(form, str_from(name));
+    bool negative;
+    uint64_t value;
+    if (text.size == 0 || !read_number(text, &negative, &value)) return OK;
+    return error_set(err, ERR_INVALID, "%s must be a number", name);
 }
 
 enum status params_selectors(const struct form *form, struct arena *a, struct params_selectors *out,

@@ -29,6 +29,9 @@ MUST_USE enum status params_duration(const struct form *form, const char *name, 
 MUST_USE enum status params_count(const struct form *form, const char *name, uint64_t fallback,
                                   uint64_t *out, struct error *err);
 
+/* A whole number of either sign, or nothing. ERR_INVALID: limit must be a number. */
+MUST_USE enum status params_number(const struct form *form, const char *name, struct error *err);
+
 /* The selectors of match[]. Release with params_release_selectors, also after an error. */
 struct params_selector {
     struct matcher *matchers;

@@ -30,6 +30,8 @@ static const struct route routes[] = {
     {"/api/v1/alerts", HTTP_GET, API, api_alerts},
     {"/api/v1/alertmanagers", HTTP_GET, API, api_alertmanagers},
     {"/api/v1/targets", HTTP_GET, API, api_targets},
+    {"/api/v1/targets/metadata", HTTP_GET, API, api_target_metadata},
+    {"/api/v1/scrape_pools", HTTP_GET, API, api_scrape_pools},
     {"/api/v1/status/buildinfo", HTTP_GET, API, api_status_buildinfo},
     {"/api/v1/status/runtimeinfo", HTTP_GET, API, api_status_runtimeinfo},
     {"/api/v1/status/config", HTTP_GET, API, api_status_config},
