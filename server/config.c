@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "model/duration.h"
 #include "model/number.h"
+#include "model/regex.h"
 #include "promql/engine.h"
 #include "snapshot/durability.h"
 #include "storage/storage.h"
@@ -30,6 +31,7 @@ enum flag_kind {
     FLAG_LIMIT,    /* struct config_limit: bytes or a percentage */
     FLAG_WORD,     /* uint64_t, index into words */
     FLAG_TEXT,     /* const char *, not empty */
+    FLAG_REGEX,    /* const char *, compiles */
     FLAG_ADDRESS,  /* appended to listen_addresses; may be given several times */
     FLAG_FEATURES  /* appended to features; may be given several times */
 };
@@ -71,8 +73,9 @@ static const struct flag flags[] = {
      "A connection without a request is closed after so long."},
     {"web.max-body-size", FLAG_BYTES, FIELD(web_body_bytes_max), "32MiB", KIB, GIB, NULL,
      "Largest request body as sent; more is answered with 413."},
-    {"web.cors.origin", FLAG_TEXT, FIELD(cors_origin), ".*", 0, 0, NULL,
-     "Origin that scripts may call from; \".*\" is any."},
+    {"web.cors.origin", FLAG_REGEX, FIELD(cors_origin), ".*", 0, 0, NULL,
+     "Regular expression of the whole origin that scripts may call from, for example "
+     "'https?://(a|b)\\.example'."},
     {"web.enable-lifecycle", FLAG_SWITCH, FIELD(web_lifecycle), "false", 0, 0, NULL,
      "Allow POST /-/quit and /-/reload."},
     {"web.enable-admin-api", FLAG_SWITCH, FIELD(web_admin), "false", 0, 0, NULL,
@@ -282,6 +285,14 @@ static enum status add_features(struct config *config, const char *text, struct 
     return OK;
 }
 
+static enum status check_regex(const char *text, struct error *err)
+{
+    struct regex *regex;
+    enum status st = regex_create_matching(str_from(text), &regex, err);
+    if (!st) regex_destroy(regex);
+    return st;
+}
+
 static enum status store_value(struct config *config, const struct flag *flag, const char *text,
                                struct error *err)
 {
@@ -316,6 +327,7 @@ static enum status store_value(struct config *config, const struct flag *flag, c
         if (!*text) return error_set(err, ERR_INVALID, "the value is empty");
         *(const char **)field = text;
         return OK;
+    case FLAG_REGEX: *(const char **)field = text; return check_regex(text, err);
     case FLAG_ADDRESS: return add_address(config, text, err);
     case FLAG_FEATURES: return add_features(config, text, err);
     }

@@ -35,7 +35,7 @@ enum memory_release {
 struct config {
     const char *listen_addresses[CONFIG_ADDRESSES_MAX]; /* "host:port", views argv */
     uint32_t listen_address_count;
-    const char *cors_origin; /* ".*" (any), or the one origin that is allowed */
+    const char *cors_origin; /* a regular expression */
     uint64_t web_connections_max;
     uint64_t web_threads; /* 0: one per core */
     int64_t web_read_timeout_ms;

@@ -8,15 +8,14 @@
 
 static void add_cors(struct request *req)
 {
-    const char *allowed = req->app->config.cors_origin;
-    bool any = strcmp(allowed, ".*") == 0;
+    bool any = strcmp(req->app->config.cors_origin, ".*") == 0;
     reply_add_header(&req->reply, "Vary", "Origin");
     if (req->origin.size == 0) return;
-    if (!any && !str_equal(req->origin, str_from(allowed))) return;
+    if (!regex_matches(req->app->cors_origin, req->origin)) return;
     reply_add_header(&req->reply, "Access-Control-Allow-Headers",
                      "Accept, Authorization, Content-Type, Origin");
     reply_add_header(&req->reply, "Access-Control-Allow-Methods", "GET, POST, OPTIONS");
-    reply_add_header(&req->reply, "Access-Control-Allow-Origin", any ? "*" : allowed);
+    reply_add_header(&req->reply, "Access-Control-Allow-Origin", any ? "*" : req->origin.data);
     reply_add_header(&req->reply, "Access-Control-Expose-Headers", "Date");
 }
 

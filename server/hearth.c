@@ -148,7 +148,8 @@ enum status hearth_open(const struct config *config, struct hearth **out, struct
              (int)getpid());
     process_raise_fd_limit();
     open_budget(h);
-    enum status st = open_storage(h, err);
+    enum status st = regex_create_matching(str_from(config->cors_origin), &h->cors_origin, err);
+    if (!st) st = open_storage(h, err);
     if (!st) st = open_durability(h, err);
     if (!st) st = open_crew(h, err);
     if (!st)
@@ -264,5 +265,6 @@ void hearth_close(struct hearth *h)
     if (h->storage) storage_close(h->storage);
     if (was_ready)
         log_info("server", "stopped", "uptime_ms=%" PRId64, clock_wall_ms() - h->start_ms);
+    regex_destroy(h->cors_origin);
     heap_free(h, sizeof(*h), HEAP_PROCESS);
 }

@@ -13,6 +13,7 @@
 
 #include <stdatomic.h>
 
+#include "model/regex.h"
 #include "promql/crew.h"
 #include "promql/engine.h"
 #include "server/config.h"
@@ -48,6 +49,7 @@ struct hearth {
     struct storage *storage;
     struct durability *durability;
     struct engine engine;
+    struct regex *cors_origin; /* of origins that are allowed */
     struct query_pool *pool;
     struct query_pool *writers; /* for requests that wait for a sync; NULL: they do not */
     struct crew *crew;          /* the engine's */

@@ -148,6 +148,7 @@ START_TEST(wrong_values_are_explained)
     expect_refused("--web.listen-address=:65536", "is not a port number");
     expect_refused("--web.listen-address=:-1", "is not a port number");
     expect_refused("--web.listen-address=:abc", "is not a port number");
+    expect_refused("--web.cors.origin=http://(a", "flag --web.cors.origin: error parsing regexp");
     expect_refused("--web.listen-address=localhost", "has no port");
     expect_refused("--web.listen-address=::1:9428", "brackets");
 }

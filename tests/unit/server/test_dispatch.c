@@ -63,11 +63,13 @@ START_TEST(origins_are_answered_as_allowed)
     expect_header(answer, "Vary: Origin");
     ck_assert_ptr_null(strstr(answer.head, "Access-Control-Allow-Origin"));
     served_close(&s);
-    served_open(&s, "--web.cors.origin=http://y", NULL);
+    served_open(&s, "--web.cors.origin=https?://(y|z)", NULL);
     answer = served_ask(&s, "GET", "/api/v1/query?query=1", "Origin: http://x\r\n", "", 0);
     ck_assert_ptr_null(strstr(answer.head, "Access-Control-Allow-Origin"));
-    answer = served_ask(&s, "GET", "/api/v1/query?query=1", "Origin: http://y\r\n", "", 0);
-    expect_header(answer, "Access-Control-Allow-Origin: http://y");
+    answer = served_ask(&s, "GET", "/api/v1/query?query=1", "Origin: http://yz\r\n", "", 0);
+    ck_assert_ptr_null(strstr(answer.head, "Access-Control-Allow-Origin"));
+    answer = served_ask(&s, "GET", "/api/v1/query?query=1", "Origin: https://z\r\n", "", 0);
+    expect_header(answer, "Access-Control-Allow-Origin: https://z\r\n");
     served_close(&s);
 }
 END_TEST
