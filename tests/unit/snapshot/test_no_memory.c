@@ -75,6 +75,8 @@ START_TEST(a_snapshot)
                       err.text);
         storage_check(w.db);
         ck_assert_uint_eq(world_check(&w, 0), batch < BATCHES ? batch + 1 : BATCHES);
+        /* One with news, which also takes away what this one could not. */
+        world_write_all(&w, batch % BATCHES, batch % BATCHES + 1);
         world_snapshot(&w);
         world_close(&w);
         level_expect(&before);
