@@ -90,6 +90,65 @@ START_TEST(a_jump_is_not_followed_and_noticed_once)
 }
 END_TEST
 
+START_TEST(a_step_of_the_bound_is_followed_and_no_further_one)
+{
+    for (int forward = 0; forward < 2; forward++) {
+        int64_t step_ms = forward ? 10 * MINUTE : -10 * MINUTE;
+        setup();
+        jump(step_ms);
+        ck_assert_int_eq(believed(), START_MS + step_ms);
+        jump(forward ? step_ms + 1 : step_ms - 1);
+        ck_assert_int_eq(believed(), START_MS + step_ms);
+        teardown();
+    }
+}
+END_TEST
+
+/* Each doubt begins from nothing: it is counted, and what was heard in the last one is forgotten.
+ */
+START_TEST(a_doubt_that_has_ended_leaves_nothing_behind)
+{
+    setup();
+    jump(5 * HOUR);
+    ck_assert(!hear(clock_wall_ms()));
+    jump(-5 * HOUR);
+    ck_assert_int_eq(believed(), clock_wall_ms()); /* the clock is back */
+    clock_advance(2 * MINUTE);
+    jump(5 * HOUR);
+    ck_assert(!hear(clock_wall_ms()));
+    ck_assert_uint_eq(counter_read(&p.jumps_forward), 2);
+
+    present_accept(&p);
+    jump(5 * HOUR);
+    ck_assert(!hear(clock_wall_ms()));
+    ck_assert_uint_eq(counter_read(&p.jumps_forward), 3);
+
+    clock_advance(MINUTE);
+    ck_assert(hear(clock_wall_ms()));
+    jump(-5 * HOUR);
+    ck_assert(!hear(clock_wall_ms()));
+    ck_assert_uint_eq(counter_read(&p.jumps_back), 1);
+    teardown();
+}
+END_TEST
+
+START_TEST(time_may_be_known_to_have_come_as_far_as_both_clocks_allow)
+{
+    setup();
+    jump(5 * HOUR);
+    struct present_time now = present_now(&p);
+    (void)present_doubt(&p, &now);
+    present_reach(&p, &now, START_MS - HOUR);
+    ck_assert_int_eq(believed(), START_MS);
+    present_reach(&p, &now, START_MS + HOUR);
+    ck_assert_int_eq(believed(), START_MS + HOUR);
+    ck_assert(!present_doubt(&p, &now)); /* about the rest it goes on */
+    present_reach(&p, &now, INT64_MAX);
+    ck_assert_int_eq(believed(), START_MS + 5 * HOUR);
+    teardown();
+}
+END_TEST
+
 START_TEST(samples_confirm_a_jump_after_a_while)
 {
     setup();
@@ -143,6 +202,50 @@ START_TEST(samples_of_the_believed_time_keep_it)
 }
 END_TEST
 
+START_TEST(samples_a_little_ahead_of_a_clock_that_went_back_confirm_it)
+{
+    setup();
+    jump(-5 * HOUR);
+    ck_assert(!hear(clock_wall_ms() + MINUTE));
+    clock_advance(MINUTE);
+    ck_assert(hear(clock_wall_ms() + MINUTE));
+    ck_assert_int_eq(believed(), clock_wall_ms());
+    teardown();
+}
+END_TEST
+
+START_TEST(late_samples_say_nothing_about_a_jump_forward)
+{
+    setup();
+    jump(5 * HOUR);
+    ck_assert(!hear(clock_wall_ms()));
+    clock_advance(59 * SECOND);
+    ck_assert(!hear(START_MS - HOUR));
+    clock_advance(SECOND);
+    ck_assert(hear(clock_wall_ms()));
+    ck_assert_int_eq(believed(), clock_wall_ms());
+    teardown();
+}
+END_TEST
+
+/* Those of the believed time have silenced a witness: how far he had got is forgotten, too. */
+START_TEST(time_moves_to_the_newest_of_those_that_were_not_contradicted)
+{
+    setup();
+    jump(33 * (int64_t)HOUR);
+    ck_assert(!hear(START_MS + 30 * HOUR));
+    ck_assert(!hear(believed()));
+    ck_assert(!hear(START_MS + 2 * HOUR));
+    clock_advance(MINUTE);
+    ck_assert(hear(START_MS + HOUR));
+    ck_assert_int_eq(believed(), START_MS + 2 * HOUR);
+    ck_assert_uint_eq(counter_read(&p.jumps_forward), 1);
+    ck_assert(!hear(START_MS + 3 * HOUR)); /* the doubt goes on, and is no new one */
+    ck_assert_uint_eq(counter_read(&p.jumps_forward), 1);
+    teardown();
+}
+END_TEST
+
 START_TEST(what_lasts_for_the_retained_time_is_believed)
 {
     setup();
@@ -176,6 +279,12 @@ START_TEST(in_a_hurry_the_first_sample_counts)
 END_TEST
 
 SUITE(present, time_passes, small_steps_are_followed_however_many,
-      a_jump_is_not_followed_and_noticed_once, samples_confirm_a_jump_after_a_while,
-      time_never_outruns_the_samples, samples_of_the_believed_time_keep_it,
+      a_jump_is_not_followed_and_noticed_once, a_step_of_the_bound_is_followed_and_no_further_one,
+      a_doubt_that_has_ended_leaves_nothing_behind,
+      time_may_be_known_to_have_come_as_far_as_both_clocks_allow,
+      samples_confirm_a_jump_after_a_while, time_never_outruns_the_samples,
+      samples_of_the_believed_time_keep_it,
+      samples_a_little_ahead_of_a_clock_that_went_back_confirm_it,
+      late_samples_say_nothing_about_a_jump_forward,
+      time_moves_to_the_newest_of_those_that_were_not_contradicted,
       what_lasts_for_the_retained_time_is_believed, in_a_hurry_the_first_sample_counts)

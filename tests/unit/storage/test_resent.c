@@ -65,6 +65,15 @@ START_TEST(what_a_stream_has_is_told_from_what_it_never_will_have)
     expect(c, conflict, 3, 5, 2, 0);
     expect(c, between, 3, 5, 0, 2);
     expect(c, backwards, 4, 11, 0, 4);
+    const struct sample ahead[] = {{2000, 1}, samples[4], {3000, 1}, samples[4], samples[4]};
+    const struct sample mixed[] = {{samples[3].t_ms, 0},
+                                   {samples[4].t_ms, 0},
+                                   {1001, 1},
+                                   {1002, 1},
+                                   {samples[5].t_ms, 0},
+                                   {1003, 1}};
+    expect(c, ahead, 5, 2 | 8 | 16, 0, 0);
+    expect(c, mixed, 6, 0, 1 | 2 | 16, 4 | 8 | 32);
     expect(c, samples, 0, 0, 0, 0);
     /* Of a late run nothing is said. */
     ck_assert_int_eq(chunk_add(c, samples[3].t_ms + 1, 1), CHUNK_LATE);
@@ -97,7 +106,7 @@ START_TEST(without_memory_nothing_is_found)
     struct arena tight;
     setup();
     struct chunk *c = make(SAMPLES);
-    struct resent item = {.chunk = c, .samples = samples, .count = 1};
+    struct resent item = {.chunk = c, .samples = samples, .count = 1, .known = {1, 2, 4}};
     arena_init(&tight, HEAP_HTTP, 64);
     resent_find(&item, 1, &tight);
     ck_assert_uint_eq(item.known.same | item.known.other | item.known.absent, 0);
