@@ -164,7 +164,7 @@ enum status backup_make(const struct data_folder *folder, const struct manifest 
     if (st == OK) st = folder_sync(parent.text, err);
     if (st == OK) st = folder_sync(folder->path, err);
     if (st == OK) return OK;
-    arena_init(&scratch, HEAP_SNAPSHOT, UINT64_C(1) << 30);
+    arena_init(&scratch, HEAP_SNAPSHOT, DATA_FOLDER_ARENA_BYTES_MAX);
     remove_all(&half, &scratch);
     arena_release(&scratch);
     return st;
@@ -175,7 +175,7 @@ void backup_clean(const struct data_folder *folder)
     struct file_path parent;
     struct folder_names names;
     struct arena scratch;
-    arena_init(&scratch, HEAP_SNAPSHOT, UINT64_C(1) << 30);
+    arena_init(&scratch, HEAP_SNAPSHOT, DATA_FOLDER_ARENA_BYTES_MAX);
     if (file_path_join(&parent, folder->path, folder_name, NULL) ||
         folder_list(parent.text, &scratch, &names, NULL))
         names.count = 0; /* there was none yet */

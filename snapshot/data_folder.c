@@ -118,7 +118,21 @@ enum status data_folder_list(const struct data_folder *folder, enum data_kind ki
     return OK;
 }
 
-/* Remove what a crash left half-written: our names with the temporary suffix. */
+/* One of our names with the temporary suffix. */
+static bool is_temporary(const char *text, enum data_kind kind)
+{
+    char ours[NAME_BYTES];
+    struct data_name name;
+    size_t size = strlen(text);
+    size_t suffix = sizeof(TEMPORARY_SUFFIX) - 1;
+    if (size < suffix || size - suffix >= sizeof(ours)) return false;
+    memcpy(ours, text, size - suffix);
+    ours[size - suffix] = '\0';
+    return strcmp(text + size - suffix, TEMPORARY_SUFFIX) == 0 &&
+           data_name_parse(ours, kind, &name);
+}
+
+/* Remove what a crash left half-written. */
 static enum status remove_temporaries(const struct data_folder *folder, enum data_kind kind,
                                       struct arena *a, struct error *err)
 {
@@ -126,27 +140,16 @@ static enum status remove_temporaries(const struct data_folder *folder, enum dat
     struct folder_names names;
     data_folder_subfolder(folder, kind, &sub);
     enum status st = folder_list(sub.text, a, &names, err);
-    if (st) return st;
-    for (size_t i = 0; i < names.count; i++) {
-        char text[NAME_BYTES];
-        struct data_name name;
+    for (size_t i = 0; st == OK && i < names.count; i++) {
         struct file_path path;
         struct error refused;
-        size_t size = strlen(names.items[i]);
-        size_t suffix = sizeof(TEMPORARY_SUFFIX) - 1;
-        if (size <= suffix || size >= NAME_BYTES ||
-            strcmp(names.items[i] + size - suffix, TEMPORARY_SUFFIX) != 0)
-            continue;
-        memcpy(text, names.items[i], size - suffix);
-        text[size - suffix] = '\0';
-        if (!data_name_parse(text, kind, &name)) continue;
+        if (!is_temporary(names.items[i], kind)) continue;
         st = file_path_join(&path, sub.text, names.items[i], err);
-        if (st) return st;
-        if (file_remove(path.text, &refused))
+        if (st == OK && file_remove(path.text, &refused))
             log_warn("snapshot", "temporary file not removed", "reason=%s",
                      LOG_TEXT(str_from(refused.text)));
     }
-    return OK;
+    return st;
 }
 
 static void lock_write_pid(const struct file *lock)

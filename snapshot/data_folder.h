@@ -67,6 +67,10 @@ void data_folder_path(const struct data_folder *folder, enum data_kind kind, str
                       struct file_path *out);
 void data_folder_temporary(const struct file_path *path, struct file_path *out);
 
+/* A ceiling for the arenas of whoever lists a folder: only a folder full of strange names reaches
+ * it. */
+#define DATA_FOLDER_ARENA_BYTES_MAX (UINT64_C(1) << 30)
+
 /* What the folder holds of one kind, ascending by number, then by snapshot; on the arena. */
 struct data_names {
     struct data_name *items;

@@ -19,7 +19,7 @@ enum status durability_open(const struct durability_options *options, struct dur
     struct arena arena;
     struct durability *d = heap_calloc(1, sizeof(*d), HEAP_PROCESS);
     if (!d) return error_set(err, ERR_NO_MEMORY, "no memory to open %s", options->path);
-    arena_init(&arena, HEAP_SNAPSHOT, UINT64_C(1) << 30);
+    arena_init(&arena, HEAP_SNAPSHOT, DATA_FOLDER_ARENA_BYTES_MAX);
     enum status st = data_folder_open(&d->folder, options->path, &arena, err);
     arena_release(&arena);
     if (st == OK) backup_clean(&d->folder);

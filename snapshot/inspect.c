@@ -403,9 +403,35 @@ static void tell_place(const struct inspection *in, enum place_kind place)
     tell(in, "kind", "%s", texts[place]);
 }
 
-static void inspect_head(struct inspection *in)
+/* The head in the first bytes of the file, of whatever kind. As head_decode; ERR_CORRUPT: none. */
+static enum status find_head(struct inspection *in, const uint8_t *bytes, size_t size,
+                             struct error *err)
 {
     static const enum head_kind kinds[] = {HEAD_IDENTITY, HEAD_SEGMENT, HEAD_WINDOW, HEAD_MANIFEST};
+    enum status st = ERR_CORRUPT;
+    for (size_t i = 0; i < ARRAY_COUNT(kinds) && st == ERR_CORRUPT; i++) {
+        in->head.kind = kinds[i];
+        st = head_decode(bytes, size, kinds[i], &in->head, err);
+    }
+    return st;
+}
+
+static void inspect_with_head(struct inspection *in, enum place_kind place)
+{
+    char identity[2 * IDENTITY_BYTES + 1];
+    for (size_t i = 0; i < IDENTITY_BYTES; i++)
+        (void)snprintf(identity + 2 * i, 3, "%02x", in->head.identity.bytes[i]);
+    tell(in, "kind", "%s", kind_names[in->head.kind]);
+    tell(in, "version", "%d, folder %s, number %" PRId64, HEAD_VERSION, identity,
+         (int64_t)in->head.number);
+    in->refusal = place_refusal(in->path, &in->head);
+    if (in->refusal) damage(in, 0, HEAD_BYTES, in->refusal);
+    if (place == PLACE_UNREADABLE || place == PLACE_FOREIGN) in->refusal = "it was set aside";
+    inspect_content(in);
+}
+
+static void inspect_by_head(struct inspection *in)
+{
     uint8_t bytes[HEAD_BYTES];
     struct error err;
     size_t got = 0;
@@ -416,30 +442,18 @@ static void inspect_head(struct inspection *in)
         unreadable(in, err.text);
         return;
     }
-    for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
-        enum status st = head_decode(bytes, got, kinds[i], &in->head, &err);
-        if (st == ERR_CORRUPT) continue;
-        tell(in, "kind", "%s", kind_names[kinds[i]]);
-        if (st) {
-            tell(in, "version", "%s: a start is refused", err.text);
-            in->damages++;
-            return;
-        }
-        char identity[2 * IDENTITY_BYTES + 1];
-        for (size_t k = 0; k < IDENTITY_BYTES; k++)
-            (void)snprintf(identity + 2 * k, 3, "%02x", in->head.identity.bytes[k]);
-        tell(in, "version", "%d, folder %s, number %" PRId64, HEAD_VERSION, identity,
-             (int64_t)in->head.number);
-        in->refusal = place_refusal(in->path, &in->head);
-        if (in->refusal) damage(in, 0, HEAD_BYTES, in->refusal);
-        if (place == PLACE_UNREADABLE || place == PLACE_FOREIGN) in->refusal = "it was set aside";
-        inspect_content(in);
-        return;
-    }
-    if (place == PLACE_OURS)
+    enum status st = find_head(in, bytes, got, &err);
+    if (st == OK) {
+        inspect_with_head(in, place);
+    } else if (st == ERR_UNSUPPORTED) {
+        tell(in, "kind", "%s", kind_names[in->head.kind]);
+        tell(in, "version", "%s: a start is refused", err.text);
+        in->damages++;
+    } else if (place == PLACE_OURS) {
         inspect_without_head(in, got);
-    else if (place == PLACE_OTHER)
+    } else if (place == PLACE_OTHER) {
         tell_place(in, place);
+    }
 }
 
 /* listed: its folder had it a moment ago. */
@@ -460,7 +474,7 @@ static enum inspect_verdict inspect_file(const char *path, bool verify, bool lis
         unreadable(&in, err.text);
     } else {
         tell(&in, "size", "%" PRIu64 " bytes", in.size);
-        inspect_head(&in);
+        inspect_by_head(&in);
     }
     if (in.damages > DAMAGES_TOLD)
         tell(&in, "damaged", "%" PRIu64 " more places", in.damages - DAMAGES_TOLD);

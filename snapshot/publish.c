@@ -139,7 +139,7 @@ static bool remove_kind(struct durability *d, enum data_kind kind, const struct 
     struct data_names names;
     struct error refused;
     bool all = true;
-    arena_init(&arena, HEAP_SNAPSHOT, UINT64_C(1) << 30);
+    arena_init(&arena, HEAP_SNAPSHOT, DATA_FOLDER_ARENA_BYTES_MAX);
     if (data_folder_list(&d->folder, kind, &arena, &names, &refused)) {
         log_warn("snapshot", "files that are not needed stay", "reason=%s",
                  LOG_TEXT(str_from(refused.text)));
@@ -221,7 +221,7 @@ static enum status renew_held(struct durability *d, struct error *err)
     if (!d->held || d->held_stable) return OK;
     struct arena arena;
     struct data_names names;
-    arena_init(&arena, HEAP_SNAPSHOT, UINT64_C(1) << 30);
+    arena_init(&arena, HEAP_SNAPSHOT, DATA_FOLDER_ARENA_BYTES_MAX);
     enum status st = data_folder_list(&d->folder, DATA_SEGMENT, &arena, &names, err);
     for (size_t i = 0; st == OK && i < names.count; i++) {
         uint64_t number = (uint64_t)names.items[i].number;
@@ -301,11 +301,27 @@ static enum status make_up(struct durability *d, struct error *err)
     d->current_whole = false;
     for (size_t i = 0; i < d->current.count; i++)
         if (d->states[i].state == FILE_STATE_CURRENT) d->states[i].state = FILE_STATE_STALE;
-    arena_init(&arena, HEAP_SNAPSHOT, UINT64_C(1) << 30);
+    arena_init(&arena, HEAP_SNAPSHOT, DATA_FOLDER_ARENA_BYTES_MAX);
     enum status st = data_folder_remake(&d->folder, &arena, err);
     if (st == OK) count_segments(d, &arena);
     arena_release(&arena);
     return st;
+}
+
+/* It is on stable storage: what neither it nor the one before needs goes. */
+static void adopt(struct durability *d, const struct draft *draft)
+{
+    d->previous = d->current;
+    d->current = draft->manifest;
+    d->current_whole = true;
+    d->unlisted = false;
+    memcpy(d->states, draft->states, sizeof(d->states));
+    const struct retain r = {.generations = {&d->current, &d->previous}};
+    remove_unneeded(d, &r);
+    publish_count_disk_bytes(d);
+    log_info("snapshot", "published",
+             "snapshot=%" PRIu64 " windows=%zu written=%" PRIu64 " first_segment=%" PRIu64,
+             d->current.snapshot, d->current.count, draft->written, d->current.first_segment);
 }
 
 enum status publish_snapshot(struct durability *d, struct storage *db, struct error *err)
@@ -323,22 +339,12 @@ enum status publish_snapshot(struct durability *d, struct storage *db, struct er
     draft->manifest.snapshot = d->next_snapshot++;
     bool wanted = atomic_exchange(&d->wal.wants_snapshot, false);
     enum status st = draft_and_write(d, db, draft, &news, err);
-    if (!st) wal_made_up(&d->wal);
     if (st) {
         if (wanted) atomic_store(&d->wal.wants_snapshot, true);
         clean_up(d, draft, st);
-    } else if (news) {
-        d->previous = d->current;
-        d->current = draft->manifest;
-        d->current_whole = true;
-        d->unlisted = false;
-        memcpy(d->states, draft->states, sizeof(d->states));
-        const struct retain r = {.generations = {&d->current, &d->previous}};
-        remove_unneeded(d, &r);
-        publish_count_disk_bytes(d);
-        log_info("snapshot", "published",
-                 "snapshot=%" PRIu64 " windows=%zu written=%" PRIu64 " first_segment=%" PRIu64,
-                 d->current.snapshot, d->current.count, draft->written, d->current.first_segment);
+    } else {
+        wal_made_up(&d->wal);
+        if (news) adopt(d, draft);
     }
     heap_free(draft, sizeof(*draft), HEAP_SNAPSHOT);
     return st;

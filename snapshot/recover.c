@@ -469,7 +469,7 @@ enum status durability_recover(struct durability *d, struct storage *db, struct 
     uint64_t first_segment = 0;
     int64_t start_ns = clock_mono_ns();
     if (!err) err = &local;
-    arena_init(&arena, HEAP_SNAPSHOT, UINT64_C(1) << 30);
+    arena_init(&arena, HEAP_SNAPSHOT, DATA_FOLDER_ARENA_BYTES_MAX);
     enum status st = read_manifests(d, &arena, err);
     if (st == OK) st = check_chunk_ms(d, db, err);
     if (st == OK) st = note_progress(d, &arena, err);
@@ -523,7 +523,7 @@ static enum status replay_held(struct durability *d, struct storage *db, struct 
     struct wal_replay replay;
     struct data_names names;
     struct arena arena;
-    arena_init(&arena, HEAP_SNAPSHOT, UINT64_C(1) << 30);
+    arena_init(&arena, HEAP_SNAPSHOT, DATA_FOLDER_ARENA_BYTES_MAX);
     enum status st = data_folder_list(&d->folder, DATA_SEGMENT, &arena, &names, err);
     if (!st) st = wal_replay_init(&replay, &d->folder, db, false, 1, err);
     if (st) {

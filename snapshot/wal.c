@@ -89,8 +89,9 @@ struct sync_round {
     struct file current; /* a copy: nobody closes the descriptor while `syncing` is set */
     bool current_dirty;
     bool folder_dirty;
-    uint64_t target;
+    uint64_t target; /* bytes of the current one that are safe then */
     uint32_t ordinal;
+    bool tried; /* the current one was synced, or that was refused */
 };
 
 /* Lock held: the current segment has what is not on stable storage. */
@@ -131,7 +132,42 @@ static void forgo_sync(struct wal *w, uint32_t ordinal)
         if (w->retired[i].ordinal == ordinal) w->retired[i].sync = false;
 }
 
-/* The status is about the current segment and its name; older ones are only counted. */
+/* Without the lock. The status is about the current segment and its name; older ones are only
+ * counted. */
+static enum status sync_round_do(struct wal *w, struct sync_round *r, struct error *refused)
+{
+    /* Names first: then each segment is safe as soon as it is synced, though the disk is behind. */
+    enum status st = OK;
+    if (r->folder_dirty) {
+        struct file_path sub;
+        data_folder_subfolder(w->folder, DATA_SEGMENT, &sub);
+        st = folder_sync(sub.text, refused);
+    }
+    for (size_t i = 0; i < r->retired_count; i++) {
+        struct error why;
+        if (r->retired[i].sync && timed_sync(w, &r->retired[i].file, &why))
+            count_sync_failure(w, &why);
+        file_close(&r->retired[i].file);
+    }
+    r->tried = st == OK && r->current_dirty;
+    if (r->tried) st = timed_sync(w, &r->current, refused);
+    if (st) count_sync_failure(w, refused);
+    return st;
+}
+
+static void sync_round_end(struct wal *w, const struct sync_round *r, enum status st)
+{
+    mutex_lock(&w->lock);
+    w->syncing = false;
+    if (r->ordinal == atomic_load(&w->ordinal)) {
+        if (st) w->failed = true;
+        if (!st && r->target > w->synced) w->synced = r->target;
+    }
+    if (st && r->tried) forgo_sync(w, r->ordinal);
+    cond_broadcast(&w->changed);
+    mutex_unlock(&w->lock);
+}
+
 static enum status sync_now(struct wal *w, struct error *err)
 {
     struct sync_round r;
@@ -142,37 +178,9 @@ static enum status sync_now(struct wal *w, struct error *err)
     bool any = sync_round_take(w, &r);
     mutex_unlock(&w->lock);
     if (!any) return OK;
-
-    /* Names first: then each segment is safe as soon as it is synced, though the disk is behind. */
-    enum status st = OK;
-    if (r.folder_dirty) {
-        struct file_path sub;
-        data_folder_subfolder(w->folder, DATA_SEGMENT, &sub);
-        st = folder_sync(sub.text, &refused);
-    }
-    for (size_t i = 0; i < r.retired_count; i++) {
-        struct error why;
-        if (r.retired[i].sync && timed_sync(w, &r.retired[i].file, &why))
-            count_sync_failure(w, &why);
-        file_close(&r.retired[i].file);
-    }
-    bool tried = st == OK && r.current_dirty;
-    if (tried) st = timed_sync(w, &r.current, &refused);
-    if (st) {
-        count_sync_failure(w, &refused);
-        (void)error_set(err, ERR_UNAVAILABLE, "%s", refused.text);
-    }
-
-    mutex_lock(&w->lock);
-    w->syncing = false;
-    if (r.ordinal == atomic_load(&w->ordinal)) {
-        if (st) w->failed = true;
-        if (!st && r.target > w->synced) w->synced = r.target;
-    }
-    if (st && tried) forgo_sync(w, r.ordinal);
-    cond_broadcast(&w->changed);
-    mutex_unlock(&w->lock);
-    return st ? ERR_UNAVAILABLE : OK;
+    enum status st = sync_round_do(w, &r, &refused);
+    sync_round_end(w, &r, st);
+    return st ? error_set(err, ERR_UNAVAILABLE, "%s", refused.text) : OK;
 }
 
 bool wal_sync(struct wal *w)
