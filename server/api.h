@@ -47,6 +47,9 @@ void api_targets(struct request *req);
 void api_target_metadata(struct request *req);
 void api_scrape_pools(struct request *req);
 
+/* api_federate.c */
+void api_federate(struct request *req);
+
 /* api_metrics.c */
 void api_metrics(struct request *req);
 

@@ -30,6 +30,7 @@ void api_root(struct request *req)
         "/api/v1/series, /api/v1/labels, /api/v1/label/<name>/values\n"
         "/api/v1/status/tsdb          what is held\n"
         "/api/v1/status/flags         how it was started\n"
+        "/federate?match[]=up         newest samples, for a Prometheus that scrapes them\n"
         "/metrics                     numbers about itself\n"
         "/-/healthy, /-/ready         for probes\n";
     reply_text(&req->reply, 200, REPLY_TEXT_PLAIN, STR(text));

@@ -44,6 +44,7 @@ static const struct route routes[] = {
     {"/api/v1/admin/tsdb/delete_series", ADMIN, API, api_admin_delete_series},
     {"/api/v1/admin/tsdb/clean_tombstones", ADMIN, API, api_admin_clean_tombstones},
     {"/metrics", HTTP_GET, EARLY, api_metrics},
+    {"/federate", HTTP_GET, ROUTE_POOLED, api_federate},
     {"/debug/heap", HTTP_GET, API | EARLY, api_debug_heap},
     {"/debug/heap/release", HTTP_POST, ROUTE_POOLED, api_debug_heap_release},
     {"/", PROBE, 0, api_root},

@@ -2,7 +2,10 @@
  * which differ in the names of counters, the escaping of help, and the last line. */
 #include "wire/exposition.h"
 
+#include <inttypes.h>
+
 #include "base/assert.h"
+#include "model/names.h"
 #include "model/number.h"
 
 void metric_family(const struct metric_sink *sink, const char *name, enum metric_type type,
@@ -150,6 +153,72 @@ void exposition_init(struct exposition *e, struct buf *out, enum exposition_form
 void exposition_finish(struct exposition *e)
 {
     if (e->format == EXPOSITION_OPENMETRICS) buf_append_str(e->out, STR("# EOF\n"));
+}
+
+static void put_quoted(struct buf *out, struct str text)
+{
+    buf_append_byte(out, '"');
+    put_escaped(out, text, true);
+    buf_append_byte(out, '"');
+}
+
+/* As Prometheus does for scrapers that know no quotes. */
+static void put_underscored(struct buf *out, struct str name)
+{
+    size_t step;
+    for (size_t i = 0; i < name.size; i += step) {
+        char c = name.data[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        bool kept = letter || c == '_' || c == ':' || (i > 0 && c >= '0' && c <= '9');
+        buf_append_byte(out, kept ? (uint8_t)c : '_');
+        step = name_character_size(name.data + i, name.size - i);
+        if (step == 0) step = 1;
+    }
+}
+
+static void put_name(struct buf *out, struct str name, bool legacy, bool utf8)
+{
+    if (legacy)
+        buf_append_str(out, name);
+    else if (utf8)
+        put_quoted(out, name);
+    else
+        put_underscored(out, name);
+}
+
+static void put_pair(struct buf *out, bool first, const struct label *label, bool utf8)
+{
+    buf_append_byte(out, first ? '{' : ',');
+    put_name(out, label->name, name_is_legacy_label(label->name), utf8);
+    buf_append_byte(out, '=');
+    put_quoted(out, label->value);
+}
+
+void exposition_put(struct buf *out, struct labels labels, struct sample sample, bool utf8,
+                    struct str *family)
+{
+    const struct label no_instance = {STR("instance"), STR("")};
+    struct str name = labels_get(labels, LABEL_METRIC_NAME);
+    bool legacy = name_is_legacy_metric(name);
+    bool first = legacy || !utf8; /* a quoted name stands among the labels */
+    char value[NUMBER_TEXT_BYTES];
+    if (!str_equal(name, *family)) {
+        buf_append_str(out, STR("# TYPE "));
+        put_name(out, name, legacy, utf8);
+        buf_append_str(out, STR(" untyped\n"));
+        *family = name;
+    }
+    if (!first) buf_append_byte(out, '{');
+    put_name(out, name, legacy, utf8);
+    for (size_t i = 0; i < labels.count; i++) {
+        if (str_equal(labels.items[i].name, LABEL_METRIC_NAME)) continue;
+        put_pair(out, first, &labels.items[i], utf8);
+        first = false;
+    }
+    if (!labels_has(labels, no_instance.name)) put_pair(out, first, &no_instance, utf8);
+    buf_append_str(out, STR("} "));
+    buf_append(out, value, number_format_general(value, sample.v));
+    buf_printf(out, " %" PRId64 "\n", sample.t_ms);
 }
 
 const char *exposition_content_type(enum exposition_format format)

@@ -21,6 +21,7 @@
 #include "alloc/buf.h"
 #include "base/histogram.h"
 #include "model/labels.h"
+#include "model/sample.h"
 
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_SUMMARY, METRIC_UNTYPED };
 
@@ -72,6 +73,14 @@ struct exposition {
 void exposition_init(struct exposition *e, struct buf *out, enum exposition_format format);
 /* The end of the text: OpenMetrics has a line for it. */
 void exposition_finish(struct exposition *e);
+
+/* One sample of any series, with its time, in version 0.0.4: for a Prometheus that federates. Its
+ * type is untyped, and said before when the name is not *family, the last one's. A series without
+ * instance gets an empty one, so that the scraper does not call it its own. Names that are not
+ * legacy ones (model/names.h) are quoted for who reads that, utf8, and have _ for the other
+ * characters else. */
+void exposition_put(struct buf *out, struct labels labels, struct sample sample, bool utf8,
+                    struct str *family);
 
 /* The value of the Content-Type header. */
 const char *exposition_content_type(enum exposition_format format);

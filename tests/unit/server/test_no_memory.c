@@ -98,6 +98,7 @@ static const char *const questions[] = {
     "/api/v1/status/runtimeinfo",
     "/api/v1/status/active_queries",
     "/api/v1/status/flags",
+    "/federate?match[]=m&match[]={job=\"test\"}",
     "/metrics",
     "/debug/heap",
 };

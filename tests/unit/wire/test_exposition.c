@@ -136,5 +136,34 @@ START_TEST(a_full_buffer_is_reported_at_the_end)
 }
 END_TEST
 
+START_TEST(any_series_can_be_put_with_its_time)
+{
+    const struct label named[] = {
+        {LABEL_METRIC_NAME, STR("a:b")}, {STR("instance"), STR("x\"\\\n")}, {STR("job"), STR("j")}};
+    const struct label utf8[] = {{LABEL_METRIC_NAME, STR("1caf\xC3\xA9.2")},
+                                 {STR("k\xC3\xA9"), STR("v")}};
+    const struct label bare[] = {{LABEL_METRIC_NAME, STR("a.b")}};
+    const struct labels sets[] = {{named, 3}, {named, 3}, {utf8, 2}, {bare, 1}};
+    struct str family = {0};
+    begin(EXPOSITION_TEXT);
+    for (int i = 0; i < 4; i++)
+        exposition_put(&out, sets[i], (struct sample){i - 1, 1e9 / i}, false, &family);
+    for (int i = 2; i < 4; i++)
+        exposition_put(&out, sets[i], (struct sample){i, NAN}, true, &family);
+    wrote("# TYPE a:b untyped\n"
+          "a:b{instance=\"x\\\"\\\\\\n\",job=\"j\"} +Inf -1\n"
+          "a:b{instance=\"x\\\"\\\\\\n\",job=\"j\"} 1e+09 0\n"
+          "# TYPE _caf__2 untyped\n"
+          "_caf__2{k_=\"v\",instance=\"\"} 5e+08 1\n"
+          "# TYPE a_b untyped\n"
+          "a_b{instance=\"\"} 3.333333333333333e+08 2\n"
+          "# TYPE \"1caf\xC3\xA9.2\" untyped\n"
+          "{\"1caf\xC3\xA9.2\",\"k\xC3\xA9\"=\"v\",instance=\"\"} NaN 2\n"
+          "# TYPE \"a.b\" untyped\n"
+          "{\"a.b\",instance=\"\"} NaN 3\n");
+}
+END_TEST
+
 SUITE(exposition, text_is_as_prometheus_reads_it, openmetrics_names_counters_its_own_way,
-      histograms_are_cumulative_and_in_seconds, a_full_buffer_is_reported_at_the_end)
+      histograms_are_cumulative_and_in_seconds, a_full_buffer_is_reported_at_the_end,
+      any_series_can_be_put_with_its_time)
