@@ -4,7 +4,7 @@
  * heap_alloc and its kin are macros there: they say their place (heap_place) and then call the
  * function of the same name, which takes the place up when it hands out an object. A place is a
  * file, a line and the tag of the owner, and has a number that fits into an object's note
- * (alloc/live.h). Files that allocate on behalf of their callers (arena, buf, vec) define
+ * (alloc/live.h). Files that allocate on behalf of their callers (arena, buf, vec, tiny) define
  * PLACE_OF_CALLER before their first include: their own calls say nothing then, and the place of
  * whoever called them counts.
  *

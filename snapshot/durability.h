@@ -82,7 +82,7 @@ MUST_USE enum status durability_snapshot(struct durability *d, struct storage *d
 
 /* Take a snapshot, and keep it under a name of its own: DATA/snapshots/<name>, a folder that can be
  * started on. without_open: windows that have not closed are left out. What is acknowledged after
- * the call has begun may be in it or not; samples later than the clock are not.
+ * the call has begun may be in it or not; what waits in the log for the clock to get there is not.
  *
  * Statuses as durability_snapshot; no folder then. */
 enum { BACKUP_NAME_BYTES = 48 };

@@ -20,7 +20,7 @@
  *
  *     op=NAME         see op_names; "write" are all forms of it, "sync" fsync and fdatasync,
  *                     "change" all that changes a disk (create, write, sync, truncate, rename,
- *                     unlink, mkdir), "any" everything that has to do with files. "memory"
+ *                     link, unlink, mkdir), "any" everything that has to do with files. "memory"
  *                     (anonymous mmap), "accept" and "thread" (pthread_create) are only meant by
  *                     their names
  *     path=TEXT       the path contains it

@@ -459,6 +459,7 @@ const struct disk sim_disk = {
     .at = sim_at,
     .rename = sim_rename,
     .remove = sim_remove,
+    .link = NULL, /* no life keeps a snapshot under a name of its own */
     .folder_make = sim_folder_make,
     .folder_open = sim_folder_open,
     .folder_sync = sim_folder_sync,
