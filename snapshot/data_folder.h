@@ -54,10 +54,10 @@ struct data_name {
 
 static inline enum head_kind data_head_kind(enum data_kind kind)
 {
-    static const enum head_kind kinds[] = {[DATA_SEGMENT] = HEAD_SEGMENT,
+    static const enum head_kind heads[] = {[DATA_SEGMENT] = HEAD_SEGMENT,
                                            [DATA_WINDOW] = HEAD_WINDOW,
                                            [DATA_MANIFEST] = HEAD_MANIFEST};
-    return kinds[kind];
+    return heads[kind];
 }
 
 /* "path/wal" and so on: cannot fail, data_folder_open has checked the length. */
