@@ -133,12 +133,12 @@ void heap_expect_growth(bool much);
 /* Give the calling thread's cached objects back to the central lists, and with them all that lies
  * on the transfer stacks. */
 void heap_flush_thread(void);
-/* Of the thread's large objects alone: few, and up to 2 MiB of them. For threads of which there are
+/* Give back its large objects alone: they are few, and up to 2 MiB. For threads of which there are
  * many, after a piece of work: the next one may be another's. */
 void heap_flush_large(void);
 
-/* Give back those of every thread that is not allocating or freeing just now (where the system lets
- * one know: see alloc/drain.h). */
+/* heap_flush_thread for every thread that is not allocating or freeing just now (where the system
+ * lets one know: see alloc/drain.h). */
 void heap_flush_all(void);
 
 /* For tests: let the next `count` allocations of this process succeed and fail every one after, or
