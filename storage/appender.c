@@ -106,8 +106,7 @@ static ALWAYS_INLINE struct chunk *chunk_now(struct appender *app, const struct 
 {
     if (UNLIKELY(t_ms < app->window.start_ms || t_ms >= app->window.end_ms))
         enter_window(app, t_ms);
-    uint64_t word = series_word(s, app->window.slot);
-    return ring_word_is_sealed(word) ? NULL : ring_word_chunk(word);
+    return series_open_chunk(s, app->window.slot);
 }
 
 static ALWAYS_INLINE enum status stage_known(struct appender *app, struct series *s,

@@ -100,6 +100,12 @@ MUST_USE enum chunk_outcome chunk_add(struct chunk *c, int64_t t_ms, double v);
 
 /* The same for a time that is not in the stream, and before the end of it: nothing is decoded. */
 MUST_USE enum chunk_outcome chunk_add_absent(struct chunk *c, int64_t t_ms, double v);
+/* One or the other. */
+MUST_USE static inline enum chunk_outcome chunk_add_known(struct chunk *c,
+                                                          const struct sample *sample, bool absent)
+{
+    return (absent ? chunk_add_absent : chunk_add)(c, sample->t_ms, sample->v);
+}
 
 /* What a chunk has grown by. */
 struct chunk_growth {

@@ -11,9 +11,9 @@
 #include "storage/commit.h"
 
 #include "base/clock.h"
-#include "storage/chunk_runs.h"
 #include "storage/querier.h"
 #include "storage/resent.h"
+#include "storage/shard_run.h"
 
 /* So many series ahead of the one at work its parts are fetched. */
 enum {

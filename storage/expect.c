@@ -7,8 +7,7 @@ enum { LOOK_BYTES = 2 * CACHE_LINE_BYTES };
 
 static struct directory_place *place_of(const struct storage *db, uint32_t id)
 {
-    return directory_place(&db->shards[id & (db->shard_count - 1)].directory,
-                           id >> db->common.shard_bits);
+    return directory_place(&storage_shard_of(db, id)->directory, id >> db->common.shard_bits);
 }
 
 /* One link further; NULL when they end. */

@@ -2,6 +2,7 @@
 #include "storage/refill.h"
 
 #include "base/compiler.h"
+#include "storage/shard_run.h"
 #include "storage/state.h"
 
 struct refill {
@@ -42,8 +43,7 @@ static NO_INLINE void enter(struct refill *r, struct shard *sh)
 /* The open chunk of the series in the window that the run is in. */
 static ALWAYS_INLINE struct chunk *chunk_of(const struct refill *r, const struct series *s)
 {
-    uint64_t word = series_word(s, r->run.slot);
-    return ring_word_is_sealed(word) ? NULL : ring_word_chunk(word);
+    return series_open_chunk(s, r->run.slot);
 }
 
 /* The word of the window may be in another line than the id. */
@@ -67,7 +67,7 @@ void refill_prefetch_end(const struct refill *r, const struct series *s)
 size_t refill_append(struct refill *r, const struct series *s, const struct sample *samples,
                      size_t count)
 {
-    struct shard *sh = &r->db->shards[s->id & (r->db->shard_count - 1)];
+    struct shard *sh = storage_shard_of(r->db, s->id);
     int64_t t_ms = samples[0].t_ms;
     if (UNLIKELY(sh != r->shard)) enter(r, sh);
     if (UNLIKELY(t_ms < r->run.start_ms || t_ms >= r->run.end_ms) &&

@@ -41,6 +41,13 @@ static inline uint64_t series_word(const struct series *s, uint32_t slot)
     return atomic_load_explicit(&s->ring[slot], memory_order_acquire);
 }
 
+/* The open chunk in the slot, whatever its window; NULL: none. */
+static ALWAYS_INLINE struct chunk *series_open_chunk(const struct series *s, uint32_t slot)
+{
+    uint64_t word = series_word(s, slot);
+    return ring_word_is_sealed(word) ? NULL : ring_word_chunk(word);
+}
+
 static inline void series_set_word(struct series *s, uint32_t slot, uint64_t word)
 {
     atomic_store_explicit(&s->ring[slot], word, memory_order_release);

@@ -1,4 +1,5 @@
-/* shard - finding, creating and forgetting series; putting chunks in and taking them out. */
+/* shard - finding, creating and forgetting series; putting chunks in and taking them out, and
+ * counting what there is. */
 #include "storage/shard.h"
 
 #include "base/assert.h"
@@ -114,7 +115,7 @@ void shard_move_tables(struct shard *sh)
 
 void shard_forget_series(struct shard *sh, struct series *s)
 {
-    uint32_t local = s->id >> sh->common->shard_bits;
+    uint32_t local = shard_local(sh, s->id);
     DEBUG_ASSERT(series_is_empty(s));
     series_map_remove(&sh->map, s->hash, local);
     postings_remove(&sh->postings, series_symbols(s), s->label_count, local);
@@ -130,8 +131,7 @@ void shard_forget_series(struct shard *sh, struct series *s)
 void shard_destroy_retired(struct shard *sh, struct series *s)
 {
     rwlock_write_lock(&sh->lock);
-    struct directory_segment *empty =
-        directory_recycle(&sh->directory, s->id >> sh->common->shard_bits);
+    struct directory_segment *empty = directory_recycle(&sh->directory, shard_local(sh, s->id));
     rwlock_write_unlock(&sh->lock);
     if (empty) epoch_retire(sh->common->epoch, EPOCH_SEGMENT, &empty->retired);
     series_destroy(s);
@@ -264,10 +264,10 @@ static struct held present(const struct shard *sh, const struct series *s, uint3
 static void mark_held(struct shard *sh, const struct series *s, uint32_t slot,
                       const struct held *new)
 {
-    uint32_t local = s->id >> sh->common->shard_bits;
+    uint32_t local = shard_local(sh, s->id);
     if (!held_any(new))
         directory_unmark(&sh->directory, local, slot);
-    else if (new->window == load_i64(&sh->windows[slot].window))
+    else if (new->window == shard_window_in(sh, slot))
         directory_mark(&sh->directory, local, slot);
 }
 
@@ -341,18 +341,13 @@ static enum chunk_outcome start_chunk(struct shard *sh, struct series *s, uint32
     return outcome;
 }
 
-static enum chunk_outcome add_to_chunk(struct chunk *c, const struct sample *sample, bool absent)
-{
-    return (absent ? chunk_add_absent : chunk_add)(c, sample->t_ms, sample->v);
-}
-
 static enum chunk_outcome add_to_open(struct shard *sh, uint32_t slot, struct chunk *c,
                                       const struct sample *sample, bool absent)
 {
     struct held held = {.open = c};
     int64_t bytes = (int64_t)chunk_bytes(c);
     count_size(sh, size_of(&held), -1);
-    enum chunk_outcome outcome = add_to_chunk(c, sample, absent);
+    enum chunk_outcome outcome = chunk_add_known(c, sample, absent);
     count_size(sh, size_of(&held), 1);
     bytes = (int64_t)chunk_bytes(c) - bytes;
     if (bytes) add_open_bytes(&sh->windows[slot], bytes);
@@ -372,6 +367,12 @@ static bool wants_merge(const struct shard *sh, const struct held *held)
     return held->open && chunk_wants_rewrite(held->open, shard_is_pressed(sh));
 }
 
+bool shard_wants_merge(const struct shard *sh, const struct series *s, uint32_t slot)
+{
+    struct held held = shard_hold(sh, s, slot);
+    return wants_merge(sh, &held);
+}
+
 void shard_merge_late(struct shard *sh, struct series *s, uint32_t slot, struct arena *scratch)
 {
     struct held held = shard_hold(sh, s, slot);
@@ -388,7 +389,7 @@ void shard_merge_late(struct shard *sh, struct series *s, uint32_t slot, struct 
     chunk_destroy(merged);
 }
 
-static int add_sample(struct shard *sh, struct series *s, const struct sample *sample, bool absent)
+int shard_add_sample(struct shard *sh, struct series *s, const struct sample *sample, bool absent)
 {
     int64_t window = window_of(sh->common->grid, sample->t_ms);
     uint32_t slot = window_slot(sh->common->grid, window);
@@ -408,139 +409,17 @@ static int add_sample(struct shard *sh, struct series *s, const struct sample *s
     return outcome;
 }
 
-int shard_add_sample(struct shard *sh, struct series *s, const struct sample *sample)
+void shard_count_growth(struct shard *sh, uint32_t slot, const struct shard_growth *growth)
 {
-    return add_sample(sh, s, sample, false);
-}
-
-void shard_run_end(struct shard *sh, struct shard_run *run)
-{
-    if (run->appended == 0) return;
+    const struct chunk_growth *chunks = &growth->chunks;
     count_size(sh,
-               (struct chunk_size){.bytes = run->growth.bytes,
-                                   .spare_bytes = run->growth.bytes - run->growth.used_bytes,
-                                   .samples = run->appended,
-                                   .waiting = run->waiting},
+               (struct chunk_size){.bytes = chunks->bytes,
+                                   .spare_bytes = chunks->bytes - chunks->used_bytes,
+                                   .samples = growth->samples,
+                                   .waiting = growth->waiting},
                1);
-    add_open_bytes(&sh->windows[run->slot], run->growth.bytes);
-    shard_touch_window(sh, run->slot, run->t_min_ms, run->t_max_ms);
-    run->appended = run->waiting = 0;
-    run->growth = (struct chunk_growth){0};
-}
-
-/* The run continues in the window of this time, which the shard has entered. */
-static void run_enter(const struct shard *sh, struct shard_run *run, int64_t t_ms)
-{
-    const struct window_grid *grid = sh->common->grid;
-    run->window = window_of(grid, t_ms);
-    run->slot = window_slot(grid, run->window);
-    run->is_last = true;
-    for (uint32_t slot = 0; slot < grid->slots; slot++)
-        run->is_last = run->is_last && load_i64(&sh->windows[slot].window) <= run->window;
-    int64_t last_ms = window_end_ms(grid, run->window);
-    run->start_ms = window_start_ms(grid, run->window);
-    if (run->start_ms < run->bounds.oldest_ms) run->start_ms = run->bounds.oldest_ms;
-    if (last_ms > run->bounds.newest_ms) last_ms = run->bounds.newest_ms;
-    run->end_ms = bits_add_clamped(last_ms, 1);
-}
-
-void shard_run_begin(struct shard *sh, struct shard_run *run, struct storage_bounds bounds)
-{
-    const struct window_grid *grid = sh->common->grid;
-    bool any = run->end_ms != 0;
-    int64_t window = run->window;
-    *run = (struct shard_run){.bounds = bounds};
-    if (any && load_i64(&sh->windows[window_slot(grid, window)].window) == window)
-        run_enter(sh, run, window_start_ms(grid, window));
-}
-
-bool shard_run_move(struct shard *sh, struct shard_run *run, int64_t t_ms)
-{
-    const struct window_grid *grid = sh->common->grid;
-    int64_t window = window_of(grid, t_ms);
-    if (t_ms < run->bounds.oldest_ms || t_ms > run->bounds.newest_ms ||
-        load_i64(&sh->windows[window_slot(grid, window)].window) != window)
-        return false;
-    shard_run_end(sh, run);
-    run_enter(sh, run, t_ms);
-    return true;
-}
-
-/* These samples, in order of time, are in. */
-static void run_count(struct shard_run *run, const struct sample *samples, size_t count)
-{
-    int64_t first_ms = samples[0].t_ms;
-    int64_t last_ms = samples[count - 1].t_ms;
-    if (run->appended == 0 || first_ms < run->t_min_ms) run->t_min_ms = first_ms;
-    if (run->appended == 0 || last_ms > run->t_max_ms) run->t_max_ms = last_ms;
-    run->appended += (int64_t)count;
-}
-
-static enum chunk_outcome run_add_to(struct shard_run *run, struct chunk *c,
-                                     const struct sample *sample, bool absent)
-{
-    int64_t bytes = (int64_t)chunk_bytes(c);
-    int64_t used_bytes = bytes - (int64_t)chunk_spare_bytes(c);
-    enum chunk_outcome outcome = add_to_chunk(c, sample, absent);
-    int64_t now_bytes = (int64_t)chunk_bytes(c);
-    run->growth.bytes += now_bytes - bytes;
-    run->growth.used_bytes += now_bytes - (int64_t)chunk_spare_bytes(c) - used_bytes;
-    return outcome;
-}
-
-size_t shard_run_append(struct shard_run *run, struct chunk *c, const struct sample *samples,
-                        size_t count)
-{
-    if (chunk_is_discarded(c) || c->window != run->window || samples[0].t_ms < run->start_ms)
-        return 0;
-    size_t n = chunk_append_run(c, samples, count, run->end_ms, &run->growth);
-    if (n > 0) run_count(run, samples, n);
-    return n;
-}
-
-void shard_run_append_runs(struct shard_run *run, struct chunk_run *runs, size_t count)
-{
-    chunk_runs_append(runs, count, run->end_ms, &run->growth);
-    for (size_t i = 0; i < count; i++)
-        if (runs[i].done > 0) run_count(run, runs[i].samples, runs[i].done);
-}
-
-bool shard_run_holds(const struct shard_run *run, const struct chunk *c, int64_t t_ms)
-{
-    return !chunk_is_discarded(c) && c->window == run->window && t_ms >= run->start_ms &&
-           t_ms < run->end_ms;
-}
-
-/* The open chunk in the run's window. */
-static struct chunk *run_chunk(const struct shard_run *run, const struct series *s)
-{
-    uint64_t word = series_word(s, run->slot);
-    return ring_word_is_sealed(word) ? NULL : ring_word_chunk(word);
-}
-
-int shard_run_add(struct shard *sh, struct shard_run *run, struct series *s,
-                  const struct sample *sample, bool absent)
-{
-    int64_t t_ms = sample->t_ms;
-    struct chunk *c = t_ms >= run->start_ms && t_ms < run->end_ms ? run_chunk(run, s) : NULL;
-    if (c && c->window == run->window && chunk_is_plain(c)) {
-        enum chunk_outcome outcome = run_add_to(run, c, sample, absent);
-        if (outcome == CHUNK_APPENDED) shard_run_saw(sh, run, s->id, sample);
-        if (outcome == CHUNK_APPENDED || outcome == CHUNK_LATE) run_count(run, sample, 1);
-        run->waiting += outcome == CHUNK_LATE;
-        return (int)outcome;
-    }
-    shard_run_end(sh, run);
-    int outcome = add_sample(sh, s, sample, absent);
-    if (outcome != SHARD_EXPIRED) run_enter(sh, run, t_ms);
-    if (outcome == CHUNK_LATE) {
-        struct held held = shard_hold(sh, s, run->slot);
-        if (wants_merge(sh, &held)) {
-            run->merge = s;
-            run->merge_slot = run->slot;
-        }
-    }
-    return outcome;
+    add_open_bytes(&sh->windows[slot], chunks->bytes);
+    shard_touch_window(sh, slot, growth->t_min_ms, growth->t_max_ms);
 }
 
 struct chunk_sums {
@@ -567,7 +446,7 @@ static void check_newest(const struct shard *sh, const struct series *s)
 
 static void check_series(const struct shard *sh, const struct series *s, struct chunk_sums *sums)
 {
-    uint32_t local = s->id >> sh->common->shard_bits;
+    uint32_t local = shard_local(sh, s->id);
     ASSERT((s->id & ((1u << sh->common->shard_bits) - 1)) == sh->number);
     ASSERT(id_set_contains(&sh->all, local));
     ASSERT(!series_is_empty(s));
@@ -580,14 +459,14 @@ static void check_series(const struct shard *sh, const struct series *s, struct 
         if (!held_any(&held)) continue;
         struct chunk_size size = size_of(&held);
         ASSERT(window_slot(sh->common->grid, held.window) == slot);
-        ASSERT(held.window <= load_i64(&sh->windows[slot].window));
+        ASSERT(held.window <= shard_window_in(sh, slot));
         for (size_t i = 0; i < s->label_count; i++) {
             const struct seen *seen = &series_symbols(s)[i]->seen;
             ASSERT(seen_within(seen, held.window, held.window) || seen_forgot(seen, held.window));
         }
         ASSERT(size.samples > 0);
         ASSERT(directory_held_word(&sh->directory, local / 64, slot) >> local % 64 & 1 ||
-               held.window < load_i64(&sh->windows[slot].window));
+               held.window < shard_window_in(sh, slot));
         if (held.open) chunk_check(held.open);
         sums->chunks++;
         sums->size.bytes += size.bytes;
@@ -611,7 +490,7 @@ void shard_check(struct shard *sh)
         const struct series *s = directory_get(&sh->directory, local);
         if (!s) continue;
         series++;
-        ASSERT(s->id >> sh->common->shard_bits == local);
+        ASSERT(shard_local(sh, s->id) == local);
         check_series(sh, s, &sums);
     }
     ASSERT(series == sh->map.count && series == id_set_count(&sh->all));

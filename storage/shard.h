@@ -18,7 +18,6 @@
 
 #include "base/counter.h"
 #include "base/lock.h"
-#include "storage/chunk_runs.h"
 #include "storage/directory.h"
 #include "storage/epoch.h"
 #include "storage/newest.h"
@@ -112,72 +111,43 @@ void shard_destroy_retired(struct shard *sh, struct series *s);
 /* CHUNK_APPENDED and so on as chunk_add. SHARD_EXPIRED: the slot holds a newer window already. */
 enum { SHARD_EXPIRED = CHUNK_NO_MEMORY + 1 };
 /* Put one sample into the chunk of its window, which is created when missing; what is left of an
- * older window in that slot is dropped. */
-int shard_add_sample(struct shard *sh, struct series *s, const struct sample *sample);
+ * older window in that slot is dropped. absent: as chunk_add_absent, of the chunk it goes to. */
+int shard_add_sample(struct shard *sh, struct series *s, const struct sample *sample, bool absent);
+/* What samples have added to open chunks of one window. */
+struct shard_growth {
+    int64_t samples; /* at least one, of which */
+    int64_t waiting; /* in late runs */
+    int64_t t_min_ms;
+    int64_t t_max_ms;
+    struct chunk_growth chunks;
+};
+/* Count samples that went into chunks of the window in this slot without shard_add_sample. */
+void shard_count_growth(struct shard *sh, uint32_t slot, const struct shard_growth *growth);
 /* So much of the shard is late runs that they should be merged sooner. Any thread. */
 bool shard_is_pressed(const struct shard *sh);
+/* The late run of the chunk in this slot has grown so long that shard_merge_late should be called.
+ */
+bool shard_wants_merge(const struct shard *sh, const struct series *s, uint32_t slot);
 /* Merge the late run of the chunk in this slot, if it still wants to be. The lock is not held but
  * taken, for an exchange of words: when more samples came meanwhile, the run stays. In the epoch.
  */
 void shard_merge_late(struct shard *sh, struct series *s, uint32_t slot, struct arena *scratch);
 
-/* Samples that go into open chunks of one window, under one hold of the lock: what they change of
- * the shard's numbers is summed up and counted at once. Zero but for the bounds: no window yet. */
-struct shard_run {
-    struct storage_bounds bounds; /* what the clock lets in */
-    int64_t start_ms;             /* of the window, inside the bounds; 0 and 0: none */
-    int64_t end_ms;               /* first behind it */
-    int64_t window;
-    uint32_t slot;
-    bool is_last;               /* no series of the shard has anything in a later window */
-    struct directory_span span; /* of the series that was at work last */
-    int64_t appended;           /* samples; of those: */
-    int64_t waiting;
-    int64_t t_min_ms;
-    int64_t t_max_ms;
-    struct chunk_growth growth;
-    struct series *merge; /* the last one whose late run wants to be merged, or NULL; */
-    uint32_t merge_slot;  /* where that is */
-};
-/* A new hold of a lock: what is in the run was counted (shard_run_end). It goes on in the window it
- * is in, if the shard has entered that. */
-void shard_run_begin(struct shard *sh, struct shard_run *run, struct storage_bounds bounds);
-/* Go on in the window of this time; false when the shard is not in it, or it is out of bounds. */
-bool shard_run_move(struct shard *sh, struct shard_run *run, int64_t t_ms);
-/* shard_add_sample, as a part of the run. absent: as chunk_add_absent, of the chunk it goes to. */
-int shard_run_add(struct shard *sh, struct shard_run *run, struct series *s,
-                  const struct sample *sample, bool absent);
-/* The same for samples that go to the end of a chunk, one after the other: how many of them did,
- * until one that is for shard_run_add. None when the chunk has been taken out of its series; it was
- * there in the epoch the caller is in. Which then says what was seen. */
-size_t shard_run_append(struct shard_run *run, struct chunk *c, const struct sample *samples,
-                        size_t count);
-/* The same of several chunks, each of which holds the first of its samples. */
-void shard_run_append_runs(struct shard_run *run, struct chunk_run *runs, size_t count);
-/* The last sample that went to the end of a chunk of the series. */
-static ALWAYS_INLINE void shard_run_saw(const struct shard *sh, struct shard_run *run, uint32_t id,
-                                        const struct sample *last)
+/* The local id of a series of the shard, by its id. */
+static inline uint32_t shard_local(const struct shard *sh, uint32_t id)
 {
-    uint32_t local = id >> sh->common->shard_bits;
-    if (UNLIKELY(local - run->span.first >= run->span.count))
-        run->span = directory_span(&sh->directory, local);
-    struct directory_place *place = &run->span.places[local - run->span.first];
-    if (LIKELY(run->is_last))
-        directory_set_newest(place, newest_of(last));
-    else
-        directory_see(place, newest_of(last));
+    return id >> sh->common->shard_bits;
 }
 /* Where the directory has the series. */
 static inline struct directory_place *shard_place(const struct shard *sh, const struct series *s)
 {
-    return directory_place(&sh->directory, s->id >> sh->common->shard_bits);
+    return directory_place(&sh->directory, shard_local(sh, s->id));
 }
-/* Whether samples of this time are the chunk's: it has not been taken out of its series, and the
- * run is in its window. */
-bool shard_run_holds(const struct shard_run *run, const struct chunk *c, int64_t t_ms);
-/* Count what the run has summed up; before the lock goes. The run may go on. */
-void shard_run_end(struct shard *sh, struct shard_run *run);
-
+/* The window that is in this slot now; INT64_MIN: none yet. */
+static inline int64_t shard_window_in(const struct shard *sh, uint32_t slot)
+{
+    return atomic_load_explicit(&sh->windows[slot].window, memory_order_relaxed);
+}
 /* What the slot holds now. */
 static inline struct held shard_hold(const struct shard *sh, const struct series *s, uint32_t slot)
 {

@@ -74,6 +74,12 @@ static inline struct shard *storage_shard(struct storage *db, uint64_t hash)
     return &db->shards[hash >> 32 & (db->shard_count - 1)];
 }
 
+/* The shard of a series, by its id. */
+static ALWAYS_INLINE struct shard *storage_shard_of(const struct storage *db, uint32_t id)
+{
+    return &db->shards[id & (db->shard_count - 1)];
+}
+
 /* storage_clock.c */
 
 /* What the clock lets in: of a batch that comes from the log up to storage_room_ms, of others

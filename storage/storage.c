@@ -86,7 +86,7 @@ static void destroy_series(void *self, struct epoch_node *node)
 {
     struct storage *db = self;
     struct series *s = (struct series *)node; /* the node is the first field */
-    shard_destroy_retired(&db->shards[s->id & (db->shard_count - 1)], s);
+    shard_destroy_retired(storage_shard_of(db, s->id), s);
 }
 
 static void destroy_segment(void *self, struct epoch_node *node)

@@ -1,6 +1,7 @@
 /* shard - series and chunks in and out of every index, under one lock. */
 #include "storage/shard.h"
 
+#include "storage/shard_run.h"
 #include "storage/state.h"
 #include "tests/unit/storage/store.h"
 #include "tests/unit/suite.h"
@@ -51,7 +52,7 @@ static struct series *create(struct store *s, struct shard *sh, const char *name
     struct sample sample = {STORE_NOW_MS, 1};
     struct series *series = make(s, sh, resolved(s, labels));
     ck_assert_ptr_nonnull(series);
-    ck_assert_int_eq(shard_add_sample(sh, series, &sample), CHUNK_APPENDED);
+    ck_assert_int_eq(shard_add_sample(sh, series, &sample, false), CHUNK_APPENDED);
     return series;
 }
 
@@ -106,11 +107,11 @@ START_TEST(a_new_window_in_an_old_slot_drops_what_was_there)
     struct shard *sh = shard_lock(&s);
     struct series *series = create(&s, sh, "m");
     struct sample sample = {STORE_NOW_MS + 36 * HOUR_MS, 2};
-    ck_assert_int_eq(shard_add_sample(sh, series, &sample), CHUNK_APPENDED);
+    ck_assert_int_eq(shard_add_sample(sh, series, &sample, false), CHUNK_APPENDED);
     ck_assert_uint_eq(counter_read(&sh->counters.chunks_expired), 1);
     ck_assert_uint_eq(gauge_read(&sh->counters.samples), 1);
     sample.t_ms = STORE_NOW_MS; /* never back */
-    ck_assert_int_eq(shard_add_sample(sh, series, &sample), SHARD_EXPIRED);
+    ck_assert_int_eq(shard_add_sample(sh, series, &sample, false), SHARD_EXPIRED);
     shard_unlock(&s, sh);
 }
 END_TEST
@@ -167,7 +168,7 @@ START_TEST(creating_a_series_survives_the_failure_of_any_allocation)
             ck_assert_uint_eq(sh->map.count, i + (series != NULL));
             ck_assert_uint_eq(id_set_count(&sh->all), i + (series != NULL));
         }
-        ck_assert_int_eq(shard_add_sample(sh, series, &sample), CHUNK_APPENDED);
+        ck_assert_int_eq(shard_add_sample(sh, series, &sample, false), CHUNK_APPENDED);
         shard_check(sh);
         symbols_check(&s.db->symbols);
     }
