@@ -89,30 +89,24 @@ static void words_load(_Atomic uint32_t *words, const uint8_t *bytes, uint32_t c
     }
 }
 
-/* Put the bytes into the chunk and its cells, and say how far: the reverse of stream_copy. */
+/* Put the bytes into the chunk and its cells, and say how far: the reverse of chunk_stream_copy.
+ * Pieces end between words; the last word of the stream may be a part of one. */
 static bool stream_load(struct chunk *c, const uint8_t *bytes, uint32_t bits)
 {
     uint32_t stored = bits_without_zeros(bytes, bits);
-    uint32_t whole = stored / WORD_BITS;
-    _Atomic uint32_t *words = c->words;
-    uint32_t room = CHUNK_WORDS;
+    uint32_t whole = stored - stored % WORD_BITS;
+    struct chunk_piece piece = {.words = c->words, .next = &c->next, .end_bit = CHUNK_BITS};
     if (!chunk_extend(c, stored)) return false;
-    uint32_t next = atomic_load_explicit(&c->next, memory_order_relaxed);
-    for (uint32_t index = 0; index * WORD_BITS < stored;) {
-        if (room == 0) {
-            struct cell *cell = cells_at(next);
-            next = atomic_load_explicit(&cell->next, memory_order_relaxed);
-            words = cell->words;
-            room = CELL_WORDS;
-        }
-        uint32_t count = whole - index < room ? whole - index : room;
-        words_load(words, bytes + (size_t)index * 4, count);
-        words += count;
-        index += count;
-        room -= count;
-        if (index < whole || index * WORD_BITS == stored || room == 0) continue;
-        word_store(words, word_of(bytes, bits, index++));
+    for (;;) {
+        uint32_t end_bit = whole < piece.end_bit ? whole : piece.end_bit;
+        words_load(piece.words, bytes + piece.first_bit / 8,
+                   (end_bit - piece.first_bit) / WORD_BITS);
+        if (stored <= piece.end_bit) break;
+        chunk_piece_step(&piece);
     }
+    if (whole < stored)
+        word_store(&piece.words[(whole - piece.first_bit) / WORD_BITS],
+                   word_of(bytes, bits, whole / WORD_BITS));
     c->state.bits = stored;
     return true;
 }
