@@ -4,26 +4,14 @@
  * A hold of the lock ends early when it has become long, and when a late run is to be merged. What
  * a chunk may have already is put aside until the lock is free, looked up, and settled under
  * another hold (storage/resent.h).
- *
- * Memory decides how fast this is: of each sample the series, its chunk and the end of that chunk
- * are somewhere. They are asked for a few series ahead, each when the one before it has arrived.
  */
 #include "storage/commit.h"
 
 #include "base/clock.h"
+#include "storage/commit_fetch.h"
 #include "storage/querier.h"
 #include "storage/resent.h"
 #include "storage/shard_run.h"
-
-/* So many series ahead of the one at work its parts are fetched. */
-enum {
-    AHEAD_NEWCOMER = 48,
-    AHEAD_SERIES = 24,
-    AHEAD_CHUNK = 16,
-    AHEAD_END = 8,
-    AHEAD_ENTRIES = 8,
-    AHEAD_SETS = 4
-};
 
 /* A hold of a lock ends behind the series that makes it HOLD_NS, as far as somebody looks: after so
  * many series, and after each that took longer than appending does. */
@@ -375,47 +363,6 @@ static bool order_by_shard(const struct appender *app, struct shard_order *order
     return true;
 }
 
-static ALWAYS_INLINE void fetch_postings(const struct shard *sh, const struct staged *staged,
-                                         void (*prefetch)(const struct postings *,
-                                                          struct symbol *const *, size_t))
-{
-    const struct newcomer *n = staged->series ? NULL : staged->newcomer;
-    if (n && n->refers) prefetch(&sh->postings, n->set.symbols, n->set.labels.count);
-}
-
-/* The same for series that are looked up. Of other shards, behind `end`, only what may be looked at
- * without their lock. */
-static NO_INLINE void fetch_newcomers(const struct shard *sh, struct staged *const *at,
-                                      struct staged *const *end, struct staged *const *all_end)
-{
-    if (all_end - at > AHEAD_NEWCOMER) __builtin_prefetch(at[AHEAD_NEWCOMER]->newcomer);
-    if (end - at > AHEAD_SERIES && !at[AHEAD_SERIES]->series)
-        shard_prefetch(sh, at[AHEAD_SERIES]->newcomer->set.hash);
-    if (end - at > AHEAD_ENTRIES) fetch_postings(sh, at[AHEAD_ENTRIES], postings_prefetch);
-    if (end - at > AHEAD_SETS) fetch_postings(sh, at[AHEAD_SETS], postings_prefetch_sets);
-}
-
-/* The first ones of a shard, which nobody has asked for. */
-static NO_INLINE void fetch_first_newcomers(const struct shard *sh, struct staged *const *at,
-                                            struct staged *const *end)
-{
-    for (size_t i = 0; i < AHEAD_SERIES && at < end; i++, at++)
-        if (!(*at)->series) shard_prefetch(sh, (*at)->newcomer->set.hash);
-}
-
-/* Ask for what the series further on will need; at[0] is about to be applied. */
-static ALWAYS_INLINE void fetch_ahead(const struct commit *c, const struct shard *sh,
-                                      struct staged *const *at, struct staged *const *end,
-                                      struct staged *const *all_end)
-{
-    if (LIKELY(all_end - at > AHEAD_CHUNK)) chunk_prefetch(at[AHEAD_CHUNK]->chunk);
-    if (LIKELY(end - at > AHEAD_END)) {
-        const struct chunk *chunk = at[AHEAD_END]->chunk;
-        if (chunk) chunk_prefetch_end(chunk);
-    }
-    if (UNLIKELY(c->app->newcomers != NULL)) fetch_newcomers(sh, at, end, all_end);
-}
-
 static void enter(struct commit *c, struct shard *sh)
 {
     rwlock_write_lock(&sh->lock);
@@ -497,7 +444,7 @@ static NO_INLINE enum status apply_runs(struct commit *c, struct shard *sh,
             runs[0].done = 0;
         }
         for (size_t i = 0; i < count && !st; i++, at++) {
-            fetch_ahead(c, sh, at, end, all_end);
+            commit_fetch(c->app, sh, at, end, all_end);
             st = apply(c, sh, *at, runs[i].done, err);
             if (at + 1 < end || c->run.merge) pause(c, sh);
         }
@@ -512,7 +459,7 @@ static ALWAYS_INLINE enum status apply_each(struct commit *c, struct shard *sh,
 {
     enum status st = OK;
     for (; at < end && !st; at++) {
-        fetch_ahead(c, sh, at, end, all_end);
+        commit_fetch(c->app, sh, at, end, all_end);
         st = apply(c, sh, *at, 0, err);
         if (at + 1 < end || c->run.merge) pause(c, sh);
     }
@@ -587,7 +534,7 @@ static enum status apply_all(struct commit *c, const struct shard_order *order, 
         if (at == end) continue;
         c->audience.series = (uint32_t)(end - at);
         enter(c, sh);
-        if (UNLIKELY(c->app->newcomers != NULL)) fetch_first_newcomers(sh, at, end);
+        if (UNLIKELY(c->app->newcomers != NULL)) commit_fetch_first_newcomers(sh, at, end);
         /* Senders that have several samples of one series have them of most. */
         if (UNLIKELY(is_run(c, *at)))
             st = apply_runs(c, sh, at, end, all_end, err);
