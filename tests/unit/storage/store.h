@@ -47,6 +47,13 @@ static inline void store_close(struct store *s)
     clock_thaw();
 }
 
+static inline struct storage_stats store_stats(const struct store *s)
+{
+    struct storage_stats stats;
+    storage_stats_read(s->db, &stats);
+    return stats;
+}
+
 /* Run background work until there is none. */
 static inline void store_settle(struct store *s)
 {
@@ -70,6 +77,12 @@ static inline struct labels store_labels(struct arena *a, ...)
     ck_assert_msg(labels_normalize(items, count, &view, &err) == OK, "%s", err.text);
     ck_assert(labels_copy(view, a, &out, &err) == OK);
     return out;
+}
+
+/* m{i="<number>"} on the arena. */
+static inline struct labels store_numbered(struct arena *a, int number)
+{
+    return store_labels(a, "__name__", "m", "i", arena_printf(a, "%d", number).data, NULL);
 }
 
 /* A batch of one series on an arena of its own. */

@@ -329,8 +329,7 @@ START_TEST(samples_in_any_order_become_what_they_should)
     store_open(&s);
     arena_init(&keep, HEAP_PROCESS, 1 << 20);
     for (int i = 0; i < MODEL_SERIES; i++)
-        m->labels[i] =
-            store_labels(&keep, "__name__", "m", "i", arena_printf(&keep, "%d", i).data, NULL);
+        m->labels[i] = store_numbered(&keep, i);
     for (int batch = 0; batch < 300; batch++) {
         model_batch(&s, m);
         arena_reset(&s.arena);
@@ -396,14 +395,7 @@ START_TEST(one_batch_may_name_a_series_twice_and_many_series)
 }
 END_TEST
 
-/* Labels that no series was made of leave no symbols, whatever the reason. */
-static uint64_t symbols_of(struct store *s)
-{
-    struct storage_stats stats;
-    storage_stats_read(s->db, &stats);
-    return stats.symbols;
-}
-
+/* Whatever the reason. */
 START_TEST(what_no_series_was_made_of_leaves_no_symbols)
 {
     struct store s;
@@ -415,7 +407,7 @@ START_TEST(what_no_series_was_made_of_leaves_no_symbols)
     struct labels up = store_labels(&s.arena, "__name__", "up", NULL);
     struct labels down = store_labels(&s.arena, "__name__", "down", NULL);
     ck_assert_uint_eq(store_append(&s, up, STORE_NOW_MS, 1).stored, 1);
-    uint64_t before = symbols_of(&s);
+    uint64_t before = store_stats(&s).symbols;
     storage_limit_series(s.db, 2);
 
     /* The limit is reached in the batch, and one series is in it twice. */
@@ -432,7 +424,7 @@ START_TEST(what_no_series_was_made_of_leaves_no_symbols)
     ck_assert_uint_eq(result.stored, 1);
     ck_assert_uint_eq(result.duplicates, 2);
     ck_assert_uint_eq(result.refused[REFUSED_MAX_SERIES], 10);
-    ck_assert_uint_eq(symbols_of(&s), before + 1);
+    ck_assert_uint_eq(store_stats(&s).symbols, before + 1);
     store_close(&s);
 }
 END_TEST
@@ -537,7 +529,7 @@ START_TEST(aborting_leaves_nothing)
     ck_assert(appender_add(app, up, &sample, 1, &err) == OK);
     appender_abort(app);
     ck_assert_uint_eq(store_count(&s, &count), 0);
-    ck_assert_uint_eq(symbols_of(&s), 0);
+    ck_assert_uint_eq(store_stats(&s).symbols, 0);
     store_close(&s);
 }
 END_TEST

@@ -48,8 +48,7 @@ static void backfill_open(struct backfill *b)
     clock_freeze(b->start_ms + (STEPS - 1) * (int64_t)STEP_MS);
     storage_hurry(b->store.db, true);
     for (int i = 0; i < SERIES; i++)
-        b->labels[i] = store_labels(&b->names, "__name__", "m", "i",
-                                    arena_printf(&b->names, "%d", i).data, NULL);
+        b->labels[i] = store_numbered(&b->names, i);
     for (uint32_t i = 0; i < SAMPLES; i++)
         b->order[i] = i;
 }

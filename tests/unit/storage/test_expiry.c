@@ -94,8 +94,7 @@ START_TEST(forty_hours_pass_and_memory_returns_to_the_same_level)
     store_open(&life->store);
     arena_init(&life->names, HEAP_PROCESS, 1 << 26);
     for (int i = 0; i < LIFE_SERIES; i++)
-        life->labels[i] = store_labels(&life->names, "__name__", "m", "i",
-                                       arena_printf(&life->names, "%d", i).data, NULL);
+        life->labels[i] = store_numbered(&life->names, i);
 
     int64_t first_ms =
         storage_window_start_ms(life->store.db, storage_window_of(life->store.db, STORE_NOW_MS));

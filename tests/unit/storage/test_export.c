@@ -31,8 +31,7 @@ static void check_same(struct store *s, struct storage *other)
 static void fill(struct store *s, int series, int samples)
 {
     for (int i = 0; i < series; i++) {
-        struct str text = arena_printf(&s->arena, "%d", i);
-        struct labels labels = store_labels(&s->arena, "__name__", "m", "i", text.data, NULL);
+        struct labels labels = store_numbered(&s->arena, i);
         for (int n = 0; n < samples; n++) {
             /* every seventh is late */
             int64_t t_ms = STORE_NOW_MS - 10 * HOUR_MS + n * 600000 - (n % 7 == 0 ? 700001 : 0);

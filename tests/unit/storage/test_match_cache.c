@@ -7,13 +7,6 @@
 #include "tests/unit/storage/store.h"
 #include "tests/unit/suite.h"
 
-static struct storage_stats stats_of(struct store *s)
-{
-    struct storage_stats stats;
-    storage_stats_read(s->db, &stats);
-    return stats;
-}
-
 static size_t count_matches(struct store *s, enum matcher_type type, const char *name,
                             const char *pattern)
 {
@@ -40,18 +33,18 @@ START_TEST(an_answer_is_found_again_until_a_value_comes_or_goes)
     append(&s, "shop", STORE_NOW_MS);
     for (int i = 0; i < 3; i++)
         ck_assert_uint_eq(count_matches(&s, MATCH_REGEX, "job", "node-[0-9]+"), 2);
-    ck_assert_uint_eq(stats_of(&s).match_misses, 1);
-    ck_assert_uint_eq(stats_of(&s).match_hits, 2);
+    ck_assert_uint_eq(store_stats(&s).match_misses, 1);
+    ck_assert_uint_eq(store_stats(&s).match_hits, 2);
     ck_assert_uint_eq(count_matches(&s, MATCH_NOT_REGEX, "job", "node-[0-9]+"), 1);
-    ck_assert_uint_eq(stats_of(&s).match_misses, 2);
+    ck_assert_uint_eq(store_stats(&s).match_misses, 2);
     append(&s, "node-30", STORE_NOW_MS);
     ck_assert_uint_eq(count_matches(&s, MATCH_REGEX, "job", "node-[0-9]+"), 3);
     clock_advance(8 * HOUR_MS);
     store_settle(&s); /* node-2 has gone */
     ck_assert_uint_eq(count_matches(&s, MATCH_REGEX, "job", "node-[0-9]+"), 2);
-    ck_assert_uint_eq(stats_of(&s).match_hits, 2);
+    ck_assert_uint_eq(store_stats(&s).match_hits, 2);
     ck_assert_uint_eq(count_matches(&s, MATCH_REGEX, "job", "node-[0-9]+"), 2);
-    ck_assert_uint_eq(stats_of(&s).match_hits, 3);
+    ck_assert_uint_eq(store_stats(&s).match_hits, 3);
     store_close(&s);
 }
 END_TEST
@@ -70,7 +63,7 @@ START_TEST(another_name_with_the_same_values_is_another_question)
         ck_assert_uint_eq(count_matches(&s, MATCH_REGEX, "a", "[xy][0-9]*"), 2); /* any */
     }
     /* 15 if none of them share a slot: which one that is depends on where the names lie. */
-    ck_assert_uint_ge(stats_of(&s).match_hits, 7);
+    ck_assert_uint_ge(store_stats(&s).match_hits, 7);
     store_close(&s);
 }
 END_TEST
@@ -82,17 +75,17 @@ START_TEST(answers_go_when_memory_is_short_and_come_back_afterwards)
     append(&s, "node-1", STORE_NOW_MS);
     append(&s, "shop", STORE_NOW_MS);
     ck_assert_uint_eq(count_matches(&s, MATCH_REGEX, "job", "node-[0-9]+"), 1);
-    ck_assert_uint_gt(stats_of(&s).match_bytes, 0);
+    ck_assert_uint_gt(store_stats(&s).match_bytes, 0);
     storage_hurry(s.db, true);
-    ck_assert_uint_eq(stats_of(&s).match_bytes, 0);
+    ck_assert_uint_eq(store_stats(&s).match_bytes, 0);
     for (int i = 0; i < 2; i++)
         ck_assert_uint_eq(count_matches(&s, MATCH_REGEX, "job", "node-[0-9]+"), 1);
-    ck_assert_uint_eq(stats_of(&s).match_bytes, 0);
-    ck_assert_uint_eq(stats_of(&s).match_hits, 0);
+    ck_assert_uint_eq(store_stats(&s).match_bytes, 0);
+    ck_assert_uint_eq(store_stats(&s).match_hits, 0);
     storage_hurry(s.db, false);
     for (int i = 0; i < 2; i++)
         ck_assert_uint_eq(count_matches(&s, MATCH_REGEX, "job", "node-[0-9]+"), 1);
-    ck_assert_uint_eq(stats_of(&s).match_hits, 1);
+    ck_assert_uint_eq(store_stats(&s).match_hits, 1);
     store_close(&s);
 }
 END_TEST

@@ -12,12 +12,6 @@ enum {
     N_MAX = 20000
 };
 
-static struct labels numbered(struct store *s, int i)
-{
-    return store_labels(&s->arena, "__name__", "m", "i", arena_printf(&s->arena, "%d", i).data,
-                        NULL);
-}
-
 /* A batch of new series, each with a sample and a late one. */
 static enum status append_batch(struct storage *db, struct arena *a, const struct labels *labels,
                                 struct append_result *result)
@@ -49,13 +43,16 @@ START_TEST(an_append)
         ck_assert_uint_lt(n, N_MAX);
         store_open(&s);
         for (int i = 0; i < BATCH; i++)
-            labels[i] = numbered(&s, i);
+            labels[i] = store_numbered(&s.arena, i);
         arena_init(&a, HEAP_HTTP, 1 << 20);
         level_inject(n, _i);
         enum status st = append_batch(s.db, &a, labels, &result);
         whole = level_injection_ended();
         ck_assert(st == OK || (st == ERR_NO_MEMORY && !whole));
         if (whole) ck_assert_uint_eq(result.stored, 2 * BATCH);
+        if (st == OK)
+            ck_assert_uint_eq(result.stored + result.refused[REFUSED_NO_MEMORY], 2 * BATCH);
+        ck_assert_uint_eq(store_stats(&s).samples, result.stored);
         storage_check(s.db);
         arena_reset(&a);
         ck_assert_int_eq(append_batch(s.db, &a, labels, &result), OK);
@@ -73,9 +70,9 @@ END_TEST
 static void fill_windows(struct store *s)
 {
     for (int i = 0; i < 40; i++) {
-        store_append(s, numbered(s, i), STORE_NOW_MS, 1);
-        store_append(s, numbered(s, i), STORE_NOW_MS - 1000 - i, i);
-        store_append(s, numbered(s, 100 + i), STORE_NOW_MS - 4 * HOUR_MS, 1);
+        store_append(s, store_numbered(&s->arena, i), STORE_NOW_MS, 1);
+        store_append(s, store_numbered(&s->arena, i), STORE_NOW_MS - 1000 - i, i);
+        store_append(s, store_numbered(&s->arena, 100 + i), STORE_NOW_MS - 4 * HOUR_MS, 1);
         arena_reset(&s->arena);
     }
 }
@@ -151,8 +148,7 @@ START_TEST(an_append_to_a_sealed_window)
         struct arena names;
         arena_init(&names, HEAP_HTTP, 1 << 20);
         for (int i = 0; i < SEALED_SERIES; i++) {
-            labels[i] = store_labels(&names, "__name__", "m", "i",
-                                     arena_printf(&names, "%d", i).data, NULL);
+            labels[i] = store_numbered(&names, i);
             store_append(&s, labels[i], STORE_NOW_MS, 1);
         }
         clock_advance(4 * HOUR_MS);
@@ -222,15 +218,15 @@ static void fill_with_dead_bytes(struct store *s)
             value = value * UINT64_C(6364136223846793005) + 1; /* does not compress */
             samples[k] = (struct sample){STORE_NOW_MS - 1000 * (LARGE_SAMPLES - k), (double)value};
         }
-        store_append_many(s, numbered(s, i), samples, LARGE_SAMPLES);
+        store_append_many(s, store_numbered(&s->arena, i), samples, LARGE_SAMPLES);
     }
     clock_advance(4 * HOUR_MS);
     store_settle(s);
     for (int i = 0; i < LARGE_SERIES; i++)
-        store_append(s, numbered(s, i), STORE_NOW_MS - 1, i);
+        store_append(s, store_numbered(&s->arena, i), STORE_NOW_MS - 1, i);
     clock_advance(HOUR_MS / 2);
     store_settle(s);
-    store_append(s, numbered(s, 0), STORE_NOW_MS - 2, 1);
+    store_append(s, store_numbered(&s->arena, 0), STORE_NOW_MS - 2, 1);
     clock_advance(HOUR_MS / 2);
     arena_reset(&s->arena);
 }
@@ -264,7 +260,8 @@ START_TEST(the_emptying_of_a_region)
         storage_check(s.db);
         ck_assert_uint_eq(store_count(&s, &samples), LARGE_SERIES);
         ck_assert_uint_eq(samples, LARGE_SERIES * (LARGE_SAMPLES + 1) + 1);
-        store_append(&s, numbered(&s, 0), STORE_NOW_MS - 3, 1); /* a reason for a sweep */
+        store_append(&s, store_numbered(&s.arena, 0), STORE_NOW_MS - 3,
+                     1); /* a reason for a sweep */
         clock_advance(HOUR_MS);
         store_settle(&s);
         storage_check(s.db);
@@ -279,9 +276,14 @@ START_TEST(the_emptying_of_a_region)
 END_TEST
 
 /* Series, their samples, and the lists of names and values. */
-static enum status query(struct storage *db, struct arena *a, size_t *samples)
+static enum status query(struct storage *db, struct arena *a, const struct matcher *matchers,
+                         size_t count, size_t *samples)
 {
-    const struct select_request r = {.t_min_ms = INT64_MIN, .t_max_ms = INT64_MAX, .sorted = true};
+    const struct select_request r = {.matchers = matchers,
+                                     .matcher_count = count,
+                                     .t_min_ms = INT64_MIN,
+                                     .t_max_ms = INT64_MAX,
+                                     .sorted = true};
     struct series_reader *reader;
     struct selection selection;
     struct cardinality cardinality;
@@ -310,34 +312,49 @@ static enum status query(struct storage *db, struct arena *a, size_t *samples)
     return st;
 }
 
-START_TEST(a_query)
+/* Of everything, and of what some matchers mean. */
+static void check_queries(struct store *s, int way, const struct matcher *matchers, size_t count,
+                          size_t expected)
 {
-    struct store s;
     struct arena a;
     bool whole = false;
     uint64_t n = 0;
     size_t samples;
-    store_open(&s);
-    fill_windows(&s);
-    clock_advance(4 * HOUR_MS);
-    store_settle(&s);
     arena_init(&a, HEAP_QUERY, 1 << 26);
-    ck_assert_int_eq(query(s.db, &a, &samples), OK);
+    ck_assert_int_eq(query(s->db, &a, matchers, count, &samples), OK);
     arena_reset(&a);
     struct level before = level_read();
     for (; !whole; n = level_next(n)) {
         ck_assert_uint_lt(n, N_MAX);
-        level_inject(n, _i);
-        enum status st = query(s.db, &a, &samples);
+        level_inject(n, way);
+        enum status st = query(s->db, &a, matchers, count, &samples);
         whole = level_injection_ended();
         ck_assert(st == OK || (st == ERR_NO_MEMORY && !whole));
-        if (st == OK) ck_assert_uint_eq(samples, 120);
+        if (st == OK) ck_assert_uint_eq(samples, expected);
         arena_reset(&a);
-        storage_check(s.db);
+        storage_check(s->db);
         level_expect(&before);
     }
-    store_close(&s);
+    arena_release(&a);
     ck_assert_uint_gt(n, 3); /* else nothing was tried */
+}
+
+START_TEST(a_query)
+{
+    struct store s;
+    store_open(&s);
+    fill_windows(&s);
+    clock_advance(4 * HOUR_MS);
+    store_settle(&s);
+    struct matcher matchers[] = {store_matcher(MATCH_REGEX, "i", ".*1.*"),
+                                 store_matcher(MATCH_EQUAL, "__name__", "m"),
+                                 store_matcher(MATCH_NOT_EQUAL, "i", "11")};
+    check_queries(&s, _i, NULL, 0, 120);
+    /* 13 of 0 to 39 have a 1, one of them is left out; two samples each. And all of 100 to 139. */
+    check_queries(&s, _i, matchers, ARRAY_COUNT(matchers), 2 * 12 + 40);
+    for (size_t i = 0; i < ARRAY_COUNT(matchers); i++)
+        matcher_release(&matchers[i]);
+    store_close(&s);
 }
 END_TEST
 

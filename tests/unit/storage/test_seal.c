@@ -8,12 +8,6 @@
 
 enum { SERIES = 300, STEP_MS = 60000, WINDOW_SAMPLES = 120 };
 
-static struct labels labels_numbered(struct store *s, int i)
-{
-    return store_labels(&s->arena, "__name__", "m", "i", arena_printf(&s->arena, "%d", i).data,
-                        NULL);
-}
-
 /* Two hours of samples in the window of STORE_NOW_MS, up to it. */
 static void fill(struct store *s)
 {
@@ -23,7 +17,7 @@ static void fill(struct store *s)
             samples[k] = (struct sample){STORE_NOW_MS - (WINDOW_SAMPLES - 1 - k) * STEP_MS,
                                          (double)(i * 1000 + k)};
         struct append_result result =
-            store_append_many(s, labels_numbered(s, i), samples, WINDOW_SAMPLES);
+            store_append_many(s, store_numbered(&s->arena, i), samples, WINDOW_SAMPLES);
         ck_assert_uint_eq(result.stored, WINDOW_SAMPLES);
     }
     arena_reset(&s->arena);
@@ -136,14 +130,16 @@ START_TEST(a_late_sample_joins_a_sealed_chunk)
     clock_advance(4 * HOUR_MS);
     store_settle(&s);
     int64_t t_ms = STORE_NOW_MS - 5000;
-    ck_assert_uint_eq(store_append(&s, labels_numbered(&s, 7), t_ms, 1).stored, 1);
-    ck_assert_uint_eq(store_append(&s, labels_numbered(&s, 7), t_ms, 1).duplicates, 1);
-    ck_assert_uint_eq(store_append(&s, labels_numbered(&s, 7), t_ms, 2).refused[REFUSED_CONFLICT],
-                      1);
-    /* Those that are in the sealed bytes are known, too. */
-    ck_assert_uint_eq(store_append(&s, labels_numbered(&s, 8), STORE_NOW_MS, 8119).duplicates, 1);
+    ck_assert_uint_eq(store_append(&s, store_numbered(&s.arena, 7), t_ms, 1).stored, 1);
+    ck_assert_uint_eq(store_append(&s, store_numbered(&s.arena, 7), t_ms, 1).duplicates, 1);
     ck_assert_uint_eq(
-        store_append(&s, labels_numbered(&s, 8), STORE_NOW_MS, 1).refused[REFUSED_CONFLICT], 1);
+        store_append(&s, store_numbered(&s.arena, 7), t_ms, 2).refused[REFUSED_CONFLICT], 1);
+    /* Those that are in the sealed bytes are known, too. */
+    ck_assert_uint_eq(store_append(&s, store_numbered(&s.arena, 8), STORE_NOW_MS, 8119).duplicates,
+                      1);
+    ck_assert_uint_eq(
+        store_append(&s, store_numbered(&s.arena, 8), STORE_NOW_MS, 1).refused[REFUSED_CONFLICT],
+        1);
     ck_assert_uint_eq(sealed_chunks(&s), SERIES - 1);
     storage_check(s.db);
     check_series(&s, 7, 1);
@@ -177,7 +173,7 @@ START_TEST(backfill_ends_with_the_bytes_of_ingestion)
     for (int k = 0; k < WINDOW_SAMPLES; k++) {
         int at = (k * 77 + 13) % WINDOW_SAMPLES; /* 77 and 120 share no factor: each once */
         for (int i = 0; i < SERIES; i++)
-            ck_assert_uint_eq(store_append(&s, labels_numbered(&s, i),
+            ck_assert_uint_eq(store_append(&s, store_numbered(&s.arena, i),
                                            STORE_NOW_MS - (WINDOW_SAMPLES - 1 - at) * STEP_MS,
                                            (double)(i * 1000 + at))
                                   .stored,
@@ -206,10 +202,10 @@ START_TEST(dribbling_late_samples_do_not_pile_up_dead_bytes)
     store_settle(&s);
     for (int round = 0; round < 40; round++) {
         for (int i = 0; i < SERIES; i++)
-            ck_assert_uint_eq(
-                store_append(&s, labels_numbered(&s, i), STORE_NOW_MS - round * STEP_MS - 1, round)
-                    .stored,
-                1);
+            ck_assert_uint_eq(store_append(&s, store_numbered(&s.arena, i),
+                                           STORE_NOW_MS - round * STEP_MS - 1, round)
+                                  .stored,
+                              1);
         arena_reset(&s.arena);
         clock_advance(HOUR_MS / 4);
         store_settle(&s);
@@ -239,7 +235,8 @@ START_TEST(an_expired_window_goes_at_once_and_with_late_chunks)
     fill(&s);
     clock_advance(4 * HOUR_MS);
     store_settle(&s);
-    ck_assert_uint_eq(store_append(&s, labels_numbered(&s, 7), STORE_NOW_MS - 5000, 1).stored, 1);
+    ck_assert_uint_eq(store_append(&s, store_numbered(&s.arena, 7), STORE_NOW_MS - 5000, 1).stored,
+                      1);
     clock_advance(28 * HOUR_MS);
     struct epoch_pin pin = epoch_enter(&s.db->epoch);
     store_settle(&s);
@@ -268,13 +265,16 @@ START_TEST(a_clock_that_goes_back_finds_no_dropped_region)
     fill(&s);
     clock_advance(4 * HOUR_MS);
     store_settle(&s);
-    ck_assert_uint_eq(store_append(&s, labels_numbered(&s, 7), STORE_NOW_MS - 5000, 1).stored, 1);
+    ck_assert_uint_eq(store_append(&s, store_numbered(&s.arena, 7), STORE_NOW_MS - 5000, 1).stored,
+                      1);
     clock_advance(36 * HOUR_MS);
     regions_drop_before(&s.db->regions, storage_bounds(s.db).oldest_window); /* a sweep begins */
     clock_advance(STORE_NOW_MS + 4 * HOUR_MS - clock_wall_ms());
     ck_assert_uint_eq(store_count(&s, &samples), 0);
-    ck_assert_uint_eq(store_append(&s, labels_numbered(&s, 7), STORE_NOW_MS - 5000, 1).stored, 1);
-    ck_assert_uint_eq(store_append(&s, labels_numbered(&s, 8), STORE_NOW_MS - 5000, 1).stored, 1);
+    ck_assert_uint_eq(store_append(&s, store_numbered(&s.arena, 7), STORE_NOW_MS - 5000, 1).stored,
+                      1);
+    ck_assert_uint_eq(store_append(&s, store_numbered(&s.arena, 8), STORE_NOW_MS - 5000, 1).stored,
+                      1);
     ck_assert_uint_eq(store_count(&s, &samples), 2);
     store_settle(&s);
     store_close(&s);
@@ -293,19 +293,20 @@ START_TEST(a_region_is_not_left_by_those_who_stand_on_it_while_the_clock_is_back
     store_settle(&s);
     do { /* until the next sweep will leave the region */
         for (int i = 0; i < SERIES; i++)
-            store_append(&s, labels_numbered(&s, i), STORE_NOW_MS - (int64_t)rounds * STEP_MS - 1,
-                         1);
+            store_append(&s, store_numbered(&s.arena, i),
+                         STORE_NOW_MS - (int64_t)rounds * STEP_MS - 1, 1);
         arena_reset(&s.arena);
         clock_advance(HOUR_MS / 4);
         store_settle(&s);
         rounds++;
         regions_bytes(&s.db->regions, slot, &bytes);
     } while (bytes.deleted < (256 << 10) || bytes.deleted < bytes.blocks / 4);
-    ck_assert_uint_eq(store_append(&s, labels_numbered(&s, 7), STORE_NOW_MS - 5000, 1).stored, 1);
+    ck_assert_uint_eq(store_append(&s, store_numbered(&s.arena, 7), STORE_NOW_MS - 5000, 1).stored,
+                      1);
     clock_advance(STORE_NOW_MS + STEP_MS - clock_wall_ms());
     /* A late chunk of the window before makes a sweep due. */
     ck_assert_uint_eq(
-        store_append(&s, labels_numbered(&s, 9), STORE_NOW_MS - 4 * HOUR_MS, 1).stored, 1);
+        store_append(&s, store_numbered(&s.arena, 9), STORE_NOW_MS - 4 * HOUR_MS, 1).stored, 1);
     store_settle(&s);
     regions_bytes(&s.db->regions, slot, &bytes);
     ck_assert_uint_lt(bytes.deleted, 256 << 10); /* it was left */

@@ -61,8 +61,7 @@ START_TEST(spare_capacity_is_a_part_of_the_tables_and_goes_with_them)
     struct store s;
     store_open(&s);
     for (int i = 0; i < 5000; i++) {
-        struct str text = arena_printf(&s.arena, "%d", i);
-        struct labels labels = store_labels(&s.arena, "__name__", "m", "i", text.data, NULL);
+        struct labels labels = store_numbered(&s.arena, i);
         store_append(&s, labels, STORE_NOW_MS, 1);
         arena_reset(&s.arena);
         if (i % 100) continue;

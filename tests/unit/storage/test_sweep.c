@@ -71,8 +71,7 @@ START_TEST(no_late_sample_is_lost_while_its_chunk_is_sealed_again_and_again)
     store_open(s);
     race.start_ms = storage_window_start_ms(s->db, storage_window_of(s->db, STORE_NOW_MS));
     for (int i = 0; i < SERIES; i++)
-        race.labels[i] = store_labels(&s->arena, "__name__", "m", "i",
-                                      arena_printf(&s->arena, "%d", i).data, NULL);
+        race.labels[i] = store_numbered(&s->arena, i);
     struct arena labels = s->arena; /* stays until the end */
     arena_init(&s->arena, HEAP_QUERY, UINT64_C(1) << 30);
     clock_advance(4 * HOUR_MS);

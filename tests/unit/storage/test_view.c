@@ -5,12 +5,6 @@
 
 enum { SERIES = 40 };
 
-static struct labels numbered(struct store *s, int i)
-{
-    return store_labels(&s->arena, "__name__", "m", "i", arena_printf(&s->arena, "%d", i).data,
-                        NULL);
-}
-
 /* One request: a sample of each series. */
 static void append_all(struct store *s, int64_t t_ms, double v)
 {
@@ -23,7 +17,7 @@ static void append_all(struct store *s, int64_t t_ms, double v)
     arena_init(&a, HEAP_HTTP, 1 << 20);
     ck_assert(appender_begin(s->db, &a, &app, &err) == OK);
     for (int i = 0; i < SERIES; i++)
-        ck_assert(appender_add(app, numbered(s, i), &sample, 1, &err) == OK);
+        ck_assert(appender_add(app, store_numbered(&s->arena, i), &sample, 1, &err) == OK);
     ck_assert_msg(appender_commit(app, &result, &err) == OK, "%s", err.text);
     arena_release(&a);
     arena_rewind(&s->arena, mark);
@@ -92,13 +86,6 @@ static void expect_seen(struct store *s, struct querier *q, size_t samples, doub
     ck_assert_double_eq(seen.newest, newest * SERIES);
 }
 
-static struct storage_stats stats_of(const struct store *s)
-{
-    struct storage_stats stats;
-    storage_stats_read(s->db, &stats);
-    return stats;
-}
-
 START_TEST(what_comes_after_the_opening_is_not_seen)
 {
     struct level before = level_read();
@@ -129,11 +116,11 @@ START_TEST(what_comes_after_the_opening_is_not_seen)
     expect_seen(&s, five, 5, 9, 2);
     querier_close(five);
     expect_seen(&s, one, 1, 1, 1);
-    ck_assert_uint_gt(stats_of(&s).view_note_bytes, 0);
+    ck_assert_uint_gt(store_stats(&s).view_note_bytes, 0);
     querier_close(one);
-    ck_assert_uint_eq(stats_of(&s).view_note_bytes, 0);
-    ck_assert_uint_eq(stats_of(&s).views, 0);
-    ck_assert_uint_eq(stats_of(&s).views_lost, 0);
+    ck_assert_uint_eq(store_stats(&s).view_note_bytes, 0);
+    ck_assert_uint_eq(store_stats(&s).views, 0);
+    ck_assert_uint_eq(store_stats(&s).views_lost, 0);
     store_close(&s);
     level_expect(&before);
 }
@@ -216,11 +203,11 @@ START_TEST(windows_wait_for_those_who_may_read_them)
     expect_seen(&s, after, 1, 2, 2);
     querier_close(after);
     store_settle(&s);
-    ck_assert_uint_eq(stats_of(&s).samples, 2 * SERIES);
+    ck_assert_uint_eq(store_stats(&s).samples, 2 * SERIES);
     querier_close(q);
     store_settle(&s);
-    ck_assert_uint_eq(stats_of(&s).samples, SERIES);
-    ck_assert_uint_eq(stats_of(&s).views_lost, 0);
+    ck_assert_uint_eq(store_stats(&s).samples, SERIES);
+    ck_assert_uint_eq(store_stats(&s).views_lost, 0);
     store_close(&s);
 }
 END_TEST
@@ -233,10 +220,10 @@ START_TEST(a_window_does_not_wait_for_ever)
     struct querier *q = store_query(&s);
     clock_advance(64 * HOUR_MS);
     store_settle(&s);
-    ck_assert_uint_eq(stats_of(&s).samples, 0);
-    ck_assert_uint_eq(stats_of(&s).views_lost, 1);
+    ck_assert_uint_eq(store_stats(&s).samples, 0);
+    ck_assert_uint_eq(store_stats(&s).views_lost, 1);
     struct querier *another = store_query(&s); /* does not share what is lost */
-    ck_assert_uint_eq(stats_of(&s).views, 2);
+    ck_assert_uint_eq(store_stats(&s).views, 2);
     append_all(&s, clock_wall_ms(), 1);
     expect_seen(&s, another, 0, 0, 0);
     querier_close(another);
@@ -252,17 +239,17 @@ START_TEST(who_begins_when_nothing_was_stored_shares_a_view)
     append_all(&s, STORE_NOW_MS, 1);
     struct querier *first = store_query(&s);
     struct querier *second = store_query(&s);
-    ck_assert_uint_eq(stats_of(&s).views, 1);
+    ck_assert_uint_eq(store_stats(&s).views, 1);
     append_all(&s, STORE_NOW_MS + 1, 1);
     struct querier *third = store_query(&s);
-    ck_assert_uint_eq(stats_of(&s).views, 2);
+    ck_assert_uint_eq(store_stats(&s).views, 2);
     querier_close(first);
     append_all(&s, STORE_NOW_MS + 2, 1);
     expect_seen(&s, second, 1, 1, 1);
     expect_seen(&s, third, 2, 2, 1);
     querier_close(second);
     querier_close(third);
-    ck_assert_uint_eq(stats_of(&s).views, 0);
+    ck_assert_uint_eq(store_stats(&s).views, 0);
     store_close(&s);
 }
 END_TEST
@@ -301,10 +288,10 @@ START_TEST(notes_do_not_grow_with_time)
     append_all(&s, STORE_NOW_MS, 1);
     struct querier *q = store_query(&s);
     append_all(&s, STORE_NOW_MS + 1, 1);
-    uint64_t bytes = stats_of(&s).view_note_bytes;
+    uint64_t bytes = store_stats(&s).view_note_bytes;
     for (int i = 2; i < 1000; i++)
         append_all(&s, STORE_NOW_MS + i, i);
-    ck_assert_uint_eq(stats_of(&s).view_note_bytes, bytes);
+    ck_assert_uint_eq(store_stats(&s).view_note_bytes, bytes);
     expect_seen(&s, q, 1, 1, 1);
     querier_close(q);
     store_close(&s);
@@ -320,11 +307,11 @@ START_TEST(without_memory_the_view_is_lost_and_not_the_request)
     heap_set_pressure(HEAP_HARD);
     append_all(&s, STORE_NOW_MS + 1, 2);
     heap_set_pressure(HEAP_CALM);
-    ck_assert_uint_eq(stats_of(&s).views_lost, 1);
+    ck_assert_uint_eq(store_stats(&s).views_lost, 1);
     expect_seen(&s, q, 2, 3, 2);
     append_all(&s, STORE_NOW_MS + 2, 2);
     expect_seen(&s, q, 3, 5, 2);
-    ck_assert_uint_eq(stats_of(&s).views_lost, 1);
+    ck_assert_uint_eq(store_stats(&s).views_lost, 1);
     struct querier *another = store_query(&s);
     append_all(&s, STORE_NOW_MS + 3, 2);
     expect_seen(&s, another, 3, 5, 2);
@@ -351,7 +338,7 @@ START_TEST(a_view_is_as_it_was_or_lost)
         struct sample sample = {STORE_NOW_MS + 1, 2};
         struct labels labels[SERIES];
         for (int i = 0; i < SERIES; i++)
-            labels[i] = numbered(&s, i);
+            labels[i] = store_numbered(&s.arena, i);
         arena_init(&a, HEAP_HTTP, 1 << 20);
         heap_fail_after(n);
         enum status st = appender_begin(s.db, &a, &app, &err);
@@ -363,10 +350,10 @@ START_TEST(a_view_is_as_it_was_or_lost)
         whole = level_injection_ended();
         ck_assert(st == OK || st == ERR_NO_MEMORY);
         arena_release(&a);
-        if (stats_of(&s).views_lost == 0) expect_seen(&s, q, 1, 1, 1);
-        if (whole) ck_assert_uint_eq(stats_of(&s).views_lost, 0);
+        if (store_stats(&s).views_lost == 0) expect_seen(&s, q, 1, 1, 1);
+        if (whole) ck_assert_uint_eq(store_stats(&s).views_lost, 0);
         querier_close(q);
-        ck_assert_uint_eq(stats_of(&s).view_note_bytes, 0);
+        ck_assert_uint_eq(store_stats(&s).view_note_bytes, 0);
         store_close(&s);
         level_expect(&before);
         ck_assert_uint_lt(n, 1000);

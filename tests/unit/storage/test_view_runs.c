@@ -106,8 +106,7 @@ START_TEST(no_query_sees_a_part_of_a_request_of_runs)
     store_open(&race->store);
     arena_init(&labels, HEAP_PROCESS, 1 << 20);
     for (int i = 0; i < SERIES; i++)
-        race->labels[i] =
-            store_labels(&labels, "__name__", "m", "i", arena_printf(&labels, "%d", i).data, NULL);
+        race->labels[i] = store_numbered(&labels, i);
     for (size_t i = 0; i < ARRAY_COUNT(roles); i++)
         ck_assert(thread_start(&threads[i], "race", roles[i], race, &err) == OK);
     for (size_t i = 0; i < ARRAY_COUNT(roles); i++)
@@ -133,8 +132,7 @@ START_TEST(runs_of_a_series_go_in_as_they_come)
     store_open(&race->store);
     struct store *s = &race->store;
     for (int i = 0; i < SERIES; i++)
-        race->labels[i] = store_labels(&s->arena, "__name__", "m", "i",
-                                       arena_printf(&s->arena, "%d", i).data, NULL);
+        race->labels[i] = store_numbered(&s->arena, i);
     write_round(race, &s->arena, 0);
     fill(first, 1);
     fill(second, 2);
