@@ -175,11 +175,15 @@ static void check_headers(struct request *req)
         refuse(req, 417, "unsupported expectation");
 }
 
+/* Without the spaces behind it, which libmicrohttpd leaves there. */
 static struct str copy_header(struct request *req, const char *name)
 {
-    const char *value = header(req, name);
-    if (!value) return (struct str){0};
-    struct str copy = arena_copy(&req->mem, str_from(value));
+    const char *text = header(req, name);
+    if (!text) return (struct str){0};
+    struct str value = str_from(text);
+    while (value.size > 0 && strchr(" \t", value.data[value.size - 1]))
+        value.size--;
+    struct str copy = arena_copy(&req->mem, value);
     return copy.data ? copy : (struct str){0};
 }
 

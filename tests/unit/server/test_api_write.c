@@ -93,9 +93,11 @@ START_TEST(types_and_encodings_that_are_not_ours_are_415)
         "Content-Type: application/x-protobuf\r\nContent-Encoding: zstd\r\n",
     };
     static const char *const right[] = {
-        "Content-Encoding: snappy\r\n", "Content-Type: application/x-protobuf\r\n",
+        "Content-Encoding: snappy\r\n",
+        "Content-Type: application/x-protobuf\r\n",
         "Content-Type: application/x-protobuf; proto=prometheus.WriteRequest\r\n",
         "Content-Type: application/x-protobuf; charset=utf-8\r\n",
+        "Content-Type: application/x-protobuf\t\r\nContent-Encoding: snappy \r\n",
         "Content-Type: application/x-protobuf;proto=prometheus.WriteRequest; q=1;\r\n"};
     open_server();
     for (size_t i = 0; i < ARRAY_COUNT(wrong); i++)
