@@ -30,6 +30,38 @@ static void refuse_not_ready(struct request *req, bool stopping)
     req->reply.close = stopping;
 }
 
+/* Where two slashes are one, as in Prometheus: a base address often ends in one. NULL: the path has
+ * none of these. */
+static const char *target_with_single_slashes(struct request *req)
+{
+    struct str path = req->path;
+    struct str query = req->query;
+    char *target = arena_alloc(&req->mem, path.size + query.size + sizeof("?"));
+    size_t size = 0;
+    if (!target) return NULL;
+    for (size_t i = 0; i < path.size; i++)
+        if (i == 0 || path.data[i] != '/' || path.data[i - 1] != '/') target[size++] = path.data[i];
+    if (size == path.size) return NULL;
+    if (query.size > 0) {
+        target[size++] = '?';
+        memcpy(target + size, query.data, query.size);
+        size += query.size;
+    }
+    target[size] = '\0';
+    return target;
+}
+
+static void refuse_path(struct request *req)
+{
+    const char *target = target_with_single_slashes(req);
+    if (!target) {
+        reply_plain_error(&req->reply, 404, "404 page not found");
+        return;
+    }
+    reply_text(&req->reply, 307, REPLY_TEXT_PLAIN, STR(""));
+    reply_add_header(&req->reply, "Location", target);
+}
+
 static void refuse_method(struct request *req)
 {
     static const char fallback[] = "GET";
@@ -55,7 +87,7 @@ static void on_begin(struct request *req)
         return;
     }
     if (!req->route) {
-        reply_plain_error(&req->reply, 404, "404 page not found");
+        refuse_path(req);
         return;
     }
     if (req->route->flags & ROUTE_API) add_cors(req);

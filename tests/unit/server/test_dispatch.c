@@ -22,6 +22,22 @@ START_TEST(unknown_paths_are_404_and_wrong_methods_405_with_allow)
 }
 END_TEST
 
+START_TEST(two_slashes_are_sent_to_where_one_is)
+{
+    served_open(&s, NULL);
+    struct answer answer = served_get(&s, "//api/v1//query?query=a//b");
+    ck_assert_int_eq(answer.code, 307);
+    expect_header(answer, "Location: /api/v1/query?query=a//b\r\n");
+    answer = served_form(&s, "///api/v1/query", "query=1");
+    ck_assert_int_eq(answer.code, 307);
+    expect_header(answer, "Location: /api/v1/query\r\n");
+    answer = served_get(&s, "//elsewhere.example/");
+    expect_header(answer, "Location: /elsewhere.example/\r\n");
+    ck_assert_int_eq(served_get(&s, "/nothing?x=//").code, 404);
+    served_close(&s);
+}
+END_TEST
+
 START_TEST(before_recovery_only_a_few_paths_answer)
 {
     served_open(&s, NULL);
@@ -107,6 +123,6 @@ START_TEST(requests_are_counted_by_handler_and_code)
 END_TEST
 
 SUITE(dispatch, unknown_paths_are_404_and_wrong_methods_405_with_allow,
-      before_recovery_only_a_few_paths_answer, while_stopping_nothing_new_is_begun,
-      origins_are_answered_as_allowed, every_path_of_the_api_has_options,
-      requests_are_counted_by_handler_and_code)
+      two_slashes_are_sent_to_where_one_is, before_recovery_only_a_few_paths_answer,
+      while_stopping_nothing_new_is_begun, origins_are_answered_as_allowed,
+      every_path_of_the_api_has_options, requests_are_counted_by_handler_and_code)
