@@ -1,30 +1,37 @@
 /* params - Go's FormValue and Prometheus' parse functions. */
 #include "server/params.h"
 
+#include <string.h>
 #include <strings.h>
 
 #include "promql/parser.h"
 #include "wire/api_time.h"
 
-static bool is_urlencoded(struct str content_type)
+static bool is_type(struct str content_type, const char *type)
 {
-    static const char urlencoded[] = "application/x-www-form-urlencoded";
-    size_t size = sizeof(urlencoded) - 1;
-    if (content_type.size < size || strncasecmp(content_type.data, urlencoded, size) != 0)
-        return false;
+    size_t size = strlen(type);
+    if (content_type.size < size || strncasecmp(content_type.data, type, size) != 0) return false;
     return content_type.size == size || content_type.data[size] == ';' ||
            content_type.data[size] == ' ';
 }
 
+/* A form in another type would be overlooked, and the answer be to another question. */
+static enum status read_body(struct request *req, struct form *form, struct error *err)
+{
+    if (is_type(req->content_type, "multipart/form-data"))
+        return error_set(err, ERR_INVALID,
+                         "multipart/form-data is not read, send application/x-www-form-urlencoded");
+    if (!is_type(req->content_type, "application/x-www-form-urlencoded")) return OK;
+    return form_parse(form, req->body, &req->mem, err);
+}
+
 enum status params_read(struct request *req, struct form *form, struct error *err)
 {
+    enum status st = OK;
     *form = req->form;
     if (req->form_is_read) return OK;
-    if (req->method == HTTP_POST && is_urlencoded(req->content_type)) {
-        enum status st = form_parse(form, req->body, &req->mem, err);
-        if (st) return error_wrap(err, "error parsing form values: ");
-    }
-    enum status st = form_parse(form, req->query, &req->mem, err);
+    if (req->method == HTTP_POST || req->method == HTTP_PUT) st = read_body(req, form, err);
+    if (!st) st = form_parse(form, req->query, &req->mem, err);
     if (st) return error_wrap(err, "error parsing form values: ");
     req->form = *form;
     req->form_is_read = true;

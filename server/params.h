@@ -2,7 +2,8 @@
  * params - the parameters of an API request, read and checked with Prometheus' words.
  *
  * URL and urlencoded body are merged, values of the body first, as Go's FormValue has it; a body of
- * another type is left alone, its parameters are then those of the URL.
+ * another type is left alone, its parameters are then those of the URL. A multipart form is
+ * refused.
  *
  * Errors name the parameter: invalid parameter "time": cannot parse "x" to a valid timestamp
  */

@@ -50,6 +50,26 @@ START_TEST(a_json_body_leaves_the_url)
 }
 END_TEST
 
+START_TEST(a_put_has_a_form_too)
+{
+    setup(HTTP_PUT, "", "application/x-www-form-urlencoded", "skip_head=true");
+    ck_assert_int_eq(params_read(&req, &form, &err), OK);
+    expect_value("skip_head", "true");
+    teardown();
+}
+END_TEST
+
+START_TEST(a_form_in_parts_is_refused_and_not_overlooked)
+{
+    setup(HTTP_POST, "", "multipart/form-data; boundary=x",
+          "--x\r\nContent-Disposition: form-data; name=\"match[]\"\r\n\r\nup\r\n--x--\r\n");
+    ck_assert_int_eq(params_read(&req, &form, &err), ERR_INVALID);
+    ck_assert_str_eq(err.text, "error parsing form values: multipart/form-data is not read, send "
+                               "application/x-www-form-urlencoded");
+    teardown();
+}
+END_TEST
+
 START_TEST(a_get_has_no_body)
 {
     setup(HTTP_GET, "query=a%2Bb", "application/x-www-form-urlencoded", "query=body");
@@ -136,6 +156,7 @@ START_TEST(selectors_are_parsed_and_named_when_wrong)
 }
 END_TEST
 
-SUITE(params, the_body_wins_over_the_url, a_json_body_leaves_the_url, a_get_has_no_body,
-      bad_escapes_are_refused, times_fall_back_or_name_themselves,
-      counts_are_whole_and_not_negative, selectors_are_parsed_and_named_when_wrong)
+SUITE(params, the_body_wins_over_the_url, a_json_body_leaves_the_url, a_put_has_a_form_too,
+      a_form_in_parts_is_refused_and_not_overlooked, a_get_has_no_body, bad_escapes_are_refused,
+      times_fall_back_or_name_themselves, counts_are_whole_and_not_negative,
+      selectors_are_parsed_and_named_when_wrong)
