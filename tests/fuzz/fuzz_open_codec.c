@@ -12,6 +12,7 @@
 #include "base/endian.h"
 #include "encoding/open_lanes.h"
 #include "encoding/open_runs.h"
+#include "tests/unit/encoding/bits_put.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -105,10 +106,7 @@ static size_t encode_all(uint32_t count, struct open_state *state)
         struct open_state before = *state;
         open_encode(state, t_ms[i], v[i], &bits);
         check_fast(&before, t_ms[i], v[i], state, &bits);
-        for (uint32_t bit = 0; bit < bits.count; bit++, at++) {
-            uint64_t one = bits.words[bit / 64] >> (63 - bit % 64) & 1;
-            stream[at / 8] |= (uint8_t)(one << (7 - at % 8));
-        }
+        bits_put(stream, &at, &bits);
     }
     return (state->bits + 7) / 8;
 }

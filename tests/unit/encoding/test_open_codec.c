@@ -2,6 +2,7 @@
  * never an overrun. */
 #include "encoding/open_codec.h"
 
+#include "tests/unit/encoding/bits_put.h"
 #include "tests/unit/encoding/samples.h"
 #include "tests/unit/suite.h"
 
@@ -12,14 +13,6 @@ struct sink {
     uint8_t bytes[STREAM_BYTES];
     uint32_t bits;
 };
-
-static void sink_add(struct sink *sink, const struct sample_bits *bits)
-{
-    for (uint32_t i = 0; i < bits->count; i++, sink->bits++) {
-        uint64_t bit = bits->words[i / 64] >> (63 - i % 64) & 1;
-        sink->bytes[sink->bits / 8] |= (uint8_t)(bit << (7 - sink->bits % 8));
-    }
-}
 
 /* What the fast forms say of the next sample is what open_encode does with it. */
 static void check_fast(const struct open_state *before, int64_t t_ms, double v,
@@ -53,7 +46,7 @@ static struct sink *encode_all(const int64_t *t_ms, const double *v, uint32_t co
         open_encode(state, t_ms[i], v[i], &bits);
         check_fast(&before, t_ms[i], v[i], state, &bits);
         EXPECT(bits.count <= SAMPLE_BITS_MAX);
-        sink_add(sink, &bits);
+        bits_put(sink->bytes, &sink->bits, &bits);
         ck_assert_uint_eq(state->bits, sink->bits);
     }
     return sink;

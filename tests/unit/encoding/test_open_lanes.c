@@ -1,6 +1,7 @@
 /* open_lanes: streams decoded together give what each gives alone, damaged ones included. */
 #include "encoding/open_lanes.h"
 
+#include "tests/unit/encoding/bits_put.h"
 #include "tests/unit/encoding/samples.h"
 #include "tests/unit/suite.h"
 
@@ -20,10 +21,7 @@ static void stream_encode(struct stream *s, const int64_t *t_ms, const double *v
         struct sample_bits bits;
         uint32_t at = state.bits;
         open_encode(&state, t_ms[i], v[i], &bits);
-        for (uint32_t bit = 0; bit < bits.count; bit++, at++) {
-            uint64_t one = bits.words[bit / 64] >> (63 - bit % 64) & 1;
-            s->bytes[at / 8] |= (uint8_t)(one << (7 - at % 8));
-        }
+        bits_put(s->bytes, &at, &bits);
     }
     s->size = (state.bits + 7) / 8;
     s->count = count;

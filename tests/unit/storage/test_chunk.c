@@ -8,6 +8,7 @@
 #include "alloc/memstats.h"
 #include "base/bits.h"
 #include "base/clock.h"
+#include "tests/unit/encoding/bits_put.h"
 #include "tests/unit/suite.h"
 
 enum { ARENA_BYTES = 64 << 20 };
@@ -214,8 +215,7 @@ static void add_to_both(struct chunk *c, struct reference *r, int64_t step_ms, d
     int64_t t_ms = r->state.t_ms + step_ms;
     uint32_t at = r->state.bits;
     open_encode(&r->state, t_ms, v, &bits);
-    for (uint32_t i = 0; i < bits.count; i++, at++)
-        r->bytes[at / 8] |= (uint8_t)((bits.words[i / 64] >> (63 - i % 64) & 1) << (7 - at % 8));
+    bits_put(r->bytes, &at, &bits);
     r->t_ms[r->count] = t_ms;
     r->v[r->count++] = v;
     ck_assert_int_eq(chunk_add(c, t_ms, v), CHUNK_APPENDED);

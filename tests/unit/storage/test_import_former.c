@@ -4,6 +4,7 @@
 #include "model/sample.h"
 #include "storage/chunk.h"
 #include "storage/xor_codec.h"
+#include "tests/unit/encoding/bits_put.h"
 #include "tests/unit/encoding/former_stream.h"
 #include "tests/unit/suite.h"
 
@@ -29,10 +30,7 @@ static struct chunk_image image_of_version_1(uint8_t bytes[STREAM_BYTES])
         struct sample_bits bits;
         uint32_t at = state.bits;
         xor_encode(&state, 7 + (int64_t)i * STEP_MS, value_at(i), &bits);
-        for (uint32_t bit = 0; bit < bits.count; bit++, at++) {
-            uint64_t one = bits.words[bit / 64] >> (63 - bit % 64) & 1;
-            bytes[at / 8] |= (uint8_t)(one << (7 - at % 8));
-        }
+        bits_put(bytes, &at, &bits);
     }
     image.size = (state.bits + 7) / 8;
     return image;

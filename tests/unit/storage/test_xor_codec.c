@@ -8,6 +8,7 @@
 #include "base/bits.h"
 #include "base/clock.h"
 #include "model/sample.h"
+#include "tests/unit/encoding/bits_put.h"
 #include "tests/unit/suite.h"
 
 enum { SAMPLES_MAX = 400, STREAM_BYTES = SAMPLES_MAX * 24 };
@@ -18,14 +19,6 @@ struct sink {
     uint32_t bits;
 };
 
-static void sink_add(struct sink *sink, const struct sample_bits *bits)
-{
-    for (uint32_t i = 0; i < bits->count; i++, sink->bits++) {
-        uint64_t bit = bits->words[i / 64] >> (63 - i % 64) & 1;
-        sink->bytes[sink->bits / 8] |= (uint8_t)(bit << (7 - sink->bits % 8));
-    }
-}
-
 static void encode_all(struct sink *sink, const int64_t *t_ms, const uint64_t *v, uint32_t count)
 {
     struct xor_state state = {.count = 0};
@@ -33,7 +26,7 @@ static void encode_all(struct sink *sink, const int64_t *t_ms, const uint64_t *v
         struct sample_bits bits;
         xor_encode(&state, t_ms[i], bits_to_double(v[i]), &bits);
         ck_assert_uint_le(bits.count, SAMPLE_BITS_MAX);
-        sink_add(sink, &bits);
+        bits_put(sink->bytes, &sink->bits, &bits);
         ck_assert_uint_eq(state.bits, sink->bits);
     }
 }
