@@ -297,7 +297,7 @@ void replay_ring_init(struct replay_ring *r, struct storage *db, bool alone, uin
                               .threads = threads ? threads : 1,
                               .watcher = *watcher,
                               .totals = replay_totals_none()};
-    buf_init(&r->buffer, HEAP_SNAPSHOT, 2 * (size_t)RECORD_BATCH_MAX);
+    buf_init(&r->buffer, HEAP_SNAPSHOT, 2 * (size_t)RECORD_PAYLOAD_MAX); /* of any type */
     mutex_init(&r->lock, LOCK_MAINTENANCE);
     cond_init(&r->changed);
     for (unsigned i = 0; i < REPLAY_SLOTS; i++)

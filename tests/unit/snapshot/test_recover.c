@@ -4,6 +4,7 @@
 
 #include "base/crc32c.h"
 #include "base/endian.h"
+#include "snapshot/record.h"
 #include "tests/unit/snapshot/world.h"
 
 /* A folder to damage again and again. */
@@ -246,6 +247,34 @@ START_TEST(junk_and_zeros_behind_the_log_lose_nothing)
     ck_assert_uint_eq(world_check(&p.w, 0), 6);
     free(bytes);
     free(longer);
+    patient_release(&p);
+}
+END_TEST
+
+/* As another version may write them. */
+START_TEST(a_record_of_an_unknown_type_is_skipped_however_long)
+{
+    enum { UNKNOWN = 9, BATCHES = 4 };
+    static const uint32_t lengths[] = {0, 104, 2 * RECORD_BATCH_MAX + RECORD_ALIGNMENT};
+    struct patient p;
+    size_t size;
+    log_patient(&p, BATCHES);
+    uint8_t *bytes = original_bytes(&p, "wal/00000001", &size);
+    for (size_t i = 0; i < ARRAY_COUNT(lengths); i++) {
+        size_t longer_size = size + RECORD_HEADER_BYTES + lengths[i];
+        uint8_t *longer = calloc(1, longer_size);
+        uint8_t *header = longer + size;
+        memcpy(longer, bytes, size);
+        record_header(header, (enum record_type)UNKNOWN, lengths[i],
+                      crc32c(0, header + RECORD_HEADER_BYTES, lengths[i]));
+        record_seal(header, get_le32(bytes + 56), BATCHES + 1);
+        damage_open(&p, "wal/00000001", longer, longer_size);
+        ck_assert_uint_eq(world_check(&p.w, 0), BATCHES);
+        ck_assert_uint_eq(world_stats(&p.w).wal_corruptions, 0);
+        ck_assert_uint_eq(world_stats(&p.w).wal_truncations, 0);
+        free(longer);
+    }
+    free(bytes);
     patient_release(&p);
 }
 END_TEST
@@ -567,6 +596,7 @@ SUITE(recover, a_flipped_bit_in_the_log_takes_at_most_one_batch,
       a_log_cut_anywhere_keeps_what_is_before, a_torn_tail_is_cut_once,
       zeros_garbage_and_moved_pieces_take_only_what_they_cover,
       junk_and_zeros_behind_the_log_lose_nothing,
+      a_record_of_an_unknown_type_is_skipped_however_long,
       segments_missing_renamed_foreign_or_no_files_at_all, an_identity_that_no_file_has_is_refused,
       the_segment_that_a_snapshot_goes_on_with_is_named_when_it_is_missing,
       files_of_another_folder_are_never_deleted, a_stray_name_at_the_end_of_numbers_loses_nothing,
