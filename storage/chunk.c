@@ -127,8 +127,8 @@ static NO_INLINE bool write_more(struct chunk *c, uint32_t at, const struct samp
     return true;
 }
 
-static NO_INLINE enum chunk_outcome append_any(struct chunk *c, struct extent extent, int64_t t_ms,
-                                               double v)
+static NO_INLINE enum chunk_outcome append_any(struct chunk *c, struct stream_extent extent,
+                                               int64_t t_ms, double v)
 {
     struct open_state after = c->state;
     struct sample_bits bits;
@@ -138,7 +138,7 @@ static NO_INLINE enum chunk_outcome append_any(struct chunk *c, struct extent ex
     if (!write_more(c, extent.bits, &bits, stored)) return CHUNK_NO_MEMORY;
     after.bits = extent.bits + stored;
     open_move_on(&c->state, &after);
-    extent_publish(c, extent.count + 1, extent.bits + bits.count);
+    stream_extent_publish(c, extent.count + 1, extent.bits + bits.count);
     return CHUNK_APPENDED;
 }
 
@@ -157,7 +157,7 @@ static ALWAYS_INLINE bool append_repeat(struct chunk *c, int64_t t_ms, double v)
  * to wait until it has arrived. */
 static ALWAYS_INLINE enum chunk_outcome append(struct chunk *c, int64_t t_ms, double v)
 {
-    struct extent extent = extent_load(c);
+    struct stream_extent extent = stream_extent_load(c);
     struct open_few few;
     if (append_repeat(c, t_ms, v)) return CHUNK_APPENDED;
     if (extent.bits > CHUNK_BITS_MAX) return CHUNK_NO_MEMORY;
@@ -168,7 +168,7 @@ static ALWAYS_INLINE enum chunk_outcome append(struct chunk *c, int64_t t_ms, do
         if (!write_more(c, extent.bits, &bits, stored)) return CHUNK_NO_MEMORY;
     }
     open_take_few(&c->state, t_ms, v, &few, extent.bits + stored);
-    extent_publish(c, extent.count + 1, extent.bits + few.count);
+    stream_extent_publish(c, extent.count + 1, extent.bits + few.count);
     return CHUNK_APPENDED;
 }
 
@@ -183,7 +183,8 @@ size_t chunk_append_run(struct chunk *c, const struct sample *samples, size_t co
     uint32_t bits = c->state.bits;
     uint32_t last_cell = c->last_cell;
     size_t n = 0;
-    if (UNLIKELY(!chunk_is_plain(c)) && extent_load(c).count == 0) return 0; /* over a base */
+    if (UNLIKELY(!chunk_is_plain(c)) && stream_extent_load(c).count == 0)
+        return 0; /* over a base */
     for (; n < count; n++) {
         int64_t t_ms = samples[n].t_ms;
         if (t_ms <= c->state.t_ms || t_ms >= end_ms) break;
@@ -195,7 +196,7 @@ size_t chunk_append_run(struct chunk *c, const struct sample *samples, size_t co
 
 enum chunk_outcome chunk_add(struct chunk *c, int64_t t_ms, double v)
 {
-    if (extent_load(c).count == 0)
+    if (stream_extent_load(c).count == 0)
         return chunk_base(c) ? chunk_add_late(c, t_ms, v) : chunk_append(c, t_ms, v);
     if (t_ms > c->state.t_ms) return chunk_append(c, t_ms, v);
     if (t_ms == c->state.t_ms) return same_or_conflict(bits_to_double(c->state.v_bits), v);
@@ -205,7 +206,7 @@ enum chunk_outcome chunk_add(struct chunk *c, int64_t t_ms, double v)
 uint32_t chunk_sample_count(const struct chunk *c)
 {
     const struct chunk_side *side = chunk_side(c);
-    uint32_t count = extent_load(c).count;
+    uint32_t count = stream_extent_load(c).count;
     return side ? count + side->base_count + late_count(side) : count;
 }
 
@@ -238,7 +239,7 @@ void chunk_prefetch(const struct chunk *c)
 
 void chunk_prefetch_end(const struct chunk *c)
 {
-    uint32_t at = extent_load(c).bits;
+    uint32_t at = stream_extent_load(c).bits;
     if (at - c->state.bits >= WORD_BITS) return; /* the last ones were repeats: so will this be */
     const _Atomic uint32_t *words = c->words;
     if (c->last_cell != CELL_NONE) {
@@ -249,7 +250,7 @@ void chunk_prefetch_end(const struct chunk *c)
 }
 
 /* The cells are there, what is stored is as much as the state says, and zeros behind it. */
-static void check_stored(const struct chunk *c, struct extent extent)
+static void check_stored(const struct chunk *c, struct stream_extent extent)
 {
     uint32_t cells = 0;
     ASSERT(c->state.bits <= extent.bits);
@@ -268,7 +269,7 @@ static void check_side(const struct chunk *c)
     uint32_t cells = 0;
     if (!side) return;
     ASSERT(side->base || late_count(side) > 0);
-    ASSERT(!side->base || extent_load(c).count == 0);
+    ASSERT(!side->base || stream_extent_load(c).count == 0);
     for (uint32_t i = c->side; i != CELL_NONE; i = atomic_load(&cells_at(i)->next))
         cells++;
     ASSERT(cells == chunk_late_cells(late_count(side)));
@@ -276,7 +277,7 @@ static void check_side(const struct chunk *c)
 
 void chunk_check(const struct chunk *c)
 {
-    struct extent extent = extent_load(c);
+    struct stream_extent extent = stream_extent_load(c);
     struct open_state state;
     uint32_t count = extent.count;
     check_stored(c, extent);

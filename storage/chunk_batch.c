@@ -4,8 +4,9 @@
 #include "encoding/open_lanes.h"
 #include "storage/chunk_parts.h"
 
-static enum status read_lanes(const struct chunk_batch_item *items, const struct extent *extents,
-                              size_t count, struct arena *scratch, struct open_lane *lanes)
+static enum status read_lanes(const struct chunk_batch_item *items,
+                              const struct stream_extent *extents, size_t count,
+                              struct arena *scratch, struct open_lane *lanes)
 {
     struct cells_copy copies[CHUNK_BATCH_MAX];
     size_t size = 0;
@@ -32,11 +33,11 @@ enum status chunk_batch_read(const struct chunk_batch_item *items, size_t count,
                              int64_t t_max_ms, struct arena *scratch, size_t *failed,
                              struct error *err)
 {
-    struct extent extents[CHUNK_BATCH_MAX];
+    struct stream_extent extents[CHUNK_BATCH_MAX];
     struct open_lane lanes[CHUNK_BATCH_MAX];
     DEBUG_ASSERT(count <= CHUNK_BATCH_MAX);
     for (size_t i = 0; i < count; i++) {
-        extents[i] = extent_of(items[i].extent.published);
+        extents[i] = stream_extent_of(items[i].extent.published);
         if (!columns_reserve(items[i].columns, extents[i].count))
             return arena_error(items[i].columns->arena, err);
     }

@@ -8,7 +8,7 @@
 
 bool chunk_read_end(const struct chunk *c, struct chunk_end *end)
 {
-    struct extent extent = extent_load(c);
+    struct stream_extent extent = stream_extent_load(c);
     if (!chunk_is_plain(c) || chunk_is_discarded(c)) return false;
     *end = (struct chunk_end){.count = extent.count, .bits = extent.bits, .state = c->state};
     end->state.bits = extent.bits; /* as if zeros had been stored, too */
@@ -19,8 +19,8 @@ bool chunk_read_end(const struct chunk *c, struct chunk_end *end)
 static enum status export_stream(const struct chunk *c, const struct chunk_end *end,
                                  struct arena *a, struct chunk_image *image, struct error *err)
 {
-    struct extent extent = extent_load(c);
-    if (end) extent = (struct extent){.count = end->count, .bits = end->bits};
+    struct stream_extent extent = stream_extent_load(c);
+    if (end) extent = (struct stream_extent){.count = end->count, .bits = end->bits};
     image->window = c->window;
     image->encoding = CHUNK_OPEN;
     image->sample_count = extent.count;
@@ -174,7 +174,7 @@ enum status chunk_import(const struct chunk_image *image, int64_t t_min_ms, int6
         chunk_destroy(c);
         return error_set(err, ERR_NO_MEMORY, "memory limit reached while loading a chunk");
     }
-    extent_publish(c, image->sample_count, state.bits);
+    stream_extent_publish(c, image->sample_count, state.bits);
     state.bits = c->state.bits;
     c->state = state;
     *out = c;

@@ -32,23 +32,24 @@ _Static_assert(offsetof(struct chunk, retired) == offsetof(struct chunk, state.m
                    sizeof(struct epoch_node) == sizeof(int64_t),
                "the last sample of a discarded chunk is still there, and that it is discarded");
 
-/* One reading of chunk.published. */
-struct extent {
+/* How much there is of a stream: one reading of chunk.published. */
+struct stream_extent {
     uint32_t count;
     uint32_t bits;
 };
 
-static inline struct extent extent_of(uint64_t published)
+static inline struct stream_extent stream_extent_of(uint64_t published)
 {
-    return (struct extent){.count = (uint32_t)(published >> 32), .bits = (uint32_t)published};
+    return (struct stream_extent){.count = (uint32_t)(published >> 32),
+                                  .bits = (uint32_t)published};
 }
 
-static inline struct extent extent_load(const struct chunk *c)
+static inline struct stream_extent stream_extent_load(const struct chunk *c)
 {
-    return extent_of(atomic_load_explicit(&c->published, memory_order_acquire));
+    return stream_extent_of(atomic_load_explicit(&c->published, memory_order_acquire));
 }
 
-static inline void extent_publish(struct chunk *c, uint32_t count, uint32_t bits)
+static inline void stream_extent_publish(struct chunk *c, uint32_t count, uint32_t bits)
 {
     atomic_store_explicit(&c->published, (uint64_t)count << 32 | bits, memory_order_release);
 }
@@ -123,15 +124,16 @@ static ALWAYS_INLINE void chunk_has_grown(const struct chunk *c, uint32_t last_c
         growth->bytes += (int64_t)(stream_cells(c->state.bits) - stream_cells(bits)) * CELL_BYTES;
 }
 
-static inline size_t stream_bytes(struct extent extent)
+static inline size_t stream_bytes(struct stream_extent extent)
 {
     return bits_align_up(extent.bits, WORD_BITS) / 8;
 }
 
 /* Copy the stream up to the extent into bytes, most significant first; room for stream_bytes. */
-void chunk_stream_copy(const struct chunk *c, struct extent extent, uint8_t *out);
+void chunk_stream_copy(const struct chunk *c, struct stream_extent extent, uint8_t *out);
 /* The same of what is in the chunk itself; returns what is left to be copied, of its cells. */
-struct cells_copy chunk_stream_begin(const struct chunk *c, struct extent extent, uint8_t *out);
+struct cells_copy chunk_stream_begin(const struct chunk *c, struct stream_extent extent,
+                                     uint8_t *out);
 
 /* ERR_CORRUPT, in words. */
 enum status chunk_undecodable(const struct chunk *c, struct error *err);

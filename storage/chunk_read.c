@@ -7,7 +7,8 @@
 #include "storage/chunk_parts.h"
 #include "storage/regions.h"
 
-struct cells_copy chunk_stream_begin(const struct chunk *c, struct extent extent, uint8_t *out)
+struct cells_copy chunk_stream_begin(const struct chunk *c, struct stream_extent extent,
+                                     uint8_t *out)
 {
     uint32_t bytes = (uint32_t)stream_bytes(extent);
     uint32_t here = bytes < CHUNK_WORDS * 4 ? bytes : CHUNK_WORDS * 4;
@@ -20,7 +21,7 @@ struct cells_copy chunk_stream_begin(const struct chunk *c, struct extent extent
                                .out = out + here};
 }
 
-void chunk_stream_copy(const struct chunk *c, struct extent extent, uint8_t *out)
+void chunk_stream_copy(const struct chunk *c, struct stream_extent extent, uint8_t *out)
 {
     struct cells_copy rest = chunk_stream_begin(c, extent, out);
     cells_gather(&rest, 1);
@@ -40,7 +41,7 @@ static int64_t first_ms(const struct chunk *c)
 
 bool chunk_may_have(const struct chunk *c, int64_t t_ms)
 {
-    return extent_load(c).count > 0 && t_ms < c->state.t_ms && t_ms >= first_ms(c);
+    return stream_extent_load(c).count > 0 && t_ms < c->state.t_ms && t_ms >= first_ms(c);
 }
 
 /* All of a stream, for a moment. */
@@ -52,7 +53,8 @@ struct decoded {
 };
 
 /* ERR_NO_MEMORY, ERR_CORRUPT: nothing to free. */
-static enum status decode_stream(const struct chunk *c, struct extent extent, struct decoded *out)
+static enum status decode_stream(const struct chunk *c, struct stream_extent extent,
+                                 struct decoded *out)
 {
     size_t size = bits_align_up(stream_bytes(extent), sizeof(int64_t));
     struct open_state state;
@@ -69,7 +71,7 @@ static enum status decode_stream(const struct chunk *c, struct extent extent, st
 
 enum status chunk_stream_find(const struct chunk *c, int64_t t_ms, bool *found, double *v)
 {
-    struct extent extent = extent_load(c);
+    struct stream_extent extent = stream_extent_load(c);
     struct decoded all;
     *found = false;
     if (extent.count == 0 || t_ms < first_ms(c)) return OK;
@@ -84,7 +86,7 @@ enum status chunk_stream_find(const struct chunk *c, int64_t t_ms, bool *found, 
 }
 
 /* The samples of the stream; the columns have room. */
-static enum status read_stream(const struct chunk *c, struct extent extent,
+static enum status read_stream(const struct chunk *c, struct stream_extent extent,
                                const int64_t range_ms[2], struct columns *columns,
                                struct error *err)
 {
@@ -111,7 +113,7 @@ enum status chunk_read(const struct chunk *c, int64_t t_min_ms, int64_t t_max_ms
 enum status chunk_read_until(const struct chunk *c, struct chunk_extent until, int64_t t_min_ms,
                              int64_t t_max_ms, struct columns *columns, struct error *err)
 {
-    struct extent extent = extent_of(until.published);
+    struct stream_extent extent = stream_extent_of(until.published);
     const struct chunk_side *side = chunk_side(c);
     uint64_t base = side ? side->base : 0;
     uint32_t late = until.late;

@@ -18,7 +18,7 @@ static uint32_t word_at_end(struct chunk *c, uint32_t bits)
     return word_load(&piece.words[(word_bit - piece.first_bit) / WORD_BITS]);
 }
 
-static void begin(const struct chunk_run *item, struct extent extent, struct open_run *run)
+static void begin(const struct chunk_run *item, struct stream_extent extent, struct open_run *run)
 {
     struct chunk *c = item->chunk;
     bool fits = extent.count > 0 && has_room(extent.bits);
@@ -52,7 +52,7 @@ static void write_run(struct chunk_piece piece, uint32_t bit, const struct open_
 }
 
 /* false at the limit, nothing changed. */
-static bool put(struct chunk *c, struct extent extent, struct open_run *run)
+static bool put(struct chunk *c, struct stream_extent extent, struct open_run *run)
 {
     uint32_t bit = extent.bits - extent.bits % WORD_BITS;
     uint32_t count = bits_to_store(run);
@@ -64,13 +64,13 @@ static bool put(struct chunk *c, struct extent extent, struct open_run *run)
         run->state.bits = bit + count;
     }
     open_move_on(&c->state, &run->state);
-    extent_publish(c, extent.count + run->done, bit + run->bits);
+    stream_extent_publish(c, extent.count + run->done, bit + run->bits);
     return true;
 }
 
 /* What was encoded goes in, and one by one what follows it. */
-static size_t append(const struct chunk_run *item, struct extent extent, struct open_run *run,
-                     int64_t end_ms, struct chunk_growth *growth)
+static size_t append(const struct chunk_run *item, struct stream_extent extent,
+                     struct open_run *run, int64_t end_ms, struct chunk_growth *growth)
 {
     struct chunk *c = item->chunk;
     uint32_t last_cell = c->last_cell;
@@ -90,15 +90,15 @@ void chunk_runs_append(struct chunk_run *items, size_t count, int64_t end_ms,
     open_runs_function *encode = open_runs_avx512();
     if (!encode) encode = open_runs_avx2();
     struct open_run runs[CHUNK_RUNS_MAX];
-    struct extent extents[CHUNK_RUNS_MAX];
+    struct stream_extent extents[CHUNK_RUNS_MAX];
     DEBUG_ASSERT(count <= CHUNK_RUNS_MAX);
     for (size_t i = 0; i < count; i++) {
-        extents[i] = extent_load(items[i].chunk);
+        extents[i] = stream_extent_load(items[i].chunk);
         begin(&items[i], extents[i], &runs[i]);
     }
     if (encode) encode(runs, count, end_ms - 1);
     for (size_t i = 0; i < count; i++) {
-        bool has_grown = extent_load(items[i].chunk).count != extents[i].count;
+        bool has_grown = stream_extent_load(items[i].chunk).count != extents[i].count;
         items[i].done = has_grown ? 0 : append(&items[i], extents[i], &runs[i], end_ms, growth);
     }
 }

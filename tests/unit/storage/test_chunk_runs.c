@@ -51,7 +51,7 @@ static void next_run(struct twins *twins)
 
 static void check_same(const struct chunk *a, const struct chunk *b)
 {
-    struct extent extent = extent_load(a);
+    struct stream_extent extent = stream_extent_load(a);
     static uint8_t bytes[2][1 << 16];
     chunk_check(a);
     ck_assert_uint_eq(atomic_load(&a->published), atomic_load(&b->published));
