@@ -119,14 +119,21 @@ uint64_t data_file_size(const struct data_folder *folder, enum data_kind kind,
     return size;
 }
 
-size_t data_file_start(const char *path, uint8_t out[HEAD_BYTES])
+enum status data_file_read_start(const char *path, uint8_t out[HEAD_BYTES], size_t *size,
+                                 struct error *err)
 {
     struct file f;
-    size_t got = 0;
-    if (file_open(&f, path, FILE_READ, NULL)) return 0;
-    if (file_read(&f, 0, out, HEAD_BYTES, &got, NULL)) got = 0;
+    enum status st = file_open(&f, path, FILE_READ, err);
+    if (st) return st;
+    st = file_read(&f, 0, out, HEAD_BYTES, size, err);
     file_close(&f);
-    return got;
+    return st;
+}
+
+size_t data_file_start(const char *path, uint8_t out[HEAD_BYTES])
+{
+    size_t size;
+    return data_file_read_start(path, out, &size, NULL) ? 0 : size;
 }
 
 static void set_aside(const char *path, const char *suffix, const char *told)

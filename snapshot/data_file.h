@@ -41,7 +41,10 @@ bool data_file_keep_foreign(const struct data_folder *folder, enum data_kind kin
 MUST_USE enum status data_file_crc(const struct file *f, uint64_t size, uint32_t *out,
                                    struct error *err);
 
-/* The first bytes of a file, and how many there are; none when the disk does not give them. */
+/* The first bytes of a file, and how many there are. */
+MUST_USE enum status data_file_read_start(const char *path, uint8_t out[HEAD_BYTES], size_t *size,
+                                          struct error *err);
+/* None when the disk does not give them. */
 size_t data_file_start(const char *path, uint8_t out[HEAD_BYTES]);
 
 /* The size of a file in bytes; 0 when there is none, or the disk does not tell. */

@@ -328,23 +328,30 @@ enum status data_folder_check(const struct data_folder *folder, struct arena *a,
         s.path.text, folder->path);
 }
 
-/* Any file of ours with an intact head tells the identity. */
-static bool identity_from(const struct data_folder *folder, enum data_kind kind, struct arena *a,
-                          struct identity *out)
+/* Any file of ours with an intact head tells the identity. One that cannot be read might have: then
+ * nobody knows, and under a new one these files would be another folder's. */
+static enum status identity_from(const struct data_folder *folder, enum data_kind kind,
+                                 struct arena *a, bool *known, struct identity *out,
+                                 struct error *err)
 {
     struct data_names names;
-    if (data_folder_list(folder, kind, a, &names, NULL)) return false;
-    for (size_t i = names.count; i > 0; i--) {
+    enum status st = data_folder_list(folder, kind, a, &names, err);
+    if (st) return st;
+    for (size_t i = names.count; i > 0 && !*known; i--) {
         struct file_path path;
         struct head head;
         uint8_t bytes[HEAD_BYTES];
+        size_t size;
         data_folder_path(folder, kind, names.items[i - 1], &path);
-        size_t size = data_file_start(path.text, bytes);
-        if (head_decode(bytes, size, data_head_kind(kind), &head, NULL)) continue;
-        *out = head.identity;
-        return true;
+        enum status read = data_file_read_start(path.text, bytes, &size, err);
+        if (read) {
+            st = read;
+            continue;
+        }
+        *known = head_decode(bytes, size, data_head_kind(kind), &head, NULL) == OK;
+        if (*known) *out = head.identity;
     }
-    return false;
+    return *known ? OK : st;
 }
 
 /* Its own name, which it may have got a moment ago. Who may not read the parent has not made it. */
@@ -369,8 +376,12 @@ static enum status identity_make(struct data_folder *folder, const struct file_p
 {
     struct identity *identity = &folder->identity;
     sync_name(folder);
-    for (size_t i = 0; i < ARRAY_COUNT(kinds) && !known; i++)
-        known = identity_from(folder, kinds[i], a, identity);
+    enum status unread = OK;
+    for (size_t i = 0; i < ARRAY_COUNT(kinds) && !known; i++) {
+        enum status st = identity_from(folder, kinds[i], a, &known, identity, err);
+        if (st) unread = st;
+    }
+    if (!known && unread) return unread;
     if (!known && getrandom(identity->bytes, sizeof(identity->bytes), 0) != sizeof(identity->bytes))
         return error_set(err, ERR_IO, "no random bytes for the identity of %s", folder->path);
 

@@ -592,6 +592,38 @@ START_TEST(a_failed_snapshot_without_any_manifest_takes_no_window)
 }
 END_TEST
 
+static enum fault_op refused_op;
+
+static int refuse_the_log(enum fault_op op, const char *path)
+{
+    return op == refused_op && strstr(path, "/wal") ? EIO : 0;
+}
+
+/* Under a new one, the next start would find the files of another folder. */
+START_TEST(no_identity_is_made_while_the_files_that_tell_it_cannot_be_read)
+{
+    static const enum fault_op ops[] = {FAULT_OPEN, FAULT_READ, FAULT_LIST};
+    struct world w;
+    struct error err = {0};
+    char path[512];
+    world_init(&w);
+    world_open(&w);
+    world_write_all(&w, 0, 4);
+    world_close(&w);
+    snprintf(path, sizeof(path), "%s/HEARTH", w.path);
+    world_write_file(path, (const uint8_t *)"damaged", 7);
+    for (size_t i = 0; i < ARRAY_COUNT(ops); i++) {
+        refused_op = ops[i];
+        faults_set(refuse_the_log);
+        ck_assert_int_eq(world_start(&w, &err), ERR_IO);
+        faults_set(NULL);
+    }
+    world_open(&w);
+    ck_assert_uint_eq(world_check(&w, 0), 4);
+    world_release(&w);
+}
+END_TEST
+
 SUITE(faults, no_segment_goes_for_a_snapshot_that_does_not_read_back, each_operation_fails_once,
       everything_fails_from_some_operation_on, short_writes_are_invisible,
       a_process_that_ends_at_any_operation_loses_nothing_acknowledged,
@@ -601,4 +633,5 @@ SUITE(faults, no_segment_goes_for_a_snapshot_that_does_not_read_back, each_opera
       a_sync_that_failed_while_the_segment_changed_is_not_repeated,
       what_a_manifest_names_stays_as_long_as_it,
       a_full_disk_takes_no_snapshot_that_a_damaged_one_needs,
-      a_failed_snapshot_without_any_manifest_takes_no_window)
+      a_failed_snapshot_without_any_manifest_takes_no_window,
+      no_identity_is_made_while_the_files_that_tell_it_cannot_be_read)
