@@ -149,9 +149,15 @@ static void set_aside(const char *path, const char *suffix, const char *told)
                   LOG_TEXT(str_from(aside)));
 }
 
-void data_file_set_aside(const char *path)
+void data_file_set_aside(const struct data_folder *folder, enum data_kind kind, const char *path)
 {
+    struct file_path sub;
+    struct error refused;
     set_aside(path, ".unreadable", "the disk refuses to read it");
+    data_folder_subfolder(folder, kind, &sub);
+    if (folder_sync(sub.text, &refused))
+        log_warn("snapshot", "the name of a file that was set aside is not on the disk yet",
+                 "reason=%s", LOG_TEXT(str_from(refused.text)));
 }
 
 bool data_file_keep_foreign(const struct data_folder *folder, enum data_kind kind,

@@ -29,8 +29,9 @@ MUST_USE enum status data_file_renew(const struct data_folder *folder, enum data
                                      struct data_name name, struct error *err);
 
 /* Rename a file that the disk refuses to read to <name>.unreadable: from then on it is not ours, so
- * it is not deleted, and people may still save it. A refusal is logged. */
-void data_file_set_aside(const char *path);
+ * it is not deleted, and people may still save it. The name is synced: what is acknowledged without
+ * the file must not meet it again. A refusal is logged. */
+void data_file_set_aside(const struct data_folder *folder, enum data_kind kind, const char *path);
 
 /* Before a file is deleted. True when its head is intact and of another folder: then it is not, but
  * renamed to <name>.foreign, for whoever put it there. */

@@ -213,7 +213,7 @@ enum status wal_replay_segment(struct wal_replay *r, uint64_t number, bool cut_t
         st = replay_orphans(r, path.text, number, &before, &why);
     if (st == ERR_IO || st == ERR_NOT_FOUND) {
         report(r, path.text, 0, 0, why.text);
-        if (st == ERR_IO) data_file_set_aside(path.text);
+        if (st == ERR_IO) data_file_set_aside(r->folder, DATA_SEGMENT, path.text);
         return OK;
     }
     return st ? error_set(err, st, "%s", why.text) : OK;

@@ -471,11 +471,12 @@ static enum status run_again(struct pool *p, struct error *err)
     return any ? run(p, err) : OK;
 }
 
-static void finish(struct source *s)
+static void finish(const struct pool *p, struct source *s)
 {
     if (s->lost) {
         report(s, 0, 0, s->why.text);
-        if (s->lost == ERR_IO) data_file_set_aside(s->file.path.text);
+        if (s->lost == ERR_IO)
+            data_file_set_aside(p->loader->folder, DATA_WINDOW, s->file.path.text);
         return;
     }
     bool agrees = s->ended && s->end_chunks == s->chunks && s->end_records == s->records;
@@ -497,7 +498,7 @@ enum status window_load(const struct window_loader *loader, struct window_load *
     enum status st = run(&p, err);
     if (st == OK) st = run_again(&p, err);
     for (size_t i = 0; st == OK && i < count; i++)
-        finish(&p.sources[i]);
+        finish(&p, &p.sources[i]);
     buf_release(&p.search);
     mutex_release(&p.lock);
     heap_free(p.sources, count * sizeof(*p.sources), HEAP_SNAPSHOT);
