@@ -29,7 +29,7 @@ struct series;
 struct row {
     struct labels labels;
     double *v;
-    const struct native_histogram **histograms; /* NULL: no step has one */
+    const struct native_histogram **histograms; /* by step, NULL without; NULL: no step has one */
     uint64_t *present;
     bool drops_name; /* the labels lose their name when the query ends: see row_unname */
     /* When not NULL, there are no labels here: they are this series', or what is left of them

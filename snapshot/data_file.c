@@ -136,24 +136,26 @@ size_t data_file_start(const char *path, uint8_t out[HEAD_BYTES])
     return data_file_read_start(path, out, &size, NULL) ? 0 : size;
 }
 
-static void set_aside(const char *path, const char *suffix, const char *told)
+static bool set_aside(const char *path, const char *suffix, const char *told)
 {
     char aside[FILE_PATH_BYTES + 16];
     struct error refused;
     (void)snprintf(aside, sizeof(aside), "%s%s", path, suffix);
-    if (file_rename(path, aside, &refused))
+    if (file_rename(path, aside, &refused)) {
         log_error("snapshot", "file could not be set aside", "why=%s reason=%s",
                   LOG_TEXT(str_from(told)), LOG_TEXT(str_from(refused.text)));
-    else
-        log_error("snapshot", "file set aside", "why=%s file=%s", LOG_TEXT(str_from(told)),
-                  LOG_TEXT(str_from(aside)));
+        return false;
+    }
+    log_error("snapshot", "file set aside", "why=%s file=%s", LOG_TEXT(str_from(told)),
+              LOG_TEXT(str_from(aside)));
+    return true;
 }
 
 void data_file_set_aside(const struct data_folder *folder, enum data_kind kind, const char *path)
 {
     struct file_path sub;
     struct error refused;
-    set_aside(path, ".unreadable", "the disk refuses to read it");
+    if (!set_aside(path, ".unreadable", "the disk refuses to read it")) return;
     data_folder_subfolder(folder, kind, &sub);
     if (folder_sync(sub.text, &refused))
         log_warn("snapshot", "the name of a file that was set aside is not on the disk yet",
@@ -171,6 +173,6 @@ bool data_file_keep_foreign(const struct data_folder *folder, enum data_kind kin
     if (head_decode(bytes, size, data_head_kind(kind), &head, NULL) ||
         memcmp(&head.identity, &folder->identity, sizeof(head.identity)) == 0)
         return false;
-    set_aside(path.text, ".foreign", "it belongs to another data folder");
+    (void)set_aside(path.text, ".foreign", "it belongs to another data folder");
     return true;
 }
